@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fsdcf.diagnostics import SpecPath
+
+Meaning = TypeVar("Meaning")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,6 @@ class Word:
     why: str = ""
 
 
-_SERVICE = "service."
 _LB = "service.networking.loadBalancer"
 _NO_NODES = "leave it out: Fargate has no nodes to choose or configure"
 _ALWAYS = "leave it out: ECS always restarts the tasks of a service"
@@ -34,7 +35,7 @@ _CHECK = Word(("service.healthCheck.container.command",), "ECS runs it in the co
 _HOSTS = Word((f"{_LB}.hosts",), "host names of the load balancer")
 _CERTIFICATE = Word((f"{_LB}.certificateArn",), "with a certificate the load balancer uses HTTPS")
 _STORE = Word(("dependencies",), "a list of what the service uses, each with `type` and `name`")
-_SIDECARS = Word((f"{_SERVICE}sidecars",), "further containers of the task")
+_SIDECARS = Word(("service.sidecars",), "further containers of the task")
 _TAGS = Word(("metadata.tags",), "tags of all resources")
 _SCALING = Word(("service.autoScaling",), "minCount, maxCount and targetCPU")
 _SIZE = Word(("service.resources.cpu", "service.resources.memory"), "the size of a task, which has no second limit")
@@ -61,54 +62,55 @@ _CAPACITY = Word(
 )
 
 
-def _words(word: Word, names: str) -> dict[str, Word]:
-    return dict.fromkeys(names.split(), word)
+def _each(meaning: Meaning, words: str) -> dict[str, Meaning]:
+    """The words, separated by spaces, with their meaning."""
+    return dict.fromkeys(words.split(), meaning)
 
 
 WORDS: Mapping[str, Word] = {
     # Containers
-    **_words(Word(("service.command",), "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd CMD"),
-    **_words(Word(("service.command",), "a list; or change the image's CMD"), "run startCommand start"),
-    **_words(Word(("service.workingDirectory",)), "workdir working_dir workingDir cwd"),
-    **_words(_PORT, "ports expose containerPort container_port targetPort hostPort nodePort"),
-    **_words(_PORT, "portMappings listenerPort PORT"),
-    **_words(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables config"),
-    **_words(_ENVIRONMENT, "configMap configs"),
-    **_words(Word(("service.environmentFiles",), "files with variables"), "env_file env_files envFile envFrom"),
-    **_words(_SECRETS, "secret secretKeyRef secretRef ssm parameters parameterStore"),
-    **_words(_IMAGE, "container containers containerDefinitions repository imageUri main"),
-    **_words(_SIDECARS, "initContainers extraContainers additionalContainers"),
-    **_words(Word(("service.dependsOn",), "the order of the containers"), "depends_on links"),
-    **_words(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials"),
-    **_words(_BUILD, "docker dockerfile buildArgs docker_build"),
-    **_words(Word(("metadata.name",)), "container_name family serviceName service_name hostname"),
-    **_words(Word(("service.stopTimeout",), "in seconds"), "terminationGracePeriodSeconds stop_grace_period"),
-    **_words(Word(("service.initProcess",)), "init tini linuxParameters"),
-    **_words(Word(("service.readonlyRootFilesystem",)), "read_only readonly"),
-    **_words(Word(("service.user",)), "runAsUser runAs uid"),
-    **_words(_SECURITY, "securityContext podSecurityContext"),
-    **_words(_NO_PRIVILEGES, "privileged cap_add cap_drop capabilities devices sysctls pidMode"),
-    **_words(Word((), _ALWAYS), "restart restartPolicy essential"),
-    **_words(
+    **_each(Word(("service.command",), "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd CMD"),
+    **_each(Word(("service.command",), "a list; or change the image's CMD"), "run startCommand start"),
+    **_each(Word(("service.workingDirectory",)), "workdir working_dir workingDir cwd"),
+    **_each(_PORT, "ports expose containerPort container_port targetPort hostPort nodePort"),
+    **_each(_PORT, "portMappings listenerPort PORT"),
+    **_each(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables config"),
+    **_each(_ENVIRONMENT, "configMap configs"),
+    **_each(Word(("service.environmentFiles",), "files with variables"), "env_file env_files envFile envFrom"),
+    **_each(_SECRETS, "secret secretKeyRef secretRef ssm parameters parameterStore"),
+    **_each(_IMAGE, "container containers containerDefinitions repository imageUri main"),
+    **_each(_SIDECARS, "initContainers extraContainers additionalContainers"),
+    **_each(Word(("service.dependsOn",), "the order of the containers"), "depends_on links"),
+    **_each(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials"),
+    **_each(_BUILD, "docker dockerfile buildArgs docker_build"),
+    **_each(Word(("metadata.name",)), "container_name family serviceName service_name hostname"),
+    **_each(Word(("service.stopTimeout",), "in seconds"), "terminationGracePeriodSeconds stop_grace_period"),
+    **_each(Word(("service.initProcess",)), "init tini linuxParameters"),
+    **_each(Word(("service.readonlyRootFilesystem",)), "read_only readonly"),
+    **_each(Word(("service.user",)), "runAsUser runAs uid"),
+    **_each(_SECURITY, "securityContext podSecurityContext"),
+    **_each(_NO_PRIVILEGES, "privileged cap_add cap_drop capabilities devices sysctls pidMode"),
+    **_each(Word((), _ALWAYS), "restart restartPolicy essential"),
+    **_each(
         Word((), "leave it out: a service runs all the time, and `fsdcf run` starts a one-off task"),
         "schedule cron cronjobs cronJob jobs",
     ),
-    **_words(Word(("service.release",)), "migrate migrations preDeploy releaseCommand release_command hooks"),
-    **_words(Word(("service.stopTimeout",), "the seconds that a task has to end after SIGTERM"), "lifecycle preStop"),
-    **_words(Word(("service.tmpfs",), "a list of `path` and `size`, in memory"), "shm_size sharedMemorySize tmp"),
-    **_words(
+    **_each(Word(("service.release",)), "migrate migrations preDeploy releaseCommand release_command hooks"),
+    **_each(Word(("service.stopTimeout",), "the seconds that a task has to end after SIGTERM"), "lifecycle preStop"),
+    **_each(Word(("service.tmpfs",), "a list of `path` and `size`, in memory"), "shm_size sharedMemorySize tmp"),
+    **_each(
         Word((), "leave it out: tasks on Fargate use the DNS of their network"), "dns extra_hosts extraHosts dnsConfig"
     ),
-    **_words(Word((), "leave it out: ECS chooses the latest version of Fargate"), "platformVersion platform_version"),
+    **_each(Word((), "leave it out: ECS chooses the latest version of Fargate"), "platformVersion platform_version"),
     "service.name": Word(("metadata.name",)),
-    **_words(Word((), _NO_NODES), "nodeSelector affinity tolerations nodeName placement priorityClassName"),
+    **_each(Word((), _NO_NODES), "nodeSelector affinity tolerations nodeName placement priorityClassName"),
     # Health checks
-    **_words(_CHECK, "livenessProbe startupProbe probe probes test"),
-    **_words(
+    **_each(_CHECK, "livenessProbe startupProbe probe probes test"),
+    **_each(
         Word(("service.healthCheck.path",), "the load balancer's check; the container's is `healthCheck.container`"),
         "readinessProbe health_check_path healthCheckPath healthcheckPath health httpGet",
     ),
-    **_words(
+    **_each(
         Word(("service.healthCheck.gracePeriod",), "in seconds"),
         "healthCheckGracePeriodSeconds healthCheckGracePeriod grace_period initialDelaySeconds",
     ),
@@ -116,12 +118,12 @@ WORDS: Mapping[str, Word] = {
     "timeoutSeconds": Word(("service.healthCheck.timeout",), "in seconds"),
     "failureThreshold": Word(("service.healthCheck.unhealthyThreshold",)),
     "successThreshold": Word(("service.healthCheck.healthyThreshold",)),
-    **_words(
+    **_each(
         Word((), "leave it out: the load balancer checks the port of the service"),
         "healthCheck.port healthCheck.type healthCheck.host",
     ),
-    **_words(Word(("service.healthCheck.path",)), "healthCheck.url healthCheck.endpoint healthCheck.uri"),
-    **_words(
+    **_each(Word(("service.healthCheck.path",)), "healthCheck.url healthCheck.endpoint healthCheck.uri"),
+    **_each(
         Word(("service.healthCheck.successCodes",), "such as 200 or 200-299"),
         "healthCheck.matcher healthCheck.codes healthCheck.success_codes healthCheck.statusCode healthCheck.status",
     ),
@@ -130,211 +132,209 @@ WORDS: Mapping[str, Word] = {
     "healthCheck.command": Word(("service.healthCheck.container.command",), "ECS runs it in the container"),
     "healthCheck.retries": Word(("service.healthCheck.container.retries",), "or `healthCheck.unhealthyThreshold`"),
     # Size and number of tasks
-    **_words(_SIZE, "limits requests size instanceConfiguration taskSize resourceLimits"),
-    **_words(
+    **_each(_SIZE, "limits requests size instanceConfiguration taskSize resourceLimits"),
+    **_each(
         Word(("service.resources.memory",), "in MiB"),
         "mem memoryLimitMiB memorySize mem_limit memoryReservation memoryLimit memory_limit ram",
     ),
-    **_words(Word(("service.resources.cpu",), "1024 units are one vCPU"), "cpus vcpu cpu_limit cpuLimit"),
-    **_words(_COUNT, "replicas count replicaCount instances instanceCount desired_count numTasks tasks"),
-    **_words(_ARCHITECTURE, "platform arch runtimePlatform cpuArchitecture architectures"),
-    **_words(
+    **_each(Word(("service.resources.cpu",), "1024 units are one vCPU"), "cpus vcpu cpu_limit cpuLimit"),
+    **_each(_COUNT, "replicas count replicaCount instances instanceCount desired_count numTasks tasks"),
+    **_each(_ARCHITECTURE, "platform arch runtimePlatform cpuArchitecture architectures"),
+    **_each(
         Word(("service.resources.ephemeralStorage", "service.volumes"), "the disk of a task, and mounted volumes"),
         "storage disk ephemeral",
     ),
-    **_words(
+    **_each(
         _SPOT, "launchType capacityProviderStrategy capacityProvider capacityProviders capacity_provider fargateSpot"
     ),
-    **_words(
-        Word((), "leave it out: Fargate has no GPUs and no instance types"), "gpu gpus instanceType instance_type"
-    ),
+    **_each(Word((), "leave it out: Fargate has no GPUs and no instance types"), "gpu gpus instanceType instance_type"),
     # Auto scaling
-    **_words(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler range count_range"),
+    **_each(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler range count_range"),
     "resources.min": Word(("service.autoScaling.minCount",)),
     "resources.max": Word(("service.autoScaling.maxCount",)),
-    **_words(_TAGS, "metadata.domain metadata.app metadata.application metadata.title metadata.id"),
-    **_words(Word(("service.autoScaling.minCount",)), "min minReplicas minTasks min_size minSize minInstances"),
-    **_words(Word(("service.autoScaling.maxCount",)), "max maxReplicas maxTasks max_size maxSize maxInstances"),
-    **_words(
+    **_each(_TAGS, "metadata.domain metadata.app metadata.application metadata.title metadata.id"),
+    **_each(Word(("service.autoScaling.minCount",)), "min minReplicas minTasks min_size minSize minInstances"),
+    **_each(Word(("service.autoScaling.maxCount",)), "max maxReplicas maxTasks max_size maxSize maxInstances"),
+    **_each(
         Word(("service.autoScaling.targetCPU",), "in percent"),
         "target cpu_percentage averageUtilization targetCPUUtilizationPercentage cpuPercent targetValue",
     ),
-    **_words(Word(("service.autoScaling.targetMemory",), "in percent"), "memory_percentage memoryPercent"),
+    **_each(Word(("service.autoScaling.targetMemory",), "in percent"), "memory_percentage memoryPercent"),
     "autoScaling.cpu": Word(("service.autoScaling.targetCPU",), "in percent"),
     "autoScaling.memory": Word(("service.autoScaling.targetMemory",), "in percent"),
-    **_words(
+    **_each(
         Word(("service.autoScaling.minCount", "service.autoScaling.maxCount"), "numbers of tasks"), "autoScaling.range"
     ),
     "autoScaling.minCapacity": Word(("service.autoScaling.minCount",)),
     "autoScaling.maxCapacity": Word(("service.autoScaling.maxCount",)),
-    **_words(Word(("service.autoScaling.targetRequestsPerTask",)), "autoScaling.requests autoScaling.rps"),
-    **_words(
+    **_each(Word(("service.autoScaling.targetRequestsPerTask",)), "autoScaling.requests autoScaling.rps"),
+    **_each(
         Word((), "leave it out: auto scaling sets the number of tasks"),
         "autoScaling.desired autoScaling.desiredCount autoScaling.count",
     ),
     "autoScaling.enabled": Word((), "leave it out: a service with `autoScaling` scales"),
     "cooldown": Word(("service.autoScaling.scaleInCooldown", "service.autoScaling.scaleOutCooldown"), "in seconds"),
     # Network and load balancer
-    **_words(
+    **_each(
         Word(("service.port", "service.healthCheck.path", _LB), "a service with a port has a load balancer"),
         "http https ingress loadBalancers alb elb expose_http nlb",
     ),
     "protocol": Word((), "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
-    **_words(_HOSTS, "host alias aliases virtualHost domains customDomain"),
-    **_words(_ROUTES, "route routes pathPrefix path_pattern rules"),
-    **_words(_CERTIFICATE, "tls ssl cert certificate certificates acm certArn certificate_arn loadBalancer.https"),
+    **_each(_HOSTS, "host alias aliases virtualHost domains customDomain"),
+    **_each(_ROUTES, "route routes pathPrefix path_pattern rules"),
+    **_each(_CERTIFICATE, "tls ssl cert certificate certificates acm certArn certificate_arn loadBalancer.https"),
     "publicLoadBalancer": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
-    **_words(
+    **_each(
         Word((), "leave it out: a service with a `port` has a load balancer, with its listener and target group"),
         "listener listeners targetGroup targetGroups target_group loadBalancer.port loadBalancer.ports "
         "loadBalancer.enabled networking.port",
     ),
-    **_words(
+    **_each(
         Word((), "leave it out: the load balancer does not do that, the service itself has to"),
         "cors rateLimit rate_limit",
     ),
-    **_words(
+    **_each(
         Word((f"{_LB}.allowCidrs",), "a list of address ranges"),
         "loadBalancer.cidr loadBalancer.cidrs loadBalancer.allow loadBalancer.whitelist loadBalancer.allowlist",
     ),
-    **_words(Word((f"{_LB}.stickiness",)), "loadBalancer.sticky loadBalancer.stickySessions"),
-    **_words(Word((f"{_LB}.accessLogs",)), "loadBalancer.logs loadBalancer.access_logs"),
-    **_words(Word((f"{_LB}.domain",)), "loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias"),
-    **_words(
+    **_each(Word((f"{_LB}.stickiness",)), "loadBalancer.sticky loadBalancer.stickySessions"),
+    **_each(Word((f"{_LB}.accessLogs",)), "loadBalancer.logs loadBalancer.access_logs"),
+    **_each(Word((f"{_LB}.domain",)), "loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias"),
+    **_each(
         Word((), "leave it out: the load balancer has subnets and a security group of its own"),
         "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone loadBalancer.name",
     ),
     "scheme": Word((f"{_LB}.internal",), "true for a load balancer that is not public"),
     "public": Word((f"{_LB}.internal",), "a load balancer is public unless this is true"),
-    **_words(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
-    **_words(_NETWORK, "taskSubnets vpcSubnets"),
+    **_each(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
+    **_each(_NETWORK, "taskSubnets vpcSubnets"),
     "vpcId": Word(("service.networking.vpc",), "a map with `id`, `privateSubnets` and `publicSubnets`"),
     "networking.placement": Word(
         ("service.networking.assignPublicIp",), "the tasks are in private subnets unless it is true"
     ),
     "networking.mode": Word((), "leave it out: tasks on Fargate have a network interface each"),
-    **_words(Word(("service.networking.serviceConnect",)), "connect serviceConnectConfiguration cloudMapOptions"),
+    **_each(Word(("service.networking.serviceConnect",)), "connect serviceConnectConfiguration cloudMapOptions"),
     "namespace": Word((), "leave it out: `--env` selects an environment, whose part of the spec is in `environments`"),
-    **_words(Word((), "leave it out: `--region` and `--profile` select the place of a deploy"), "region account aws"),
+    **_each(Word((), "leave it out: `--region` and `--profile` select the place of a deploy"), "region account aws"),
     "cluster": Word((), "leave it out: the stack has a cluster of its own"),
     # Storage
-    **_words(_VOLUMES, "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc"),
-    **_words(
+    **_each(_VOLUMES, "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc"),
+    **_each(
         Word((), "write `name` and `mountPath`; a volume without `efs` is empty, and lost with the task"),
         "volumes.source volumes.target volumes.size volumes.host volumes.hostPath volumes.emptyDir volumes.type "
         "volumes.containerPath volumes.configMap",
     ),
-    **_words(
+    **_each(
         Word((), "write `name` and `valueFrom`; a JSON key follows the secret's name: secretsmanager:prod/db:password"),
         "secrets.key secrets.json_key secrets.jsonKey secrets.arn secrets.path secrets.parameter secrets.secretName "
         "secrets.version secrets.env secrets.secretKeyRef",
     ),
-    **_words(
+    **_each(
         _STORE,
         "database databases db cache queue queues bucket buckets table tables topic publish subscribe "
         "topics depends addons extensions",
     ),
     # Permissions, logs, deployments
-    **_words(
+    **_each(
         _STATEMENTS,
         "role iam iamRole taskRoleArn policies policy iamRoleStatements permissions serviceAccount "
         "serviceAccountName serviceAccountRoleArn managedPolicies",
     ),
-    **_words(Word(("service.executionRole.statements",), "permissions to start the tasks"), "executionRoleArn"),
-    **_words(_LOGS, "logging logConfiguration log logRetention log_retention"),
-    **_words(
+    **_each(Word(("service.executionRole.statements",), "permissions to start the tasks"), "executionRoleArn"),
+    **_each(_LOGS, "logging logConfiguration log logRetention log_retention"),
+    **_each(
         Word((), "leave it out: the stack has a log group of its own"),
         "logs.group logs.stream logs.prefix logs.destination logs.logGroup",
     ),
     "logs.days": Word(("service.observability.logs.retention",), "in days"),
-    **_words(Word(("service.observability",), "logs, metrics and traces"), "monitoring telemetry"),
-    **_words(Word(("service.observability.traces",)), "tracing xray otel opentelemetry"),
-    **_words(Word(("service.observability.metrics",)), "prometheus"),
-    **_words(Word(("service.observability.alarms",)), "notifications alerts alerting"),
-    **_words(Word(("service.enableExecuteCommand",)), "exec execute_command enableExec execCommand"),
+    **_each(Word(("service.observability",), "logs, metrics and traces"), "monitoring telemetry"),
+    **_each(Word(("service.observability.traces",)), "tracing xray otel opentelemetry"),
+    **_each(Word(("service.observability.metrics",)), "prometheus"),
+    **_each(Word(("service.observability.alarms",)), "notifications alerts alerting"),
+    **_each(Word(("service.enableExecuteCommand",)), "exec execute_command enableExec execCommand"),
     "deploy": Word(
         ("service.resources", "service.autoScaling", "service.deployment"),
         "the size, the number of tasks, and how a new version replaces the old one",
     ),
-    **_words(
+    **_each(
         Word(("service.deployment",), "a rolling deployment; the circuit breaker rolls a failure back"),
         "strategy rollingUpdate update_config deploymentConfiguration rollout updateStrategy",
     ),
-    **_words(Word(("service.deployment.maximumPercent",)), "maxSurge maxHealthyPercent maximum_percent"),
-    **_words(
+    **_each(Word(("service.deployment.maximumPercent",)), "maxSurge maxHealthyPercent maximum_percent"),
+    **_each(
         Word(("service.deployment.minimumHealthyPercent",)), "maxUnavailable minHealthyPercent minimum_healthy_percent"
     ),
-    **_words(Word(("service.deployment.circuitBreaker",)), "deploymentCircuitBreaker rollback circuit_breaker"),
-    **_words(Word(("service.deployment.maximumPercent",)), "deployment.max"),
-    **_words(Word(("service.deployment.minimumHealthyPercent",)), "deployment.min"),
-    **_words(
+    **_each(Word(("service.deployment.circuitBreaker",)), "deploymentCircuitBreaker rollback circuit_breaker"),
+    **_each(Word(("service.deployment.maximumPercent",)), "deployment.max"),
+    **_each(Word(("service.deployment.minimumHealthyPercent",)), "deployment.min"),
+    **_each(
         Word(("service.deployment.strategy",), "rolling"),
         "deployment.type deployment.rolling deployment.canary deployment.blueGreen deployment.bluegreen "
         "deployment.linear",
     ),
-    **_words(_TAGS, "labels annotations tag project cost-center costCenter cost_center department product"),
-    **_words(Word(("metadata.owners",)), "team maintainer maintainers contact author"),
+    **_each(_TAGS, "labels annotations tag project cost-center costCenter cost_center department product"),
+    **_each(Word(("metadata.owners",)), "team maintainer maintainers contact author"),
     "spec": Word(("service",), "the service is one map, without templates in it"),
-    **_words(Word((), "leave it out: the image's tag is the version; `--image-sha` gives it"), "version imageTag"),
-    **_words(Word((), "leave it out: the image contains the runtime"), "runtime handler language"),
-    **_words(Word(("environments",), "the parts of the spec that differ"), "overrides stages profiles envs"),
+    **_each(Word((), "leave it out: the image's tag is the version; `--image-sha` gives it"), "version imageTag"),
+    **_each(Word((), "leave it out: the image contains the runtime"), "runtime handler language"),
+    **_each(Word(("environments",), "the parts of the spec that differ"), "overrides stages profiles envs"),
     # Keys of dependencies
     "dependencies.localSecondaryIndexes": Word(
         ("dependencies.aws_dynamodb_table.globalSecondaryIndexes",),
         "DynamoDB adds a local index to a new table alone",
     ),
     "dependencies.tableClass": Word((), "leave it out: tables have the class STANDARD"),
-    **_words(
+    **_each(
         _INDEX,
         "dependencies.hashKey dependencies.partitionKey dependencies.primaryKey dependencies.rangeKey "
         "dependencies.sortKey dependencies.hash_key dependencies.range_key dependencies.partition_key "
         "dependencies.sort_key dependencies.primary_key dependencies.attributeDefinition",
     ),
-    **_words(_CAPACITY, "dependencies.provisionedThroughput dependencies.capacity"),
-    **_words(
+    **_each(_CAPACITY, "dependencies.provisionedThroughput dependencies.capacity"),
+    **_each(
         Word((), "leave it out: the stack encrypts the data"),
         "dependencies.encryption dependencies.sse dependencies.sseSpecification dependencies.encrypt",
     ),
-    **_words(Word((), "leave it out: the bucket is private and versioned"), "dependencies.versioning dependencies.acl"),
-    **_words(
+    **_each(Word((), "leave it out: the bucket is private and versioned"), "dependencies.versioning dependencies.acl"),
+    **_each(
         Word((), "leave it out: the table has point-in-time recovery"),
         "dependencies.pointInTimeRecovery dependencies.pitr",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_sqs_queue.maxReceiveCount",), "the queue has a dead-letter queue"),
         "dependencies.deadLetterQueue dependencies.dlq dependencies.redrivePolicy",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_sqs_queue.maxReceiveCount",)),
         "dependencies.max_retries dependencies.maxRetries dependencies.retries",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_dynamodb_table.globalSecondaryIndexes",), "a list of `name` and `keySchema`"),
         "dependencies.gsi dependencies.gsis dependencies.global_secondary_index",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_dynamodb_table.stream",), "such as NEW_IMAGE"),
         "dependencies.stream_view_type dependencies.streamViewType dependencies.streamSpecification",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_s3_bucket.lifecycle",), "a list of rules such as `expireAfterDays: 30`"),
         "dependencies.expiration dependencies.expireAfterDays dependencies.lifecyclePolicy dependencies.retention",
     ),
-    **_words(
+    **_each(
         Word(("dependencies.sqlite_database.path",)), "dependencies.file dependencies.filename dependencies.filePath"
     ),
-    **_words(
+    **_each(
         Word(("dependencies.aws_sqs_queue.permissions",), "read, write or readWrite"),
         "dependencies.access dependencies.read_only dependencies.readOnly dependencies.grants",
     ),
-    **_words(
+    **_each(
         Word((), "leave it out: data stays in the account when its stack is deleted"),
         "dependencies.retain dependencies.deletionPolicy dependencies.deletion_policy dependencies.removalPolicy "
         "dependencies.force_destroy dependencies.deletionProtection",
     ),
     "dependencies.tags": Word(("metadata.tags",), "tags of all resources"),
     "dependencies.mount": Word(("dependencies.aws_efs_file_system.mountPoint",)),
-    **_words(
+    **_each(
         Word(("dependencies.aws_sqs_queue.unmanaged",), "with `permissions`, and `name` for the existing resource"),
         "dependencies.arn dependencies.existing dependencies.external",
     ),
@@ -343,39 +343,44 @@ WORDS: Mapping[str, Word] = {
 in front of the dot."""
 
 TYPES: Mapping[str, str] = {
-    **dict.fromkeys(("aws_rds_cluster", "aws_db_instance", "rds", "postgres", "postgresql"), "aws_rds_instance"),
-    **dict.fromkeys(
-        ("mysql", "mariadb", "aurora", "aws_aurora", "aws_rds", "aws::rds::dbinstance"), "aws_rds_instance"
+    **_each(
+        "aws_rds_instance",
+        "aws_rds_cluster aws_db_instance rds postgres postgresql mysql mariadb aurora aws_aurora aws_rds "
+        "aws::rds::dbinstance",
     ),
-    **dict.fromkeys(("redis", "valkey", "memcached", "aws_elasticache_cluster", "elasticache"), "aws_elasticache"),
-    **dict.fromkeys(("aws_elasticache_replication_group", "cache"), "aws_elasticache"),
-    **dict.fromkeys(("kafka", "aws_kafka", "aws_msk"), "aws_msk_cluster"),
-    **dict.fromkeys(("table", "aws_dynamodb", "aws::dynamodb::table"), "aws_dynamodb_table"),
-    **dict.fromkeys(("aws_s3", "bucket", "storage"), "aws_s3_bucket"),
-    **dict.fromkeys(("aws_sqs", "aws_sqs_fifo"), "aws_sqs_queue"),
-    **dict.fromkeys(("aws_sns", "pubsub"), "aws_sns_topic"),
-    **dict.fromkeys(("aws_efs", "volume", "nfs"), "aws_efs_file_system"),
-    **dict.fromkeys(("secret", "aws_secret", "aws_secretsmanager"), "aws_secretsmanager_secret"),
-    **dict.fromkeys(("database", "db", "cluster", "file", "key", "aws", "system", "fetch", "instance"), ""),
+    **_each(
+        "aws_elasticache",
+        "redis valkey memcached aws_elasticache_cluster elasticache aws_elasticache_replication_group cache",
+    ),
+    **_each("aws_msk_cluster", "kafka aws_kafka aws_msk"),
+    **_each("aws_dynamodb_table", "table aws_dynamodb aws::dynamodb::table"),
+    **_each("aws_s3_bucket", "aws_s3 bucket storage"),
+    **_each("aws_sqs_queue", "aws_sqs aws_sqs_fifo"),
+    **_each("aws_sns_topic", "aws_sns pubsub"),
+    **_each("aws_efs_file_system", "aws_efs volume nfs"),
+    **_each("aws_secretsmanager_secret", "secret aws_secret aws_secretsmanager"),
+    **_each("", "database db cluster file key aws system fetch instance"),
 }
 """Words for dependency types, in lower case; the empty type is not a guess but none."""
 
-VALUES: Mapping[str, Any] = {
-    **dict.fromkeys(("amd64", "x64", "x86", "linux/amd64", "linux/x86_64", "intel"), "x86_64"),
-    **dict.fromkeys(("aarch64", "linux/arm64", "arm", "graviton"), "arm64"),
-    **dict.fromkeys(("fargate", "ecs-fargate", "aws-ecs", "container"), "ecs"),
-    **dict.fromkeys(("alb", "http", "https"), "application"),
-    **dict.fromkeys(("rollingupdate", "recreate"), "rolling"),
-    **dict.fromkeys(("cloudwatch", "json-file", "aws-logs"), "awslogs"),
-    **dict.fromkeys(("per_zone", "one per zone", "multi"), "perZone"),
-    **dict.fromkeys(("never", "infinite", "unlimited", "indefinite", "never expire", "always"), "forever"),
-    **dict.fromkeys(("string", "str", "text"), "S"),
-    **dict.fromkeys(("number", "int", "integer"), "N"),
-    **dict.fromkeys(("binary", "bytes"), "B"),
-    **dict.fromkeys(("partition", "partitionkey", "pk"), "HASH"),
-    **dict.fromkeys(("sort", "sortkey", "sk"), "RANGE"),
-    **dict.fromkeys(("on-demand", "ondemand", "on_demand", "serverless"), "PAY_PER_REQUEST"),
-    **dict.fromkeys(("v1", "fsd", "fsd/v1.0", "fsd/v2", "1", "1.0"), "fsd/v1"),
+VALUES: Mapping[str, str] = {
+    **_each("x86_64", "amd64 x64 x86 linux/amd64 linux/x86_64 intel"),
+    **_each("arm64", "aarch64 linux/arm64 arm graviton"),
+    **_each("ecs", "fargate ecs-fargate aws-ecs container"),
+    **_each("application", "alb http https"),
+    **_each("rolling", "rollingupdate recreate"),
+    **_each("awslogs", "cloudwatch json-file aws-logs"),
+    **_each("perZone", "per_zone multi"),
+    **_each("forever", "never infinite unlimited indefinite always"),
+    **_each("S", "string str text"),
+    **_each("N", "number int integer"),
+    **_each("B", "binary bytes"),
+    **_each("HASH", "partition partitionkey pk"),
+    **_each("RANGE", "sort sortkey sk"),
+    **_each("PAY_PER_REQUEST", "on-demand ondemand on_demand serverless"),
+    **_each("fsd/v1", "v1 fsd fsd/v1.0 fsd/v2 1 1.0"),
+    "one per zone": "perZone",
+    "never expire": "forever",
 }
 """Values of other tools, in lower case, each with the value of this language."""
 
