@@ -88,6 +88,16 @@ def domain_of(partition: str) -> str:
     return PARTITIONS.get(partition, PARTITIONS["aws"]).domain
 
 
+def zone_prefix(region: str) -> str:
+    """How the ids of the zones of a region begin: ``use1`` for us-east-1, ``apne1`` for ap-northeast-1; empty for a
+    region whose ids follow another rule.
+
+    Source: https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html
+    """
+    parts = re.fullmatch(r"([a-z]{2})-(gov-)?(north|south|central)?(east|west)?-(\d)", region)
+    return "".join((parts[1], *(word[0] for word in parts.groups()[1:4] if word), parts[5])) if parts else ""
+
+
 _BEFORE_REGION = re.compile(r"(?:[a-z0-9-]+\.)+?(?:\$\{AWS::Region\}|[a-z]+(?:-[a-z]+)+-\d)\.")
 
 

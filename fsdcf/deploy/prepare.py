@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.ecr import create_command, push_commands
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
-from fsdcf.cloudformation.partitions import domain_of
+from fsdcf.cloudformation.partitions import domain_of, zone_prefix
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, docker_platform
 from fsdcf.conventions import IMAGE_PARAMETER, similar
 from fsdcf.deploy import operation
@@ -69,6 +69,22 @@ def check_environment(run: Run, release: Release) -> None:
         return
     meant = (release.target.elsewhere(close).redeploy(),) if close else ()
     raise stop(Exit.REFUSED, sentence, *meant, release.target.redeploy(new_env=True))
+
+
+def parts_elsewhere(template: Mapping[str, Any], region: str) -> tuple[str, ...]:
+    """The zones and certificates of another region that a template names, which AWS rejects."""
+    prefix = zone_prefix(region)
+    parts: dict[str, None] = {}
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        zone = properties.get("AvailabilityZoneId")
+        if isinstance(zone, str) and prefix and not zone.startswith(f"{prefix}-"):
+            parts[f"the zone {zone}"] = None
+        for certificate in properties.get("Certificates", ()):
+            arn = certificate.get("CertificateArn")
+            if isinstance(arn, str) and (arn.split(":") + [""] * 4)[3] not in ("", region):
+                parts[f"the certificate {arn}"] = None
+    return tuple(parts)
 
 
 def _platform(template: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.deploy.ecs.rollout import StoppedTask
 from fsdcf.deploy.ecs.service import cluster_and_name
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, PlanCreated, Release, RunEnded, Target, WarningIssued
-from fsdcf.deploy.prepare import key_of, parameters, secrets, url_of
+from fsdcf.deploy.prepare import key_of, parameters, parts_elsewhere, secrets, url_of
 from fsdcf.deploy.state import Snapshot, target_of
 from fsdcf.masking import MASK, mask_secrets
 from fsdcf.sandbox.clients import clients
@@ -172,3 +172,21 @@ def test_the_tests_read_events_as_botocore_does() -> None:
     assert seen == told and len(told) > 4
     seen[0].clear()
     assert made.events() == told
+
+
+@pytest.mark.parametrize(
+    ("properties", "region", "found"),
+    [
+        ({"AvailabilityZoneId": "use1-az1"}, "us-east-1", False),
+        ({"AvailabilityZoneId": "use1-az1"}, "us-east-2", True),
+        ({"AvailabilityZoneId": "use1-az1"}, "eusc-de-east-1", False),
+        ({"AvailabilityZone": {"Fn::Select": [0, {"Fn::GetAZs": ""}]}}, "eu-west-1", False),
+        ({"Certificates": [{"CertificateArn": "arn:aws:acm:eu-west-1:1:certificate/a"}]}, "us-east-1", True),
+        ({"Certificates": [{"CertificateArn": "arn:aws:acm:eu-west-1:1:certificate/a"}]}, "eu-west-1", False),
+        ({"Certificates": [{"CertificateArn": "arn:aws:iam::1:server-certificate/a"}]}, "eu-west-1", False),
+        ({"Certificates": [{"CertificateArn": {"Fn::Sub": "arn:${AWS::Partition}:acm"}}]}, "eu-west-1", False),
+    ],
+)
+def test_zones_and_certificates_of_another_region(properties: dict[str, Any], region: str, found: bool) -> None:
+    template = {"Resources": {"Part": {"Type": "AWS::Any", "Properties": properties}, "Bare": {"Type": "AWS::Any"}}}
+    assert bool(parts_elsewhere(template, region)) == found

@@ -136,7 +136,7 @@ def deploy_command(
         from fsdcf.cli.rehearsal import check_targets
 
         check_targets(faults, release.template)
-    act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command)
+    act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command, connection.sandbox)
     also = () if release.image_sha else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
     run(release.target, connection, as_json, act, also=also)
 
@@ -180,13 +180,19 @@ def _deploy(
     image: Image,
     options: Options,
     cost_command: str,
+    rehearsal: bool,
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
 ) -> Outcome:
     from fsdcf.deploy.engine import deploy
+    from fsdcf.deploy.prepare import parts_elsewhere
     from fsdcf.deploy.state import deployed_template
 
+    elsewhere = () if rehearsal else parts_elsewhere(release.template, aws.region)
+    if elsewhere:  # in the sandbox, any region will do
+        sentence = f"the region of the deploy is {aws.region}, and the spec names {', '.join(elsewhere)}"
+        return Outcome(Exit.USAGE, sentence, next=(f"aws ec2 describe-availability-zones --region {aws.region}",))
     if ask is not None:
         release = _with_image(release, aws, tell, ask)
         ask = _with_cost(ask, compiled, aws, cost_command)

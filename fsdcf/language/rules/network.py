@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
+from fsdcf.cloudformation.partitions import zone_prefix
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc
@@ -117,10 +118,10 @@ def _zone_problem(zone: str, before: Sequence[str], case: Case) -> tuple[str, st
     if zone not in _FARGATE_ZONES.get(region, (zone,)):
         return f"`{zone}` does not offer Fargate", f"use {joined(_FARGATE_ZONES[region], 'or')}"
     home = _home_of_certificate(case)
-    if home and not before and region != _zone_prefix(home):
+    if home and not before and region != zone_prefix(home):
         return (
             f"`{zone}` is not in {home}, where the certificate is",
-            f"list zones of {home}: {_zone_prefix(home)}-az1 …",
+            f"list zones of {home}: {zone_prefix(home)}-az1 …",
         )
     return None
 
@@ -129,22 +130,16 @@ def _home_of_certificate(case: Case) -> str:
     """The region in the ARN of the load balancer's certificate; empty if it is not known."""
     arn = case.service.load_balancer and case.service.load_balancer.certificate_arn
     region = (str(arn).split(":") + [""] * 4)[3] if isinstance(arn, str) else ""
-    return region if _zone_prefix(region) else ""
+    return region if zone_prefix(region) else ""
 
 
 def _examples(case: Case) -> str:
     """Two ids of zones in the region that the certificate or the image is in; empty if its ids are not known."""
     host = re.match(HOST, sample(case.service.image or ""))
-    prefix = _zone_prefix(_home_of_certificate(case)) or (_zone_prefix(host["region"]) if host else "")
+    prefix = zone_prefix(_home_of_certificate(case)) or (zone_prefix(host["region"]) if host else "")
     if not prefix and partition_of_spec(case.spec) in (None, "aws"):
         prefix = "use1"
     return f"{prefix}-az1, {prefix}-az2" if prefix else ""
-
-
-def _zone_prefix(region: str) -> str:
-    """``use1`` for us-east-1, ``apne1`` for ap-northeast-1; empty for a region whose ids follow another rule."""
-    parts = re.fullmatch(r"([a-z]{2})-(gov-)?(north|south|central)?(east|west)?-(\d)", region)
-    return "".join((parts[1], *(word[0] for word in parts.groups()[1:4] if word), parts[5])) if parts else ""
 
 
 @rule("S214", "an address range that cannot be used")
