@@ -17,8 +17,8 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
-from fsdcf.cloudformation.capabilities import capabilities
 from fsdcf.cloudformation.limits import compact
+from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
 

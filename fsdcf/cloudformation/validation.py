@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fsdcf.cloudformation.capabilities import missing_capabilities
 from fsdcf.cloudformation.compare import pointer
 from fsdcf.cloudformation.evaluation import (
     PSEUDO,
@@ -23,6 +22,7 @@ from fsdcf.cloudformation.limits import BODY_BYTES, COUNTS, TEMPLATE_BYTES, comp
 from fsdcf.cloudformation.parameters import resolved
 from fsdcf.cloudformation.references import Path, cycle, depends_on, needs, references, section_of, steps
 from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.iam import missing_capabilities
 
 SECTIONS = frozenset(
     [

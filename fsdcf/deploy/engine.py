@@ -68,9 +68,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from fsdcf.cloudformation.capabilities import capabilities
 from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create

@@ -184,7 +184,7 @@ class _Substitution:
         if _CONTROL.search(text):
             hint = "remove the escape"
             if (written := self.document.written(path)) and written.startswith('"'):
-                hint += f"; a \\ that stands for itself needs single quotes: {quoted(written)}"
+                hint += f"; a literal \\ needs single quotes: {quoted(written)}"
             self.findings.append(
                 CONTROL.at(self.document.span(path), path, "the text contains a control character", hint)
             )

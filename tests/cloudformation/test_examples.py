@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 import fsdcf.cloudformation
-from fsdcf.cloudformation.capabilities import capabilities
 from fsdcf.cloudformation.difference import Side, difference, outputs_changed
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.limits import compact
 from fsdcf.cloudformation.references import cycle, needs, order
 from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.cloudformation.template import read
+from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.cloudformation.validation import body_problem, problems
 from tests.cloudformation.examples import CASES, ENVIRONMENTS, ROOT, SPECS, clone, parameters, template
 

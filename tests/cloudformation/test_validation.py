@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.capabilities import capabilities, missing_capabilities
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES
+from fsdcf.cloudformation.types.iam import capabilities, missing_capabilities
 from fsdcf.cloudformation.validation import body_problem, problems, type_problem
 
 BUCKET: Mapping[str, Any] = {"Type": "AWS::S3::Bucket"}

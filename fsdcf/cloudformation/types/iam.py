@@ -1,10 +1,14 @@
-"""IAM: roles, users and groups with their policies. All of it is free."""
+"""IAM: roles, users and groups with their policies, all of it free; and the capabilities that acknowledge them in a
+request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
+from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types import (
     DeployPermissions,
     ForeignType,
@@ -21,6 +25,53 @@ POLICY, ROLE, ROLE_POLICY = (f"AWS::IAM::{name}" for name in ("Policy", "Role", 
 _RANDOM, _LONGEST_ROLE = 12, 64
 _IDENTITY = PolicyDocuments("identity")
 _HOLDERS = ("Roles", "Users", "Groups")
+
+IAM_TYPES = frozenset(
+    f"AWS::IAM::{name}"
+    for name in [
+        "AccessKey",
+        "Group",
+        "GroupPolicy",
+        "InstanceProfile",
+        "ManagedPolicy",
+        "Policy",
+        "Role",
+        "RolePolicy",
+        "User",
+        "UserPolicy",
+        "UserToGroupAddition",
+    ]
+)
+"""Types that need CAPABILITY_IAM; with a custom name, CAPABILITY_NAMED_IAM.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
+
+IAM_NAMES: Mapping[str, str] = {
+    f"AWS::IAM::{name}": f"{name}Name" for name in ("Group", "InstanceProfile", "ManagedPolicy", "Role", "User")
+}
+"""The property that names an IAM resource, by type."""
+
+
+def capabilities(template: Mapping[str, Any]) -> tuple[str, ...]:
+    """The capabilities that a template needs: for IAM resources, for named ones (which covers both), and for
+    transforms.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
+    resources = section_of(template, "Resources").values()
+    out = []
+    if any(IAM_NAMES.get(one["Type"]) in (one.get("Properties") or {}) for one in resources):
+        out.append("CAPABILITY_NAMED_IAM")
+    elif any(one["Type"] in IAM_TYPES for one in resources):
+        out.append("CAPABILITY_IAM")
+    if template.get("Transform"):
+        out.append("CAPABILITY_AUTO_EXPAND")
+    return tuple(out)
+
+
+def missing_capabilities(template: Mapping[str, Any], given: Collection[str]) -> tuple[str, ...]:
+    """The capabilities that a template needs and that are not given; CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
+    covered = {*given, "CAPABILITY_IAM"} if "CAPABILITY_NAMED_IAM" in given else set(given)
+    return tuple(one for one in capabilities(template) if one not in covered)
 
 
 def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fsdcf.cloudformation.capabilities import capabilities
 from fsdcf.cloudformation.parameters import is_no_echo
 from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
+from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
 from fsdcf.sandbox.cloudformation.changesets import existing_stack, parameters, tags
 from fsdcf.sandbox.cloudformation.operations import Kind
