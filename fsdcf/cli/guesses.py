@@ -51,13 +51,16 @@ def command_meant(word: str, known: Iterable[str]) -> str | None:
 
 
 def with_meant_option(error: click.NoSuchOption) -> click.UsageError:
-    """Return the error with the option of the command that is meant, if there is one."""
+    """Return the error with the option of the command that is meant: the one of the same meaning, or a close one."""
     params = error.ctx.command.params if error.ctx else []
-    known: dict[str, click.Parameter | None] = {name: each for each in params for name in each.opts}
+    known: dict[str, click.Parameter | None] = {name: each for each in params for name in each.opts if name[:1] == "-"}
     known |= dict.fromkeys(error.ctx.help_option_names if error.ctx else ())
     for meant, words in _OPTIONS.items():
         name, _, value = meant.partition(" ")
         choices = getattr(getattr(known.get(name), "type", None), "choices", (value,))
         if error.option_name in words.split() and name in known and (not value or value in choices):
             return click.UsageError(f"No such option {error.option_name!r}. Did you mean {meant!r}?", error.ctx)
-    return error
+    close = get_close_matches(error.option_name, known, 1, 0.75)  # click's own guesses are further away
+    return click.UsageError(
+        f"No such option {error.option_name!r}." + (f" Did you mean {close[0]!r}?" if close else ""), error.ctx
+    )

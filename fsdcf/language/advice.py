@@ -84,6 +84,10 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
         return f"write {answer}, without quotes"
     if isinstance(value, dict) and list(value) in (["secretsmanager"], ["ssm"]) and "valueFrom" in path:
         return f"write `{next(iter(value))}:{next(iter(value.values()))}`"
+    if isinstance(value, dict) and label(path) == "image":
+        return (
+            "write the repository alone, without a tag; the port is `service.port`, and the Dockerfile `service.build`"
+        )
     if each.key.allowed:
         lines = isinstance(value, (dict, list))
         return f"use {joined(each.key.allowed)}" if lines else choice_hint(document, value, each.key, path)

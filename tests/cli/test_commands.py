@@ -172,6 +172,8 @@ def test_a_misspelled_command_suggests_the_closest(arguments: tuple[str, ...], w
         (("cost", "--json"), "Did you mean '--format json'?"),
         (("cost", "--budget", "5"), "Did you mean '--max'?"),
         (("-v",), "Did you mean '--version'?"),
+        (("scale", "--count", "3"), "No such option '--count'.\n"),
+        (("deploy", "--yess"), "Did you mean '--yes'?"),
     ],
 )
 def test_an_option_of_another_tool_suggests_ours(folder: Path, arguments: tuple[str, ...], words: str) -> None:

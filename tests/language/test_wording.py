@@ -65,6 +65,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ),
         ("  networking: {loadBalancer: false}\n", "leave out `service.port`"),
         ("  networking: {loadBalancer: true}\n", "leave it out"),
+        ("  image: {location: web, port: 80}\n", "write the repository alone"),
         ("  autoScaling: true\n", "write {minCount: 2, maxCount: 10}"),
         ("  volumes: ['data:/data']\n", "write {name: data, mountPath: /data}"),
         ("  ulimits: 5\n", "each item begins with `- ` and has name, softLimit and hardLimit"),

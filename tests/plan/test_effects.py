@@ -98,6 +98,7 @@ def found(edit: Edit) -> list[SideEffect]:
 SAID: list[tuple[str, str, Edit, str]] = [
     ("task-count-reset", "Target", without_scaling, "becomes 2"),
     ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
+    ("task-count-reset", "Target", properties("Target", MinCapacity=1, MaxCapacity=2), "at most 2 tasks"),
     ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), "another DNS name"),
     (
         "exposed",

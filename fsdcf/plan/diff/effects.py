@@ -78,8 +78,9 @@ def _in_place(release: ReleaseChange) -> Iterator[tuple[PlannedResource, Planned
 
 @effect("task-count-reset")
 def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
-    """The number of tasks is set, and replaces what auto scaling or fsdcf scale chose."""
+    """The number of tasks is set or lowered, and replaces what auto scaling or fsdcf scale chose."""
     for was, now in release.both(SERVICE):
+        yield from _lowered(release, was)
         count = text_of(now.get("DesiredCount"))
         if not release.in_place(was.name) or was.get("DesiredCount") is not None or not count:
             continue
@@ -93,6 +94,16 @@ def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
         yield SideEffect(
             f"is removed: the number of tasks becomes {count}", why, PropertyPlace(target.name, (), gone=True)
         )
+
+
+def _lowered(release: ReleaseChange, service: PlannedResource) -> Iterator[SideEffect]:
+    """A maximum below the former minimum: tasks stop, whatever the load is."""
+    for target in release.old.of(SCALABLE_TARGET):
+        now = release.new.resources.get(target.name)
+        low, high = target.text("MinCapacity"), now.text("MaxCapacity") if now else ""
+        if scales(target, service) and low.isdigit() and high.isdigit() and int(high) < int(low):
+            why = f"auto scaling kept at least {low} running, and stops the others whatever the load is"
+            yield SideEffect(f"allows at most {high} tasks", why, PropertyPlace(target.name, ("MaxCapacity",)))
 
 
 @effect("address-changed")
