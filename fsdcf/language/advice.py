@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 from math import ceil, isfinite
 from typing import Any
 
+from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.document import Document
 from fsdcf.language.foreign import TYPES, VALUES, Word, words_at
@@ -422,6 +423,8 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
         each if each.startswith("${") else re.sub(r"[^a-z0-9]+", "-", each.lower())
         for each in re.split(r"(\$\{[^}]*\})", words)
     )
+    if "endpoint service" in key.expects:
+        yield endpoint_name(text.strip().lower())
     yield text.strip()
     yield text.strip(" '\"`\u2018\u2019\u201c\u201d")
     yield slug.strip("-")[: key.longest].rstrip("-")

@@ -281,6 +281,20 @@ def test_an_isolated_partition_reaches_no_public_images(compiled: Compile, netwo
         assert "from aws-iso" in found.message and "nat" not in found.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("com.amazonaws.us-east-1.kms", "kms"),
+        ("cn.com.amazonaws.cn-north-1.ecr.api", "ecr.api"),
+        ("gov.ic.c2s.us-iso-east-1.ecr.dkr", "ecr.dkr"),
+        ("ECR.api", "ecr.api"),
+    ],
+)
+def test_the_full_name_of_an_endpoint_service(compiled: Compile, name: str, hint: str) -> None:
+    (found,) = compiled(HELLO + f"  networking: {{vpc: {{endpoints: [{name}]}}}}\n").diagnostics
+    assert found.code == "S105" and f"write `{hint}`:" in found.hint
+
+
 def test_an_image_with_an_unknown_registry_may_be_in_ecr(compiled: Compile) -> None:
     assert "S216" not in {one.code for one in compiled(HELLO + NO_NAT + "  image: ${REGISTRY}/shop\n").diagnostics}
 

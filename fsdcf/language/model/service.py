@@ -267,7 +267,7 @@ class Vpc:
         "Interface endpoints of a new VPC by service name, such as ecr.api. Those of S3 and DynamoDB are free and "
         "always exist.",
         default=(),
-        pattern=r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
+        pattern=r"(?!.*(?:amazonaws|[a-z]-\d\.))[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
         longest=100,
         expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
     )
