@@ -8,341 +8,414 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from fsdcf.diagnostics import SpecPath
-
-Meaning = TypeVar("Meaning")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A key of another tool: the keys to write instead, separated by spaces, and the reason; without keys, why there is
-    none."""
+    """A key of another tool: the keys ``to`` write instead, and the reason; without keys, why there is none."""
 
-    keys: str = ""
-    why: str = ""
-
-    @property
-    def to(self) -> tuple[str, ...]:
-        """The keys to write instead."""
-        return tuple(self.keys.split())
+    to: tuple[str, ...]
+    why: str
 
 
-_LB = "service.networking.loadBalancer"
-_NO_NODES = "leave it out: Fargate has no nodes to choose or configure"
-_ALWAYS = "leave it out: ECS always restarts the tasks of a service"
-_STATEMENTS = Word("service.taskRole.statements", "permissions that `dependencies` do not give already")
-_ENVIRONMENT = Word("service.environment", "a map of names and values")
-_SECRETS = Word("service.secrets", "a list of `name` and `valueFrom`")
-_COUNT = Word("service.resources.desiredCount", "or `service.autoScaling` for a number that follows the load")
-_PORT = Word("service.port", "the port that the container listens on; the load balancer answers on 80 and 443")
-_CHECK = Word("service.healthCheck.container.command", "ECS runs it in the container; the load balancer has its own")
-_HOSTS = Word(f"{_LB}.hosts", "host names of the load balancer")
-_CERTIFICATE = Word(f"{_LB}.certificateArn", "with a certificate the load balancer uses HTTPS")
-_STORE = Word("dependencies", "a list of what the service uses, each with `type` and `name`")
-_SIDECARS = Word("service.sidecars", "further containers of the task")
-_TAGS = Word("metadata.tags", "tags of all resources")
-_SCALING = Word("service.autoScaling", "minCount, maxCount and targetCPU")
-_SIZE = Word("service.resources.cpu service.resources.memory", "the size of a task, which has no second limit")
-_ARCHITECTURE = Word("service.resources.architecture", "x86_64 or arm64; the operating system is Linux")
-_VOLUMES = Word("service.volumes", "with `mountPath`; an aws_efs_file_system dependency keeps files")
-_LOGS = Word("service.observability.logs", "CloudWatch Logs with a retention in days")
-_SPOT = Word("service.resources.spot", "true, or a share of the tasks; without it all tasks run on Fargate")
-_IMAGE = Word("service.image", "the repository; `--image-sha` gives the tag")
-_PULL = Word("", "leave it out: the execution role pulls from ECR, so keep the image there")
-_ROUTES = Word(f"{_LB}.paths", "paths of the load balancer")
-_SECURITY = Word(
-    "service.user service.readonlyRootFilesystem", "the task runs without privileges, which Fargate does not offer"
-)
-_NO_PRIVILEGES = Word("", "leave it out: Fargate does not offer privileges or host devices")
-_NETWORK = Word("service.networking", "a new VPC by default, or `vpc` with the ids of an existing one")
-_BUILD = Word("service.build", "context, dockerfile and args of the image")
-_INDEX = Word(
-    "dependencies.aws_dynamodb_table.keySchema dependencies.aws_dynamodb_table.attributes",
-    "the table's key and the types of its attributes",
-)
-_CAPACITY = Word(
-    "dependencies.aws_dynamodb_table.billingMode dependencies.aws_dynamodb_table.readCapacity",
-    "with `writeCapacity`; without them the table is billed on demand",
-)
-
-
-def _each(meaning: Meaning, words: str) -> dict[str, Meaning]:
-    """The words, separated by spaces, with their meaning."""
-    return dict.fromkeys(words.split(), meaning)
-
-
-WORDS: Mapping[str, Word] = {
+_ROWS = (
     # Containers
-    **_each(Word("service.command", "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"), "args cmd CMD"),
-    **_each(Word("service.command", "a list; or change the image's CMD"), "run startCommand start"),
-    **_each(Word("service.workingDirectory"), "workdir working_dir workingDir cwd"),
-    **_each(_PORT, "ports expose containerPort container_port targetPort hostPort nodePort"),
-    **_each(_PORT, "portMappings listenerPort PORT"),
-    **_each(_ENVIRONMENT, "env variables envVars env_vars environmentVariables environment_variables config"),
-    **_each(_ENVIRONMENT, "configMap configs"),
-    **_each(Word("service.environmentFiles", "files with variables"), "env_file env_files envFile envFrom"),
-    **_each(_SECRETS, "secret secretKeyRef secretRef ssm parameters parameterStore"),
-    **_each(_IMAGE, "container containers containerDefinitions repository imageUri main"),
-    **_each(_SIDECARS, "initContainers extraContainers additionalContainers"),
-    **_each(Word("service.dependsOn", "the order of the containers"), "depends_on links"),
-    **_each(_PULL, "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials"),
-    **_each(_BUILD, "docker dockerfile buildArgs docker_build"),
-    **_each(Word("metadata.name"), "container_name family serviceName service_name hostname"),
-    **_each(Word("service.stopTimeout", "in seconds"), "terminationGracePeriodSeconds stop_grace_period"),
-    **_each(Word("service.initProcess"), "init tini linuxParameters"),
-    **_each(Word("service.readonlyRootFilesystem"), "read_only readonly"),
-    **_each(Word("service.user"), "runAsUser runAs uid"),
-    **_each(_SECURITY, "securityContext podSecurityContext"),
-    **_each(_NO_PRIVILEGES, "privileged cap_add cap_drop capabilities devices sysctls pidMode"),
-    **_each(Word("", _ALWAYS), "restart restartPolicy essential"),
-    **_each(
-        Word("", "leave it out: a service runs all the time, and `fsdcf run` starts a one-off task"),
+    ("args cmd CMD", "service.command", "the image's CMD as a list; the ENTRYPOINT is `entryPoint`"),
+    ("run startCommand start", "service.command", "a list; or change the image's CMD"),
+    ("workdir working_dir workingDir cwd", "service.workingDirectory", ""),
+    (
+        "ports expose containerPort container_port targetPort hostPort nodePort portMappings listenerPort PORT",
+        "service.port",
+        "the port that the container listens on; the load balancer answers on 80 and 443",
+    ),
+    (
+        "env variables envVars env_vars environmentVariables environment_variables config configMap configs",
+        "service.environment",
+        "a map of names and values",
+    ),
+    ("env_file env_files envFile envFrom", "service.environmentFiles", "files with variables"),
+    (
+        "secret secretKeyRef secretRef ssm parameters parameterStore",
+        "service.secrets",
+        "a list of `name` and `valueFrom`",
+    ),
+    (
+        "container containers containerDefinitions repository imageUri main",
+        "service.image",
+        "the repository; `--image-sha` gives the tag",
+    ),
+    ("initContainers extraContainers additionalContainers", "service.sidecars", "further containers of the task"),
+    ("depends_on links", "service.dependsOn", "the order of the containers"),
+    (
+        "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials",
+        "",
+        "leave it out: the execution role pulls from ECR, so keep the image there",
+    ),
+    ("docker dockerfile buildArgs docker_build", "service.build", "context, dockerfile and args of the image"),
+    ("container_name family serviceName service_name hostname service.name", "metadata.name", ""),
+    ("terminationGracePeriodSeconds stop_grace_period", "service.stopTimeout", "in seconds"),
+    ("init tini linuxParameters", "service.initProcess", ""),
+    ("read_only readonly", "service.readonlyRootFilesystem", ""),
+    ("runAsUser runAs uid", "service.user", ""),
+    (
+        "securityContext podSecurityContext",
+        "service.user service.readonlyRootFilesystem",
+        "the task runs without privileges, which Fargate does not offer",
+    ),
+    (
+        "privileged cap_add cap_drop capabilities devices sysctls pidMode",
+        "",
+        "leave it out: Fargate does not offer privileges or host devices",
+    ),
+    ("restart restartPolicy essential", "", "leave it out: ECS always restarts the tasks of a service"),
+    (
         "schedule cron cronjobs cronJob jobs",
+        "",
+        "leave it out: a service runs all the time, and `fsdcf run` starts a one-off task",
     ),
-    **_each(Word("service.release"), "migrate migrations preDeploy releaseCommand release_command hooks"),
-    **_each(Word("service.stopTimeout", "the seconds that a task has to end after SIGTERM"), "lifecycle preStop"),
-    **_each(Word("service.tmpfs", "a list of `path` and `size`, in memory"), "shm_size sharedMemorySize tmp"),
-    **_each(
-        Word("", "leave it out: tasks on Fargate use the DNS of their network"), "dns extra_hosts extraHosts dnsConfig"
+    ("migrate migrations preDeploy releaseCommand release_command hooks", "service.release", ""),
+    ("lifecycle preStop", "service.stopTimeout", "the seconds that a task has to end after SIGTERM"),
+    ("shm_size sharedMemorySize tmp", "service.tmpfs", "a list of `path` and `size`, in memory"),
+    ("dns extra_hosts extraHosts dnsConfig", "", "leave it out: tasks on Fargate use the DNS of their network"),
+    ("platformVersion platform_version", "", "leave it out: ECS chooses the latest version of Fargate"),
+    (
+        "nodeSelector affinity tolerations nodeName placement priorityClassName",
+        "",
+        "leave it out: Fargate has no nodes to choose or configure",
     ),
-    **_each(Word("", "leave it out: ECS chooses the latest version of Fargate"), "platformVersion platform_version"),
-    "service.name": Word("metadata.name"),
-    **_each(Word("", _NO_NODES), "nodeSelector affinity tolerations nodeName placement priorityClassName"),
     # Health checks
-    **_each(_CHECK, "livenessProbe startupProbe probe probes test"),
-    **_each(
-        Word("service.healthCheck.path", "the load balancer's check; the container's is `healthCheck.container`"),
+    (
+        "livenessProbe startupProbe probe probes test",
+        "service.healthCheck.container.command",
+        "ECS runs it in the container; the load balancer has its own",
+    ),
+    (
         "readinessProbe health_check_path healthCheckPath healthcheckPath health httpGet",
+        "service.healthCheck.path",
+        "the load balancer's check; the container's is `healthCheck.container`",
     ),
-    **_each(
-        Word("service.healthCheck.gracePeriod", "in seconds"),
+    (
         "healthCheckGracePeriodSeconds healthCheckGracePeriod grace_period initialDelaySeconds",
+        "service.healthCheck.gracePeriod",
+        "in seconds",
     ),
-    "periodSeconds": Word("service.healthCheck.interval", "in seconds"),
-    "timeoutSeconds": Word("service.healthCheck.timeout", "in seconds"),
-    "failureThreshold": Word("service.healthCheck.unhealthyThreshold"),
-    "successThreshold": Word("service.healthCheck.healthyThreshold"),
-    **_each(
-        Word("", "leave it out: the load balancer checks the port of the service"),
+    ("periodSeconds", "service.healthCheck.interval", "in seconds"),
+    ("timeoutSeconds", "service.healthCheck.timeout", "in seconds"),
+    ("failureThreshold", "service.healthCheck.unhealthyThreshold", ""),
+    ("successThreshold", "service.healthCheck.healthyThreshold", ""),
+    (
         "healthCheck.port healthCheck.type healthCheck.host",
+        "",
+        "leave it out: the load balancer checks the port of the service",
     ),
-    **_each(Word("service.healthCheck.path"), "healthCheck.url healthCheck.endpoint healthCheck.uri"),
-    **_each(
-        Word("service.healthCheck.successCodes", "such as 200 or 200-299"),
+    ("healthCheck.url healthCheck.endpoint healthCheck.uri", "service.healthCheck.path", ""),
+    (
         "healthCheck.matcher healthCheck.codes healthCheck.success_codes healthCheck.statusCode healthCheck.status",
+        "service.healthCheck.successCodes",
+        "such as 200 or 200-299",
     ),
-    "start_period": Word("service.healthCheck.container.startPeriod", "in seconds"),
-    "healthCheck.protocol": Word("", "leave it out: the load balancer checks by HTTP"),
-    "healthCheck.command": Word("service.healthCheck.container.command", "ECS runs it in the container"),
-    "healthCheck.retries": Word("service.healthCheck.container.retries", "or `healthCheck.unhealthyThreshold`"),
+    ("start_period", "service.healthCheck.container.startPeriod", "in seconds"),
+    ("healthCheck.protocol", "", "leave it out: the load balancer checks by HTTP"),
+    ("healthCheck.command", "service.healthCheck.container.command", "ECS runs it in the container"),
+    ("healthCheck.retries", "service.healthCheck.container.retries", "or `healthCheck.unhealthyThreshold`"),
     # Size and number of tasks
-    **_each(_SIZE, "limits requests size instanceConfiguration taskSize resourceLimits"),
-    **_each(
-        Word("service.resources.memory", "in MiB"),
+    (
+        "limits requests size instanceConfiguration taskSize resourceLimits",
+        "service.resources.cpu service.resources.memory",
+        "the size of a task, which has no second limit",
+    ),
+    (
         "mem memoryLimitMiB memorySize mem_limit memoryReservation memoryLimit memory_limit ram",
+        "service.resources.memory",
+        "in MiB",
     ),
-    **_each(Word("service.resources.cpu", "1024 units are one vCPU"), "cpus vcpu cpu_limit cpuLimit"),
-    **_each(_COUNT, "replicas count replicaCount instances instanceCount desired_count numTasks tasks"),
-    **_each(_ARCHITECTURE, "platform arch runtimePlatform cpuArchitecture architectures"),
-    **_each(
-        Word("service.resources.ephemeralStorage service.volumes", "the disk of a task, and mounted volumes"),
+    ("cpus vcpu cpu_limit cpuLimit", "service.resources.cpu", "1024 units are one vCPU"),
+    (
+        "replicas count replicaCount instances instanceCount desired_count numTasks tasks",
+        "service.resources.desiredCount",
+        "or `service.autoScaling` for a number that follows the load",
+    ),
+    (
+        "platform arch runtimePlatform cpuArchitecture architectures",
+        "service.resources.architecture",
+        "x86_64 or arm64; the operating system is Linux",
+    ),
+    (
         "storage disk ephemeral",
+        "service.resources.ephemeralStorage service.volumes",
+        "the disk of a task, and mounted volumes",
     ),
-    **_each(
-        _SPOT, "launchType capacityProviderStrategy capacityProvider capacityProviders capacity_provider fargateSpot"
+    (
+        "launchType capacityProviderStrategy capacityProvider capacityProviders capacity_provider fargateSpot",
+        "service.resources.spot",
+        "true, or a share of the tasks; without it all tasks run on Fargate",
     ),
-    **_each(Word("", "leave it out: Fargate has no GPUs and no instance types"), "gpu gpus instanceType instance_type"),
+    ("gpu gpus instanceType instance_type", "", "leave it out: Fargate has no GPUs and no instance types"),
     # Auto scaling
-    **_each(_SCALING, "scaling scale hpa autoscale horizontalPodAutoscaler range count_range"),
-    "resources.min": Word("service.autoScaling.minCount"),
-    "resources.max": Word("service.autoScaling.maxCount"),
-    **_each(_TAGS, "metadata.domain metadata.app metadata.application metadata.title metadata.id"),
-    **_each(Word("service.autoScaling.minCount"), "min minReplicas minTasks min_size minSize minInstances"),
-    **_each(Word("service.autoScaling.maxCount"), "max maxReplicas maxTasks max_size maxSize maxInstances"),
-    **_each(
-        Word("service.autoScaling.targetCPU", "in percent"),
-        "target cpu_percentage averageUtilization targetCPUUtilizationPercentage cpuPercent targetValue",
+    (
+        "scaling scale hpa autoscale horizontalPodAutoscaler range count_range",
+        "service.autoScaling",
+        "minCount, maxCount and targetCPU",
     ),
-    **_each(Word("service.autoScaling.targetMemory", "in percent"), "memory_percentage memoryPercent"),
-    "autoScaling.cpu": Word("service.autoScaling.targetCPU", "in percent"),
-    "autoScaling.memory": Word("service.autoScaling.targetMemory", "in percent"),
-    **_each(Word("service.autoScaling.minCount service.autoScaling.maxCount", "numbers of tasks"), "autoScaling.range"),
-    "autoScaling.minCapacity": Word("service.autoScaling.minCount"),
-    "autoScaling.maxCapacity": Word("service.autoScaling.maxCount"),
-    **_each(Word("service.autoScaling.targetRequestsPerTask"), "autoScaling.requests autoScaling.rps"),
-    **_each(
-        Word("", "leave it out: auto scaling sets the number of tasks"),
+    (
+        "resources.min min minReplicas minTasks min_size minSize minInstances autoScaling.minCapacity",
+        "service.autoScaling.minCount",
+        "",
+    ),
+    (
+        "resources.max max maxReplicas maxTasks max_size maxSize maxInstances autoScaling.maxCapacity",
+        "service.autoScaling.maxCount",
+        "",
+    ),
+    (
+        "metadata.domain metadata.app metadata.application metadata.title metadata.id",
+        "metadata.tags",
+        "tags of all resources",
+    ),
+    (
+        "target cpu_percentage averageUtilization targetCPUUtilizationPercentage cpuPercent targetValue "
+        "autoScaling.cpu",
+        "service.autoScaling.targetCPU",
+        "in percent",
+    ),
+    ("memory_percentage memoryPercent autoScaling.memory", "service.autoScaling.targetMemory", "in percent"),
+    ("autoScaling.range", "service.autoScaling.minCount service.autoScaling.maxCount", "numbers of tasks"),
+    ("autoScaling.requests autoScaling.rps", "service.autoScaling.targetRequestsPerTask", ""),
+    (
         "autoScaling.desired autoScaling.desiredCount autoScaling.count",
+        "",
+        "leave it out: auto scaling sets the number of tasks",
     ),
-    "autoScaling.enabled": Word("", "leave it out: a service with `autoScaling` scales"),
-    "cooldown": Word("service.autoScaling.scaleInCooldown service.autoScaling.scaleOutCooldown", "in seconds"),
+    ("autoScaling.enabled", "", "leave it out: a service with `autoScaling` scales"),
+    ("cooldown", "service.autoScaling.scaleInCooldown service.autoScaling.scaleOutCooldown", "in seconds"),
     # Network and load balancer
-    **_each(
-        Word(f"service.port service.healthCheck.path {_LB}", "a service with a port has a load balancer"),
+    (
         "http https ingress loadBalancers alb elb expose_http nlb",
+        "service.port service.healthCheck.path service.networking.loadBalancer",
+        "a service with a port has a load balancer",
     ),
-    "protocol": Word("", "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
-    **_each(_HOSTS, "host alias aliases virtualHost domains customDomain"),
-    **_each(_ROUTES, "route routes pathPrefix path_pattern rules"),
-    **_each(_CERTIFICATE, "tls ssl cert certificate certificates acm certArn certificate_arn loadBalancer.https"),
-    "publicLoadBalancer": Word(f"{_LB}.internal", "true for a load balancer that is not public"),
-    **_each(
-        Word("", "leave it out: a service with a `port` has a load balancer, with its listener and target group"),
+    ("protocol", "", "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
+    (
+        "host alias aliases virtualHost domains customDomain",
+        "service.networking.loadBalancer.hosts",
+        "host names of the load balancer",
+    ),
+    (
+        "route routes pathPrefix path_pattern rules",
+        "service.networking.loadBalancer.paths",
+        "paths of the load balancer",
+    ),
+    (
+        "tls ssl cert certificate certificates acm certArn certificate_arn loadBalancer.https",
+        "service.networking.loadBalancer.certificateArn",
+        "with a certificate the load balancer uses HTTPS",
+    ),
+    (
+        "publicLoadBalancer scheme",
+        "service.networking.loadBalancer.internal",
+        "true for a load balancer that is not public",
+    ),
+    (
         "listener listeners targetGroup targetGroups target_group loadBalancer.port loadBalancer.ports "
         "loadBalancer.enabled networking.port",
+        "",
+        "leave it out: a service with a `port` has a load balancer, with its listener and target group",
     ),
-    **_each(
-        Word("", "leave it out: the load balancer does not do that, the service itself has to"),
-        "cors rateLimit rate_limit",
-    ),
-    **_each(
-        Word(f"{_LB}.allowCidrs", "a list of address ranges"),
+    ("cors rateLimit rate_limit", "", "leave it out: the load balancer does not do that, the service itself has to"),
+    (
         "loadBalancer.cidr loadBalancer.cidrs loadBalancer.allow loadBalancer.whitelist loadBalancer.allowlist",
+        "service.networking.loadBalancer.allowCidrs",
+        "a list of address ranges",
     ),
-    **_each(Word(f"{_LB}.stickiness"), "loadBalancer.sticky loadBalancer.stickySessions"),
-    **_each(Word(f"{_LB}.accessLogs"), "loadBalancer.logs loadBalancer.access_logs"),
-    **_each(Word(f"{_LB}.domain"), "loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias"),
-    **_each(
-        Word("", "leave it out: the load balancer has subnets and a security group of its own"),
+    ("loadBalancer.sticky loadBalancer.stickySessions", "service.networking.loadBalancer.stickiness", ""),
+    ("loadBalancer.logs loadBalancer.access_logs", "service.networking.loadBalancer.accessLogs", ""),
+    ("loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias", "service.networking.loadBalancer.domain", ""),
+    (
         "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone loadBalancer.name",
+        "",
+        "leave it out: the load balancer has subnets and a security group of its own",
     ),
-    "scheme": Word(f"{_LB}.internal", "true for a load balancer that is not public"),
-    "public": Word(f"{_LB}.internal", "a load balancer is public unless this is true"),
-    **_each(_NETWORK, "network networks networkMode network_mode networkConfiguration awsvpcConfiguration"),
-    **_each(_NETWORK, "taskSubnets vpcSubnets"),
-    "vpcId": Word("service.networking.vpc", "a map with `id`, `privateSubnets` and `publicSubnets`"),
-    "networking.placement": Word(
-        "service.networking.assignPublicIp", "the tasks are in private subnets unless it is true"
+    ("public", "service.networking.loadBalancer.internal", "a load balancer is public unless this is true"),
+    (
+        "network networks networkMode network_mode networkConfiguration awsvpcConfiguration taskSubnets vpcSubnets",
+        "service.networking",
+        "a new VPC by default, or `vpc` with the ids of an existing one",
     ),
-    "networking.mode": Word("", "leave it out: tasks on Fargate have a network interface each"),
-    **_each(Word("service.networking.serviceConnect"), "connect serviceConnectConfiguration cloudMapOptions"),
-    "namespace": Word("", "leave it out: `--env` selects an environment, whose part of the spec is in `environments`"),
-    **_each(Word("", "leave it out: `--region` and `--profile` select the place of a deploy"), "region account aws"),
-    "cluster": Word("", "leave it out: the stack has a cluster of its own"),
+    ("vpcId", "service.networking.vpc", "a map with `id`, `privateSubnets` and `publicSubnets`"),
+    ("networking.placement", "service.networking.assignPublicIp", "the tasks are in private subnets unless it is true"),
+    ("networking.mode", "", "leave it out: tasks on Fargate have a network interface each"),
+    ("connect serviceConnectConfiguration cloudMapOptions", "service.networking.serviceConnect", ""),
+    ("namespace", "", "leave it out: `--env` selects an environment, whose part of the spec is in `environments`"),
+    ("region account aws", "", "leave it out: `--region` and `--profile` select the place of a deploy"),
+    ("cluster", "", "leave it out: the stack has a cluster of its own"),
     # Storage
-    **_each(_VOLUMES, "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc"),
-    **_each(
-        Word("", "write `name` and `mountPath`; a volume without `efs` is empty, and lost with the task"),
+    (
+        "volumeMounts mounts mountPoints volume persistentVolumeClaim pvc",
+        "service.volumes",
+        "with `mountPath`; an aws_efs_file_system dependency keeps files",
+    ),
+    (
         "volumes.source volumes.target volumes.size volumes.host volumes.hostPath volumes.emptyDir volumes.type "
         "volumes.containerPath volumes.configMap",
+        "",
+        "write `name` and `mountPath`; a volume without `efs` is empty, and lost with the task",
     ),
-    **_each(
-        Word("", "write `name` and `valueFrom`; a JSON key follows the secret's name: secretsmanager:prod/db:password"),
+    (
         "secrets.key secrets.json_key secrets.jsonKey secrets.arn secrets.path secrets.parameter secrets.secretName "
         "secrets.version secrets.env secrets.secretKeyRef",
+        "",
+        "write `name` and `valueFrom`; a JSON key follows the secret's name: secretsmanager:prod/db:password",
     ),
-    **_each(
-        _STORE,
-        "database databases db cache queue queues bucket buckets table tables topic publish subscribe "
-        "topics depends addons extensions",
+    (
+        "database databases db cache queue queues bucket buckets table tables topic publish subscribe topics "
+        "depends addons extensions",
+        "dependencies",
+        "a list of what the service uses, each with `type` and `name`",
     ),
     # Permissions, logs, deployments
-    **_each(
-        _STATEMENTS,
+    (
         "role iam iamRole taskRoleArn policies policy iamRoleStatements permissions serviceAccount "
         "serviceAccountName serviceAccountRoleArn managedPolicies",
+        "service.taskRole.statements",
+        "permissions that `dependencies` do not give already",
     ),
-    **_each(Word("service.executionRole.statements", "permissions to start the tasks"), "executionRoleArn"),
-    **_each(_LOGS, "logging logConfiguration log logRetention log_retention"),
-    **_each(
-        Word("", "leave it out: the stack has a log group of its own"),
+    ("executionRoleArn", "service.executionRole.statements", "permissions to start the tasks"),
+    (
+        "logging logConfiguration log logRetention log_retention",
+        "service.observability.logs",
+        "CloudWatch Logs with a retention in days",
+    ),
+    (
         "logs.group logs.stream logs.prefix logs.destination logs.logGroup",
+        "",
+        "leave it out: the stack has a log group of its own",
     ),
-    "logs.days": Word("service.observability.logs.retention", "in days"),
-    **_each(Word("service.observability", "logs, metrics and traces"), "monitoring telemetry"),
-    **_each(Word("service.observability.traces"), "tracing xray otel opentelemetry"),
-    **_each(Word("service.observability.metrics"), "prometheus"),
-    **_each(Word("service.observability.alarms"), "notifications alerts alerting"),
-    **_each(Word("service.enableExecuteCommand"), "exec execute_command enableExec execCommand"),
-    "deploy": Word(
+    ("logs.days", "service.observability.logs.retention", "in days"),
+    ("monitoring telemetry", "service.observability", "logs, metrics and traces"),
+    ("tracing xray otel opentelemetry", "service.observability.traces", ""),
+    ("prometheus", "service.observability.metrics", ""),
+    ("notifications alerts alerting", "service.observability.alarms", ""),
+    ("exec execute_command enableExec execCommand", "service.enableExecuteCommand", ""),
+    (
+        "deploy",
         "service.resources service.autoScaling service.deployment",
         "the size, the number of tasks, and how a new version replaces the old one",
     ),
-    **_each(
-        Word("service.deployment", "a rolling deployment; the circuit breaker rolls a failure back"),
+    (
         "strategy rollingUpdate update_config deploymentConfiguration rollout updateStrategy",
+        "service.deployment",
+        "a rolling deployment; the circuit breaker rolls a failure back",
     ),
-    **_each(Word("service.deployment.maximumPercent"), "maxSurge maxHealthyPercent maximum_percent"),
-    **_each(
-        Word("service.deployment.minimumHealthyPercent"), "maxUnavailable minHealthyPercent minimum_healthy_percent"
+    ("maxSurge maxHealthyPercent maximum_percent deployment.max", "service.deployment.maximumPercent", ""),
+    (
+        "maxUnavailable minHealthyPercent minimum_healthy_percent deployment.min",
+        "service.deployment.minimumHealthyPercent",
+        "",
     ),
-    **_each(Word("service.deployment.circuitBreaker"), "deploymentCircuitBreaker rollback circuit_breaker"),
-    **_each(Word("service.deployment.maximumPercent"), "deployment.max"),
-    **_each(Word("service.deployment.minimumHealthyPercent"), "deployment.min"),
-    **_each(
-        Word("service.deployment.strategy", "rolling"),
+    ("deploymentCircuitBreaker rollback circuit_breaker", "service.deployment.circuitBreaker", ""),
+    (
         "deployment.type deployment.rolling deployment.canary deployment.blueGreen deployment.bluegreen "
         "deployment.linear",
+        "service.deployment.strategy",
+        "rolling",
     ),
-    **_each(_TAGS, "labels annotations tag project cost-center costCenter cost_center department product"),
-    **_each(Word("metadata.owners"), "team maintainer maintainers contact author"),
-    "spec": Word("service", "the service is one map, without templates in it"),
-    **_each(Word("", "leave it out: the image's tag is the version; `--image-sha` gives it"), "version imageTag"),
-    **_each(Word("", "leave it out: the image contains the runtime"), "runtime handler language"),
-    **_each(Word("environments", "the parts of the spec that differ"), "overrides stages profiles envs"),
+    (
+        "labels annotations tag project cost-center costCenter cost_center department product",
+        "metadata.tags",
+        "tags of all resources",
+    ),
+    ("team maintainer maintainers contact author", "metadata.owners", ""),
+    ("spec", "service", "the service is one map, without templates in it"),
+    ("version imageTag", "", "leave it out: the image's tag is the version; `--image-sha` gives it"),
+    ("runtime handler language", "", "leave it out: the image contains the runtime"),
+    ("overrides stages profiles envs", "environments", "the parts of the spec that differ"),
     # Keys of dependencies
-    "dependencies.localSecondaryIndexes": Word(
+    (
+        "dependencies.localSecondaryIndexes",
         "dependencies.aws_dynamodb_table.globalSecondaryIndexes",
         "DynamoDB adds a local index to a new table alone",
     ),
-    "dependencies.tableClass": Word("", "leave it out: tables have the class STANDARD"),
-    **_each(
-        _INDEX,
+    ("dependencies.tableClass", "", "leave it out: tables have the class STANDARD"),
+    (
         "dependencies.hashKey dependencies.partitionKey dependencies.primaryKey dependencies.rangeKey "
         "dependencies.sortKey dependencies.hash_key dependencies.range_key dependencies.partition_key "
         "dependencies.sort_key dependencies.primary_key dependencies.attributeDefinition",
+        "dependencies.aws_dynamodb_table.keySchema dependencies.aws_dynamodb_table.attributes",
+        "the table's key and the types of its attributes",
     ),
-    **_each(_CAPACITY, "dependencies.provisionedThroughput dependencies.capacity"),
-    **_each(
-        Word("", "leave it out: the stack encrypts the data"),
+    (
+        "dependencies.provisionedThroughput dependencies.capacity",
+        "dependencies.aws_dynamodb_table.billingMode dependencies.aws_dynamodb_table.readCapacity",
+        "with `writeCapacity`; without them the table is billed on demand",
+    ),
+    (
         "dependencies.encryption dependencies.sse dependencies.sseSpecification dependencies.encrypt",
+        "",
+        "leave it out: the stack encrypts the data",
     ),
-    **_each(Word("", "leave it out: the bucket is private and versioned"), "dependencies.versioning dependencies.acl"),
-    **_each(
-        Word("", "leave it out: the table has point-in-time recovery"),
-        "dependencies.pointInTimeRecovery dependencies.pitr",
-    ),
-    **_each(
-        Word("dependencies.aws_sqs_queue.maxReceiveCount", "the queue has a dead-letter queue"),
+    ("dependencies.versioning dependencies.acl", "", "leave it out: the bucket is private and versioned"),
+    ("dependencies.pointInTimeRecovery dependencies.pitr", "", "leave it out: the table has point-in-time recovery"),
+    (
         "dependencies.deadLetterQueue dependencies.dlq dependencies.redrivePolicy",
+        "dependencies.aws_sqs_queue.maxReceiveCount",
+        "the queue has a dead-letter queue",
     ),
-    **_each(
-        Word("dependencies.aws_sqs_queue.maxReceiveCount"),
+    (
         "dependencies.max_retries dependencies.maxRetries dependencies.retries",
+        "dependencies.aws_sqs_queue.maxReceiveCount",
+        "",
     ),
-    **_each(
-        Word("dependencies.aws_dynamodb_table.globalSecondaryIndexes", "a list of `name` and `keySchema`"),
+    (
         "dependencies.gsi dependencies.gsis dependencies.global_secondary_index",
+        "dependencies.aws_dynamodb_table.globalSecondaryIndexes",
+        "a list of `name` and `keySchema`",
     ),
-    **_each(
-        Word("dependencies.aws_dynamodb_table.stream", "such as NEW_IMAGE"),
+    (
         "dependencies.stream_view_type dependencies.streamViewType dependencies.streamSpecification",
+        "dependencies.aws_dynamodb_table.stream",
+        "such as NEW_IMAGE",
     ),
-    **_each(
-        Word("dependencies.aws_s3_bucket.lifecycle", "a list of rules such as `expireAfterDays: 30`"),
+    (
         "dependencies.expiration dependencies.expireAfterDays dependencies.lifecyclePolicy dependencies.retention",
+        "dependencies.aws_s3_bucket.lifecycle",
+        "a list of rules such as `expireAfterDays: 30`",
     ),
-    **_each(Word("dependencies.sqlite_database.path"), "dependencies.file dependencies.filename dependencies.filePath"),
-    **_each(
-        Word("dependencies.aws_sqs_queue.permissions", "read, write or readWrite"),
+    ("dependencies.file dependencies.filename dependencies.filePath", "dependencies.sqlite_database.path", ""),
+    (
         "dependencies.access dependencies.read_only dependencies.readOnly dependencies.grants",
+        "dependencies.aws_sqs_queue.permissions",
+        "read, write or readWrite",
     ),
-    **_each(
-        Word("", "leave it out: data stays in the account when its stack is deleted"),
+    (
         "dependencies.retain dependencies.deletionPolicy dependencies.deletion_policy dependencies.removalPolicy "
         "dependencies.force_destroy dependencies.deletionProtection",
+        "",
+        "leave it out: data stays in the account when its stack is deleted",
     ),
-    "dependencies.tags": Word("metadata.tags", "tags of all resources"),
-    "dependencies.mount": Word("dependencies.aws_efs_file_system.mountPoint"),
-    **_each(
-        Word("dependencies.aws_sqs_queue.unmanaged", "with `permissions`, and `name` for the existing resource"),
+    ("dependencies.tags", "metadata.tags", "tags of all resources"),
+    ("dependencies.mount", "dependencies.aws_efs_file_system.mountPoint", ""),
+    (
         "dependencies.arn dependencies.existing dependencies.external",
+        "dependencies.aws_sqs_queue.unmanaged",
+        "with `permissions`, and `name` for the existing resource",
     ),
+)
+"""Words, the keys to write instead, and the reason; without keys, why there is none."""
+
+WORDS: Mapping[str, Word] = {
+    name: Word(tuple(keys.split()), why) for names, keys, why in _ROWS for name in names.split()
 }
 """Keys of Kubernetes, Compose, Copilot, ECS, App Runner, SAM, serverless and CDK. A key with dots applies below the key
 in front of the dot."""
+
+
+def _each(meaning: str, words: str) -> dict[str, str]:
+    """The words, separated by spaces, with their meaning."""
+    return dict.fromkeys(words.split(), meaning)
+
 
 TYPES: Mapping[str, str] = {
     **_each(
