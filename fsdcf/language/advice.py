@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
 from math import ceil, isfinite
 from typing import Any
@@ -155,9 +156,10 @@ def _hint_for_texts(key: Key, value: str, path: SpecPath) -> str:
     runs = label(path) in ("command", "entryPoint")
     words = _words(value) if runs else re.split(r"[,\s]+", value.strip())
     meant = [next((each for each in _rewritten(word, key) if _fits(each, key)), "") for word in words]
-    if all(meant) or not key.pattern:
-        return f"write a list: {json.dumps(meant if key.pattern else words, ensure_ascii=False)}"
-    return f"write a list; an item is {key.expects}"
+    written = json.dumps(meant if key.pattern else words, ensure_ascii=False)
+    if (all(meant) or not key.pattern) and len(written) <= _LONGEST * 2:
+        return f"write a list: {written}"
+    return f"write a list; an item is {key.expects or 'one text'}"
 
 
 def _hint_for_number(document: Document, each: Field, value: Any, path: SpecPath) -> str:
@@ -469,12 +471,14 @@ def typo(word: str, known: Iterable[str]) -> str | None:
     return None
 
 
+@lru_cache(4096)
 def _squashed(word: str) -> str:
     return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
-def _split(word: str) -> list[str]:
-    return [each.lower() for each in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", word)]
+@lru_cache(4096)
+def _split(word: str) -> tuple[str, ...]:
+    return tuple(each.lower() for each in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", word))
 
 
 def _one_edit(left: str, right: str) -> bool:
@@ -516,8 +520,7 @@ def key_hint(document: Document, record: type, name: str, path: SpecPath) -> tup
     places = [at for at in _places(root, name) if not common or at.count(".") < 2 or at.startswith(_dotted(path))]
     if near and len(places) == 1:
         return f"`{name}` is a key elsewhere: `{places[0]}`", None
-    ways = (_instead(each.record, name) for _, each in walk(root))
-    if near and path[:1] != ("metadata",) and (way := next(filter(None, ways), "")):
+    if near and path[:1] != ("metadata",) and (way := _instead(_later_keys(root).get(name), name)):
         return way, None
     return f"valid keys: {', '.join(sorted(set(spellings.values())))}", None
 
@@ -532,8 +535,27 @@ def _of_same_words(name: str, known: Iterable[str]) -> str | None:
 
 def _places(root: type, name: str) -> list[str]:
     """Return the paths of the keys of this name in the whole spec."""
-    wanted = _squashed(name)
-    return [at for at, each in walk(root) if not at.startswith("dependencies") and _squashed(each.name) == wanted]
+    return _paths_by_name(root).get(_squashed(name), [])
+
+
+@cache
+def _paths_by_name(root: type) -> Mapping[str, list[str]]:
+    """The paths of the keys of a spec, except those of its dependencies, by their names without separators."""
+    paths: dict[str, list[str]] = {}
+    for at, each in walk(root):
+        if not at.startswith("dependencies"):
+            paths.setdefault(_squashed(each.name), []).append(at)
+    return paths
+
+
+@cache
+def _later_keys(root: type) -> Mapping[str, type]:
+    """The first record of a spec that has each of the keys that are not implemented yet."""
+    found: dict[str, type] = {}
+    for record in (each.record for _, each in walk(root) if each.record):
+        for name in later_of(record):
+            found.setdefault(name, record)
+    return found
 
 
 def _dotted(path: SpecPath) -> str:

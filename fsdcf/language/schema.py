@@ -208,7 +208,8 @@ class Checker:
                 empty = None
         for name, keys in below.items():
             self.wrong.add((*path, name))
-            hint = f"indent {joined([f'`{key}`' for key in keys], 'and')} by two more spaces"
+            shown = [f"`{key}`" for key in keys[:3]] + [f"{len(keys) - 3} more keys"] * (len(keys) > 3)
+            hint = f"indent {joined(shown, 'and')} by two more spaces"
             self._add(TYPE, (*path, name), f"`{name}` is empty: its keys are in the same column", hint, key=True)
         return {key for keys in below.values() for key in keys}
 

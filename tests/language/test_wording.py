@@ -82,6 +82,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  environment: {A: “b c”}\n", 'write "b c"'),
         ("  environment:\n    A=1\n    B=2\n", '`A: "1"`'),
         ("  environment:\n  A: 1\n  B_2: 2\n", "indent `A` and `B_2` by two more spaces"),
+        ("  environment:\n" + "".join(f"  {name}: 1\n" for name in "ABCDE"), "`A`, `B`, `C` and 2 more keys by two"),
         ("  deployment:\n  strategy: rolling\n", "indent `strategy` by two more spaces"),
         ('  environment: {A: "C:\\foo"}\n', "single quotes: 'C:\\foo'"),
         ("  environment:\n    A: |\n      b\n     c\n", "indent every line of a block of text"),
