@@ -1,4 +1,4 @@
-"""Rewrite the generated pages, and the pull request comment on the page about pipelines."""
+"""Rewrite the generated pages, and the generated parts of other pages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ from fsdcf.language.model.common import LATER_KINDS, Dependency
 from fsdcf.language.reference import default_of, limits, type_of, types_by_name
 from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, fields_of, later_of, walk
+from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.prices import assumptions
+from fsdcf.plan.graph.architecture import architecture
+from fsdcf.plan.graph.mermaid import mermaid
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
 COST = "docs/how-to/cost-graph-access.md"
+EXAMPLE = "examples/sqlite.yml"
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
+DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -39,7 +44,7 @@ def pages() -> dict[str, str]:
         "docs/codes.md": codes_page(catalogue()),
         "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
-        COST: ASSUMPTIONS.sub(lambda _: assumption_table(), (ROOT / COST).read_text(encoding="utf-8")),
+        COST: with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8")),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
     }
 
@@ -169,6 +174,15 @@ def assumption_table() -> str:
     """Return the assumptions of an estimate as a table."""
     rows = [f"| `{one.name}` | {one.default} | {one.unit} | {one.meaning} |" for one in assumptions().values()]
     return "\n".join(["| assumption | default | unit | |", "|---|---:|---|---|", *rows]) + "\n"
+
+
+def with_table_and_drawing(page: str) -> str:
+    """Return the page with the table of assumptions and the drawing of the SQLite example."""
+    result = run(Request(EXAMPLE, (ROOT / EXAMPLE).read_bytes(), "staging"))
+    if result.template is None:
+        raise ValueError(f"{EXAMPLE} has errors")
+    drawing = f"```mermaid\n{mermaid(architecture(result.template.data, f'{EXAMPLE} in staging'))}```\n"
+    return DRAWING.sub(lambda _: drawing, ASSUMPTIONS.sub(lambda _: assumption_table(), page))
 
 
 def with_comment(page: str) -> str:

@@ -399,7 +399,8 @@ def pattern_hint(key: Key, value: Any) -> str:
     """Return the value in the right format if it can be derived, and the format."""
     form = key.expects or f"text that matches {key.pattern}"
     literal = "".join(part if isinstance(part, str) else str(part) for part in parts_of(value))
-    meant = next((each for each in _rewritten(literal, key) if _fits(each, key)), None)
+    rewritten = _rewritten(literal, key) if literal else ()
+    meant = next((each for each in rewritten if _fits(each, key)), None)
     return f"write {form}" if meant is None else f"write `{meant}`: {form}"
 
 

@@ -203,6 +203,8 @@ def _meant(inner: str) -> str:
     """Return the hint for a placeholder of another tool, or in another case; empty for any other."""
     if meant := _MEANT.get(re.sub(r"[\W_]", "", inner).lower()):
         return f"did you mean `${{{meant}}}`?"
+    if inner.startswith("import:"):
+        return "exports are not implemented yet: write a variable such as ${NAME}, and pass the value with --var NAME=…"
     store, colon, rest = inner.partition(":")
     if colon and rest and (store.lower() in ("secret", "secrets", "ssm") and store not in ("secrets", "ssm")):
         return f"did you mean `${{{'ssm' if store.lower() == 'ssm' else 'secrets'}:{rest}}}`?"

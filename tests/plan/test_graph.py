@@ -323,12 +323,6 @@ def test_a_block_of_markdown_is_within_the_limits_of_mermaid() -> None:
     assert "too large" in block(Graph("edges", few, (), edges))
 
 
-def test_the_how_to_shows_a_real_drawing() -> None:
-    page = (ROOT / "docs" / "how-to" / "cost-graph-access.md").read_text(encoding="utf-8")
-    title = "examples/sqlite.yml in staging"
-    assert f"```mermaid\n{mermaid(architecture(template_of('sqlite'), title))}```" in page
-
-
 @pytest.mark.parametrize(
     ("allowed", "label"),
     [

@@ -354,7 +354,9 @@ def _file_system(title: str, system: EfsFileSystem, names: Names, context: Conte
         PerformanceMode=system.performance_mode,
         ThroughputMode=system.throughput_mode,
         FileSystemPolicy=_policy(),
-        FileSystemTags=Tags({**context.tags, "Name": f"{context.spec.metadata.name}-{names.local}"}),
+        FileSystemTags=Tags(
+            {**context.tags, "Name": f"{context.spec.metadata.name}-{context.environment}-{names.local}"}
+        ),
     )
 
 
