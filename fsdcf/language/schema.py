@@ -334,6 +334,8 @@ class Checker:
             return
         hint, unset = advice.key_hint(self.document, record, str(name), path)
         self.wrong |= {unset} if unset else set()
+        if unset and self.document.key_span(here).file.startswith("--override"):
+            hint = f"write --override {'.'.join(map(str, unset))}=VALUE"  # a flag has no indentation
         self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _missing(self, each: Field, path: SpecPath) -> None:

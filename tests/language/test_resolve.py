@@ -55,6 +55,15 @@ def test_null_removes_nothing_where_nothing_is(compiled: Compile) -> None:
     assert service.observability.metrics is None and service.auto_scaling.min_count == 1
 
 
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [("cpu=512", "--override service.resources.cpu=VALUE"), ("autoscaling.min=2", "--override service.autoScaling")],
+)
+def test_an_unknown_key_of_an_override_leads_to_the_flag(compiled: Compile, override: str, hint: str) -> None:
+    found = compiled(HELLO, overrides=(override,)).diagnostics
+    assert [each.code for each in found] == ["S101"] and hint in found[0].hint
+
+
 def test_an_override_removes_too_and_sets_again(compiled: Compile) -> None:
     assert spec_of(compiled, "{}", "user=null", "environment.A=null").environment == {"B": "two"}
     assert spec_of(compiled, "service: {user: null}", "user=other").user == "other"
