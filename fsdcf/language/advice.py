@@ -380,6 +380,8 @@ def range_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str:
 
 def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str:
     """Return the nearest of the available values, or all of them."""
+    if len(key.allowed) == 1:
+        return f"write `{key.allowed[0]}`, the only value that fsdcf implements"
     numbers = [each for each in key.allowed if isinstance(each, int)]
     words: list[object] = [f"`{each}`" for each in key.allowed if isinstance(each, str)] if numbers else []
     if isinstance(value, str) and value in map(str, numbers):
