@@ -182,6 +182,16 @@ def test_a_bad_answer_is_asked_for_again_with_the_rule(
     assert asked.count("Name of the service: ") == 2 and "'1x' is not a valid owner" in asked
 
 
+def test_a_bad_name_on_the_command_line_is_asked_for_again(
+    folder: Path, terminal: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.write(terminal, b"my-shop\n")
+    cli.main(["init", "My_Shop"], standalone_mode=False)
+    assert (folder / "my-shop.yml").exists()
+    asked = capsys.readouterr().err
+    assert "'My_Shop' is not a valid service name" in asked and asked.count("Name of the service: ") == 1
+
+
 def test_the_next_step_of_init_works(stage: Stage) -> None:
     for words, spec in ((("bb", "--template", "sqlite-api"), "bb/bb.yml"), (("aa",), "aa.yml")):
         (command,) = re.findall(r"fsdcf (deploy .*)", stage("init", *words).stderr)

@@ -82,12 +82,17 @@ def init_command(
 
 
 def _checked_name(name: str | None) -> str:
-    """The given name, or one that the user types at the terminal. A usage error if it is missing or not valid."""
-    if name is None:
+    """The given name if it is valid, or one that the user types at the terminal. Without a terminal, a usage error."""
+    try:
+        if name is not None:
+            return _name(name)
         if not sys.stdin.isatty():
             raise click.UsageError(f"the service needs a name: {suggested('init', 'NAME')}")
-        return str(click.prompt("Name of the service", value_proc=_name, err=True))
-    return _name(name)
+    except click.UsageError as error:
+        if not sys.stdin.isatty():
+            raise
+        click.echo(f"Error: {error.message}", err=True)
+    return str(click.prompt("Name of the service", value_proc=_name, err=True))
 
 
 def _name(text: str) -> str:
