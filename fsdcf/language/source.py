@@ -192,6 +192,12 @@ def _after(name: str, before: str) -> Span:
     return Span(name, len(lines), len(lines[-1]) + 1, len(lines), len(lines[-1]) + 2)
 
 
+def _is_indented_by_no_break(event: Any, text: str) -> bool:
+    """Whether a plain text is the first of its line and begins with a no-break space."""
+    start = event.start_mark.index
+    return event.value[:1] in tuple(_NO_BREAK) and not text[text.rfind("\n", 0, start) + 1 : start].strip()
+
+
 def _too_deep(span: Span) -> Diagnostic:
     return DEPTH.at(span, (), f"more than {MOST_DEPTH} levels deep", "a spec needs about eight")
 
@@ -244,7 +250,7 @@ class _Outline:
                     self.ends[begin.start_mark.index] = last
             elif isinstance(event, yaml.NodeEvent):
                 nodes, last = nodes + 1, event.end_mark
-                if isinstance(event, yaml.ScalarEvent) and not event.style and event.value[:1] in tuple(_NO_BREAK):
+                if isinstance(event, yaml.ScalarEvent) and not event.style and _is_indented_by_no_break(event, text):
                     message = f"invalid YAML: a no-break space (U+{ord(event.value[0]):04X}) is not an indentation"
                     return SYNTAX.at(self._span(event), (), message, "replace it by spaces, here and in what follows")
                 self._note_anchor(event)

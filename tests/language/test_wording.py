@@ -125,6 +125,11 @@ def test_typical_mistakes_have_hints(compiled: Compile, text: str, hint: str) ->
     assert hint in finding.hint
 
 
+def test_a_no_break_space_is_text_where_it_does_not_indent(compiled: Compile) -> None:
+    result = compiled(HELLO + "  environment:\n    A: \u00a0\n    B: \u00a0b\n    C: a\u00a0b\n")
+    assert result.template is not None and not result.diagnostics
+
+
 def test_a_finding_distinguishes_an_item_from_its_list(compiled: Compile) -> None:
     assert [one.message for one in compiled(HELLO + "dependencies:\n  - aws_sqs_queue\n").diagnostics] == [
         "an item of `dependencies` must be a map, not text"
