@@ -13,7 +13,7 @@ from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
 from fsdcf.language.model.common import Dependency, Unmanaged
-from fsdcf.language.model.service import Spec
+from fsdcf.language.model.service import EC2_ID, EFS_ID, Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
@@ -55,7 +55,7 @@ ADMISSION = Rule(
     "https://docs.aws.amazon.com/efs/latest/ug/network-access.html",
 )
 
-_ID = r"fs-[0-9a-f]{8,40}"
+_ID = f"fs-{EFS_ID}"
 _READ = "elasticfilesystem:ClientMount"
 _WRITE = "elasticfilesystem:ClientWrite"
 _ROOT = "elasticfilesystem:ClientRootAccess"
@@ -77,13 +77,13 @@ class SharedFileSystem(Unmanaged):
     access_point_id: String | None = spec_key(
         "Access point to mount it through, which is required for a file system that fsdcf made.",
         default=None,
-        pattern=r"fsap-[0-9a-f]{8,40}",
+        pattern=f"fsap-{EFS_ID}",
         expects="an id such as fsap-0123456789abcdef0",
     )
     security_group_id: String | None = spec_key(
         "Security group of its mount targets; the stack adds a rule that admits the tasks.",
         default=None,
-        pattern=r"sg-[0-9a-f]{8,40}",
+        pattern=f"sg-{EC2_ID}",
         expects="an id such as sg-0123456789abcdef0",
     )
 

@@ -21,6 +21,14 @@ LONGEST_REPOSITORY = 255 - len(":") - 40
 """ECS accepts 255 characters of image, of which a commit SHA takes 40.
 Source: ContainerDefinition in the API reference of Amazon ECS."""
 
+EC2_ID = "[0-9a-f]{8}([0-9a-f]{9})?"
+"""What follows the prefix in the id of a VPC, subnet, security group or prefix list.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
+
+EFS_ID = "[0-9a-f]{8,40}"
+"""What follows the prefix in the id of a file system or access point.
+Source: https://docs.aws.amazon.com/efs/latest/ug/API_FileSystemDescription.html"""
+
 FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -160,7 +168,7 @@ class EfsVolume:
     file_system_id: String | None = spec_key(
         "Id of an existing file system without a policy; for others, see aws_efs_file_system with `unmanaged`.",
         default=None,
-        pattern=r"fs-[0-9a-f]{8,40}",
+        pattern=f"fs-{EFS_ID}",
         expects="an id such as fs-0123456789abcdef0",
     )
     dependency: str | None = spec_key(
@@ -207,10 +215,6 @@ class Tmpfs:
         expects="an option such as noexec, ro, mode=1777 or uid=1000",
     )
 
-
-EC2_ID = "[0-9a-f]{8}([0-9a-f]{9})?"
-"""What follows the prefix in the id of a VPC or subnet.
-Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
 
 MOST_SUBNETS = 16
 """Subnets of a service. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
@@ -349,7 +353,7 @@ class LoadBalancer:
         "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
         "VPC. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
         default=(),
-        pattern=rf"{CIDR}|(pl|sg)-[0-9a-f]{{8,40}}",
+        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
         expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
         fewest=1,
         computed_default="all addresses, or the private ranges if internal",
