@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from fsdcf.deploy.ecs.rollout import ServiceRollout, add_failed_tasks
 from fsdcf.deploy.ecs.service import TargetHealth
-from fsdcf.deploy.ecs.tasks import STATES, TaskHistory
+from fsdcf.deploy.ecs.tasks import STATES, TaskHistory, stop_cause, who_stopped
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from tests.deploy.faults.test_tasks import web
 from tests.deploy.site import site
@@ -131,3 +132,87 @@ def test_every_state_of_a_rollout_is_reported_once() -> None:
     assert len(ours) == 2 and all(task.status == "RUNNING" and task.target == "healthy" for task in ours)
     for task in ours:
         assert dict(task.past)["PROVISIONING"] == pytest.approx(8.0, abs=6.0)
+
+
+SCHEDULER, GROUP = (
+    "ServiceSchedulerInitiated",
+    "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/spot-draining/0a1b",
+)
+STOPS = [
+    (SCHEDULER, "Service web: ECS is performing maintenance on the underlying infrastructure hosting the task", "AWS"),
+    (SCHEDULER, "ECS is performing maintenance on the underlying infrastructure hosting the task", "AWS"),
+    ("UserInitiated", "Amazon ECS is performing maintenance on the underlying infrastructure hosting the task", "AWS"),
+    ("InfrastructureHealth", "Task stopped because its infrastructure is impaired", "AWS"),
+    ("TerminationNotice", "", "AWS"),
+    ("", "Host EC2 (instance i-0a1b2c3d4e5f) terminated.", "AWS"),
+    ("", "Host EC2 (instance i-0a1b2c3d4e5f) stopped.", "AWS"),
+    (SCHEDULER, "Task stopped during instance draining", "AWS"),
+    (SCHEDULER, "(service web) (instance i-1) container instance is in DRAINING state", "AWS"),
+    ("SpotInterruption", "Your Spot Task was interrupted.", "Spot"),
+    ("TerminationNotice", "Your Spot Task was interrupted.", "Spot"),
+    (SCHEDULER, "Your Spot Task was interrupted", "Spot"),
+    ("SpotInterruption", "", "Spot"),
+    (SCHEDULER, "Amazon ECS stopped the task for Availability Zone rebalancing", "rebalancing"),
+    (SCHEDULER, "Task stopped due to AZ rebalancing", "rebalancing"),
+    (SCHEDULER, "Scaling activity initiated by (deployment ecs-svc/1)", "scaling"),
+    (SCHEDULER, "Scaling activity initiated by deployment ecs-svc/1", "scaling"),
+    (SCHEDULER, "Scaling activity initiated by (deployment ecs-svc/2)", "deployment"),
+    (SCHEDULER, "Deployment ecs-svc/2 replaced the task", "deployment"),
+    (SCHEDULER, "Service is being deleted.", "deletion"),
+    (SCHEDULER, "Another reason, in words of next year", "ECS"),
+    ("AnotherCode", "Another reason", "ECS"),
+    ("UserInitiated", "Task stopped by user", "person"),
+    ("UserInitiated", "Container health checks, OutOfMemoryError", "person"),
+    ("", "Task stopped by user", "person"),
+]
+FAILURES = [
+    (SCHEDULER, f"Task failed ELB health checks in (target-group {GROUP})", "health check", "load balancer"),
+    (SCHEDULER, "Task failed ELB health checks in (elb spot-maintenance)", "health check", "load balancer"),
+    (SCHEDULER, "Task failed container health checks", "health check", "container"),
+    ("", "Task failed container health checks", "health check", "container"),
+    (SCHEDULER, "Unhealthy", "health check", "health check"),
+    ("EssentialContainerExited", "Essential container in task exited", "application", "memory"),
+    ("", "Essential container in task exited", "application", "memory"),
+    ("TaskFailedToStart", "CannotPullContainerError: scheduled maintenance of the registry", "start", "started"),
+    ("", "Task failed to start", "application", "memory"),
+]
+KILLED = [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}]
+
+
+@pytest.mark.parametrize(("code", "reason", "by"), STOPS)
+def test_who_stopped_a_task_decides_before_its_exit_code(code: str, reason: str, by: str) -> None:
+    one = raw("STOPPED", stopCode=code, stoppedReason=reason, containers=KILLED) | {"startedBy": "ecs-svc/1"}
+    cause = stop_cause(one)
+    assert (cause.by, cause.counts, cause.signalled) == (by, False, True)
+    assert cause.text and "memory" not in cause.text.replace(reason, "")
+    assert not add_failed_tasks(ServiceRollout("arn:s"), [one]).stopped
+    state = TaskHistory().state(one, 0.0, (), {})
+    assert not state.failed and "137" not in state.reason and "killed" not in state.reason
+
+
+@pytest.mark.parametrize(("code", "reason", "by", "word"), FAILURES)
+def test_failures_of_the_version_count(code: str, reason: str, by: str, word: str) -> None:
+    one = raw("STOPPED", stopCode=code, stoppedReason=reason, containers=KILLED) | {"startedBy": "ecs-svc/1"}
+    cause = stop_cause(one)
+    assert (cause.by, cause.counts) == (by, True) and word in cause.text
+    assert len(add_failed_tasks(ServiceRollout("arn:s"), [one]).stopped) == 1
+    assert TaskHistory().state(one, 0.0, (), {}).failed
+
+
+@pytest.mark.parametrize(("primary", "by"), [("ecs-svc/1", "scaling"), ("ecs-svc/2", "deployment"), ("", "scaling")])
+def test_a_newer_deployment_replaces_a_task(primary: str, by: str) -> None:
+    reason = "Scaling activity initiated by (deployment ecs-svc/1)"
+    assert who_stopped(SCHEDULER, reason, deployment="ecs-svc/1", primary=primary).by == by
+
+
+@pytest.mark.parametrize(
+    ("containers", "text"),
+    [
+        ([(137, ""), (0, "")], "its application ended with exit code 137"),
+        ([(0, ""), (1, "")], "its application ended with exit code 1"),
+        ([(0, "")], "its application ended with exit code 0"),
+        ([], "its application ended"),
+    ],
+)
+def test_how_an_application_ended(containers: list[tuple[int, str]], text: str) -> None:
+    assert who_stopped("EssentialContainerExited", "Essential container in task exited", containers).text == text

@@ -21,14 +21,15 @@ from fsdcf.deploy.ecs.service import (
     service_in,
 )
 from fsdcf.deploy.ecs.tasks import (
-    HARMLESS,
     MOST_TASKS,
+    StopCause,
     TaskHistory,
     containers_of,
     describe_tasks,
     list_tasks,
     stop_reason,
     task_id,
+    who_stopped,
 )
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.deploy.run import Run
@@ -76,12 +77,17 @@ class StoppedTask:
 
     @property
     def essence(self) -> str:
-        """The part of the reason that is the same for all tasks that stopped for it.
+        """The part of the reason that is the same for all tasks that stopped for it."""
+        return _OWN.sub("…", stop_reason(self.reason, self._ends, self.cause))
 
-        If ECS stopped the task, the exit code is that of the signal and follows from the reason: it is left out.
-        """
-        codes = [code for _, code, _ in self.containers if self.code != "ServiceSchedulerInitiated"]
-        return _OWN.sub("…", stop_reason(self.reason, (text for _, _, text in self.containers), codes, self.code))
+    @property
+    def cause(self) -> StopCause:
+        """Who stopped the task, and whether that is a failure of its version."""
+        return who_stopped(self.code, self.reason, self._ends, self.deployment)
+
+    @property
+    def _ends(self) -> list[tuple[int | None, str]]:
+        return [(code, reason) for _, code, reason in self.containers]
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ class ServiceRollout:
         request.
         """
         given_up = (deployment for deployment in self.deployments if deployment.state == "FAILED")
-        fell = {task.deployment for task in self.stopped if task.code != "UserInitiated"}
+        fell = {task.deployment for task in self.stopped if task.cause.counts}
         failing = (
             deployment
             for deployment in self.deployments
@@ -135,7 +141,7 @@ class ServiceRollout:
 
     def failures(self, deployment: EcsDeployment) -> int:
         """How many tasks of a deployment have failed: by ECS's count, or by observation if that is more."""
-        observed = sum(task.deployment == deployment.id and task.code != "UserInitiated" for task in self.stopped)
+        observed = sum(task.deployment == deployment.id and task.cause.counts for task in self.stopped)
         return max(deployment.failed, observed)
 
 
@@ -189,7 +195,7 @@ def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], since: da
     for task in map(
         _read_task, (raw for raw in tasks if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")
     ):
-        failed = task.deployment.startswith("ecs-svc/") and not task.reason.startswith(HARMLESS)
+        failed = task.deployment.startswith("ecs-svc/") and task.cause.counts
         if failed and not _is_older(task.created, since):
             before = stopped.get(task.id, task)
             stopped[task.id] = replace(task, target=before.target, log=before.log)

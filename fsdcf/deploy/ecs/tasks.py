@@ -1,11 +1,13 @@
-"""The tasks of a service: listing and describing them, why they stopped, and the history of their states."""
+"""The tasks of a service: listing and describing them, who stopped them and why, and the history of their states."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from typing import Literal
 
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.service import TargetHealth, request_about
@@ -19,8 +21,160 @@ BATCH = 100
 """The most tasks of one call to ListTasks or DescribeTasks.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
 
-HARMLESS = ("Scaling activity initiated", "Service is being deleted")
-"""How the stop reason begins of a task that was replaced by a newer one, or is not needed any more."""
+Stopper = Literal[
+    "AWS", "Spot", "rebalancing", "scaling", "deployment", "deletion", "ECS", "person", "health check", "start",
+    "application", "unknown",
+]  # fmt: skip
+"""Who stopped a task.
+
+``AWS``: maintenance of its host, or a fault of it; ``Spot``: an interruption; ``rebalancing``: of zones; ``scaling``:
+fewer tasks are desired; ``deployment``: a newer one replaced it; ``deletion``: of the service; ``ECS``: its scheduler,
+for another reason; ``person``: a call of StopTask; ``health check``: of the load balancer or the container; ``start``:
+it never ran; ``application``: an essential container ended by itself.
+"""
+
+
+@dataclass(frozen=True)
+class StopCause:
+    """Who stopped a task, and why in a clause. ``counts``: it is a failure of the version that the task ran."""
+
+    by: Stopper
+    text: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether the stop is a failure of the version."""
+        return self.by in ("health check", "start", "application", "unknown")
+
+    @property
+    def signalled(self) -> bool:
+        """Whether ECS ended the containers by a signal.
+
+        Their exit codes, such as 137 and 143, follow from the stop and do not show its cause.
+        """
+        return self.by not in ("start", "application", "unknown")
+
+
+_WORDS: tuple[tuple[Stopper, str, str], ...] = (
+    (
+        "Spot",
+        r"\bspot\b.*\b(?:interrupt|reclaim|terminat)|spotinterruption",
+        "AWS reclaimed its Spot capacity",
+    ),
+    (
+        "AWS",
+        r"(?:performing|scheduled) maintenance|maintenance on|underlying (?:infrastructure|host|hardware)"
+        r"|task retirement|scheduled for retirement",
+        "AWS maintained its host",
+    ),
+    (
+        "AWS",
+        r"host ec2 .*(?:stopped|terminated)|draining|instance .*(?:stopped|terminated|deregistered)"
+        r"|infrastructure ?health",
+        "its host was stopped",
+    ),
+    ("rebalancing", r"\b(?:az|zones?)[ -]?re-?balanc", "ECS balanced the tasks between the zones"),
+    ("deletion", r"service .*\bdeleted|\b(?:service|cluster) (?:deletion|is inactive)", "the service was deleted"),
+    ("health check", r"health ?checks?\b|\bunhealthy\b", ""),
+    ("scaling", r"scaling activity|scal(?:e|ed|ing)[ -](?:in|down)\b|desired ?count", ""),
+    ("deployment", r"\bdeployment\b|\btask ?set\b", "a newer deployment replaced it"),
+)
+"""The words of ``stoppedReason``, in the order in which they count.
+Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing-event-messages-list.html"""
+
+_CODES: Mapping[str, tuple[Stopper, str]] = {
+    "SpotInterruption": ("Spot", "AWS reclaimed its Spot capacity"),
+    "TerminationNotice": ("AWS", "AWS gave notice of the end of its host"),
+    "InfrastructureHealth": ("AWS", "its host was impaired"),
+    "UserInitiated": ("person", "a person or a program stopped it"),
+    "ServiceSchedulerInitiated": ("ECS", "the scheduler of ECS stopped it"),
+    "TaskFailedToStart": ("start", "it could not be started"),
+    "EssentialContainerExited": ("application", ""),
+}
+"""The values of ``stopCode``.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html"""
+
+_NAMES = re.compile(r"\((?:target-group|elb|deployment) [^)]*\)|^\(?service [^\s:)]+[:)]", re.IGNORECASE)
+"""The names in ``stoppedReason``, whose words say nothing."""
+
+_OWN_FAULTS = ("EssentialContainerExited", "TaskFailedToStart")
+_STARTING = re.compile(
+    r"failed to start|Cannot\w+Error|ResourceInitialization\w*Error|(?:Image|Container|Docker)\w*(?:Error|Timeout)"
+)
+_DEFAULT_REASON = "task stopped by user"
+_SCALED = re.compile(r"\(?deployment (ecs-svc/\w+)")
+
+
+def stop_cause(raw: Answer, primary: str = "") -> StopCause:
+    """Who stopped a task of DescribeTasks that stops or has stopped. See ``who_stopped``."""
+    containers = [(item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)]
+    code, reason, deployment = (text(raw, name) for name in ("stopCode", "stoppedReason", "startedBy"))
+    return who_stopped(code, reason, containers, deployment, primary)
+
+
+def who_stopped(
+    code: str,
+    reason: str,
+    containers: Iterable[tuple[int | None, str]] = (),
+    deployment: str = "",
+    primary: str = "",
+) -> StopCause:
+    """Who stopped a task, by its ``stopCode`` and ``stoppedReason``, and only then by what its containers report.
+
+    An exit code decides nothing if another stopped the task: 137 and 143 are the signals of SIGKILL and SIGTERM, with
+    which ECS stops every task. ``containers`` are the exit code and the reason of each. ``deployment`` is the task's
+    own deployment (``startedBy``), ``primary`` the current one: if they differ, ECS replaced the task rather than
+    scaled the service in. All may be empty.
+    """
+    words = _NAMES.sub("", reason)
+    for by, pattern, clause in () if code in _OWN_FAULTS else _WORDS:
+        decides = code != "UserInitiated" or by in ("AWS", "Spot")  # a person may write any reason
+        if decides and re.search(pattern, words, re.IGNORECASE):
+            return _by_words(by, reason, clause, deployment, primary)
+    by, clause = _CODES.get(code, ("unknown", "ECS gives no known reason"))
+    if code and code not in _CODES:
+        return StopCause("ECS", f"ECS stopped it ({code})")
+    if by == "person" and reason and reason.rstrip(".").lower() != _DEFAULT_REASON:
+        return StopCause(by, f"{clause}: {reason}")
+    if by == "unknown":
+        return _without_code(reason, tuple(containers))
+    return StopCause(by, _exit(tuple(containers)) if by == "application" else clause)
+
+
+def _by_words(by: Stopper, reason: str, clause: str, deployment: str, primary: str) -> StopCause:
+    if by == "health check":
+        load_balancer = re.search(r"\belb\b|target.?group|load balancer", reason, re.IGNORECASE)
+        whose = "load balancer's" if load_balancer else "container's"
+        return StopCause(by, f"the {whose} health check failed")
+    if by == "scaling":
+        named = _SCALED.search(reason)
+        newer = {one for one in (primary, named[1] if named else "") if one} - {deployment}
+        if deployment and newer:
+            return StopCause("deployment", "a newer deployment replaced it")
+        return StopCause(by, "fewer tasks were needed")
+    return StopCause(by, clause)
+
+
+def _without_code(reason: str, containers: tuple[tuple[int | None, str], ...]) -> StopCause:
+    """Who stopped a task that has no ``stopCode``, as emulators and old tasks have none."""
+    if reason.rstrip(".").lower() == _DEFAULT_REASON:
+        return StopCause(*_CODES["UserInitiated"])
+    if reason.startswith("Essential container") or any(code is not None for code, _ in containers):
+        return StopCause("application", _exit(containers))
+    if _STARTING.search("\n".join((reason, *(more for _, more in containers)))):
+        return StopCause(*_CODES["TaskFailedToStart"])
+    return StopCause("unknown", "ECS gives no known reason")
+
+
+def _exit(containers: tuple[tuple[int | None, str], ...]) -> str:
+    """How the application ended, in a clause."""
+    if any("OutOfMemory" in reason for _, reason in containers):
+        return "it ran out of memory"
+    codes = [code for code, _ in containers if code is not None]
+    code = next((code for code in codes if code), next(iter(codes), None))
+    return f"its application ended with exit code {code}" if code is not None else "its application ended"
 
 
 def list_tasks(run: Run, without: str, service: str, status: str) -> tuple[str, ...]:
@@ -73,14 +227,16 @@ def containers_of(raw: Answer) -> list[Answer]:
     return [*main, *others]
 
 
-def stop_reason(reason: str, container_reasons: Iterable[str], codes: Iterable[int | None], stop_code: str) -> str:
+def stop_reason(reason: str, containers: Iterable[tuple[int | None, str]], cause: StopCause) -> str:
     """Why a task stopped, in the words of ECS: its reason, the first reason of a container, and an exit code.
 
-    The code is the first that is not 0. A code of 0 is shown if the task stopped because a container exited.
+    The code is the first that is not 0. A code of 0 is shown if the task stopped because a container exited. If
+    another stopped the task, what its containers report follows from that: it is left out.
     """
-    more = next((text for text in container_reasons if text), "")
-    known = [code for code in codes if code is not None]
-    exited = known if stop_code == "EssentialContainerExited" else []
+    known_containers = [] if cause.signalled else list(containers)
+    more = next((text for _, text in known_containers if text), "")
+    known = [code for code, _ in known_containers if code is not None]
+    exited = known if cause.by == "application" else []
     code = next((code for code in known if code), next(iter(exited), None))
     parts = [reason, more if more not in reason else "", f"exit code {code}" if code is not None else ""]
     return "; ".join(part for part in parts if part)
@@ -133,13 +289,9 @@ class TaskHistory:
         if target.reason and target.state == "unhealthy":
             self._target_reasons[id] = target.reason
         container = text(raw, "healthStatus")  # UNKNOWN also means that the task has no health check
-        containers = containers_of(raw)
-        reason = stop_reason(
-            text(raw, "stoppedReason"),
-            (text(item, "reason") for item in containers),
-            (item.get("exitCode") for item in containers),
-            text(raw, "stopCode"),
-        )
+        containers = [(item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)]
+        cause = stop_cause(raw)
+        reason = stop_reason(text(raw, "stoppedReason"), containers, cause)
         return TaskState(
             id=id,
             status=status,
@@ -150,7 +302,7 @@ class TaskHistory:
             target=target.state,
             target_reason=target.reason or self.target_reason(id),
             reason=reason,
-            failed=bool(reason) and not reason.startswith(HARMLESS),
+            failed=bool(reason) and cause.counts,
         )
 
     def target_reason(self, task: str) -> str:
