@@ -781,13 +781,13 @@ PERMISSIONS = [
         LISTED,
         "because no permissions boundary allows the secretsmanager:GetSecretValue action",
         "no permissions boundary allows it",
-        "let the permissions boundary",
+        "change the permissions boundary",
     ),
     (
         "organisation",
         LISTED,
         "with an explicit deny in a service control policy",
-        "an explicit deny in a service control policy blocks it",
+        "a service control policy denies it explicitly",
         "find the Deny",
     ),
 ]

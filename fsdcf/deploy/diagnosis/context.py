@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from fsdcf.aws_errors import denial_in
 from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
@@ -174,14 +175,6 @@ Refine = Callable[[DiagnosisContext, "re.Match[str]"], Refinement]
 
 _ECR = re.compile(ADDRESS + r"(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
 _REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
-_REFUSED = re.compile(
-    r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: (?P<resource>\S+?)[.,]?(?=\s|$))?"
-)
-_DENYING = re.compile(r"explicit deny in (an? [\w -]+?(?:policy|boundary))")
-_LACKING = re.compile(r"because no ([\w -]+?) allows")
-"""The policy that refuses, in AWS's words.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
-
 _SECRET = re.compile(
     r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))"
     r"|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)"
@@ -234,10 +227,9 @@ def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, st
 
     The token for ECR has no resource: its statement must be for ``*``.
     """
-    refused = _REFUSED.search(text)
-    if refused is not None:
-        resource = refused["resource"] or ""
-        return ((refused["action"], resource if resource.startswith("arn:") or resource == "*" else ""),)
+    denial = denial_in(text)
+    if denial is not None:
+        return ((denial.action, denial.resource if denial.resource.startswith(("arn:", "*")) else ""),)
     ecr, repository = _ECR.search(text), ""
     if ecr is not None:
         region = ecr["region"]
@@ -250,18 +242,9 @@ def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, st
 
 def _other_policy(text: str) -> tuple[str, str] | None:
     """Clause and advice if AWS names another policy than that of the role."""
-    denying = _DENYING.search(text)
-    if denying is not None:
-        return (
-            f": an explicit deny in {denying[1]} blocks it",
-            f"find the Deny in {denying[1]}: no statement of the role overrides it",
-        )
-    lacking = _LACKING.search(text)
-    if lacking is not None and not lacking[1].startswith("identity"):
-        return (
-            f": no {lacking[1]} allows it",
-            f"let the {lacking[1]} allow it too: the statement of the role is not enough",
-        )
+    denial = denial_in(text)
+    if denial is not None and (denial.explicit or denial.policy not in ("", "identity-based policy")):
+        return f": {denial.why}", denial.advice
     return None
 
 
