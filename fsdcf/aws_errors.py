@@ -1,13 +1,13 @@
 """The error codes of AWS and the exceptions of botocore, by what they mean for a caller, and what a denial says.
 
-Used by deploy and data migration.
+Imports only the standard library: the script of a data migration contains it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Category = Literal["throttled", "denied", "credentials", "transient", "other"]
@@ -70,7 +70,9 @@ def categorize(code: str, status: int = 400, message: str = "") -> Category:
         return category
     if status == 429 or (status < 500 and "Rate exceeded" in message):
         return "throttled"
-    return "transient" if status >= 500 else "denied" if code.endswith("AccessDenied") else "other"
+    if status >= 500:
+        return "transient"
+    return "denied" if code.endswith("AccessDenied") or denial_in(message) is not None else "other"
 
 
 def lacks_credentials(error: Exception) -> bool:
@@ -92,7 +94,13 @@ _REFUSED = re.compile(
 )
 _KIND = r"(?P<policy>[\w-][\w -]*?(?:policy|boundary))"
 _LACKING = re.compile(rf"because no {_KIND} allows")
-_DENYING = re.compile(rf"explicit deny(?: in (?:an?|the) {_KIND})?")
+_DENYING = re.compile(rf"explicit deny(?: in (?:an?|the) {_KIND}(?::? (?P<document>arn:[\w:/+=,.@-]*\w))?)?")
+_UNASSUMABLE = re.compile(r"[Rr]ole [\"']?(?P<role>[^\s\"']+)[\"']? is invalid or cannot be assumed")
+_ENCODED = re.compile(r"(?i)(?P<label>encoded authorization (?:failure )?message):?\s*[\w+/=-]{20,}")
+_HANDLER = re.compile(r"\(Service: (?P<service>\w+)[,;]")
+_PASSED_TO = {"ecs": "ecs-tasks", "amazonecs": "ecs-tasks", "ec2": "vpc-flow-logs", "rds": "monitoring.rds"}
+"""The service that a call of a service passes a role to, where that is another one.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
 
 POLICY_ADVICE: Mapping[str, str] = {
     "identity-based policy": "allow the action in a policy of the caller's role or user",
@@ -112,6 +120,8 @@ class Denial:
     """Who may not do what on which resource, and the kind of policy that refuses; empty where AWS does not say.
 
     ``explicit``: a statement of that policy denies the action; otherwise no statement of such a policy allows it.
+    ``document`` is the policy's ARN. ``passed_to`` is the service that a role is passed to (``iam:PassRole``), or that
+    cannot assume it (``sts:AssumeRole``). ``encoded``: AWS encoded the details.
     """
 
     principal: str = ""
@@ -119,46 +129,113 @@ class Denial:
     resource: str = ""
     policy: str = ""
     explicit: bool = False
+    document: str = ""
+    passed_to: str = ""
+    encoded: bool = False
+
+    @property
+    def unassumable(self) -> bool:
+        """Whether a service cannot assume the role that it was given."""
+        return self.action == "sts:AssumeRole" and bool(self.passed_to)
 
     @property
     def text(self) -> str:
         """Who may not do what, and why, in a clause."""
-        on = f" on {self.resource}" if self.resource else ""
+        if self.unassumable:
+            return f"CloudFormation cannot assume the role {self.resource}"
+        by = f" as {self.principal}" if self.principal else ""
         why = f": {self.why}" if self.why else ""
-        return f"{self.principal or 'the caller'} is not allowed to perform {self.action}{on}{why}"
+        if self.action == "iam:PassRole":
+            to = f" to {self.passed_to}" if self.passed_to else ""
+            return f"no permission to pass the role {self.resource or 'of the call'}{to} (iam:PassRole){by}{why}"
+        return f"no permission for {self.action}{f' on {self.resource}' if self.resource else ''}{by}{why}"
 
     @property
     def why(self) -> str:
         """Which kind of policy refuses, in a clause; empty if AWS does not say."""
+        document = f" ({self.document})" if self.document else ""
         if self.explicit:
-            return f"{_article(self.policy or 'policy')} denies it explicitly"
-        return f"no {self.policy} allows it" if self.policy else ""
+            return f"{_article(self.policy or 'policy')}{document} denies it explicitly"
+        return f"no {self.policy}{document} allows it" if self.policy else ""
 
     @property
     def advice(self) -> str:
         """What helps against the policy that refuses; empty if it is not known."""
+        if self.unassumable:
+            return f"the role must exist, and its trust policy must allow sts:AssumeRole to {self.passed_to}"
         if self.explicit:
             more = POLICY_ADVICE.get(self.policy, "") if "control" in self.policy else ""
             found = f"find the Deny in {_article(self.policy or 'policy')}: no other statement overrides it"
             return f"{found}; {more}" if more else found
+        if self.action == "iam:PassRole" and self.policy in ("", "identity-based policy"):
+            return f"add this statement to a policy of the caller's role or user: {self.statement}"
         return POLICY_ADVICE.get(self.policy, "")
+
+    @property
+    def statement(self) -> str:
+        """The statement, in JSON, that would allow the call."""
+        condition = f', "Condition": {{"StringEquals": {{"iam:PassedToService": "{self.passed_to}"}}}}'
+        limit = condition if self.passed_to else ""
+        return f'{{"Effect": "Allow", "Action": "{self.action}", "Resource": "{self.resource or "*"}"{limit}}}'
 
 
 def denial_in(message: str) -> Denial | None:
-    """What a message of AWS says of a denied action; None if it names none."""
+    """What a message of AWS says of a denied action; None if it names none.
+
+    A role that CloudFormation cannot assume is such a message, too.
+    """
     text = " ".join(message.split())
+    unassumable = _UNASSUMABLE.search(text)
+    if unassumable is not None:
+        return Denial("", "sts:AssumeRole", unassumable["role"], passed_to="cloudformation.amazonaws.com")
     refused = _REFUSED.search(text)
     if refused is None:
         return None
-    denying, lacking = _DENYING.search(text), _LACKING.search(text)
+    denying, lacking, handler = _DENYING.search(text), _LACKING.search(text), _HANDLER.search(text)
     kind = denying or lacking
-    return Denial(
+    denial = Denial(
         refused["principal"] or "",
         refused["action"],
         refused["resource"] or "",
         (kind["policy"] or "") if kind is not None else "",
         denying is not None,
+        (denying["document"] or "") if denying is not None else "",
+        encoded=_ENCODED.search(text) is not None,
     )
+    return _passing(denial, handler["service"].lower()) if handler is not None else denial
+
+
+def _passing(denial: Denial, service: str) -> Denial:
+    """The denial with the service that a role is passed to by a call of this service."""
+    if denial.action != "iam:PassRole" or denial.passed_to or service == "iam":
+        return denial
+    return replace(denial, passed_to=f"{_PASSED_TO.get(service, service)}.amazonaws.com")
+
+
+_PREFIX = {"elbv2": "elasticloadbalancing"}
+"""IAM's prefix of a service, where it differs from botocore's name."""
+
+_NAMED = {("s3", "HeadBucket"): "s3:ListBucket"}
+"""The action of an operation, where it does not have the operation's name.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"""
+
+
+def iam_action(service: str, operation: str) -> str:
+    """The IAM action of an operation; the service by botocore's name."""
+    return _NAMED.get((service, operation), f"{_PREFIX.get(service, service)}:{operation}")
+
+
+def denial_of(service: str, operation: str, message: str) -> Denial:
+    """The denial of a call: what AWS's message says, and what the call itself tells. The service by botocore's name."""
+    denial = denial_in(message) or Denial(
+        action=iam_action(service, operation), encoded=_ENCODED.search(message) is not None
+    )
+    return _passing(denial, service)
+
+
+def without_encoded(message: str) -> str:
+    """A message of AWS without the encoded details of a denial, which have thousands of characters."""
+    return _ENCODED.sub(lambda match: f"{match['label']} (not shown)", message)
 
 
 def _article(noun: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.aws_errors import iam_action
 from fsdcf.cloudformation.arns import DeployedStack, arn, text
 from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
@@ -51,16 +52,12 @@ CALLS: Mapping[str, frozenset[str]] = {
 }
 """The operations that the engine calls, by botocore's names."""
 
-_PREFIX = {"elbv2": "elasticloadbalancing"}
-"""IAM's prefix of a service, where it differs from botocore's name."""
-
 _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudformation", "CreateChangeSet"): (
         "cloudformation:CreateChangeSet",
         "cloudformation:TagResource",
         "cloudformation:UntagResource",
     ),
-    ("s3", "HeadBucket"): ("s3:ListBucket",),
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
     ("sts", "GetCallerIdentity"): (),
 }
@@ -74,7 +71,7 @@ def engine_actions() -> Iterator[str]:
     """The IAM actions of the engine."""
     for service, operations in sorted(CALLS.items()):
         for operation in sorted(operations):
-            yield from _ACTIONS.get((service, operation), (f"{_PREFIX.get(service, service)}:{operation}",))
+            yield from _ACTIONS.get((service, operation), (iam_action(service, operation),))
 
 
 BOUNDARY = "fsdcf-boundary"
