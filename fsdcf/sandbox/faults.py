@@ -53,7 +53,7 @@ https://github.com/aws/aws-cdk-cli/issues/1780 (drop-values), https://github.com
 CallKind = Literal[
     "throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable", "partial"
 ]
-Phase = Literal["create", "update", "delete", "cleanup", "rollback"]
+Phase = Literal["create", "update", "delete", "cleanup", "rollback", "running"]
 
 CALL_KINDS: tuple[CallKind, ...] = get_args(CallKind)
 PHASES: tuple[Phase, ...] = get_args(Phase)
@@ -76,7 +76,14 @@ TASK_PROBLEMS = {
         "the load balancer's check fails: unhealthy=404, =timeout, =refused; =container: the container's check",
         r"|[1-5]\d\d|timeout|refused|container",
     ),
-    "capacity": ("no capacity is available for the task", ""),
+    "capacity": (
+        "no capacity is available for the task; =vcpu: the account's quota of vCPUs is used up; =addresses: the "
+        "subnets have no free address",
+        r"|vcpu|addresses",
+    ),
+    "maintenance": ("AWS stops a task to maintain its host; maintenance=2: two tasks", r"|[1-9]\d*"),
+    "spot": ("AWS reclaims the Spot capacity of a task; spot=2: of two tasks", r"|[1-9]\d*"),
+    "rebalancing": ("ECS stops a task to balance the zones; rebalancing=2: two tasks", r"|[1-9]\d*"),
     "slow": ("each task takes five times as long; slow=12 sets the factor", r"|\d+(\.\d+)?"),
 }
 """The problems of a service's tasks, as a fault's text names them: the effect, and the pattern of the detail after
@@ -167,7 +174,10 @@ class ResourceFault:
 
 @dataclass(frozen=True)
 class TaskFault:
-    """Tasks that fail in each of the next ``times`` deployments of a service. ``problem`` is a key of TASK_PROBLEMS."""
+    """Tasks that fail in each of the next ``times`` deployments of a service. ``problem`` is a key of TASK_PROBLEMS.
+
+    In the phase ``running``, the service fails once its deployment is complete and its tasks are healthy.
+    """
 
     target: str
     phase: Phase
@@ -268,8 +278,9 @@ def parse_fault(text: str) -> Fault:
     """Parse the text of a fault. Raises FaultError.
 
     ``Service:create:oom``, ``Role:delete:AccessDenied=not yours*2``: a logical id or type, a phase, then a task
-    problem, a handler error code or any reason. ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first
-    call, each with a probability of one half. ``cfn:lag-events=3``: a quirk of CloudFormation. ``**`` means always.
+    problem, a handler error code or any reason. ``Service:running:oom``: a task problem after the deployment.
+    ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first call, each with a probability of one half.
+    ``cfn:lag-events=3``: a quirk of CloudFormation. ``**`` means always.
     """
     if text.startswith("cfn:"):
         return _parse_quirk(text)
@@ -320,6 +331,8 @@ def _parse_resource_fault(text: str, match: re.Match[str]) -> Fault:
         if not re.fullmatch(pattern, detail):
             raise FaultError(f"{text!r}: {word}: {effect}")
         return TaskFault(match["target"], phase, word, detail, times)
+    if phase == "running":
+        raise FaultError(f"{text!r}: after running, write one of {', '.join(TASK_PROBLEMS)}")
     if word in HANDLER_CODES:
         return ResourceFault(match["target"], phase, detail or HANDLER_CODES[word], word, times)
     return ResourceFault(match["target"], phase, match["reason"], times=times)

@@ -140,6 +140,15 @@ ENDINGS = [
         None,
         "",
     ),
+    (
+        "maintenance",
+        "ServiceSchedulerInitiated",
+        "Service s: ECS is performing maintenance on the underlying infrastructure hosting the task",
+        137,
+        "",
+    ),
+    ("spot", "SpotInterruption", "Your Spot Task was interrupted.", 137, ""),
+    ("rebalancing", "ServiceSchedulerInitiated", "Task stopped by Availability Zone rebalancing", 143, ""),
 ]
 
 
@@ -498,3 +507,62 @@ def test_a_stack_may_stay_green_above_a_service_that_went_back(faults: tuple[str
     assert service["taskDefinition"].endswith("f:1")
     assert (physical["TaskDefinition"] == service["taskDefinition"]) is (status == "UPDATE_ROLLBACK_COMPLETE")
     sandbox.close()
+
+
+@pytest.mark.parametrize("word", ["maintenance", "spot", "rebalancing"])
+def test_an_interrupted_task_is_replaced_and_does_not_count(make: Make, word: str) -> None:
+    service = make(f"update:{word}=3", desiredCount=2)
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.wait("COMPLETED")
+    answer = service.describe()
+    assert answer["taskDefinition"].endswith(":2") and answer["runningCount"] == 2
+    interrupted = [one for one in service.tasks("STOPPED") if one["taskDefinitionArn"].endswith(":2")]
+    assert len(interrupted) == 3
+    stopped = any("has stopped 1 running tasks in us-east-1" in one for one in service.messages())
+    assert stopped == (word == "rebalancing")
+
+
+@pytest.mark.parametrize("detail", ["vcpu", "addresses"])
+def test_a_task_that_cannot_be_placed_exists_only_in_events(make: Make, detail: str) -> None:
+    service = make(f"update:capacity={detail}")
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.until(lambda answer: answer["deployments"][0]["failedTasks"] >= 2)
+    assert not [one for one in service.tasks("STOPPED") if one["taskDefinitionArn"].endswith(":2")]
+    assert any("was unable to place a task. Reason: " in one for one in service.messages())
+    service.wait("COMPLETED")
+    assert service.describe()["taskDefinition"].endswith(":1")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "running"),
+    [
+        ("oom", "Essential container in task exited", 0),
+        ("exit=3", "Essential container in task exited", 0),
+        ("unhealthy=500", "Task failed ELB health checks", 0),
+        ("maintenance", "maintenance", 2),
+        ("spot=2", "Spot Task was interrupted", 2),
+        ("CannotPullContainerError", "CannotPullContainerError", 1),
+        ("capacity=vcpu", "maintenance", 1),
+    ],
+)
+def test_a_service_at_rest_fails(make: Make, trouble: str, reason: str, running: int) -> None:
+    service = make(f"running:{trouble}", desiredCount=2)
+    service.create()
+    service.wait("COMPLETED")
+    assert service.describe()["runningCount"] == 2 and not service.tasks("STOPPED")
+    service.until(lambda answer: any(reason in one["stoppedReason"] for one in service.tasks("STOPPED")))
+    service.sandbox.clock.advance(300)
+    seen = []
+    for _ in range(20):
+        service.sandbox.clock.advance(7)
+        seen.append(service.describe()["runningCount"])
+    assert min(seen) == running and (running == 0 or max(seen) == running)
+    answer = service.describe()["deployments"]
+    assert [one["rolloutState"] for one in answer] == ["COMPLETED"] and not answer[0]["failedTasks"]
+    service.update("two")
+    service.wait("COMPLETED")
+    assert service.describe()["runningCount"] == 2

@@ -96,6 +96,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
         **{member: request.get(member, default) for member, default in _SETTINGS.items()},
         "key": key,
         "name": name,
+        "logical": logical_id,
         "status": "ACTIVE",
         "desired": int(request.get("desiredCount", 1)),
         "taskDefinition": runnable(state, request["taskDefinition"]),
@@ -244,6 +245,8 @@ def describe_services(state: SandboxState, params: Document) -> Document:
 
     def describe(key: str) -> Document | None:
         service = state.store.get(SERVICE, key) if key.partition("/")[0] == cluster else None
+        if service is not None:
+            scheduler.strike(state, service)
         return service and {**_described_service(state, service), "tags": requested_tags(params, service)}
 
     keys = {key: service_arn(state, key) for key in (key_of(cluster, name) for name in names)}

@@ -42,8 +42,26 @@ OUT_OF_MEMORY = 8.0
 SLOWNESS = 5.0
 """Default factor for all durations of a slow deployment."""
 
+INTERRUPTED_AFTER = 5.0
+"""Seconds of running after which a task is stopped that AWS or ECS interrupts."""
+
+LATER = 60.0
+"""Seconds after which a healthy service begins to fail (phase ``running``)."""
+
 UNAVAILABLE = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 EXITED = "Essential container in task exited"
+
+UNPLACEABLE = {
+    "vcpu": "You've reached the limit on the number of vCPUs you can run concurrently",
+    "addresses": "Unexpected EC2 error while attempting to create a network interface in subnet '{subnet}': "
+    "InsufficientFreeAddressesInSubnet",
+}
+"""The reasons for which ECS does not even create a task, by the detail of ``capacity``.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
+
+CRASHES = ("exit", "oom", "unhealthy")
+INTERRUPTIONS = ("maintenance", "spot", "rebalancing")
+"""The problems that end a running task, and those that are no fault of it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class ContainerHealthCheck:
 class TaskScenario:
     """What the life of a task depends on: its main container, health checks and log group.
 
-    ``grace`` is the service's, in seconds.
+    ``grace`` is the service's, in seconds, ``service`` its name.
     """
 
     region: str
@@ -73,6 +91,7 @@ class TaskScenario:
     port: int = 0
     target_group: str = ""
     grace: float = 0.0
+    service: str = ""
     container_check: ContainerHealthCheck | None = None
     target_check: TargetHealthCheck = field(default_factory=TargetHealthCheck)
 
@@ -89,8 +108,9 @@ class TaskProblem:
 class TaskEnding:
     """How a task ends. ``exit`` None: the container never ran.
 
-    ``event`` is ``place`` for a service event about a task that could not be started, and ``target`` or ``container``
-    for a failed health check. ``lines`` are the last lines of the log.
+    ``event`` is ``place`` for a service event about a task that could not be started, ``target`` or ``container`` for a
+    failed health check, and ``interrupted`` or ``rebalanced`` for a stop that is not a failure. ``lines`` are the last
+    lines of the log.
     """
 
     code: str
@@ -224,6 +244,30 @@ def _unhealthy(scenario: TaskScenario, detail: str) -> TaskEnding:
     return TaskEnding(code, stopped, 143, "", "target", reason, description, lines)
 
 
+def _maintenance(scenario: TaskScenario, detail: str) -> TaskEnding:
+    """The words of ECS for a task whose host AWS maintains.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html
+    """
+    reason = "ECS is performing maintenance on the underlying infrastructure hosting the task"
+    named = f"Service {scenario.service}: {reason}" if scenario.service else reason
+    return TaskEnding("ServiceSchedulerInitiated", named, 137, event="interrupted")
+
+
+def _spot(scenario: TaskScenario, detail: str) -> TaskEnding:
+    """The words of ECS for a Spot interruption.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
+    """
+    return TaskEnding("SpotInterruption", "Your Spot Task was interrupted.", 137, event="interrupted")
+
+
+def _rebalancing(scenario: TaskScenario, detail: str) -> TaskEnding:
+    """A stop for zone rebalancing. The words are not documented."""
+    reason = "Task stopped by Availability Zone rebalancing"
+    return TaskEnding("ServiceSchedulerInitiated", reason, 143, event="rebalanced")
+
+
 _ENDINGS: Mapping[str, Callable[[TaskScenario, str], TaskEnding]] = {
     "CannotPullContainerError": _pull_failure,
     "ResourceInitializationError": _preparation_failure,
@@ -232,6 +276,9 @@ _ENDINGS: Mapping[str, Callable[[TaskScenario, str], TaskEnding]] = {
     "exit": _exit,
     "unhealthy": _unhealthy,
     "capacity": lambda scenario, detail: _not_started(UNAVAILABLE, ""),
+    "maintenance": _maintenance,
+    "spot": _spot,
+    "rebalancing": _rebalancing,
 }
 
 
@@ -256,6 +303,21 @@ def life(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:
     return [{**step, "after": step["after"] * factor} for step in steps]
 
 
+def later(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:
+    """Return the steps of a healthy task that begins to fail, or is interrupted, after a while."""
+    moments = [(at, step) for at, step in _running(scenario, problem) if _fails(step)]
+    steps = _in_order(moments)
+    return [{**step, "after": step["after"] + (LATER if number == 0 else 0.0)} for number, step in enumerate(steps)]
+
+
+def _fails(step: Step) -> bool:
+    """Return whether a step is part of a failure."""
+    return step["do"] == "end" or (step["do"] == "log" and bool(step["lines"])) or step.get("state") in _UNHEALTHY
+
+
+_UNHEALTHY = ("unhealthy", "UNHEALTHY")
+
+
 def _running(scenario: TaskScenario, problem: TaskProblem) -> list[tuple[float, Step]]:
     """Return what happens while a task runs, each step with its time since RUNNING."""
     moments: list[tuple[float, Step]] = [(SETTLING, {"do": "settle"})]
@@ -264,6 +326,8 @@ def _running(scenario: TaskScenario, problem: TaskProblem) -> list[tuple[float, 
         end = ending(scenario, problem)
         at = CRASH if problem.word == "exit" else OUT_OF_MEMORY
         moments += [(at, {"do": "log", "lines": list(end.lines)}), (at, end_step(0.0, end))]
+    if problem.word in INTERRUPTIONS:
+        moments.append((INTERRUPTED_AFTER, end_step(0.0, ending(scenario, problem))))
     check = scenario.container_check
     if check is not None and failing == "container":
         at = check.start_period + check.retries * check.interval

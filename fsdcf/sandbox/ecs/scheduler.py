@@ -12,7 +12,7 @@ from typing import Any
 
 from fsdcf.sandbox.ecs import tasks
 from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
-from fsdcf.sandbox.ecs.life import TaskProblem
+from fsdcf.sandbox.ecs.life import CRASHES, INTERRUPTIONS, UNPLACEABLE, TaskProblem
 from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.state import Data, Document, SandboxState
 
@@ -287,6 +287,8 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
     may_start = state.clock.now() >= service["notBefore"]
     decision = decide(views, service["desired"], minimum, maximum, may_start)
     _stop(state, service, primary, [active[name] for name in decision.stop])
+    if decision.start and _is_unplaceable(state, service, primary):
+        return
     started = [_start(state, service, primary) for _ in range(decision.start)]
     if started:
         replaced, service["unhealthy"] = min(len(started), service["unhealthy"]), 0
@@ -298,8 +300,50 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
         tasks.wake(state, service["key"], service["notBefore"])
 
 
-def _start(state: SandboxState, service: Document, primary: Document) -> str:
-    options = {
+def _is_unplaceable(state: SandboxState, service: Document, primary: Document) -> bool:
+    """Return whether no task of the deployment can be placed: ECS then creates none, and tells so in an event."""
+    word, detail = primary["problem"]
+    if word != "capacity" or detail not in UNPLACEABLE:
+        return False
+    network = (service["networkConfiguration"] or {}).get("awsvpcConfiguration", {})
+    reason = UNPLACEABLE[detail].format(subnet=next(iter(network.get("subnets", [])), "subnet-00000000"))
+    add_event(state, service["key"], f"was unable to place a task. Reason: {reason}.")
+    if primary["rolloutState"] == "IN_PROGRESS":
+        change(state, primary, failed=primary["failed"] + 1)
+    _delay(state, service)
+    tasks.wake(state, service["key"], service["notBefore"])
+    return True
+
+
+def strike(state: SandboxState, service: Document) -> None:
+    """Let a service at rest begin to fail, if a fault of the phase ``running`` is aimed at it.
+
+    A crash strikes all its tasks and every one that replaces them. An interruption strikes as many tasks as its detail
+    says; the replacements are healthy. Any other problem is that of the task that replaces an interrupted one.
+    """
+    primary = primary_of(state, service["key"])
+    if primary is None or primary["rolloutState"] != "COMPLETED" or primary["problem"][0]:
+        return
+    known = [body for body in tasks.of_service(state, service["key"]) if tasks.is_active(body)]
+    settled = 0 < len(known) == service["desired"] and all(tasks.is_healthy(state, body) for body in known)
+    if not settled or any(body["steps"] for body in known):
+        return
+    fault = state.faults.task_fault(service.get("logical") or service["name"], "running")
+    if fault is None:
+        return
+    problem = TaskProblem(fault.problem, fault.detail)
+    struck = known
+    if problem.word not in CRASHES:
+        struck = known[: int(problem.detail or 1) if problem.word in INTERRUPTIONS else 1]
+    if problem.word not in INTERRUPTIONS:
+        change(state, primary, problem=[problem.word, problem.detail])
+    first = problem if problem.word in (*CRASHES, *INTERRUPTIONS) else TaskProblem(INTERRUPTIONS[0])
+    for body in struck:
+        tasks.strike(state, body, _options(service, primary), first)
+
+
+def _options(service: Document, primary: Document) -> Document:
+    return {
         **service,
         "service": service["key"],
         "deployment": primary["id"],
@@ -307,8 +351,15 @@ def _start(state: SandboxState, service: Document, primary: Document) -> str:
         "startedBy": primary["id"],
         "tags": service["tags"] if service["propagateTags"] == "SERVICE" else [],
     }
-    cluster = service["key"].partition("/")[0]
-    body = tasks.start(state, cluster, primary["taskDefinition"], options, TaskProblem(*primary["problem"]))
+
+
+def _start(state: SandboxState, service: Document, primary: Document) -> str:
+    cluster, (word, detail) = service["key"].partition("/")[0], primary["problem"]
+    if word in INTERRUPTIONS:  # it strikes as many tasks as its detail says, and not those that replace them
+        left = int(detail or 1) - 1
+        change(state, primary, problem=[word, str(left)] if left else ["", ""])
+    options = _options(service, primary)
+    body = tasks.start(state, cluster, primary["taskDefinition"], options, TaskProblem(word, detail))
     return str(body["key"].rpartition("/")[2])
 
 

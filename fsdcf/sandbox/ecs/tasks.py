@@ -9,7 +9,7 @@ from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.sandbox import efs, elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
 from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn
-from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, life, stopping
+from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, later, life, stopping
 from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.state import Data, Document, SandboxState
 
@@ -35,10 +35,8 @@ def start(
     name = token("task", state.account, cluster, number, length=32)
     key = f"{cluster}/{name}"
     definition = definition_of(state, definition_arn)
-    balancer: Data = next(iter(options.get("loadBalancers", [])), {})
-    containers = definition["containerDefinitions"]
-    main = main_container(containers, balancer.get("containerName", "")) or containers[0]
-    scenario = _scenario(state, definition, main, balancer, float(options.get("healthCheckGracePeriodSeconds", 0)))
+    scenario = _scenario(state, definition, options)
+    main = next(one for one in definition["containerDefinitions"] if one["name"] == scenario.container)
     problem = problem if problem.word else _mount_problem(state, definition)
     log = main.get("logConfiguration", {}).get("options", {})
     stream = f"{log.get('awslogs-stream-prefix', 'ecs')}/{main['name']}/{name}"
@@ -124,7 +122,17 @@ def _address(number: int) -> str:
     return f"10.0.{128 + number // 250 % 100}.{4 + number % 250}"
 
 
-def _scenario(state: SandboxState, definition: Data, main: Data, balancer: Data, grace: float) -> TaskScenario:
+def strike(state: SandboxState, body: Document, options: Data, problem: TaskProblem) -> None:
+    """Let a running task of a service fail, or be interrupted, after a while. ``options`` are those of its start."""
+    definition = definition_of(state, body["task"]["taskDefinitionArn"])
+    state.store.cancel(body["task"]["taskArn"])
+    _schedule(state, body, later(_scenario(state, definition, options), problem))
+
+
+def _scenario(state: SandboxState, definition: Data, options: Data) -> TaskScenario:
+    balancer: Data = next(iter(options.get("loadBalancers", [])), {})
+    containers = definition["containerDefinitions"]
+    main = main_container(containers, balancer.get("containerName", "")) or containers[0]
     group, check = balancer.get("targetGroupArn", ""), main.get("healthCheck")
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = check and ContainerHealthCheck(
@@ -141,7 +149,8 @@ def _scenario(state: SandboxState, definition: Data, main: Data, balancer: Data,
         file_system=next((volume.get("fileSystemId", "") for volume in _file_systems(definition)), ""),
         port=balancer.get("containerPort") or next(iter(ports), 0),
         target_group=group,
-        grace=grace,
+        grace=float(options.get("healthCheckGracePeriodSeconds", 0)),
+        service=options["name"] if options.get("service") else "",
         container_check=container_check or None,
         target_check=elbv2.health_check_of(state, group),
     )
@@ -228,7 +237,7 @@ def step(state: SandboxState, at: float, payload: Document) -> None:
         return
     current, rest = body["steps"][0], body["steps"][1:]
     if current["do"] == "end":
-        body["failed"] = True
+        body["failed"] = current.get("event") not in ("interrupted", "rebalanced")
         _end_by_itself(state, body, current)
         _begin_end(state, body, current["code"], current["reason"], 0.0, current["exit"])
     else:
@@ -347,7 +356,9 @@ def _end_by_itself(state: SandboxState, body: Document, end: Step) -> None:
     elif end["event"] == "container":
         add_event(state, body["service"], f"(task {name}) failed container health checks.")
     if end["code"] == "ServiceSchedulerInitiated":
-        add_event(state, body["service"], f"has stopped 1 running tasks: (task {name}).")
+        zone = body["task"]["availabilityZone"]
+        where = f" in {zone} due to AZ rebalancing" if end["event"] == "rebalanced" else ""
+        add_event(state, body["service"], f"has stopped 1 running tasks{where}: (task {name}).")
 
 
 _DO: Mapping[str, Callable[[SandboxState, Document, Step], None]] = {
