@@ -46,10 +46,12 @@ class Program(LazyGroup):
         },
         "Operate": {
             "status": ("status", "Show the status of a service."),
+            "tasks": ("tasks", "List the tasks of a service, and why tasks have stopped."),
             "history": ("status", "List the releases of a service."),
             "logs": ("logs", "Show the logs of a service."),
             "restart": ("stack", "Replace the tasks of a service."),
             "scale": ("stack", "Change the number of tasks of a service."),
+            "stop-task": ("tasks", "Stop a task of a service."),
             "exec": ("exec", "Open a shell in a running container."),
             "run": ("run", "Run a command in a one-off task."),
             "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),

@@ -8,11 +8,12 @@ from typing import Any
 
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.deploy.aws import ApiError, Aws
-from fsdcf.deploy.ecs.tasks import BATCH, task_id
+from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import Evidence, Exit, Target
 from fsdcf.deploy.run import Run, stop
-from fsdcf.operate.service import RunningService, find_service, managed_stack
+from fsdcf.operate.service import find_service, managed_stack
+from fsdcf.operate.tasks import running_tasks, select
 
 AGENT = "ExecuteCommandAgent"
 KEY = "service.enableExecuteCommand"
@@ -48,7 +49,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
         sentence = f"ECS Exec is disabled for {target.stack}: set {KEY}: true"
         raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)
-    chosen = _select_task(target, _running_tasks(aws, service), task)
+    chosen = _select_task(target, running_tasks(aws, service), task)
     inside = _select_container(target, chosen, container)
     _check_agent(target, chosen, inside)
     id = task_id(chosen)
@@ -78,26 +79,11 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
     )
 
 
-def _running_tasks(aws: Aws, service: RunningService) -> list[Mapping[str, Any]]:
-    """The running tasks of a service, latest first."""
-    parameters: dict[str, Any] = {"cluster": service.cluster, "serviceName": service.name, "desiredStatus": "RUNNING"}
-    arns = [arn for page in aws.pages("ecs", "ListTasks", **parameters) for arn in page.get("taskArns") or []]
-    tasks: list[Mapping[str, Any]] = []
-    for start in range(0, len(arns), BATCH):
-        answer = aws.call("ecs", "DescribeTasks", cluster=service.cluster, tasks=arns[start : start + BATCH])
-        tasks += [task for task in answer.get("tasks") or [] if task.get("lastStatus") == "RUNNING"]
-    return sorted(tasks, key=lambda task: str(task.get("startedAt") or ""), reverse=True)
-
-
 def _select_task(target: Target, tasks: list[Mapping[str, Any]], wanted: str) -> Mapping[str, Any]:
-    if not tasks:
-        raise stop(Exit.USAGE, f"{target.stack} has no running task", target.command("status"))
-    matches = [task for task in tasks if task_id(task).startswith(wanted.rpartition("/")[2])]
-    if not matches or (wanted and len(matches) > 1):
-        problem = "matches several running tasks" if matches else "does not match a running task"
-        ids = ", ".join(task_id(task) for task in (matches or tasks)[:10])
-        raise stop(Exit.USAGE, f"{wanted} {problem}: {ids}", target.command("status"))
-    return next((task for task in matches if task.get("enableExecuteCommand")), matches[0])
+    """The wanted task, or the latest one in which ECS Exec is enabled."""
+    if wanted or not tasks:
+        return select(target, tasks, wanted, "running task")
+    return next((task for task in tasks if task.get("enableExecuteCommand")), tasks[0])
 
 
 def _select_container(target: Target, task: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ OF_A_SPEC = [
 WORDS = {
     "diff": ("--deployed",),
     "scale": ("2", "--yes"),
+    "stop-task": ("1", "--yes"),
     "run": ("--yes", "--", "ls", "-l"),
     "exec": ("--command", "ls"),
     "delete": ("--yes",),

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 LONG_AGO = "3650d"
 """The sandbox's time is not this machine's."""
 
-BY_NAME = [("logs",), ("restart",), ("scale", "2"), ("exec",), ("run", "--", "true")]
+BY_NAME = [("logs",), ("restart",), ("scale", "2"), ("exec",), ("run", "--", "true"), ("tasks",), ("stop-task", "1")]
 IDS = [words[0] for words in BY_NAME]
 
 
@@ -107,6 +107,26 @@ def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
     )
     assert "no lines of the task 0000 in the last" in stage("logs", "hello", "--task", "0000", "--tail", "3").stderr
     assert "is not a task ID" in stage("logs", "hello", "--task", "no task", expect=2).stderr
+
+
+def test_tasks_and_the_stop_of_one(stage: Stage) -> None:
+    stand(stage)
+    text = stage("tasks", "hello").stdout
+    assert text.startswith("hello-staging  2 of 2 running  each 256 CPU, 512 MiB, Fargate\n") and "stopped" not in text
+    *told, ended = lines(stage("tasks", "hello", "--json"))
+    assert {one["event"] for one in told} == {"task"} and ended["sentence"] == "2 tasks of hello-staging, 0 stopped"
+    task = told[0]["id"]
+    refused = stage("stop-task", "hello", task[:8], expect=3)
+    assert f"fsdcf stop-task hello --env staging {task} --yes" in refused.stderr
+    assert "at most 255 characters, not 256" in stage("stop-task", "hello", "1", "--reason", "x" * 256, expect=2).stderr
+    done = stage("stop-task", "hello", task[:8], "--yes", "--reason", "hangs")
+    assert "ECS starts a new one in its place" in done.stdout
+    stage.site.clock.advance(300)
+    assert "a person or a program stopped it: hangs" in stage("tasks", "hello").stdout
+    assert "no task of hello-staging has stopped" not in stage("tasks", "hello", "--stopped").stdout
+    (one, _) = lines(stage("tasks", "hello", "--task", task[:8], "--json"))
+    assert (one["id"], one["stopped"]["by"]) == (task, "person")
+    assert "does not match a task" in stage("tasks", "hello", "--task", "zz", expect=2).stderr
 
 
 def test_an_empty_log_is_a_message_for_people_only(stage: Stage) -> None:
@@ -361,14 +381,16 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
     page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
     rows = {
         name: set(re.findall(r"`([a-z-]+:\w+)`", row))
-        for name, row in re.findall(r"^\| `(\w+)` \| (.*)\|$", page, re.M)
+        for name, row in re.findall(r"^\| `([a-z-]+)` \| (.*)\|$", page, re.M)
     }
     rows["scale"] |= rows["restart"]
     iam = {"elbv2": "elasticloadbalancing"}
     stand(stage, execute=True)
     plugin(stage.folder)
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
-    runs = {"logs": (), "restart": ("--yes",), "scale": ("3", "--yes"), "exec": (), "run": ("--", "true")}
+    runs = {"logs": (), "restart": ("--yes",), "scale": ("3", "--yes"), "exec": (), "run": ("--", "true"), "tasks": ()}
+    task = lines(stage("tasks", "hello", "--json"))[0]["id"]
+    runs["stop-task"] = (task, "--yes")
     assert set(rows) == set(runs)
     for name, words in runs.items():
         stage.site.aws.calls.clear()
@@ -377,4 +399,4 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
         allowed = rows[name] | {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
         assert made <= allowed, name
         beside = {"ecs:TagResource", "iam:PassRole", "ecs:ListTasks", "ecs:StopTask"}
-        assert name in ("restart", "scale") or rows[name] - beside <= made, "and no more"
+        assert name in ("restart", "scale", "tasks") or rows[name] - beside <= made, "and no more"

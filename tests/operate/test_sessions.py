@@ -57,7 +57,7 @@ def test_a_task_by_a_prefix_of_its_id() -> None:
     assert none.exit is Exit.USAGE and "zzz does not match a running task" in none.sentence and one in none.sentence
     found = shop(count=17, execute=True)
     (digit, _), *_ = Counter(task[0] for task in running(found)).most_common(1)
-    assert f"{digit} matches several running tasks: " in refused(found, task=digit).sentence
+    assert f"{digit} matches several running tasks of shop-staging: " in refused(found, task=digit).sentence
 
 
 def test_disabled_ecs_exec_names_the_key_and_the_line() -> None:

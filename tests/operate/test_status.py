@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from fsdcf.cli.commands.status import moment, status_lines, status_record
+from fsdcf.cli.commands.status import status_lines, status_record
+from fsdcf.cli.render.durations import moment
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import Status, status
 from tests.deploy.site import STACK, TAGS, Site, service, site, template

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fsdcf.cli.render.durations import iso, moment
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, is_watched, width_of, wrapped
@@ -299,7 +299,7 @@ def status_record(status: Status) -> dict[str, Any]:
         "arn": stack.arn,
         "status": stack.status,
         "reason": stack.reason,
-        "since": _iso(stack.since),
+        "since": iso(stack.since),
         "protected": stack.protected,
         "steady": status.steady,
         "image": status.image,
@@ -311,11 +311,11 @@ def status_record(status: Status) -> dict[str, Any]:
                 **fields(one, "id", "status"),
                 "rolloutState": one.state,
                 **fields(one, "reason", "task_definition", "desired", "running", "pending", "failed"),
-                "since": _iso(one.since),
+                "since": iso(one.since),
             }
             for one in status.rollouts
         ],
-        "messages": [{"time": _iso(one.time), "text": one.text} for one in status.messages],
+        "messages": [{"time": iso(one.time), "text": one.text} for one in status.messages],
         "moving": list(status.moving),
         "outputs": dict(stack.outputs),
         "missing": list(status.missing),
@@ -335,15 +335,6 @@ def release_record(one: RecordedRelease) -> dict[str, Any]:
     return {
         "event": "release",
         **fields(one, "version", "image", "sha"),
-        "time": _iso(one.time),
+        "time": iso(one.time),
         "latest": one.latest,
     }
-
-
-def moment(time: datetime | None) -> str:
-    """``2026-11-24 15:02:11 UTC``."""
-    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.astimezone(timezone.utc).isoformat() if time else None

@@ -1,8 +1,9 @@
-"""Durations as people write and read them: ``30m`` is 1800 seconds, and 72 seconds are ``1m 12s``."""
+"""Durations as people write and read them: ``30m`` is 1800 seconds, and 72 seconds are ``1m 12s``. Times in UTC."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 import click
 
@@ -32,3 +33,13 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02}m"
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def moment(time: datetime | None) -> str:
+    """``2026-11-24 15:02:11 UTC``."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
+
+
+def iso(time: datetime | None) -> str | None:
+    """``2026-11-24T15:02:11+00:00``, for programs."""
+    return time.astimezone(timezone.utc).isoformat() if time else None

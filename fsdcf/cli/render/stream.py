@@ -66,6 +66,23 @@ def draw_table(
     Console(no_color=not colours(sys.stdout), highlight=False).print(table)
 
 
+Cell = tuple[str, str]
+"""A text and its role; empty for none."""
+
+
+def aligned(titles: Sequence[str], rows: Sequence[Sequence[Cell]], paint: Paint) -> list[str]:
+    """Rows under their titles, in columns two spaces apart. A column without any text is left out."""
+    kept = [column for column in range(len(titles)) if any(row[column][0] for row in rows)]
+    widths = {column: max(len(text) for text in (titles[column], *(row[column][0] for row in rows))) for column in kept}
+
+    def line(cells: Sequence[Cell]) -> str:
+        texts = [paint(cells[at][0], cells[at][1]) if cells[at][1] else cells[at][0] for at in kept]
+        spaces = [" " * (widths[at] - len(cells[at][0])) for at in kept]
+        return "  ".join(map("".join, zip(texts, spaces, strict=True))).rstrip()
+
+    return [line([(title, "soft") for title in titles]), *map(line, rows)] if kept else []
+
+
 def width_of(stream: object) -> int | None:
     """The usable columns of a terminal; None for other streams, whose lines may have any length."""
     if not getattr(stream, "isatty", lambda: False)():

@@ -15,8 +15,8 @@ from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
     TargetHealth,
+    merged_targets,
     primary_of,
-    read_targets,
     request_about,
     service_in,
 )
@@ -312,14 +312,11 @@ class RolloutObserver:
 
         In several target groups, a target is healthy if it is healthy in all of them.
         """
-        health: dict[str, TargetHealth] = {}
         without = "the load balancer's checks are not shown"
-        for group in rollout.groups:
-            answer = self._run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-            for target in read_targets(answer):
-                if health.get(target.address, TargetHealth("", "healthy")).state == "healthy":
-                    health[target.address] = target
-        return health
+        return merged_targets(
+            self._run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+            for group in rollout.groups
+        )
 
     def _read_breaker(
         self, rollout: ServiceRollout, subject: EcsDeployment | None, since: datetime | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -136,16 +138,43 @@ def _counts(raw: Answer) -> Answer:
     return {name: int(raw.get(f"{name}Count") or 0) for name in ("desired", "running", "pending")}
 
 
+_TARGET_REASONS = {
+    "Elb.InitialHealthChecking": "the first health checks are in progress",
+    "Elb.InternalError": "the load balancer has an internal error",
+    "Elb.RegistrationInProgress": "it is being registered",
+    "Target.DeregistrationInProgress": "it is being deregistered",
+    "Target.FailedHealthChecks": "the health check cannot connect, or gets no valid HTTP response",
+    "Target.HealthCheckDisabled": "health checks are disabled",
+    "Target.InvalidState": "its instance has stopped",
+    "Target.IpUnusable": "its address is one of the load balancer",
+    "Target.NotInUse": "no listener forwards to the target group, or the load balancer does not use its zone",
+    "Target.NotRegistered": "it is not registered",
+    "Target.ResponseCodeMismatch": "the health check gets an unexpected HTTP code",
+    "Target.Timeout": "the health check times out",
+}
+"""The meaning of the reason codes of a target's health.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html"""
+
+
 @dataclass(frozen=True)
 class TargetHealth:
     """A target of a load balancer.
 
-    Its address, its state (healthy, unhealthy, initial, draining, …), and the reason.
+    Its address, its state (healthy, unhealthy, initial, draining, unused, …), and the reason: a code, a description, or
+    both.
     """
 
     address: str
     state: str
     reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason in a clause, with the HTTP codes that the target returned; empty without a reason."""
+        code, _, description = self.reason.partition(": ")
+        codes = re.search(r"codes: \[(.+)\]", description)
+        returned = f" ({codes[1]})" if codes else ""
+        return f"{_TARGET_REASONS[code]}{returned}" if code in _TARGET_REASONS else description or code
 
 
 def read_targets(answer: Answer) -> tuple[TargetHealth, ...]:
@@ -154,6 +183,16 @@ def read_targets(answer: Answer) -> tuple[TargetHealth, ...]:
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
     """
     return tuple(_read_target(raw) for raw in answer.get("TargetHealthDescriptions") or [])
+
+
+def merged_targets(answers: Iterable[Answer]) -> dict[str, TargetHealth]:
+    """The targets of several groups, by address. A target is healthy if it is healthy in each group that has it."""
+    health: dict[str, TargetHealth] = {}
+    for answer in answers:
+        for target in read_targets(answer):
+            if health.get(target.address, TargetHealth("", "healthy")).state == "healthy":
+                health[target.address] = target
+    return health
 
 
 def _read_target(raw: Answer) -> TargetHealth:

@@ -285,7 +285,7 @@ class TaskHistory:
         begun = self._begun(raw)
         order = sorted(begun, key=lambda name: (_rank(name), begun[name]))
         past = tuple((name, max(0.0, begun[then] - begun[name])) for name, then in pairwise(order) if name != status)
-        target = health.get(_address(raw), TargetHealth("", ""))
+        target = health.get(address_of(raw), TargetHealth("", ""))
         if target.reason and target.state == "unhealthy":
             self._target_reasons[id] = target.reason
         container = text(raw, "healthStatus")  # UNKNOWN also means that the task has no health check
@@ -327,7 +327,7 @@ def _rank(state: str) -> int:
     return STATES.index(state) if state in STATES else len(STATES)
 
 
-def _address(raw: Answer) -> str:
+def address_of(raw: Answer) -> str:
     """The address by which the load balancer knows the task."""
     details = (detail for item in raw.get("attachments") or [] for detail in item.get("details") or [])
     return next((text(item, "value") for item in details if item.get("name") == "privateIPv4Address"), "")

@@ -1,0 +1,218 @@
+"""``fsdcf tasks`` and ``fsdcf stop-task``: the tasks of a service, and stopping one of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsdcf.cli.options import yes_option
+from fsdcf.cli.render.durations import iso, moment
+from fsdcf.cli.render.jsonlines import JsonLines
+from fsdcf.cli.render.logs import readable
+from fsdcf.cli.render.stream import Cell, LineWriter, aligned, wrapped
+from fsdcf.cli.render.values import fields, shown, visible
+from fsdcf.cli.runtime import StackCall, stack_command, with_options
+from fsdcf.deploy.ecs.rollout import task_counts
+from fsdcf.deploy.model import Exit, Options, Outcome
+from fsdcf.diagnostics import Paint
+
+if TYPE_CHECKING:
+    from fsdcf.operate.tasks import ServiceTask, ServiceTasks, TaskEnd
+
+_ID_WIDTH = 8
+"""Characters of a task ID that are shown at least."""
+
+_LONGEST_TAG = 12
+_LONGEST_REASON = 255
+"""The most characters of a reason that ECS shows.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"""
+
+_NARROW = 1000
+"""The width of a stream that is not a terminal."""
+
+_STATES = {"RUNNING": "good", "PROVISIONING": "warn", "PENDING": "warn", "ACTIVATING": "warn"}
+_HEALTH = {"healthy": "good", "unhealthy": "bad", "checking": "warn"}
+
+
+def _reason(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """An option's callback: a reason that ECS shows completely."""
+    if len(text) > _LONGEST_REASON:
+        raise click.BadParameter(f"must have at most {_LONGEST_REASON} characters, not {len(text)}")
+    return text
+
+
+@stack_command(
+    click.option(
+        "--stopped", "every_end", is_flag=True, help="List all stopped tasks that ECS still knows, for about an hour."
+    ),
+    click.option("--task", default="", metavar="ID", help="Only this task: its ID, or a unique prefix of it."),
+    quiet=True,
+)
+def tasks_command(call: StackCall, every_end: bool, task: str) -> Outcome:
+    """List the tasks of a service, and why tasks have stopped.
+
+    For each task: its version, zone, state, health, start and size. For a stopped one: who stopped it, why, its exit
+    code, and the last line of its log. The last few stopped tasks are always listed.
+    """
+    from fsdcf.operate.tasks import tasks
+
+    found = tasks(call.run, task, every_end)
+    if call.as_json:
+        out = JsonLines(sys.stdout)
+        for one in (*found.active, *found.stopped):
+            out.write(task_record(one))
+    else:
+        stream = LineWriter(sys.stdout)
+        every = with_options(call.subject.target.command("tasks", stopped=True), call.connection.flags)
+        stream.lines(tasks_lines(found, stream.paint, stream.width, every))
+        if every_end and not found.stopped and not task:
+            stream.lines([f"no task of {call.subject.stack} has stopped in about the last hour"])
+    count = f"{len(found.active)} task{'' if len(found.active) == 1 else 's'}"
+    return Outcome(Exit.DONE, f"{count} of {call.subject.stack}, {len(found.stopped) + found.more} stopped")
+
+
+@stack_command(
+    click.argument("task", metavar="ID"),
+    click.option(
+        "--reason",
+        default="",
+        callback=_reason,
+        metavar="TEXT",
+        help="Reason that ECS records for the stop, at most 255 characters.",
+    ),
+    yes_option(),
+)
+def stop_task_command(call: StackCall, task: str, reason: str, yes: bool) -> Outcome:
+    """Stop a task of a service: its ID, or a unique prefix of it. ECS starts a new one in its place.
+
+    The task gets SIGTERM, and SIGKILL after its stop timeout. The command does not wait for either.
+    """
+    from fsdcf.operate.tasks import stop_task
+
+    return stop_task(call.run, task, reason, Options(yes=yes))
+
+
+def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str) -> Iterator[str]:
+    """The tasks of a service as lines. ``every`` is the command that lists all stopped ones."""
+    ecs, all_tasks = found.service.ecs, (*found.active, *found.stopped)
+    shortest = id_width([task.id for task in all_tasks])
+    sizes = {(_size(task), _capacity(task)) for task in found.active}
+    alike = len(sizes) == 1
+    role = "good" if ecs.running == ecs.desired else "warn"
+    head = [paint(found.service.stack.name, "strong"), paint(task_counts(ecs.running, ecs.desired), role)]
+    if alike:
+        size, capacity = next(iter(sizes))
+        each = "each " if size and len(found.active) > 1 else ""
+        size = ", ".join(filter(None, (each + size, capacity)))
+        head += [paint(size, "soft")] if size else []
+    yield "  ".join(head)
+    if found.active:
+        yield from _table(found.active, paint, width, shortest, alike)
+        for task in found.active:
+            if task.health_reason:
+                yield from wrapped(f"  {task.id[:shortest]}: {visible(task.health_reason)}", width, 4)
+    if found.stopped:
+        yield paint("stopped in about the last hour:", "strong")
+    for task in found.stopped:
+        if task.end is not None:
+            yield from _end_lines(task, task.end, paint, width, shortest)
+    if found.more:
+        yield paint(f"and {found.more} more: {every}", "soft")
+
+
+def id_width(ids: Sequence[str]) -> int:
+    """How many characters tell all IDs apart, at least eight: what is shown is a unique prefix."""
+    return next((size for size in range(_ID_WIDTH, 36) if len({one[:size] for one in ids}) == len(set(ids))), 36)
+
+
+def _table(tasks: Sequence[ServiceTask], paint: Paint, width: int | None, shortest: int, alike: bool) -> list[str]:
+    for short in (False, True):
+        started = "STARTED" if short else "STARTED (UTC)"
+        titles = ("ID", "VERSION", "REV", "STATE", "HEALTH", "ZONE", started, "SIZE", "CAPACITY", "")
+        rows = [_row(task, shortest, alike, short) for task in tasks]
+        if max(map(len, aligned(titles, rows, lambda text, role: text))) <= (width or _NARROW):
+            break
+    return aligned(titles, rows, paint)
+
+
+def _row(task: ServiceTask, shortest: int, alike: bool, short: bool) -> list[Cell]:
+    started = moment(task.started).removesuffix(" UTC")
+    note = "one-off" if task.one_off else "" if task.current else "old"
+    return [
+        (task.id[:shortest], ""),
+        (version_of(task.version), "" if task.current else "soft"),
+        (f":{task.revision}" if task.revision else "", "soft"),
+        (task.status, _STATES.get(task.status, "soft")),
+        (task.health, _HEALTH.get(task.health, "")),
+        (task.zone, ""),
+        (started[5:16] if short else started, "soft"),
+        ("" if alike else _size(task), ""),
+        ("" if alike else _capacity(task), ""),
+        (note, "soft"),
+    ]
+
+
+def _end_lines(task: ServiceTask, end: TaskEnd, paint: Paint, width: int | None, shortest: int) -> Iterator[str]:
+    """A stopped task: when, its version and exit code; who stopped it and why; the last line of its log."""
+    code = f"exit code {end.exit_code}" if end.exit_code is not None else "no exit code"
+    version = " ".join(filter(None, (version_of(task.version), f":{task.revision}" if task.revision else "")))
+    parts = (task.id[:shortest], moment(end.time) or task.status, version, code, "one-off" if task.one_off else "")
+    yield "  ".join(filter(None, parts))
+    indent = " " * (shortest + 2)
+    role = "bad" if end.cause.counts else "soft"
+    who = "ECS stopped it: " if end.cause.by in _STOPPED_BY_ECS else ""
+    why = f"{who}{shown(end.cause.text, _LONGEST_REASON)}"
+    for line in wrapped(f"{indent}{why}", width, shortest + 2):
+        yield indent + paint(line.strip(), role)
+    if end.log:
+        yield indent + paint("log: ", "soft") + shown(readable(end.log), max(20, (width or _NARROW) - shortest - 7))
+
+
+_STOPPED_BY_ECS = ("scaling", "deployment", "deletion", "health check")
+"""Values of ``StopCause.by`` whose clause does not say that ECS stopped the task."""
+
+
+def version_of(text: str) -> str:
+    """A tag or digest, short enough for a column: ``sha256:3f2c1ab9d4e7…``."""
+    head, colon, digest = text.partition(":")
+    tag = digest if colon else head
+    return visible((head + colon if colon else "") + (tag if len(tag) <= _LONGEST_TAG else tag[:_LONGEST_TAG] + "…"))
+
+
+def _size(task: ServiceTask) -> str:
+    cpu = f"{task.cpu} CPU" if task.cpu is not None else ""
+    memory = f"{task.memory} MiB" if task.memory is not None else ""
+    return ", ".join(filter(None, (cpu, memory)))
+
+
+def _capacity(task: ServiceTask) -> str:
+    return "Fargate Spot" if task.spot else "Fargate" if task.capacity == "FARGATE" else visible(task.capacity)
+
+
+def task_record(task: ServiceTask) -> dict[str, Any]:
+    """A task as plain data."""
+    end = task.end
+    return {
+        "event": "task",
+        **fields(task, "id", "version", "image"),
+        "taskDefinition": task.definition,
+        **fields(task, "status", "zone"),
+        "health": task.health or None,
+        "healthReason": task.health_reason or None,
+        "created": iso(task.created),
+        "started": iso(task.started),
+        **fields(task, "cpu", "memory", "capacity", "spot", "current", "one_off"),
+        "stopped": {
+            "time": iso(end.time),
+            "by": end.cause.by,
+            "why": end.cause.text,
+            "failure": end.cause.counts,
+            **fields(end, "reason", "stop_code", "exit_code"),
+            "log": readable(end.log) or None,
+        }
+        if end
+        else None,
+    }

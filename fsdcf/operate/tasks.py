@@ -1,0 +1,394 @@
+"""The tasks of a service: what runs, what has stopped and why, the task that a person means, and stopping it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fsdcf.cloudformation.types.ecs import main_container
+from fsdcf.deploy.answers import Answer, text
+from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.diagnosis.context import DiagnosisContext
+from fsdcf.deploy.diagnosis.reasons import match_reason
+from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, merged_targets
+from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, containers_of, stop_cause, task_id
+from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
+from fsdcf.deploy.run import Run, describe_error, stop
+from fsdcf.operate.logs import LogStream
+from fsdcf.operate.releases import image_tag
+from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
+
+RECENT = 5
+"""Stopped tasks that are shown unless all of them are wanted."""
+
+_LINES = 20
+"""Lines at the end of a log in which the last one that is not empty is looked for."""
+
+_NO_LOG = "the last lines of the logs are not shown"
+
+_CANDIDATES = 10
+"""The most tasks that an error lists."""
+
+
+@dataclass(frozen=True)
+class TaskEnd:
+    """The end of a task: when, who stopped it and why, the exit code of its container, and the last line of its log.
+
+    ``reason`` and ``stop_code`` are the words of ECS. ``exit_code`` is None if no container ran, ``log`` is empty if
+    there is no line, or it was not read.
+    """
+
+    time: datetime | None
+    cause: StopCause
+    reason: str
+    stop_code: str
+    exit_code: int | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceTask:
+    """A task of a service. ``version`` is the tag or digest of its image, ``revision`` that of its task definition.
+
+    ``health`` is healthy, unhealthy or checking, by the checks of the container and the load balancer; empty without a
+    check. ``cpu`` is in CPU units and ``memory`` in MiB. ``current``: it belongs to the PRIMARY deployment.
+    ``one_off``: it was not started by the service, as one of ``fsdcf run``. ``end`` is None until it has stopped.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
+    """
+
+    id: str
+    status: str
+    image: str = ""
+    definition: str = ""
+    zone: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    health: str = ""
+    health_reason: str = ""
+    cpu: int | None = None
+    memory: int | None = None
+    capacity: str = ""
+    current: bool = True
+    one_off: bool = False
+    end: TaskEnd | None = None
+
+    @property
+    def version(self) -> str:
+        """The tag or digest of the image."""
+        return image_tag(self.image)
+
+    @property
+    def revision(self) -> str:
+        """The revision of the task definition."""
+        return self.definition.rpartition(":")[2]
+
+    @property
+    def spot(self) -> bool:
+        """Whether it runs on Spot capacity."""
+        return self.capacity == "FARGATE_SPOT"
+
+
+@dataclass(frozen=True)
+class ServiceTasks:
+    """The tasks of a service: those that have not stopped, the current deployment's first, and the stopped ones, latest
+    first. ECS lists a stopped task for about an hour.
+
+    ``more`` stopped tasks are not shown.
+    """
+
+    service: RunningService
+    active: tuple[ServiceTask, ...]
+    stopped: tuple[ServiceTask, ...] = ()
+    more: int = 0
+
+
+def tasks(run: Run, only: str = "", every_end: bool = False) -> ServiceTasks:
+    """The tasks of a service, or ``only`` one: an ID or a unique prefix of it. ``every_end``: all stopped tasks.
+
+    Raises Stop (exit 2) if there is no service, or ``only`` matches none or several of its tasks, and the errors of
+    DescribeServices, ListTasks and DescribeTasks for running tasks; other errors are warnings.
+    """
+    service = find_service(run, existing_stack(run.target, run.aws))
+    known = known_tasks(run, service)
+    if only:
+        known = [select(run.target, known, only)]
+    active = [raw for raw in known if raw.get("lastStatus") != "STOPPED"]
+    ended = sorted((raw for raw in known if raw.get("lastStatus") == "STOPPED"), key=_stopped_at, reverse=True)
+    recent = ended if every_end or only else ended[:RECENT]
+    health = _health(run, service) if active else {}
+    logs = _TaskLogs(run)
+    described = [_read(raw, service, health, None) for raw in active]
+    return ServiceTasks(
+        service,
+        tuple(sorted(described, key=lambda task: (task.one_off, not task.current, -_seconds(task.started)))),
+        tuple(_read(raw, service, {}, _end(raw, service, logs)) for raw in recent),
+        len(ended) - len(recent),
+    )
+
+
+def known_tasks(run: Run, service: RunningService) -> list[Answer]:
+    """All tasks of a service that ECS still knows, and the one-off tasks of its family, as DescribeTasks reports them.
+
+    Raises the errors of ListTasks and DescribeTasks for the running tasks of the service; others are warnings.
+    """
+    family = cluster_and_name(service.ecs.task_definition)[1].rpartition("/")[2].partition(":")[0]
+    running = _listed(run, run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING"))
+    without = "stopped and one-off tasks are not shown"
+    others: list[str] = []
+    for wanted in ({**_about(service), "desiredStatus": "STOPPED"}, *_of_family(service, family)):
+        others += _listed(run, run.optional_pages(without, "ecs", "ListTasks", **wanted))
+    known = described(run.aws, service.cluster, running)
+    for batch in _batches([arn for arn in dict.fromkeys(others) if arn not in set(running)]):
+        answer = run.optional(without, "ecs", "DescribeTasks", cluster=service.cluster, tasks=batch)
+        known += answer.get("tasks") or []
+    return known
+
+
+def running_tasks(aws: Aws, service: RunningService) -> list[Answer]:
+    """The running tasks of a service, latest first. Raises the errors of the calls."""
+    pages = aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING")
+    arns = [arn for page in pages for arn in page.get("taskArns") or []]
+    running = [raw for raw in described(aws, service.cluster, arns) if raw.get("lastStatus") == "RUNNING"]
+    return sorted(running, key=lambda raw: _seconds(raw.get("startedAt")), reverse=True)
+
+
+def described(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Answer]:
+    """The tasks as DescribeTasks reports them. Raises the errors of the calls."""
+    answers = (aws.call("ecs", "DescribeTasks", cluster=cluster, tasks=batch) for batch in _batches(arns))
+    return [raw for answer in answers for raw in answer.get("tasks") or []]
+
+
+def select(target: Target, tasks: Sequence[Answer], wanted: str, kind: str = "task") -> Answer:
+    """The task with an ID, an ARN, or a unique prefix of an ID. Raises Stop (exit 2), which lists the candidates.
+
+    ``kind`` is what the tasks are, such as ``running task``.
+    """
+    prefix = wanted.rpartition("/")[2]
+    matches = [raw for raw in tasks if task_id(raw).startswith(prefix)] if prefix else []
+    if len(matches) == 1:
+        return matches[0]
+    if not tasks:
+        raise stop(Exit.USAGE, f"{target.stack} has no {kind}", target.command("status"))
+    problem = f"matches several {kind}s" if matches else f"does not match a {kind}"
+    sentence = f"{wanted} {problem} of {target.stack}: {listed(map(task_id, matches or tasks))}"
+    raise stop(Exit.USAGE, sentence, target.command("tasks"))
+
+
+def listed(ids: Iterable[str]) -> str:
+    """IDs for an error, not more than a reader takes in."""
+    names = list(ids)
+    more = f" and {len(names) - _CANDIDATES} more" if len(names) > _CANDIDATES else ""
+    return ", ".join(names[:_CANDIDATES]) + more
+
+
+def stop_task(run: Run, wanted: str, reason: str, options: Options) -> Outcome:
+    """Stop a task of the service: an ID, or a unique prefix of it. ``reason`` is what ECS records; empty for a default.
+
+    Raises Stop: exit 2 without a service or if no single task matches, 3 without confirmation, or if the stack is not
+    managed by fsdcf, or the task belongs to another service.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html
+    """
+    target, aws = run.target, run.aws
+    service = find_service(run, managed_stack(run))
+    known = known_tasks(run, service)
+    prefix = wanted.rpartition("/")[2]
+    if not any(task_id(raw).startswith(prefix) for raw in known):
+        _refuse_foreign(run, service, wanted)
+    active = [raw for raw in known if raw.get("desiredStatus") != "STOPPED"]
+    ending = [raw for raw in known if raw.get("desiredStatus") == "STOPPED" and task_id(raw).startswith(prefix)]
+    if prefix and len(ending) == 1 and not any(task_id(raw).startswith(prefix) for raw in active):
+        return _already(target, ending[0], service)
+    task = select(target, active, wanted, "running task")
+    described = _read(task, service, {}, None)
+    follows, details = _consequence(service, described)
+    question = Question("execute", f"Stop the task {described.id} of {target.stack}?", (*details, follows))
+    if options.yes or run.ask is None:
+        for detail in details:
+            run.warn(detail)
+    confirm(run, options.yes, question, target.command("stop-task", described.id, reason=reason, yes=True))
+    aws.call(
+        "ecs", "StopTask", cluster=service.cluster, task=described.id, reason=reason or "stopped by fsdcf stop-task"
+    )
+    next = (target.command("tasks"), target.command("status", watch=True))
+    return Outcome(Exit.DONE, f"the task {described.id} of {target.stack} is being stopped: {follows}", next=next)
+
+
+def _consequence(service: RunningService, task: ServiceTask) -> tuple[str, tuple[str, ...]]:
+    """What follows when a task is stopped, in a clause, and what a person should know before."""
+    ecs = service.ecs
+    if task.one_off:
+        return "it was not started by the service, and nothing replaces it", ()
+    if ecs.running + ecs.pending > ecs.desired and task.current and len(ecs.deployments) == 1:
+        return f"ECS starts no other one, because {ecs.desired} of them are desired", ()
+    outage = ""
+    if task.status == "RUNNING" and ecs.running <= 1:
+        outage = "it is the only running task: the service is unavailable until the new one is ready"
+        if ecs.single_writer:
+            outage = (
+                "it is the only task, as for a single writer: the service is unavailable until it has stopped and the"
+                " new one is ready"
+            )
+    return "ECS starts a new one in its place", (outage,) if outage else ()
+
+
+def _refuse_foreign(run: Run, service: RunningService, wanted: str) -> None:
+    """Raise Stop (exit 3) if the task is one of another service or of another cluster."""
+    target, arn = run.target, wanted.split("/")
+    cluster = cluster_and_name(service.cluster)[1].rpartition("/")[2]
+    if len(arn) > 2 and arn[-2] != cluster:
+        sentence = f"the task {arn[-1]} belongs to the cluster {arn[-2]}, not to {target.stack}"
+        raise stop(Exit.REFUSED, sentence, target.command("tasks"))
+    without = "the other tasks of the cluster are not known"
+    pages = run.optional_pages(without, "ecs", "ListTasks", cluster=service.cluster, maxResults=BATCH)
+    matches = [one for one in _listed(run, pages) if one.rpartition("/")[2].startswith(arn[-1])]
+    if not arn[-1] or len(matches) != 1:
+        return
+    answer = run.optional(without, "ecs", "DescribeTasks", cluster=service.cluster, tasks=matches)
+    for raw in answer.get("tasks") or []:
+        owner = text(raw, "group").replace("service:", "the service ").replace("family:", "the family ")
+        sentence = f"the task {task_id(raw)} belongs to {owner or 'another service'}, not to {service.name}"
+        raise stop(Exit.REFUSED, sentence, target.command("tasks"))
+
+
+def _already(target: Target, raw: Answer, service: RunningService) -> Outcome:
+    cause = end_cause(raw, _primary(service))
+    state = "has already stopped" if raw.get("lastStatus") == "STOPPED" else "is already being stopped"
+    next = (target.command("tasks", task=task_id(raw)),)
+    return Outcome(Exit.DONE, f"the task {task_id(raw)} of {target.stack} {state}: {cause.text}", next=next)
+
+
+def _about(service: RunningService) -> dict[str, Any]:
+    """The members of ListTasks for the tasks of a service."""
+    return {"cluster": service.cluster, "serviceName": service.name, "maxResults": BATCH}
+
+
+def _of_family(service: RunningService, family: str) -> tuple[dict[str, Any], ...]:
+    """The requests of ListTasks for all tasks of a family."""
+    members = {"cluster": service.cluster, "family": family, "maxResults": BATCH}
+    return tuple({**members, "desiredStatus": status} for status in ("RUNNING", "STOPPED")) if family else ()
+
+
+def _listed(run: Run, pages: Iterable[Answer]) -> list[str]:
+    """The ARNs in pages of ListTasks. More than MOST_TASKS are a warning."""
+    arns: list[str] = []
+    for page in pages:
+        arns += page.get("taskArns") or []
+        if len(arns) >= MOST_TASKS and page.get("nextToken"):
+            run.warn(f"{run.target.stack} has more than {MOST_TASKS} tasks: the others are not shown")
+            break
+    return arns[:MOST_TASKS]
+
+
+def _batches(arns: Sequence[str]) -> list[list[str]]:
+    return [list(arns[start : start + BATCH]) for start in range(0, len(arns), BATCH)]
+
+
+def _health(run: Run, service: RunningService) -> Mapping[str, TargetHealth]:
+    """The targets of the service by address."""
+    without = "the load balancer's checks are not shown"
+    return merged_targets(
+        run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+        for group in service.ecs.target_groups
+    )
+
+
+def _read(raw: Answer, service: RunningService, health: Mapping[str, TargetHealth], end: TaskEnd | None) -> ServiceTask:
+    target = health.get(address_of(raw), TargetHealth("", ""))
+    container = main_container(containers_of(raw), service.stack.tags.get("fsdcf:service", "")) or {}
+    state, reason = _health_of(text(raw, "healthStatus"), target)
+    cpu, memory = (str(raw.get(name) or "") for name in ("cpu", "memory"))
+    return ServiceTask(
+        task_id(raw),
+        text(raw, "lastStatus"),
+        image=text(container, "image"),
+        definition=text(raw, "taskDefinitionArn").rpartition("/")[2],
+        zone=text(raw, "availabilityZone"),
+        created=raw.get("createdAt"),
+        started=raw.get("startedAt"),
+        health=state,
+        health_reason=reason,
+        cpu=int(cpu) if cpu.isdecimal() else None,
+        memory=int(memory) if memory.isdecimal() else None,
+        capacity=text(raw, "capacityProviderName") or text(raw, "launchType"),
+        current=text(raw, "startedBy") == _primary(service),
+        one_off=text(raw, "group") != f"service:{service.name}",
+        end=end,
+    )
+
+
+def _health_of(container: str, target: TargetHealth) -> tuple[str, str]:
+    """The health of a task by both checks, and the load balancer's reason for it."""
+    if container == "UNHEALTHY":
+        return "unhealthy", "the container's health check fails"
+    if target.state == "unhealthy":
+        return "unhealthy", target.words
+    if target.state == "initial":
+        return "checking", ""
+    return ("healthy" if "healthy" in (container.lower(), target.state) else ""), ""
+
+
+def _primary(service: RunningService) -> str:
+    return service.ecs.primary.id if service.ecs.primary else ""
+
+
+def _end(raw: Answer, service: RunningService, logs: _TaskLogs) -> TaskEnd:
+    containers = containers_of(raw)
+    failed = next((item for item in containers if item.get("exitCode")), None)
+    known = failed or next((item for item in containers if item.get("exitCode") is not None), None)
+    line = logs.last_line(raw, text(known, "name")) if known is not None else ""
+    code = known.get("exitCode") if known is not None else None
+    reason, stop_code = text(raw, "stoppedReason"), text(raw, "stopCode")
+    return TaskEnd(raw.get("stoppedAt"), end_cause(raw, _primary(service)), reason, stop_code, code, line)
+
+
+def end_cause(raw: Answer, primary: str) -> StopCause:
+    """Who stopped a task, and why: for a task that could not start, the known cause in the words of ECS, else these."""
+    cause = stop_cause(raw, primary)
+    if cause.by not in ("start", "unknown"):
+        return cause
+    reasons = [text(item, "reason") for item in containers_of(raw)]
+    testimony = "\n".join(filter(None, (text(raw, "stopCode"), text(raw, "stoppedReason"), *reasons)))
+    known = match_reason(testimony, DiagnosisContext())
+    words = known.sentence if known else next(filter(None, (*reasons, text(raw, "stoppedReason"))), "")
+    return StopCause(cause.by, f"{cause.text}: {words}" if words else cause.text)
+
+
+class _TaskLogs:
+    """The logs of tasks. A task definition is read once."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._definitions: dict[str, list[Answer]] = {}
+
+    def last_line(self, raw: Answer, container: str) -> str:
+        """The last line of a container that is not empty; empty if there is none, or it cannot be read."""
+        definition = next((one for one in self._containers(raw) if one.get("name") == container), None)
+        stream = LogStream(definition or {}, task_id(raw))
+        if not stream.group:
+            return ""
+        try:
+            where = {"logGroupName": stream.group, "logStreamName": stream.name}
+            answer = self._run.aws.call("logs", "GetLogEvents", **where, limit=_LINES)
+        except AwsError as error:
+            if not isinstance(error, ApiError) or error.code != "ResourceNotFoundException":
+                self._run.warn(f"{_NO_LOG}: {describe_error(error)}")
+            return ""
+        lines = [text(event, "message").strip() for event in answer.get("events") or []]
+        return next((line for line in reversed(lines) if line), "")
+
+    def _containers(self, raw: Answer) -> list[Answer]:
+        definition = text(raw, "taskDefinitionArn")
+        if definition not in self._definitions:
+            answer = self._run.optional(_NO_LOG, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
+            self._definitions[definition] = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
+        return self._definitions[definition]
+
+
+def _stopped_at(raw: Answer) -> float:
+    return _seconds(raw.get("stoppedAt"))
+
+
+def _seconds(time: Any) -> float:
+    return time.timestamp() if isinstance(time, datetime) else 0.0
