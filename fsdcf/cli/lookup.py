@@ -68,7 +68,7 @@ def paths_of(template: Mapping[str, Any]) -> dict[str, str]:
 
 
 class SpecLines:
-    """Finds the line of a logical id or spec path in a compile result.
+    """Finds the line of a logical id, a property or a spec path in a compile result.
 
     ``deployed`` returns the deployed template, which knows the paths of resources that the spec no longer makes. It is
     called at most once, and only when such a resource is looked up.
@@ -80,8 +80,18 @@ class SpecLines:
         self._paths = {name: source.path for name, source in result.template.origins.items()} if result.template else {}
 
     def __call__(self, logical_id: str) -> Place | None:
+        logical_id, slash, rest = logical_id.partition("/")
+        if slash:
+            steps = tuple(int(step) if step.isdigit() else step for step in rest.split("/"))
+            return self._of_property(logical_id, steps)
         path = self._paths.get(logical_id) or (logical_id if "." in logical_id else self._former_path(logical_id))
         return line_at(self.result, path) if path else None
+
+    def _of_property(self, logical_id: str, path: SpecPath) -> Place | None:
+        """The line of the spec key that sets a property; None if the property has no line of its own."""
+        origins = self.result.template.origins if self.result.template else {}
+        source = origins[logical_id].source(path) if logical_id in origins else None
+        return line_at(self.result, *source) if source is not None else None
 
     def _former_path(self, logical_id: str) -> str | None:
         if self.deployed is not None:

@@ -292,6 +292,7 @@ _IN_SANDBOX = ("cloudformation", "ecs")
 
 _KEPT = (
     *("yes", "recreate", "adopt", "allow", "wait_lock", "timeout", "on_timeout", "detach", "fail_fast"),
+    *("express", "revert_drift"),
     *("role_arn", "artifacts_bucket"),
 )
 """Parameters of a command that the same command keeps when it is suggested. A fault is not kept: it has struck."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -162,6 +162,10 @@ def create(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeS
     return _read_complete(run, leftovers, request.parameters.get("ChangeSetType") == "CREATE")
 
 
+_FEATURES = {"DeploymentConfig": "the express mode (--express)", "DeploymentMode": "--revert-drift"}
+"""The members of CreateChangeSet that an option asks for, and that older versions of botocore lack."""
+
+
 def name_of(label: str, number: int) -> str:
     """A change set's name: the image's tag for the reader, and a random number that makes it unique."""
     tidy = re.sub(r"[^A-Za-z0-9]+", "-", label.removeprefix("sha256:")).strip("-")[:64]
@@ -171,6 +175,9 @@ def name_of(label: str, number: int) -> str:
 def _send(run: Run, request: ChangeSetRequest, name: str) -> tuple[str, str]:
     """Send CreateChangeSet. Returns the ARNs of the change set and of its stack."""
     members = {key: value for key, value in request.parameters.items() if value not in (None, [], "")}
+    for member, feature in _FEATURES.items():
+        if member in members:
+            run.require("CreateChangeSet", member, feature)
     if run.aws.supports("cloudformation", "CreateChangeSet", "ImportExistingResources"):
         members["ImportExistingResources"] = True
     names = {"StackName": request.stack, "ChangeSetName": name}
@@ -195,6 +202,9 @@ def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
             f"CloudFormation accepts no more change sets or stacks: {error.message}",
             f"aws cloudformation list-change-sets --stack-name {request.stack}",
         )
+    asked = next((_FEATURES[name] for name in _FEATURES if request.parameters.get(name)), "")
+    if asked and re.search(r"(?i)deployment.?(config|mode)|express|drift", error.message):
+        return stop(Exit.USAGE, f"CloudFormation does not accept {asked} here: {plain(error.message)}")
     return stop(Exit.USAGE, f"CloudFormation rejected the template or its parameters: {plain(error.message)}")
 
 
@@ -220,7 +230,8 @@ def _read_complete(run: Run, leftovers: Leftovers, creates: bool) -> ChangeSet:
         without_values = _describe(run, leftovers, False)
         changes = merged(read(_all_changes(run, leftovers, without_values, False)), changes)
     adopted = tuple(change.logical_id for change in changes if change.action == "Import")
-    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted, creates)
+    warnings = _validation_warnings(run, leftovers) if result == "ready" else ()
+    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted, creates, warnings)
     return ChangeSet(leftovers.name, leftovers.arn, leftovers.stack_arn, created, result == "empty", plan)
 
 
@@ -293,10 +304,26 @@ def _validation_findings(run: Run, leftovers: Leftovers) -> Iterable[Evidence]:
         ChangeSetName=leftovers.arn,
         Filters={"FailedEvents": True},
     )
-    for event in (event for page in pages for event in page.get("OperationEvents") or []):
+    for page in pages:
+        yield from _findings(run, page)
+
+
+def _validation_warnings(run: Run, leftovers: Leftovers) -> tuple[Evidence, ...]:
+    """What validation and hooks say about a change set that can be executed, as far as one read tells."""
+    answer = run.glance("cloudformation", "DescribeEvents", ChangeSetName=leftovers.arn, Filters={"FailedEvents": True})
+    return tuple(dict.fromkeys(_findings(run, answer)))
+
+
+def _findings(run: Run, page: Answer) -> Iterator[Evidence]:
+    """The findings in a page of DescribeEvents, each with the spec line of its property or resource.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_OperationEvent.html
+    """
+    for event in page.get("OperationEvents") or []:
         reasons = (text(event, f"{kind}StatusReason") for kind in ("Validation", "Hook", "Resource"))
         reason = next(filter(None, reasons), "")
-        name = text(event, "LogicalResourceId")
+        name, path = text(event, "LogicalResourceId"), text(event, "ValidationPath")
         if reason:
-            source = " ".join(part for part in (name, event.get("ValidationPath") or event.get("HookType")) if part)
-            yield Evidence(source or "validation", plain(reason), run.where(name) if name else None)
+            source = " ".join(part for part in (name, path or text(event, "HookType")) if part)
+            place = run.place(name, path.partition("/Properties")[2]) if name else None
+            yield Evidence(source or "validation", plain(reason), place)

@@ -70,17 +70,19 @@ from dataclasses import dataclass, replace
 
 from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
 from fsdcf.deploy.cleanup import Leftovers, conclude
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
-from fsdcf.deploy.ecs.verification import Verdict, verify
+from fsdcf.deploy.ecs.verification import Verdict, follow_rollouts, verify
 from fsdcf.deploy.model import (
     Ask,
     Evidence,
     Exit,
+    NoticeIssued,
     Options,
     Outcome,
     Place,
@@ -138,9 +140,12 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             "Capabilities": list(capabilities(release.template)),
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
             "RoleARN": options.role_arn,
+            "DeploymentConfig": {"Mode": "EXPRESS", "DisableRollback": False} if options.express else None,
         }
         try:
             change_set = _plan(run, ChangeSetRequest(release.stack, release.image_sha or "", members), leftovers)
+            if options.express and not change_set.empty:
+                run.tell(NoticeIssued("express", _express(release, isinstance(action, Create))))
             if options.plan_only:
                 return _planned(run, options, change_set)
             if change_set.empty:
@@ -156,6 +161,11 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
         if options.detach:
             raise detached(run, operation, "detached (--detach)")
         result = follow(run, operation, options.on_timeout, options.fail_fast)
+        if options.express and result.status in _SUCCESSES and result.stack is not None:
+            run.running, run.over = "", f"{release.stack} is {result.status}"
+            run.step("rollout", "CloudFormation has applied the configuration; following the rollout of the service")
+            rollouts = follow_rollouts(run, result.stack, result.rollouts, operation.begun)
+            result = replace(result, rollouts=tuple(rollouts))
         return assess(run, result, release.image_sha, release.stack)
     raise stop(
         Exit.BUSY,
@@ -183,6 +193,27 @@ def _plan(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeSe
         plan = change_set.plan
         run.tell(PlanCreated(plan, run.places(change.logical_id for change in plan.changes)))
     return change_set
+
+
+def _express(release: Release, creates: bool) -> str:
+    """What the express mode does not wait for, and who rolls back a failure then.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html
+    """
+    services = (one.get("Properties") or {} for one in release.template["Resources"].values() if one["Type"] == SERVICE)
+    settings = ((one.get("DeploymentConfiguration") or {}).get("DeploymentCircuitBreaker") or {} for one in services)
+    broken = all(one.get("Enable") is True and one.get("Rollback") is True for one in settings)
+    after = (
+        "there is no earlier version to roll back to"
+        if creates
+        else "the circuit breaker of ECS rolls the service back, and the rest of the stack and the history stay"
+        if broken
+        else "nothing rolls it back, since the circuit breaker is off"
+    )
+    return (
+        "CloudFormation applies the configuration, and does not wait until resources are ready or deleted; fsdcf waits"
+        f" for the rollout of the service itself. If the rollout fails, {after}"
+    )
 
 
 def _planned(run: Run, options: Options, change_set: ChangeSet) -> Outcome:

@@ -40,7 +40,8 @@ class Place:
 
 
 Where = Callable[[str], Place | None]
-"""Finds the spec line of a logical id, or of a path of the spec such as ``service.healthCheck.path``.
+"""Finds the spec line of a logical id, of a property (``Service/DesiredCount``), or of a path of the spec such as
+``service.healthCheck.path``.
 
 None if there is none.
 """
@@ -127,7 +128,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a deploy. Times are in seconds; a ``timeout`` of None means no limit."""
+    """The options of a deploy or a deletion. Times are in seconds; a ``timeout`` of None means no limit.
+
+    ``force`` skips the resources that block a deletion.
+    """
 
     yes: bool = False
     plan_only: bool = False
@@ -140,8 +144,27 @@ class Options:
     on_timeout: Literal["cancel", "detach"] = "detach"
     detach: bool = False
     fail_fast: bool = False
+    express: bool = False
+    revert_drift: bool = False
+    force: bool = False
     role_arn: str | None = None
     artifacts_bucket: str | None = None
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What ``recover`` may do. ``skip`` and ``force`` leave resources out of a failed rollback: those named, or all.
+
+    In a rollback that does not end, ``desired_to_running`` sets the desired count of the service to what runs, and
+    ``force_deployment`` starts its tasks anew. A ``timeout`` of None means no limit; it is in seconds.
+    """
+
+    skip: tuple[str, ...] = ()
+    force: bool = False
+    desired_to_running: bool = False
+    force_deployment: bool = False
+    yes: bool = False
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +187,7 @@ class StackEvent:
 @dataclass(frozen=True)
 class Plan:
     """The changes of a change set. ``adopted`` are existing resources that it imports into the stack. ``first``: the
-    change set creates the stack.
+    change set creates the stack. ``warnings`` are those of CloudFormation's validation.
     """
 
     change_set: str
@@ -172,6 +195,7 @@ class Plan:
     risks: tuple[Risk, ...] = ()
     adopted: tuple[str, ...] = ()
     first: bool = False
+    warnings: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -141,9 +141,13 @@ def _latest_operation(run: Run, arn: str) -> tuple[tuple[StackEvent, ...], froze
     return kept, frozenset(event.id for event in listed if event.id not in own)
 
 
-def delete(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:
-    """Start to delete the stack."""
-    return _start(run, stack, "DeleteStack", "delete", role_arn)
+def delete(run: Run, stack: Snapshot, role_arn: str | None = None, force: bool = False) -> Operation:
+    """Start to delete the stack. ``force``: the resources that cannot be deleted stay in the account.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-cli-deleting-stack.html
+    """
+    more = {"DeletionMode": "FORCE_DELETE_STACK"} if force else {}
+    return _start(run, stack, "DeleteStack", "delete", role_arn, **more)
 
 
 def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:
@@ -151,10 +155,13 @@ def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operati
     return _start(run, stack, "RollbackStack", "roll back", role_arn)
 
 
-def continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), role_arn: str | None = None) -> Operation:
-    """Continue a failed rollback. Resources in ``skip`` count as rolled back, whatever their state."""
-    more = {"ResourcesToSkip": list(skip)} if skip else {}
-    return _start(run, stack, "ContinueUpdateRollback", "roll back", role_arn, **more)
+def continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...] = (), force: bool = False) -> Operation:
+    """Continue a failed rollback. Resources in ``skip`` count as rolled back, whatever their state.
+
+    ``force``: so does each resource that fails to roll back.
+    """
+    more: dict[str, Any] = {"ForceRollback": True} if force else {"ResourcesToSkip": list(skip)} if skip else {}
+    return _start(run, stack, "ContinueUpdateRollback", "roll back", None, **more)
 
 
 def cancel(run: Run, arn: str) -> str:

@@ -32,6 +32,7 @@ from fsdcf.deploy.model import (
     Exit,
     Outcome,
     Question,
+    Recovery,
     StackEvent,
     Target,
     Tell,
@@ -45,6 +46,8 @@ from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import NEVER_WORKED, Snapshot, absent, snapshot, target_of
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
+
+_CONFIRM = "confirmation is required: nothing was changed"
 
 
 def watch(target: Target, aws: Aws, tell: Tell, where: Where, timeout: float | None) -> Outcome:
@@ -72,9 +75,9 @@ def cancel(target: Target, aws: Aws, tell: Tell) -> Outcome:
     return _command(target, aws, tell, _cancel)
 
 
-def recover(target: Target, skip: tuple[str, ...], aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
-    """Continue a failed rollback without the resources in ``skip``; exit 0 once the stack is in its earlier state."""
-    return _command(target, aws, tell, lambda run, name: _recover(run, name, skip), ask, where)
+def recover(target: Target, options: Recovery, aws: Aws, tell: Tell, ask: Ask | None, where: Where) -> Outcome:
+    """Bring a rollback that failed, or that does not end, to its end; exit 0 once the stack is in its earlier state."""
+    return _command(target, aws, tell, lambda run, name: _recover(run, name, options), ask, where, options.timeout)
 
 
 def _command(
@@ -208,10 +211,10 @@ def _cancel(run: Run, name: str) -> Outcome:
     return assess(run, result, None, name)
 
 
-def _recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
+def _recover(run: Run, name: str, options: Recovery) -> Outcome:
     stack = _existing(run, name)
     if stack.status == "UPDATE_ROLLBACK_FAILED":
-        return _continue_rollback(run, stack, skip)
+        return _continue_rollback(run, stack, options)
     if stack.status == "UPDATE_FAILED":
         run.step("roll back", f"rolling back the failed update of {name}")
         return _assess_recovery(run, stack, follow(run, operation.roll_back(run, stack)))
@@ -225,8 +228,8 @@ def _recover(run: Run, name: str, skip: tuple[str, ...]) -> Outcome:
     return Outcome(Exit.DONE, f"there is nothing to recover: {name} is {stack.status}")
 
 
-def _continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outcome:
-    events = latest_events(run, stack.arn)
+def _continue_rollback(run: Run, stack: Snapshot, options: Recovery) -> Outcome:
+    events, skip = latest_events(run, stack.arn), options.skip
     stuck = {event.logical_id: event for event in blockers(events) if event.status == "UPDATE_FAILED"}
     evidence = tuple(event_evidence(run, event) for event in stuck.values())
     unknown = [name for name in skip if stuck and name not in stuck]
@@ -235,16 +238,23 @@ def _continue_rollback(run: Run, stack: Snapshot, skip: tuple[str, ...]) -> Outc
         raise Stop(Outcome(Exit.USAGE, sentence, evidence, (run.target.command("recover"),)))
     for item in evidence:
         run.warn(f"the rollback failed: {item.source} {item.text}")
-    if skip:
+    if options.force:
+        run.require("ContinueUpdateRollback", "ForceRollback", "--force")
+    if skip or options.force:
+        skipped = ", ".join(skip) or f"each resource that fails to roll back ({', '.join(stuck) or 'not known'})"
         warning = (
-            f"{', '.join(skip)} will be marked as rolled back although it is not: the stack and the resource differ"
+            f"{skipped} will be marked as rolled back although it is not: the stack and the resource differ"
             " until you correct the resource manually"
         )
         run.warn(warning)
-        if run.ask is not None and not run.agrees(Question("execute", "Continue and skip?", (warning,))):
+        if options.force and run.ask is None and not options.yes:
+            again = run.target.command("recover", force=True, yes=True)
+            raise stop(Exit.REFUSED, _CONFIRM, again, evidence=evidence)
+        if not options.yes and run.ask and not run.agrees(Question("execute", "Continue and skip?", (warning,))):
             raise stop(Exit.REFUSED, "refused: nothing was changed", run.target.command("recover"))
     run.step("recover", f"continuing the rollback of {stack.name}")
-    return _assess_recovery(run, stack, follow(run, operation.continue_rollback(run, stack, skip)), events)
+    started = operation.continue_rollback(run, stack, skip, options.force)
+    return _assess_recovery(run, stack, follow(run, started), events)
 
 
 def _assess_recovery(run: Run, stack: Snapshot, result: OperationResult, earlier: Sequence[StackEvent] = ()) -> Outcome:

@@ -98,6 +98,27 @@ class Run:
         """The pages of an answer that the run can do without. It ends early at an error, which is one warning."""
         return self.aws.pages(service, operation, call=partial(self.optional, without), **parameters)
 
+    def glance(self, service: str, operation: str, /, **parameters: Any) -> Answer:
+        """The answer to one attempt of a call that only adds detail: empty after any error, without a warning or wait.
+
+        It is not made while CloudFormation's call budget is used up.
+        """
+        if service == "cloudformation" and self.aws.room() > 0:
+            return {}
+        deadline, self.aws.deadline = self.aws.deadline, self.aws.clock()
+        try:
+            return self.aws.call(service, operation, **parameters)
+        except AwsError:
+            return {}
+        finally:
+            self.aws.deadline = deadline
+
+    def require(self, operation: str, member: str, feature: str) -> None:
+        """Stop the run (exit 2) if the installed botocore lacks a member of a CloudFormation request."""
+        if not self.aws.supports("cloudformation", operation, member):
+            sentence = f"the installed botocore is too old for {feature}: its {operation} has no {member}"
+            raise stop(Exit.USAGE, sentence, "pip install --upgrade boto3")
+
     def agrees(self, question: Question) -> bool:
         """The person's answer; False without a person. The time for the answer does not count towards the deadline."""
         if self.ask is None:
@@ -123,6 +144,11 @@ class Run:
     def jitter(self, seconds: float) -> float:
         """The seconds, plus or minus up to a fifth at random."""
         return seconds * (0.8 + 0.4 * self.aws.random.random())
+
+    def place(self, logical_id: str, path: str = "") -> Place | None:
+        """The spec line of a property (``/DesiredCount``) of a resource, or of the resource; None if there is none."""
+        exact = self.where(f"{logical_id}/{path.strip('/')}") if path.strip("/") else None
+        return exact or self.where(logical_id)
 
     def places(self, names: Iterable[str]) -> dict[str, Place]:
         """The spec lines of those logical ids that have one."""

@@ -12,8 +12,8 @@ from fsdcf.deploy import operation
 from fsdcf.deploy.cleanup import conclude
 from fsdcf.deploy.diagnosis.causes import blockers
 from fsdcf.deploy.events import leftover_resources
-from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question
-from fsdcf.deploy.operation import Operation, running_operation
+from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question, StackEvent
+from fsdcf.deploy.operation import Operation, latest_events, running_operation
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Snapshot, absent, deployed_template, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
@@ -85,9 +85,12 @@ def _delete(run: Run, options: Options) -> Outcome:
         run.running = f"the deletion of {stack.name}"
         started = running_operation(run, stack)
     else:
-        _confirm(run, options, stack, [resource for resource in resources if resource.fate == "deleted"])
-        run.step("delete", f"deleting the stack {stack.name}")
-        started = operation.delete(run, stack, options.role_arn)
+        stuck = _left_behind(run, stack) if options.force else ()
+        left = {event.logical_id for event in stuck}
+        lost = [one for one in resources if one.fate == "deleted" and one.logical_id not in left]
+        _confirm(run, options, stack, lost)
+        run.step("delete", f"deleting the stack {stack.name}{' without what blocks it' if options.force else ''}")
+        started = operation.delete(run, stack, options.role_arn, options.force)
     return _follow(run, stack, resources, started, options)
 
 
@@ -103,6 +106,24 @@ def _check(run: Run, stack: Snapshot) -> None:
     if stack.running and not stack.status.startswith(("CREATE", "DELETE")):
         sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}"
         raise stop(Exit.BUSY, sentence, target.command("watch"))
+
+
+def _left_behind(run: Run, stack: Snapshot) -> tuple[StackEvent, ...]:
+    """The resources that block the deletion, and that a forced one leaves behind, after a warning of each.
+
+    Stops the run unless the deletion has failed (exit 3).
+    """
+    if stack.status != "DELETE_FAILED":
+        sentence = f"{stack.name} is {stack.status}: --force is only for a stack whose deletion failed (DELETE_FAILED)"
+        raise stop(Exit.REFUSED, sentence, run.target.command("delete"))
+    run.require("DeleteStack", "DeletionMode", "--force")
+    stuck = blockers(latest_events(run, stack.arn))
+    for event in stuck:
+        name = f"{event.logical_id} ({event.type} {event.physical_id})"
+        run.warn(f"left behind in the account, and no longer managed: {name}: {event.reason}")
+    if not stuck:
+        run.warn("every resource that cannot be deleted is left behind in the account, and no longer managed")
+    return stuck
 
 
 def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
@@ -127,7 +148,7 @@ def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
 
 def _confirm(run: Run, options: Options, stack: Snapshot, lost: list[DataResource]) -> None:
     """Raise Stop (exit 3) unless the deletion, and the loss of data, are confirmed."""
-    command = run.target.command("delete", yes=True)
+    command = run.target.command("delete", yes=True, force=options.force)
     lost = [resource for resource in lost if resource.logical_id not in options.allow]
     evidence = tuple(
         Evidence(resource.logical_id, f"{resource.text} would be deleted with its data", run.where(resource.logical_id))
@@ -136,7 +157,8 @@ def _confirm(run: Run, options: Options, stack: Snapshot, lost: list[DataResourc
     allow = " ".join(f"--allow {resource.logical_id}" for resource in lost)
     question = Question("data", "Delete these with their data?", tuple(resource.text for resource in lost))
     confirm(run, not lost, question, f"{command} {allow}", sentence="data would be lost", evidence=evidence)
-    confirm(run, options.yes, Question("execute", f"Delete the stack {stack.name}?"), command)
+    left = " and leave behind what blocks it" if options.force else ""
+    confirm(run, options.yes, Question("execute", f"Delete the stack {stack.name}{left}?"), command)
 
 
 def _follow(
@@ -154,7 +176,8 @@ def _follow(
         if event.status == "DELETE_SKIPPED"
     ] or [resource.text for resource in resources if resource.fate == "kept"]
     kept = list(dict.fromkeys(kept))
-    count = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} kept" if kept else ""
+    verb = "left behind" if options.force else "kept"
+    count = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} {verb}" if kept else ""
     evidence = [Evidence("kept", text) for text in kept]
     types = dict.fromkeys(resource.type for resource in resources if resource.fate == "kept")
     evidence += [Evidence(type, record_of(type).taken_over) for type in types if record_of(type).taken_over]
@@ -177,5 +200,5 @@ def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
         Exit.NEEDS_RECOVERY if result.status == "DELETE_FAILED" else Exit.FAILED,
         f"the stack {stack.name} could not be deleted: {reason}",
         tuple(evidence),
-        (run.target.command("delete"), run.target.command("diagnose")),
+        (run.target.command("delete"), run.target.command("delete", force=True), run.target.command("diagnose")),
     )

@@ -40,6 +40,11 @@ QUIRKS: dict[str, tuple[str, int | None, str]] = {
     "no-updates": ("an empty change set fails with the other one of AWS's two messages", None, ""),
     "page-size": ("number of items on a page of a list: page-size=2", None, r"[1-9]\d*"),
     "stale-status": ("DescribeStacks returns the status from before the operation", 1, ""),
+    "validation-warning": (
+        "early validation warns of these resources or properties: validation-warning=Role,Service/DesiredCount",
+        1,
+        r"[\w,/]+",
+    ),
     "unknown-enums": ("change sets and events contain values that no client knows yet", None, ""),
 }
 """The quirks of CloudFormation by name: the effect, the usual number of times (None: always), and the pattern of the

@@ -20,6 +20,7 @@ from fsdcf.deploy.model import (
     Place,
     PlanCreated,
     Question,
+    Recovery,
     Release,
     RunEnded,
     StackEventReceived,
@@ -150,9 +151,11 @@ class Site:
     def cancel(self) -> Outcome:
         return self._ended(cancel(target_of(None, STACK), self.aws, self.tell))
 
-    def recover(self, *skip: str) -> Outcome:
+    def recover(self, *skip: str, **options: Any) -> Outcome:
         ask = self.ask if self.answers is not None else None
-        return self._ended(recover(target_of(None, STACK), skip, self.aws, self.tell, ask, nowhere))
+        return self._ended(
+            recover(target_of(None, STACK), Recovery(skip, **options), self.aws, self.tell, ask, nowhere)
+        )
 
     def diagnose(self) -> Outcome:
         return diagnose(target_of(None, STACK), self.aws, nowhere)

@@ -159,3 +159,23 @@ def test_data_resources_follow_the_deletion_policies() -> None:
         "Lost": "deleted",
         "Table": "kept",
     }
+
+
+def test_a_forced_deletion_leaves_behind_what_blocks_it() -> None:
+    made = put("DELETE_FAILED", {"Jobs": queue(), "Release": record()}, culprit="Jobs")
+    made.fault("Jobs:delete:not yours**")
+    refused = deleted(made, yes=False, force=True)
+    assert refused.exit is Exit.REFUSED and refused.next == ("fsdcf delete shop --env staging --yes --force",)
+    assert any("left behind in the account" in one and "Jobs" in one for one in made.warnings())
+    failed = deleted(made, allow=frozenset({"Jobs"}))
+    assert failed.exit is Exit.NEEDS_RECOVERY and "fsdcf delete shop --env staging --force" in failed.next
+    outcome = deleted(made, force=True)
+    assert outcome.exit is Exit.DONE and "1 resource was left behind" in outcome.sentence
+    assert outcome.evidence[0].text.startswith("Jobs (AWS::SQS::Queue ") and made.status() == ""
+
+
+@pytest.mark.parametrize("state", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_COMPLETE"])
+def test_only_a_failed_deletion_can_be_forced(state: str) -> None:
+    made = put(state)
+    outcome = deleted(made, force=True)
+    assert outcome.exit is Exit.REFUSED and "DELETE_FAILED" in outcome.sentence and made.status() == state

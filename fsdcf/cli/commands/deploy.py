@@ -82,6 +82,11 @@ _NEW = ("Add", "Import")
 @click.option(
     "--fail-fast", is_flag=True, help="Cancel the update as soon as its tasks fail twice for the same reason."
 )
+@click.option(
+    "--express",
+    is_flag=True,
+    help="Do not let CloudFormation wait until resources are ready: faster, and only the service is still waited for.",
+)
 @role_arn_option
 @artifacts_bucket_option
 @click.option(

@@ -18,12 +18,17 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import StackCall, stack_command
-from fsdcf.deploy.model import Options, Outcome
+from fsdcf.deploy.model import Options, Outcome, Recovery
 
 
 @stack_command(
     yes_option(ASK_ABOUT_DATA),
     allow_option("Allow the deletion of this resource's data; repeatable."),
+    click.option(
+        "--force",
+        is_flag=True,
+        help="After a deletion that failed: delete the stack, and leave behind the resources that block it.",
+    ),
     timeout_option(),
     detach_option,
     role_arn_option,
@@ -65,16 +70,21 @@ def diagnose_command(call: StackCall) -> Outcome:
 @stack_command(
     click.option(
         "--skip", multiple=True, metavar="LOGICAL_ID", help="Leave this resource out of the rollback; repeatable."
-    )
+    ),
+    click.option("--force", is_flag=True, help="Leave every resource that fails to roll back out of the rollback."),
+    yes_option(),
 )
-def recover_command(call: StackCall, skip: tuple[str, ...]) -> Outcome:
+def recover_command(call: StackCall, skip: tuple[str, ...], **flags: Any) -> Outcome:
     """Continue a rollback that failed, after you have removed its cause.
 
     A skipped resource keeps its current state, which then differs from the template.
     """
     from fsdcf.deploy.recovery import recover
 
-    return recover(call.subject.target, skip, call.aws, call.tell, call.ask, call.subject.place)
+    options = Recovery(skip, **flags)
+    if options.force and skip:
+        raise click.UsageError("--force leaves out every resource that fails: it cannot be combined with --skip")
+    return recover(call.subject.target, options, call.aws, call.tell, call.ask, call.subject.place)
 
 
 @stack_command(yes_option(), timeout_option())

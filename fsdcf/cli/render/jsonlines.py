@@ -13,6 +13,7 @@ from fsdcf.cli.render.values import fields
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
+    Evidence,
     NoticeIssued,
     Outcome,
     Place,
@@ -93,6 +94,7 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
             ],
         },
         "risks": [fields(one, "logical_id", "type", "kind", "why") for one in plan.risks],
+        "validation": [_evidence(one) for one in plan.warnings],
         "adopted": list(plan.adopted),
         "obstacles": [
             {**fields(one, "kind", "logical_id", "type", "why", "way_out"), "spec": place(remarks.places.get(one))}
@@ -145,6 +147,10 @@ def _stack_event(event: StackEvent) -> dict[str, Any]:
     }
 
 
+def _evidence(one: Evidence) -> dict[str, Any]:
+    return {"source": one.source, "text": one.text, "spec": place(one.place)}
+
+
 def _ended(outcome: Outcome) -> dict[str, Any]:
     advice = outcome.advice
     return {
@@ -152,7 +158,7 @@ def _ended(outcome: Outcome) -> dict[str, Any]:
         "exit": int(outcome.exit),
         "outcome": outcome.exit.name,
         "sentence": outcome.sentence,
-        "evidence": [{"source": one.source, "text": one.text, "spec": place(one.place)} for one in outcome.evidence],
+        "evidence": [_evidence(one) for one in outcome.evidence],
         "advice": {"text": advice.text, "key": advice.key, "spec": place(advice.place)} if advice else None,
         "next": list(outcome.next),
         "outputs": dict(outcome.outputs),

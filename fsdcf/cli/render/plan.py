@@ -48,6 +48,7 @@ _WHEN: Mapping[When, str] = {
 BLOCKED = "AWS rejects these changes, or may reject them"
 UNSAFE = "changes that a rollback does not undo together with the image"
 EFFECTS = "what else the update does"
+VALIDATED = "CloudFormation accepts the changes, but doubts them"
 """The explanations of the sections of a plan."""
 
 _OTHER = ("?", "warn")
@@ -233,6 +234,7 @@ def plan_lines(
     changes_by_id = by_id(plan.changes)
     yield paint("plan: ", "strong") + summary(plan, stack_tags)
     yield from _risks(plan, places, paint, width)
+    yield from _warnings(plan, paint, width)
     yield from _obstacles(remarks, paint, width)
     yield from _unsafe(remarks, paint, width)
     yield from _effects(remarks, paint, width)
@@ -314,6 +316,14 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
         yield from _remark(risk.logical_id, text, "bad", paint, width)
         for line in _at(places.get(risk.logical_id), paint):
             yield f"{line}: {visible(places[risk.logical_id].text.strip())}"
+
+
+def _warnings(plan: Plan, paint: Paint, width: int | None) -> Iterator[str]:
+    if plan.warnings:
+        yield from ("", f"{paint('warnings of the validation', 'warn')}: {VALIDATED}")
+    for one in plan.warnings:
+        yield from _remark(f"{visible(one.source)}:", visible(one.text), "warn", paint, width)
+        yield from _at(one.place, paint)
 
 
 def _obstacles(remarks: Remarks, paint: Paint, width: int | None) -> Iterator[str]:

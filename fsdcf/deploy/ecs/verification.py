@@ -11,7 +11,7 @@ from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.ecs.rollout import ServiceRollout, look
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, look
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 
@@ -76,3 +76,32 @@ def _verify(
             return Verdict("pending", rollout, definitions)
         known = rollout
         run.rest(_EVERY)
+
+
+EXPRESS_LIMIT = 3 * 3600.0
+"""Seconds for which a rollout is followed that CloudFormation does not wait for."""
+
+
+def follow_rollouts(run: Run, stack: Snapshot, known: Sequence[ServiceRollout], begun: float) -> list[ServiceRollout]:
+    """Follow the rollouts of the stack's services until ECS has completed or given up each one.
+
+    Ends early at the deadline, and without the permission to read them. ``begun`` is the start by the local clock.
+    """
+    observer, before = RolloutObserver(run), {rollout.logical_id: rollout for rollout in known}
+    pages = run.optional_pages("rollout not followed", "cloudformation", "ListStackResources", StackName=stack.arn)
+    rows = [row for page in pages for row in page.get("StackResourceSummaries") or []]
+    end = run.aws.clock() + EXPRESS_LIMIT
+    for row in rows:
+        name, arn = text(row, "LogicalResourceId"), text(row, "PhysicalResourceId")
+        if row.get("ResourceType") != SERVICE or not arn:
+            continue
+        while True:
+            rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun)
+            if rollout is None or rollout is before.get(name):
+                break
+            before[name] = rollout
+            primary = rollout.primary
+            if primary is None or primary.state != "IN_PROGRESS" or run.late() or run.aws.clock() > end:
+                break
+            run.rest(_EVERY)
+    return list(before.values())

@@ -11,8 +11,9 @@ from fsdcf.cloudformation.difference import difference, outputs_changed
 from fsdcf.cloudformation.evaluation import EvaluationError, Partial, Scope, Unknown, active, evaluate, scope_of
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK
 from fsdcf.cloudformation.references import function_of
+from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.validation import type_problem
-from fsdcf.sandbox import ids
+from fsdcf.sandbox import ids, s3
 from fsdcf.sandbox.cloudformation import messages, operations, records, resources, values
 from fsdcf.sandbox.cloudformation.records import page
 from fsdcf.sandbox.cloudformation.resource_steps import GONE
@@ -213,7 +214,8 @@ def _compute(state: SandboxState, stack: Document, change_set: Document) -> Chan
         logical = change.logical_id
         return describe_change(change, rows.get(logical), new.resources.get(logical), new.scope)
 
-    return ChangeSetResult(list(map(described, final)), [_without_values(described(one)) for one in bare], imports)
+    without = [_without_values(described(one)) for one in bare]
+    return ChangeSetResult(list(map(described, final)), without, imports, _warnings(state, final))
 
 
 def _new_template(state: SandboxState, stack: Document, settings: Document) -> NewTemplate:
@@ -276,6 +278,26 @@ def _findings(state: SandboxState, final: list[Change], new: NewTemplate, valida
         if creates and _existing(state, change, new) is not None:
             reason = messages.exists(type, str(resources.name_of(type, properties)))
             findings.append(_finding(logical, type, "NAME_CONFLICT_VALIDATION", reason))
+    return findings
+
+
+def _warnings(state: SandboxState, final: list[Change]) -> list[Document]:
+    """Return what early validation warns of: buckets to delete that are not empty, and the findings of a quirk."""
+    findings = [
+        _finding(change.logical_id, change.type, "S3_BUCKET_EMPTINESS", f"Bucket {change.physical_id} is not empty.")
+        for change in final
+        if change.type == BUCKET
+        and change.policy == "Delete"
+        and state.store.every(s3.OBJECT, f"{change.physical_id}/")
+    ]
+    quirk, types = state.faults.quirk("validation-warning"), {change.logical_id: change.type for change in final}
+    for named in (quirk.detail if quirk is not None else "").split(","):
+        logical, slash, path = named.partition("/")
+        if logical in types:
+            reason = "A warning of the sandbox."
+            findings.append(
+                _finding(logical, types[logical], "PROPERTY_VALIDATION", reason, f"/Properties/{path}" if slash else "")
+            )
     return findings
 
 
@@ -362,6 +384,7 @@ def _new_change_set(state: SandboxState, stack: Document, kind: str, settings: D
         },
         "import_existing": bool(params.get("ImportExistingResources")),
         "validates": not params.get("DisableValidation"),
+        "deployment": dict(params.get("DeploymentConfig") or {}),
         "imports": {},
         "changes": [],
         "bare": [],
@@ -458,7 +481,8 @@ def execute_change_set(state: SandboxState, params: Document) -> Document:
     if token is not None:
         stack["tokens"][token] = ["ExecuteChangeSet", body["id"]]
     make_obsolete(state, stack["id"], but=body["id"])
-    options = {**params, "OnFailure": body["on_failure"]}
+    deployment = body.get("deployment") or {}
+    options = {"DeploymentConfig": deployment, **deployment, **params, "OnFailure": body["on_failure"]}
     operations.begin(state, stack, body["type"].lower(), body["settings"], options, body)
     return {}
 
@@ -500,6 +524,7 @@ def describe_change_set(state: SandboxState, params: Document) -> Document:
         **page(state, changes, params, "Changes", lambda change: _with_quirks(state, change)),
         "OnStackFailure": body["on_failure"],
         "ImportExistingResources": body["import_existing"] or None,
+        "DeploymentConfig": body.get("deployment") or None,
     }
 
 

@@ -51,7 +51,9 @@ def begin(
         target = values.target(state, stack, settings)
     except EvaluationError as error:
         raise messages.invalid(str(error)) from None
-    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
+    express = (params.get("DeploymentConfig") or {}).get("Mode") == "EXPRESS"
+    # In the express mode, CloudFormation does not roll back unless the request says so.
+    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback", express) else "ROLLBACK")
     identifier, imports = (change_set["id"], change_set["imports"]) if change_set is not None else (None, {})
     operation |= {
         "kind": kind,
@@ -64,6 +66,7 @@ def begin(
         "retain_except_on_create": bool(params.get("RetainExceptOnCreate")),
         "imports": imports,
         "change_set": identifier,
+        "express": express,
         "steps": {logical: resource_steps.step("apply", others) for logical, others in needs(target.resources).items()},
     }
     stack |= {"settings": settings, "disable_rollback": on_failure == "DO_NOTHING", "change_set": identifier}
@@ -76,14 +79,16 @@ def begin(
     return operation
 
 
-def delete(state: SandboxState, stack: Document, token: str | None, retained: list[str]) -> None:
+def delete(state: SandboxState, stack: Document, token: str | None, retained: list[str], forced: bool = False) -> None:
     """Begin to delete a stack and cancel what it is doing. ``retained`` are the logical ids of resources to retain.
 
+    ``forced``: a resource that cannot be deleted is retained.
     If another stack imports from it, the stack fails before any of its resources is deleted.
     """
     last, blocker = records.operation(state, stack["id"]), values.deletion_blocker(state, stack)
     operation = new_operation(state, stack, "DELETE_STACK", token)
     operation |= {"kind": "delete", "change_set": None, "before": stack["settings"], "touched": {}, "imports": {}}
+    operation["forced"] = forced
     simulation = StackSimulation(state, state.clock.now(), stack, operation)
     simulation.set_status("DELETE_IN_PROGRESS", messages.USER_INITIATED)
     if blocker is not None:

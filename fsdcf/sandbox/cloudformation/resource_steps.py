@@ -33,6 +33,9 @@ POLL = 5.0
 SETTLE_TIMEOUT = 3 * 3600.0
 """Maximum time for a resource to settle in seconds. The schema of an ECS service allows 36 hours."""
 
+CONFIGURED = 3.0
+"""Maximum number of seconds until the configuration of a resource is applied: the express mode waits for no more."""
+
 CLEANUP_ATTEMPTS = 3
 """How many times a cleanup tries to delete a resource."""
 
@@ -223,7 +226,7 @@ def _has_finished(
     running = simulation.steps[key]
     if running.get("fault"):
         raise ResourceFailure(*running.pop("fault"))
-    if check(simulation.state, row):
+    if simulation.operation.get("express") or check(simulation.state, row):
         return True
     if simulation.at - running["begun"] > simulation.state.duration(SETTLE_TIMEOUT):
         raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
@@ -333,7 +336,8 @@ def _schedule_work(simulation: StackSimulation, key: str, row: Document, phase: 
 
 def _length(simulation: StackSimulation, key: str, row: Document) -> float:
     verb = "update" if simulation.steps[key]["verb"] == "update" else "create"
-    return seconds(row["type"], verb, simulation.id, key)
+    length = seconds(row["type"], verb, simulation.id, key)
+    return min(length, CONFIGURED) if simulation.operation.get("express") else length
 
 
 def resume_apply(simulation: StackSimulation, key: str, row: Document, stage: str) -> None:
@@ -448,6 +452,9 @@ def resume_revert(simulation: StackSimulation, key: str, row: Document, stage: s
         elif _has_finished(simulation, key, row, resources.is_settled):
             simulation.end_step(key, row, "UPDATE_COMPLETE")
     except ResourceFailure as failure:
+        if simulation.operation.get("forced"):
+            simulation.end_step(key, row, "UPDATE_COMPLETE")
+            return
         simulation.fail_step(key, row, "update", "UPDATE_FAILED", failure)
         # A failed rollback stops. Continuing it starts the cancelled steps again.
         for other, sibling in simulation.stop():
@@ -493,6 +500,9 @@ def resume_delete(simulation: StackSimulation, key: str, row: Document, stage: s
         if running["phase"] == "cleanup" and running["attempts"] < CLEANUP_ATTEMPTS:
             simulation.set_resource_status(row, "DELETE_FAILED", failure.text(simulation.id, key, running["attempts"]))
             simulation.schedule_step(2.0, key, "retry")
+        elif simulation.operation.get("forced"):
+            resources.set_owner(simulation.state, row, None)
+            _end_delete(simulation, key, row, "DELETE_SKIPPED")
         else:
             simulation.fail_step(key, row, "delete", "DELETE_FAILED", failure)
 

@@ -95,11 +95,16 @@ def delete_stack(state: SandboxState, params: Document) -> Document:
     interruptible = ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS")
     if status.endswith("_IN_PROGRESS") and status not in interruptible:
         raise messages.invalid(f"Stack [{stack['id']}] cannot be deleted while in status {status}")
+    forced = params.get("DeletionMode") == "FORCE_DELETE_STACK"
+    if forced and status != "DELETE_FAILED":
+        # The message of AWS is not known.
+        rule = "FORCE_DELETE_STACK is only applicable to stacks in DELETE_FAILED state."
+        raise messages.invalid(f"Invalid operation on stack [{stack['id']}]. {rule}")
     if retained and status != "DELETE_FAILED":
         rule = "RetainResources is only applicable to stacks in DELETE_FAILED state."
         raise messages.invalid(f"Invalid operation on stack [{stack['id']}]. {rule}")
     changesets.make_obsolete(state, stack["id"])
-    operations.delete(state, stack, params.get("ClientRequestToken"), retained)
+    operations.delete(state, stack, params.get("ClientRequestToken"), retained, forced)
     return {}
 
 
@@ -134,6 +139,10 @@ def continue_update_rollback(state: SandboxState, params: Document) -> Document:
             f"Stack:{stack['id']} is in {stack['status']} state and can not continue update rollback."
         )
     skipped = [name.rpartition(".")[2] for name in params.get("ResourcesToSkip") or ()]
+    if params.get("ForceRollback"):
+        if skipped:
+            raise messages.invalid("ForceRollback and ResourcesToSkip are mutually exclusive.")
+        skipped = [key for key, step in simulation.steps.items() if step["state"] == "failed"]
     wrong = [key for key in skipped if simulation.steps.get(key, {}).get("state") != "failed"]
     if wrong:
         raise messages.invalid(
@@ -142,6 +151,7 @@ def continue_update_rollback(state: SandboxState, params: Document) -> Document:
         )
     operation = operations.new_operation(state, stack, "CONTINUE_ROLLBACK", params.get("ClientRequestToken"))
     simulation.operation.update({"id": operation["id"], "token": operation["token"], "failures": [], "stopped": False})
+    simulation.operation["forced"] = bool(params.get("ForceRollback"))
     simulation.set_status("UPDATE_ROLLBACK_IN_PROGRESS", messages.USER_INITIATED)
     for key in skipped:
         row = simulation.row(key)
@@ -410,7 +420,7 @@ def _change_set_events(body: Document) -> list[Document]:
             "EventId": unique("operation", body["id"], number),
             "EventType": "VALIDATION_ERROR",
             "PhysicalResourceId": "",
-            "ValidationFailureMode": "FAIL",
+            "ValidationFailureMode": "WARN" if body["status"] == "CREATE_COMPLETE" else "FAIL",
             "ValidationStatus": "FAILED",
         }
         for number, finding in enumerate(body["findings"], 1)

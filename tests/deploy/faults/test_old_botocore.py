@@ -21,6 +21,8 @@ NEWER = {
         "DisableValidation",
         "DeploymentConfig",
     ),
+    "ContinueUpdateRollbackInput": ("ForceRollback",),
+    "DeleteStackInput": ("DeletionMode", "DeploymentConfig"),
     "DescribeChangeSetInput": ("IncludePropertyValues",),
     "ExecuteChangeSetInput": ("DisableRollback", "RetainExceptOnCreate"),
     "StackEvent": ("OperationId", "DetailedStatus"),
@@ -68,6 +70,19 @@ def test_a_deploy_needs_no_newer_member() -> None:
     assert made.deploy(template(**service()), "two").exit is Exit.DONE
     assert made.deploy(template(**service()), "two").exit is Exit.DONE
     assert made.warnings() == []
+
+
+def test_what_needs_a_newer_one_says_so() -> None:
+    made = old()
+    for option in ("express",):
+        made.stand() if not made.status() else None
+        outcome = made.deploy(sha="two", **{option: True})
+        assert outcome.exit is Exit.USAGE and "botocore is too old" in outcome.sentence
+        assert f"--{option.replace('_', '-')}" in outcome.sentence and outcome.next == ("pip install --upgrade boto3",)
+    made.force("UPDATE_ROLLBACK_FAILED")
+    outcome = made.recover(force=True, yes=True)
+    assert outcome.exit is Exit.USAGE and "ForceRollback" in outcome.sentence
+    assert not made.change_sets() and not made.made("ContinueUpdateRollback")
 
 
 def test_a_failure_is_told_without_operation_ids() -> None:

@@ -64,6 +64,22 @@ def test_a_person_may_refuse_to_skip() -> None:
     assert made.status() == "UPDATE_ROLLBACK_FAILED"
 
 
+def test_a_forced_recovery_skips_what_fails_after_a_confirmation() -> None:
+    made = stuck("**")
+    refused = made.recover(force=True)
+    assert refused.exit is Exit.REFUSED and "confirmation" in refused.sentence
+    assert refused.next == ("fsdcf recover shop --env staging --force --yes",)
+    assert any("Jobs" in one.source for one in refused.evidence)
+    made.answers = {"execute": False}
+    assert made.recover(force=True).exit is Exit.REFUSED
+    assert made.asked and "Jobs" in made.asked[-1].details[0]
+    assert not made.made("ContinueUpdateRollback")
+    made.answers = None
+    assert made.recover(force=True, yes=True).exit is Exit.DONE
+    assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("(Jobs) will be marked as rolled back" in one for one in made.warnings())
+
+
 def test_only_what_failed_can_be_skipped() -> None:
     made = stuck()
     outcome = made.recover("Release")

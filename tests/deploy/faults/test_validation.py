@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fsdcf.deploy.model import Exit, Place
-from tests.deploy.site import site, template
+from tests.deploy.site import STACK, site, template, topic
 
 
 def test_every_finding_of_early_validation_is_shown_with_its_line() -> None:
@@ -61,3 +63,39 @@ def test_an_immediate_refusal_of_cloudformation_is_a_usage_error() -> None:
     assert outcome.exit is Exit.USAGE
     assert "Unresolved resource dependencies [Nowhere]" in outcome.sentence
     assert made.status() == ""
+
+
+def test_warnings_are_part_of_a_plan_that_can_be_executed() -> None:
+    made = site("cfn:validation-warning=Jobs/DisplayName,Release")
+    places = {"Jobs": Place("shop.yml", 7, 3, "jobs:"), "Jobs/DisplayName": Place("shop.yml", 8, 5, "name: five")}
+    outcome = made.run(made.release(template(Jobs=topic(DisplayName="5")), where=places.get))
+    assert outcome.exit is Exit.DONE
+    warnings = made.plan().plan.warnings
+    assert [one.source for one in warnings] == [
+        "Jobs /Resources/Jobs/Properties/DisplayName",
+        "Release /Resources/Release",
+    ]
+    assert [one.place for one in warnings] == [places["Jobs/DisplayName"], None]
+
+
+def test_a_bucket_that_is_not_empty_is_a_warning_before_it_is_removed() -> None:
+    made = site()
+    made.stand(template(Files={"Type": "AWS::S3::Bucket", "DeletionPolicy": "Delete"}))
+    rows = made.call("DescribeStackResources", StackName=STACK)["StackResources"]
+    bucket = next(row["PhysicalResourceId"] for row in rows if row["LogicalResourceId"] == "Files")
+    made.call("PutObject", "s3", Bucket=bucket, Key="a", Body=b"a")
+    made.deploy(template(), "two", plan_only=True)
+    (warning,) = made.plan().plan.warnings
+    assert warning.source.startswith("Files") and "not empty" in warning.text
+
+
+@pytest.mark.parametrize("fault", ["throttle**", "error=AccessDenied**", "reset**", "broken**"])
+def test_warnings_that_cannot_be_read_are_neither_waited_for_nor_mentioned(fault: str) -> None:
+    clocks = []
+    for faults in ((), (f"api:DescribeEvents:{fault}",)):
+        made = site("cfn:validation-warning=Jobs", *faults)
+        assert made.deploy(plan_only=True).exit is Exit.DONE
+        assert made.warnings() == [] and bool(made.plan().plan.warnings) is not bool(faults)
+        clocks.append(made.clock.now())
+    assert clocks[0] == clocks[1]
+    assert made.made("DescribeEvents") == 1
