@@ -21,7 +21,9 @@ _KEY = re.compile(
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
 """User and password in a URL."""
-_POINTER = re.compile(r"arn:[a-z0-9-]+:(secretsmanager|ssm|kms|iam):|\{\{resolve:", re.I)
+_POINTER = re.compile(
+    r"arn:([a-z0-9-]+|\$\{AWS::Partition\}):(secretsmanager|ssm|kms|iam):|secretsmanager:|\{\{resolve:", re.I
+)
 """A value that names the place of a secret and does not contain it."""
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
 """A key and its value, as in YAML or in a command-line option."""

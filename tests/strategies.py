@@ -122,6 +122,9 @@ def specs(draw: Any) -> dict[str, Any]:
     if draw(st.booleans()):
         service["secrets"] = [{"name": "_SECRET", "valueFrom": draw(SOURCES)}]
     if draw(st.booleans()):
+        service["image"] = draw(st.sampled_from(["registry.example.com/team/app", "ghcr.io/team/app"]))
+        service["imageCredentials"] = draw(st.from_regex(r"secretsmanager:[a-z][a-z0-9/_]{0,9}", fullmatch=True))
+    if draw(st.booleans()):
         service["tmpfs"] = [{"path": "/tmp", "size": draw(st.integers(1, 500))}]
     service["enableExecuteCommand"] = draw(st.booleans())
     return {

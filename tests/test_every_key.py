@@ -50,7 +50,13 @@ VALUES = {
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
     "service.permissionsBoundary": "bounds",
+    "service.imageCredentials": "secretsmanager:other",
 }
+NEEDED = {
+    "service.resources.cpu": ("service.resources.memory=2048",),
+    "service.imageCredentials": ("service.image=registry.example/other",),
+}
+"""What a value needs beside it."""
 ELSEWHERE = {
     "apiVersion": "has one value",
     "kind": "has one value",
@@ -113,7 +119,7 @@ def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> 
     context = CONTEXT + (
         "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
     )
-    extra = ("service.resources.memory=2048",) if path == "service.resources.cpu" else ()
+    extra = NEEDED.get(path, ())
     before = compiled(context, overrides=extra)
     after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"))
     assert before.template is not None, before.diagnostics

@@ -21,6 +21,7 @@ from fsdcf.language.foreign import TYPES, VALUES, Word, words_at
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.service import Resources
 from fsdcf.language.placeholders import parts_of
+from fsdcf.language.rules.container import store_credentials
 from fsdcf.language.rules.tasks import MEMORY
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of, walk
 from fsdcf.language.source import quoted
@@ -100,6 +101,21 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
     return _switch_hint(path, value) or _hint_for_map(each, value) or each.key.doc
 
 
+def _hint_for_credentials(document: Document, key: Key, value: Any) -> str:
+    """Return how to write a secret that a map or a list names, or how to store one."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    texts = (form.format(*pair) for pair in pairs for form in ("{1}", "{0}:{1}"))
+    named = next((text for text in texts if "secretsmanager:" in text and _fits(text, key)), "")
+    return f"write `{named}`" if named else credentials_hint(document)
+
+
+def credentials_hint(document: Document) -> str:
+    """Return how to store the credentials of a registry and use them."""
+    metadata = document.data.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return store_credentials(str(name or "my-service"))
+
+
 def _switch_hint(path: SpecPath, value: Any) -> str:
     """Return what to write for ``loadBalancer: false``, and for other parts that a value switches on or off."""
     answer = _boolean(value)
@@ -118,6 +134,8 @@ def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted:
 def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) -> str:
     """Return how to write a map as a list, a list as a map, a text as either, or an item as a map; empty if the form
     is right."""
+    if each.key.conceal:
+        return _hint_for_credentials(document, each.key, value)
     types = _types_at(each, path)
     names = [kind.name for kind in types]
     item = next((kind.item for kind in types if kind.name == "list" and kind.item), None)

@@ -50,10 +50,14 @@ _ROWS = (
     ("initContainers extraContainers additionalContainers", "service.sidecars", "further containers of the task"),
     ("depends_on links", "service.dependsOn", "the order of the containers"),
     (
-        "imagePullSecrets imagePullPolicy pull_policy repositoryCredentials registry credentials",
-        "",
-        "leave it out: the execution role pulls from ECR, so keep the image there",
+        "imagePullSecrets imagePullSecret repositoryCredentials credentialsParameter registryCredentials "
+        "registry_credentials credentials pullSecret pull_secret registryAuth registry_auth dockerAuth "
+        "imagePullCredentials",
+        "service.imageCredentials",
+        "a secret with the user name and password of a registry; ECR needs none",
     ),
+    ("imagePullPolicy pull_policy", "", "leave it out: ECS pulls the image whenever it starts a task"),
+    ("registry registry_url registryUrl", "service.image", "the registry is the first part of the repository"),
     ("docker dockerfile buildArgs docker_build", "service.build", "context, dockerfile and args of the image"),
     ("container_name family serviceName service_name hostname service.name", "metadata.name", ""),
     ("terminationGracePeriodSeconds stop_grace_period", "service.stopTimeout", "in seconds"),

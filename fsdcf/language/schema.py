@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -364,12 +365,15 @@ class Checker:
             return  # the reader has reported the value
         if rule in ("type", "nullable"):
             message = advice.type_message(each, path, value)
-            self._add(TYPE, path, message, advice.type_hint(document, each, value, path))
+            self._add(TYPE, path, message, advice.type_hint(document, each, value, path), conceal=key.conceal)
         elif rule in ("min", "max"):
             hint = advice.range_hint(document, key, value, path)
             self._add(LIMIT, path, f"{value} is out of range for `{label}`", hint)
         elif rule == "matches":
-            self._add(FORM, path, f"`{value}` is not a valid `{label}`", advice.pattern_hint(key, value))
+            subject, hint = f"`{value}`", advice.pattern_hint(key, value)
+            if key.conceal:
+                subject, hint = "the value", f"{hint}; for a new one, {advice.credentials_hint(document)}"
+            self._add(FORM, path, f"{subject} is not a valid `{label}`", hint, conceal=key.conceal)
         elif rule == "allowed" and (later := advice.typo(str(value), key.later)):
             self._add(LATER, path, f"`{label}: {later}` is not implemented yet", key.later[later])
         elif rule == "allowed":
@@ -384,9 +388,12 @@ class Checker:
         else:
             self._add(LIMIT, path, f"`{label}` is empty", f"write at least {key.fewest}")
 
-    def _add(self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool = False) -> None:
-        span = self.document.key_span(path) if key else self.document.span(path)
-        self.findings.append(rule.at(span, path, message, hint))
+    def _add(
+        self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool = False, conceal: bool = False
+    ) -> None:
+        span = self.document.key_span(path) if key or conceal else self.document.span(path)
+        finding = rule.at(span, path, message, hint)
+        self.findings.append(replace(finding, conceal=True) if conceal else finding)
 
 
 def check(document: Document, types: Types) -> tuple[Any, Checker]:

@@ -23,6 +23,7 @@ class Key:
       limits the characters of a text, ``fewest`` and ``most`` the items of a list or map.
     - ``as_text`` marks a text, or a map or list of texts, whose numbers and booleans keep the text that was written (an
       environment value ``1.10`` stays ``1.10``).
+    - ``conceal`` marks a text that names a secret: a wrong value may be the secret itself, so no finding contains it.
     - ``refers_to`` is the type of the dependency that the text names: by its name as declared, or without ``${ENV}``.
     - ``key_pattern`` must match the names in a map; ``key_expects`` describes it.
     - ``computed_default`` describes a default that the compiler computes. ``later`` are the values that are not
@@ -44,6 +45,7 @@ class Key:
     as_text: bool = False
     key_pattern: str = ""
     key_expects: str = ""
+    conceal: bool = False
     refers_to: str = ""
     later: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -1,12 +1,14 @@
-"""Where secrets come from: the forms of ``valueFrom``, and names that Secrets Manager takes for whole ARNs."""
+"""Where secrets come from: the forms of ``valueFrom`` and ``imageCredentials``, and names that are taken for ARNs."""
 
 from __future__ import annotations
 
 import pytest
 
+from fsdcf.diagnostics import render
 from tests.conftest import HELLO, Compile
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+HOME = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
 
 def secret(source: str) -> str:
@@ -130,3 +132,141 @@ def test_tasks_without_nat_need_the_endpoint_of_the_store(compiled: Compile, sou
 def test_a_secret_by_the_name_of_a_parameter(compiled: Compile, text: str, written: str) -> None:
     (finding,) = (one for one in compiled(text).diagnostics if one.code == "S267")
     assert f"`{written}`" in finding.hint
+
+
+REGISTRY = HELLO + "  image: registry.example.com/team/hello\n"
+
+
+def credentials(source: str, text: str = REGISTRY) -> str:
+    return f"{text}  imageCredentials: {source}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "parameter", "resource"),
+    [
+        *(
+            (source, {"Fn::Sub": f"{HOME}hello/registry"}, {"Fn::Sub": f"{HOME}hello/registry-??????"})
+            for source in ("secretsmanager:hello/registry", "${secrets:hello/registry}")
+        ),
+        (f"'{SECRET}hello-a1B2c3'", f"{SECRET}hello-a1B2c3", f"{SECRET}hello-a1B2c3"),
+    ],
+)
+def test_the_execution_role_reads_the_credentials_of_the_registry(
+    compiled: Compile, source: str, parameter: object, resource: object
+) -> None:
+    template = compiled(credentials(source)).template
+    assert template is not None
+    resources = template.data["Resources"]
+    (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert container["RepositoryCredentials"] == {"CredentialsParameter": parameter}
+    (policy,) = resources["ExecutionRole"]["Properties"]["Policies"]
+    reading, logging = policy["PolicyDocument"]["Statement"]  # and no permission for ECR
+    assert (reading["Action"], reading["Resource"]) == (["secretsmanager:GetSecretValue"], [resource])
+    assert "logs:PutLogEvents" in logging["Action"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("secretsmanager:hello/registry:password", "write `secretsmanager:hello/registry`;"),
+        ("'secretsmanager:hello/registry::'", "write `secretsmanager:hello/registry`;"),
+        ("'secretsmanager:hello/registry::AWSPREVIOUS:'", "write `secretsmanager:hello/registry`;"),
+        ("'${secrets:hello/registry:password}'", "write `${secrets:hello/registry}`;"),
+        (f"'{SECRET}hello-a1B2c3:password::'", f"write `{SECRET}hello-a1B2c3`;"),
+        (f"'{HOME}hello:password::'", f"write `{HOME}hello`;"),
+        ("/hello/registry", "aws secretsmanager create-secret --name hello/registry"),
+        ("ssm:registry", "aws secretsmanager create-secret --name hello/registry"),
+        ("${ssm:/registry}", "aws secretsmanager create-secret --name hello/registry"),
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/registry", "aws secretsmanager create-secret"),
+        ("/aws/reference/secretsmanager/hello", "write `secretsmanager:hello`"),
+    ],
+)
+def test_ecs_reads_the_whole_secret_from_secrets_manager(compiled: Compile, source: str, words: str) -> None:
+    (finding,) = (each for each in compiled(credentials(source)).diagnostics if each.code.startswith("S"))
+    assert (finding.code, finding.path) == ("S275", ("service", "imageCredentials"))
+    assert words in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("bob:hunter2hunter2", "secretsmanager:name"),
+        ("hunter2hunter2", "aws secretsmanager create-secret"),
+        ("{username: bob, password: hunter2hunter2}", "aws secretsmanager create-secret"),
+        ("{username: bob, password: /hunter2hunter2}", "aws secretsmanager create-secret"),
+        ("[bob, hunter2hunter2]", "aws secretsmanager create-secret"),
+        ("{secretsmanager: hello/registry}", "write `secretsmanager:hello/registry`"),
+        (f"{{credentialsParameter: '{SECRET}hello'}}", f"write `{SECRET}hello`"),
+        ("\n    username: bob\n    password: hunter2hunter2", "aws secretsmanager create-secret"),
+        ("\n    - hunter2hunter2", "aws secretsmanager create-secret"),
+    ],
+)
+def test_credentials_that_are_typed_into_the_spec_are_not_printed(compiled: Compile, source: str, words: str) -> None:
+    result = compiled(credentials(source))
+    (finding,) = (each for each in result.diagnostics if each.code.startswith("S"))
+    assert words in finding.hint
+    assert "hunter2" not in render(finding, result.sources)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("", "execution role"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello", "another account"),
+        ("${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/hello", "execution role"),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws/hello", "another account"),
+        ("public.ecr.aws/team/hello", "anyone"),
+    ],
+)
+def test_ecr_takes_no_stored_credentials(compiled: Compile, image: str, words: str) -> None:
+    text = HELLO + (f"  image: {image}\n" if image else "")
+    assert not {"S276", "W132"} & {each.code for each in compiled(text).diagnostics}
+    (finding,) = (
+        each for each in compiled(credentials("secretsmanager:hello", text)).diagnostics if each.code[0] == "S"
+    )
+    assert finding.code == "S276"
+    assert words in finding.hint
+
+
+OPEN = (
+    "nginx",
+    "team/hello",
+    "docker.io/team/hello",
+    "ghcr.io/a/b",
+    "quay.io/a/b",
+    "eu.gcr.io/a/b",
+    "registry.k8s.io/a",
+)
+CLOSED = (
+    "registry.example.com/a",
+    "hub.example:5000/a",
+    "team.azurecr.io/a",
+    "team.jfrog.io/a/b",
+    "us-docker.pkg.dev/a/b/c",
+)
+
+
+@pytest.mark.parametrize("image", [*OPEN, *CLOSED])
+def test_a_registry_that_is_not_known_to_be_public_is_a_warning(compiled: Compile, image: str) -> None:
+    text = HELLO + f"  image: {image}\n"
+    warnings = [each for each in compiled(text).diagnostics if each.code == "W132"]
+    assert [each.path for each in warnings] == [("service", "image")] * (image in CLOSED)
+    for each in warnings:
+        assert image.partition("/")[0] in each.message
+        assert "imageCredentials: secretsmanager:hello/registry" in each.hint
+    settled = compiled(credentials("secretsmanager:hello/registry", text))
+    assert settled.template is not None and "W132" not in {each.code for each in settled.diagnostics}
+
+
+def test_the_credentials_of_a_registry_need_the_endpoint_of_secrets_manager(compiled: Compile) -> None:
+    closed = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs]}\n"
+    findings = compiled(credentials("secretsmanager:hello") + closed).diagnostics
+    assert any(each.code == "S216" and each.message.endswith("reach secretsmanager") for each in findings)
+
+
+def test_the_name_of_the_credentials_is_read_like_that_of_any_secret(compiled: Compile) -> None:
+    assert "S240" in {each.code for each in compiled(credentials("secretsmanager:prod/db-secret")).diagnostics}
+    assert "S208" in {each.code for each in compiled(credentials("x${secrets:db}")).diagnostics}
+    other = "'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-a1B2c3'"
+    text = credentials(other) + "  secrets: [{name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}]\n"
+    assert "S255" in {each.code for each in compiled(text).diagnostics}

@@ -81,6 +81,7 @@ BY_HAND = {
     ),
     "traces": (2 * SMALL + WEB + NAT + 4 * LOGS + (3 + 10) * 0.30,),  # a metric has ten combinations of labels
     "tls": (2 * SMALL + WEB + NAT + 2 * LOGS,),
+    "private-registry": (2 * SMALL + WEB + NAT + 2 * LOGS,),
     "existing-vpc": (
         2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS,
     ),  # inside only, in a network that is there

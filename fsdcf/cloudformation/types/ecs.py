@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, named_by
 from fsdcf.cloudformation.change import KNOWN_LATER
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     HOURS,
     NOTHING,
@@ -267,9 +267,13 @@ def _service_side_costs(stack: PlannedStack, services: Resources) -> Iterator[Un
     for one in services:
         yield from _telemetry_side_costs(exporters_of(definition_of(stack, one)), one.name)
     containers = {one.name: containers_of(definition_of(stack, one)) for one in services}
-    secret = tuple(name for name, all in containers.items() if any(items(one.get("Secrets")) for one in all))
+    secret = tuple(name for name, all in containers.items() if any(map(_reads_secrets, all)))
     if secret:
         yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", secret)
+
+
+def _reads_secrets(container: Mapping[str, Any]) -> bool:
+    return bool(container.get("Secrets") or container.get("RepositoryCredentials"))
 
 
 def _reaches_internet(stack: PlannedStack, service: PlannedResource) -> bool:

@@ -10,7 +10,7 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
-from fsdcf.compiler.parts.secrets import ContainerSecret, secrets_of
+from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import Statement
@@ -47,6 +47,10 @@ def execution_role(context: Context) -> StackPart:
     if repository:
         wanted.append(("service.image", allow(["ecr:GetAuthorizationToken"], ["*"])))
         wanted.append(("service.image", allow(_PULL, [intrinsic(repository)])))
+    credentials = image_credentials(spec.service)
+    if credentials:
+        read = allow([credentials.action], [intrinsic(credentials.resource)])
+        wanted.append(("service.imageCredentials", read))
     if spec.service.observability.logs.enabled:
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
         wanted.append(("service.observability.logs", write))

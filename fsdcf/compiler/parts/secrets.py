@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from fsdcf.compiler.text import fragment, literal
 from fsdcf.language.model.service import Service
-from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text
-
-_FIELD = re.compile(r"(?:^|:)((?:\$\{[^}]*\}|[^:])*)")
-"""A field of an ARN; the colons of a placeholder such as ``${AWS::Region}`` belong to it."""
+from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text, fields_of_arn
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,11 @@ def secrets_of(service: Service) -> list[ContainerSecret]:
     sources += [(name, text) for name, text in service.environment.items() if _reference(text)]
     secrets = [_secret(name, _source(text)) for name, text in sources]
     return sorted(secrets, key=lambda secret: secret.name)
+
+
+def image_credentials(service: Service) -> ContainerSecret | None:
+    """The secret with which ECS pulls the image; its ``name`` is empty."""
+    return _secret("", _source(service.image_credentials)) if service.image_credentials else None
 
 
 def plain_environment(service: Service) -> dict[str, String]:
@@ -57,7 +58,7 @@ def _secret(name: str, source: str) -> ContainerSecret:
     fields.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
-    fields = _FIELD.findall(_arn(source))
+    fields = fields_of_arn(_arn(source))
     if fields[2] == "ssm":
         arn = ":".join(fields)
         return ContainerSecret(name, arn, "ssm:GetParameters", arn)

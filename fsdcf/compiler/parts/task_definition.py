@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, ecs
 
 from fsdcf.compiler.parts.image import image
-from fsdcf.compiler.parts.secrets import plain_environment, secrets_of
+from fsdcf.compiler.parts.secrets import image_credentials, plain_environment, secrets_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, VolumeMount, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
@@ -72,6 +72,7 @@ _SOURCES: Sources = {
 _MAIN_SOURCES = {
     "PortMappings": "service.port",
     "MountPoints": "service.volumes",
+    "RepositoryCredentials": "service.imageCredentials",
     "LinuxParameters.Tmpfs": "service.tmpfs",
     "LogConfiguration": "service.observability.logs",
     "HealthCheck": "service.healthCheck.container",
@@ -95,9 +96,12 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
     needs_init = service.init_process or service.enable_execute_command
+    credentials = image_credentials(service)
     scratches = sorted(service.tmpfs, key=lambda scratch: scratch.path)
     linux = present(InitProcessEnabled=needs_init, Tmpfs=[_tmpfs(scratch) for scratch in scratches])
     optional = present(
+        RepositoryCredentials=credentials
+        and ecs.RepositoryCredentials(CredentialsParameter=intrinsic(credentials.value_from)),
         PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp", Name=name)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
         Secrets=[ecs.Secret(Name=name, ValueFrom=secrets[name]) for name in sorted(secrets)],

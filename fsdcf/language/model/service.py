@@ -129,6 +129,20 @@ class ContainerCheck:
     )
 
 
+_SECRET_SOURCE = (
+    r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
+    + f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
+    + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]{1,1010}"
+    + f"|ssm:{STORED_NAMES['ssm']}"
+)
+
+
+def store_of(source: String) -> str:
+    """The AWS service that has a secret, as in ARNs: secretsmanager or ssm."""
+    fields = sample(source).split(":")
+    return "secretsmanager" if "secretsmanager" in (fields[0], *fields[2:3]) else "ssm"
+
+
 @spec_record
 class Secret:
     """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
@@ -137,19 +151,10 @@ class Secret:
     value_from: String = spec_key(
         "The parameter or secret to read. A name is one of the stack's account and region; the JSON key, stage and "
         "version of a secret follow its name, separated by colons.",
-        pattern=r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
-        + f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
-        + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]{1,1010}"
-        + f"|ssm:{STORED_NAMES['ssm']}",
+        pattern=_SECRET_SOURCE,
         longest=2048,
         expects="/path or ssm:name for an SSM parameter, secretsmanager:name for a secret, or an ARN",
     )
-
-    @property
-    def store(self) -> str:
-        """The AWS service that has the value, as in ARNs: secretsmanager or ssm."""
-        fields = sample(self.value_from).split(":")
-        return "secretsmanager" if "secretsmanager" in (fields[0], *fields[2:3]) else "ssm"
 
 
 @spec_record
@@ -662,6 +667,15 @@ class Service:
         default=None,
         computed_default="the ECR repository with the service's name in the stack's account and region",
         longest=LONGEST_REPOSITORY,
+    )
+    image_credentials: String | None = spec_key(
+        "Secret of Secrets Manager with the user name and password for a registry that is not ECR, as JSON: "
+        '{"username": "…", "password": "…"}. A name is one of the stack\'s account and region.',
+        default=None,
+        pattern=_SECRET_SOURCE,
+        longest=2048,
+        expects="secretsmanager:name for a secret, or its ARN",
+        conceal=True,
     )
     port: int | None = spec_key(
         "Port that the container listens on. A service without a port is a worker.",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
+from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume
-from fsdcf.language.placeholders import Attribute, SecretRef, Text, sample
+from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
+from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, fields_of_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.masking import contains_secret, is_secret_name
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
+_REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
 _HARMLESS_NAME = re.compile(
     r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION|MODE|METHOD|PROVIDER"
     r"|HOST)$",
@@ -37,6 +40,112 @@ def image(case: Case) -> Problems:
     elif not _REPOSITORY.fullmatch(text):
         hint = "write a repository such as 123456789012.dkr.ecr.us-east-1.amazonaws.com/my-service"
         yield Problem("service.image", f"`{text}` is not a repository", hint)
+
+
+PUBLIC_ECR = "public.ecr.aws"
+_OPEN_REGISTRIES = re.compile(
+    r"(.+\.)?(docker\.io|ghcr\.io|quay\.io|gcr\.io|mcr\.microsoft\.com|lscr\.io|cgr\.dev|nvcr\.io|docker\.elastic\.co"
+    r"|registry\.(k8s\.io|gitlab\.com|access\.redhat\.com|fedoraproject\.org|suse\.com|opensuse\.org))"
+    rf"|registry\.hub\.docker\.com|container-registry\.oracle\.com|{re.escape(PUBLIC_ECR)}"
+)
+"""Hosts from which anyone can pull images, whatever else they keep."""
+
+
+def registry_of(image: str) -> str:
+    """The host of the registry that has an image: the part before the first slash if it has a dot or a colon.
+
+    Source: https://github.com/distribution/reference/blob/main/normalize.go
+    """
+    host, slash, _ = image.partition("/")
+    return host if slash and ("." in host or ":" in host or host == "localhost") else "docker.io"
+
+
+def store_credentials(service: str) -> str:
+    """How to store the credentials of a registry and use them, as a hint."""
+    command = f"aws secretsmanager create-secret --name {service}/registry --secret-string file://registry.json"
+    return (
+        'write {"username": "…", "password": "…"} to registry.json, store it with '
+        f"`{command}`, and write `imageCredentials: secretsmanager:{service}/registry`"
+    )
+
+
+@rule(
+    "S275",
+    "credentials of a registry that ECS cannot read",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+)
+def unreadable_credentials(case: Case) -> Problems:
+    """ECS reads the credentials of a registry from Secrets Manager, and only the whole secret: JSON with the keys
+    `username` and `password`. It accepts neither a parameter of the Parameter Store, nor a JSON key, stage or version
+    after the name of the secret."""
+    source = case.service.image_credentials
+    if source is None:
+        return
+    if store_of(source) == "ssm":
+        message = "ECS reads the credentials of a registry from Secrets Manager, not from the Parameter Store"
+        name = named_by_parameter(sample(source))
+        hint = f"write `secretsmanager:{name}`" if name else store_credentials(case.spec.metadata.name)
+        yield Problem("service.imageCredentials", message, hint)
+    elif (whole := _whole_secret(source)) != str(source):
+        message = "ECS reads the whole secret: a JSON key, stage or version cannot be selected"
+        hint = f'write `{whole}`; its value is {{"username": "…", "password": "…"}}'
+        yield Problem("service.imageCredentials", message, hint)
+
+
+def named_by_parameter(parameter: str) -> str:
+    """The secret of Secrets Manager that a parameter refers to; empty for any other parameter."""
+    match = _REFERENCE.search(f"/{parameter}")
+    return match[1] if match else ""
+
+
+def _whole_secret(source: String) -> str:
+    """The secret of a source, as written, without the fields that select a part of it."""
+    if isinstance(source, Text) and isinstance(source.parts[0], SecretRef):
+        return str(replace(source.parts[0], key=""))
+    fields = fields_of_arn(str(source))
+    return ":".join(fields[:7] if fields[0] == "arn" else fields[:2])
+
+
+@rule(
+    "S276",
+    "credentials for ECR",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+)
+def credentials_for_ecr(case: Case) -> Problems:
+    """ECS pulls from ECR with the permissions of the execution role. The password that `docker login` uses for ECR is
+    valid for twelve hours, so a stored one soon fails. A repository of another account must admit this account in its
+    policy, and a pull-through cache has credentials of its own. Images of public.ecr.aws need no credentials."""
+    image = sample(case.service.image or "")
+    if case.service.image_credentials is None or (image and not _is_ecr(image)):
+        return
+    message = "the image is in ECR, which takes no stored credentials"
+    hint = "leave it out: the execution role has the permission to pull"
+    if registry_of(image) == PUBLIC_ECR:
+        hint = "leave it out: anyone can pull from there"
+    elif isinstance(case.service.image, str):
+        hint += "; the policy of a repository in another account must allow it, too"
+    yield Problem("service.imageCredentials", message, hint, key=True)
+
+
+@rule(
+    "W132",
+    "a registry that probably needs credentials",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+)
+def missing_credentials(case: Case) -> Problems:
+    """The image is in a registry that is neither ECR nor one of the public ones, such as Docker Hub, ghcr.io or
+    quay.io. If it asks for a password, the tasks cannot start without `imageCredentials`."""
+    image = sample(case.service.image or "")
+    registry = registry_of(image)
+    if case.service.image_credentials or not image or "${" in image or _is_ecr(image):
+        return
+    if not _OPEN_REGISTRIES.fullmatch(registry.partition(":")[0].lower()):
+        hint = f"{store_credentials(case.spec.metadata.name)}; if anyone can pull from there, silence this warning"
+        yield Problem("service.image", f"`{registry}` probably requires a password, and the spec names none", hint)
+
+
+def _is_ecr(image: str) -> bool:
+    return re.match(HOST, image) is not None or registry_of(image) == PUBLIC_ECR
 
 
 @rule(

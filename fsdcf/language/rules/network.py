@@ -10,11 +10,12 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import zone_prefix
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
-from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc
+from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.container import registry_of
 from fsdcf.language.unknown import until_unknown
 
 _VPC = "service.networking.vpc"
@@ -277,9 +278,7 @@ def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
             yield Problem(f"service.observability.{key}", message, f"{otherwise}leave it out", key=True)
     image = sample(case.service.image or "")
     if image and "${" not in image and not re.match(HOST, image):  # an unknown variable may be any host
-        host, slash, _ = image.partition("/")
-        host = host if slash and ("." in host or ":" in host) else "docker.io"
-        message = f"{where} the tasks cannot reach {host}, where the image is"
+        message = f"{where} the tasks cannot reach {registry_of(image)}, where the image is"
         yield Problem("service.image", message, f"{otherwise}keep the image in ECR")
 
 
@@ -293,7 +292,9 @@ def _needed_endpoints(case: Case) -> set[str]:
     parts = [part for text in service.environment.values() if isinstance(text, Text) for part in text.parts]
     stores = {part.store for part in parts if isinstance(part, SecretRef)}
     needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
-    needed |= {secret.store for secret in service.secrets}
+    needed |= {store_of(secret.value_from) for secret in service.secrets}
+    if service.image_credentials:
+        needed.add("secretsmanager")
     return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
 
 

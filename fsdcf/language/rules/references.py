@@ -12,9 +12,9 @@ from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
 from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.container import named_by_parameter
 
 _SECRET = re.compile(r"(arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:|^secretsmanager:)([A-Za-z0-9/_+=.@!*?-]+)")
-_REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
 _WORD = re.compile(r"[a-z]+[0-9]*|[A-Z]+[0-9]*|[A-Z][a-z]+[0-9]*|[0-9]+")
 """Six characters that are hardly ever random. Random ones are letters of both cases and digits: one ARN in fifty ends
 like this."""
@@ -30,6 +30,11 @@ def _secrets(case: Case) -> Iterator[tuple[SpecPath, Text, SecretRef]]:
         yield from ((path, text, part) for part in text.parts if isinstance(part, SecretRef))
 
 
+def _names_secret(path: SpecPath) -> bool:
+    """Whether the text at a path is the name or the ARN of a secret."""
+    return path[-1] == "valueFrom" or path == ("service", "imageCredentials")
+
+
 def _takes_attribute(path: SpecPath) -> bool:
     if path[:2] in (("service", "environment"), ("service", "command"), ("service", "entryPoint")):
         return True
@@ -40,10 +45,10 @@ def _takes_attribute(path: SpecPath) -> bool:
 @rule("S208", "a placeholder where it is not allowed")
 def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
-    secret must be the whole value of an environment variable, or of `valueFrom`. Only CloudFormation knows the value
-    of a pseudo parameter, so names and numbers cannot contain one."""
+    secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. Only
+    CloudFormation knows the value of a pseudo parameter, so names and numbers cannot contain one."""
     for path, text, _ in _secrets(case):
-        if path[:2] != ("service", "environment") and path[-1] != "valueFrom":
+        if path[:2] != ("service", "environment") and not _names_secret(path):
             yield Problem(
                 path, "a secret can only be the value of an environment variable", "move it to service.environment"
             )
@@ -91,7 +96,7 @@ def name_like_an_arn(case: Case) -> Problems:
     An end such as `-secret` in an ARN is taken for a part of the name, because a word is hardly ever random. IAM
     compares whole ARNs, so those in statements of a role need the random characters, or `-??????` in their place."""
     for path, _, part in _secrets(case):
-        if path[-1] != "valueFrom" and part.store == "secrets" and RANDOM_END.fullmatch(part.name):
+        if not _names_secret(path) and part.store == "secrets" and RANDOM_END.fullmatch(part.name):
             message, hint = _misread(part.name)
             yield Problem(path, message, f"{hint}, as valueFrom in service.secrets")
     for path, name, is_arn in _secret_names(case):
@@ -133,12 +138,12 @@ def secret_by_parameter(case: Case) -> Problems:
     """A parameter below `/aws/reference/secretsmanager/` is a secret of Secrets Manager. Reading it takes permissions
     in both stores; the secret itself takes one."""
     for path, _, part in _secrets(case):
-        if path[-1] != "valueFrom" and part.store == "ssm" and (named := _REFERENCE.search(f"/{part.name}")):
-            yield Problem(path, f"`{part}` is a secret of Secrets Manager", f"write `${{secrets:{named[1]}}}`")
+        if not _names_secret(path) and part.store == "ssm" and (named := named_by_parameter(part.name)):
+            yield Problem(path, f"`{part}` is a secret of Secrets Manager", f"write `${{secrets:{named}}}`")
     for path, text in case.strings:
-        if path[-1] == "valueFrom" and (named := _REFERENCE.search(f"/{sample(text)}")):
+        if path[-1] == "valueFrom" and (named := named_by_parameter(sample(text))):
             message = f"`{sample(text)}` is a secret of Secrets Manager"
-            yield Problem(path, message, f"write `secretsmanager:{named[1]}`")
+            yield Problem(path, message, f"write `secretsmanager:{named}`")
 
 
 def _word_at_end(name: str) -> re.Match[str] | None:
@@ -164,7 +169,7 @@ def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
     ``secretsmanager:name`` in ``valueFrom``."""
     for path, text in case.strings:
         for start, name in _SECRET.findall(sample(text)):
-            if start.startswith("arn:") or path[-1] == "valueFrom":
+            if start.startswith("arn:") or _names_secret(path):
                 yield path, name, start.startswith("arn:")
 
 
