@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, wraps
 from itertools import chain
@@ -345,6 +346,62 @@ class TargetCommand(click.Command):
         values = self.make_parser(ctx).parse_args([*args])[0]
         single = [one.name or "" for one in self.params if isinstance(one, click.Argument) and one.nargs == 1]
         return not all(isinstance(values.get(name), str) for name in single)
+
+
+class ContainerCommand(TargetCommand):
+    """A command of ``target_options`` whose argument ``words`` is a command for a container.
+
+    That begins after ``--``, or with the word that follows the service; all that follows belongs to it, options, too.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. A usage error for an option of fsdcf in a command that no ``--`` precedes."""
+        if not ctx.resilient_parsing:
+            own, words, is_marked = self._divided(ctx, args)
+            if not is_marked:
+                self._check(ctx, own, words)
+            args = [*own, "--", *words] if words else own
+        return super().parse_args(ctx, args)
+
+    def _divided(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str], bool]:
+        """The arguments of fsdcf, the words of the container's command, and whether a ``--`` precedes those."""
+        flags = click.Command(None, params=[each for each in self.get_params(ctx) if isinstance(each, click.Option)])
+        parser = flags.make_parser(ctx)
+        parser.allow_interspersed_args = False
+        own: list[str] = []
+        rest = args
+        for is_service in (True, False):
+            after = parser.parse_args([*rest])[1]
+            own, rest = [*own, *rest[: len(rest) - len(after)]], after
+            if own[-1:] == ["--"]:
+                return own[:-1], rest, True
+            if is_service:
+                own, rest = [*own, *rest[:1]], rest[1:]
+        return own, rest, False
+
+    def _check(self, ctx: click.Context, own: list[str], words: list[str]) -> None:
+        flags = {flag for each in self.params if isinstance(each, click.Option) for flag in each.opts}
+        ours = next((word for word in words if word.partition("=")[0] in flags), None)
+        if ours is not None:
+            raise click.UsageError(
+                f"{ours} follows the command for the container: write it before the command, or write `--` before the "
+                f"command if {ours} belongs to that: `fsdcf {ctx.info_name} {shlex.join([*own, '--', *words])}`"
+            )
+
+
+_SHELL = re.compile(r"[|&;<>()$`*?~#\n]|^\s*\w+=")
+"""What only a shell understands."""
+
+
+def container_command(words: Sequence[str]) -> list[str]:
+    """The command for a container. A single word with spaces is a line, which a shell runs if it needs one."""
+    line = words[0] if len(words) == 1 else ""
+    if not re.search(r"\s", line.strip()):
+        return [*words]
+    if not _SHELL.search(line):
+        with suppress(ValueError):  # a quotation mark without its partner
+            return shlex.split(line)
+    return ["/bin/sh", "-c", line]
 
 
 def _subject(service: str, environment: str | None) -> Subject:

@@ -72,6 +72,7 @@ def stack_command(
     quiet: bool = False,
     aside: bool = False,
     has_json: bool = True,
+    cls: type[TargetCommand] = TargetCommand,
 ) -> Callable[[Callable[..., Outcome]], click.Command]:
     """A decorator that makes a function of a StackCall and options a command on the stack of ``SPEC|NAME``.
 
@@ -92,9 +93,7 @@ def stack_command(
             )
 
         last = (json_option,) if has_json else ()
-        return click.command(cls=TargetCommand)(
-            decorate(command, (target_options, *parameters, connection_options, *last))
-        )
+        return click.command(cls=cls)(decorate(command, (target_options, *parameters, connection_options, *last)))
 
     return decorator
 

@@ -192,6 +192,10 @@ class Aws:
         shape = model.operation_model(operation).input_shape
         return member is None or (shape is not None and member in shape.members)
 
+    def endpoint(self, service: str) -> str:
+        """The URL of a service in the region, as botocore resolves it. Raises ApiError for an invalid configuration."""
+        return str(self._client(service, "", self.region).meta.endpoint_url)
+
     def room(self, spare: int = 0) -> float:
         """Seconds until the budget allows a call to CloudFormation and ``spare`` more calls."""
         now = self.clock()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.ecs.tasks import task_id
@@ -74,7 +73,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
         container=str(answer.get("containerName") or inside["name"]),
         region=aws.region,
         target=f"ecs:{cluster}_{id}_{inside.get('runtimeId', '')}",
-        endpoint=f"https://ssm.{aws.region}.{domain_of(aws.partition)}",
+        endpoint=aws.endpoint("ssm"),
         response={key: str(value) for key, value in (answer.get("session") or {}).items()},
     )
 

@@ -6,14 +6,18 @@ import io
 import json
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fsdcf.cli.render.logs import LogPrinter, ReaderGone, readable
 from fsdcf.cloudformation.limits import compact
+from fsdcf.deploy.model import Exit
+from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.logs import LogLine
 from fsdcf.pipeline import Request, run
 from fsdcf.sandbox import logs
@@ -308,6 +312,70 @@ def test_exec_passes_the_session_to_the_plugin_without_showing_the_token(
     assert set(session) == {"sessionId", "streamUrl", "tokenValue"}
     assert session["tokenValue"] not in result.output + " ".join(words)
     assert "ls; rm -rf / in hello of the task " in result.stderr
+
+
+SCRIPT = "echo \"$HOME\" 'a b' | cat"
+COMMANDS = {
+    "nothing": ((), ["/bin/sh"]),
+    "a marked command": (("--", "ls", "-la", "/"), ["ls", "-la", "/"]),
+    "a word": (("ls",), ["ls"]),
+    "options of the command": (("ls", "-la", "/"), ["ls", "-la", "/"]),
+    "an option that fsdcf has too": (("--", "tool", "--env", "prod"), ["tool", "--env", "prod"]),
+    "fsdcf's options in front": (("--region", "eu-west-1", "--", "ls"), ["ls"]),
+    "the help of the command": (("ls", "--help"), ["ls", "--help"]),
+    "a second mark": (("npm", "run", "build", "--", "--prod"), ["npm", "run", "build", "--", "--prod"]),
+    "two marks": (("--", "npm", "run", "build", "--", "--prod"), ["npm", "run", "build", "--", "--prod"]),
+    "a script": (("--", "sh", "-c", SCRIPT), ["sh", "-c", SCRIPT]),
+    "a line": (("ls -la '/a b'",), ["ls", "-la", "/a b"]),
+    "a line for a shell": (("--", "cd /app && ls"), ["/bin/sh", "-c", "cd /app && ls"]),
+    "a line with a variable": (("A=1 env",), ["/bin/sh", "-c", "A=1 env"]),
+    "a line with a quotation mark": (("echo it's",), ["/bin/sh", "-c", "echo it's"]),
+    "a word with a quotation mark": (("--", "echo", "it's", "a  b"), ["echo", "it's", "a  b"]),
+}
+
+
+@pytest.mark.parametrize(("typed", "words"), COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("service", [("hello",), ("hello.yml",), ()])
+def test_a_command_for_a_container_in_the_ways_of_habit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], words: list[str], service: tuple[str, ...]
+) -> None:
+    if not service and "--" not in typed[:3]:
+        pytest.skip("without a service, a command needs its mark")
+    sent: list[str] = []
+    ran: list[list[str]] = []
+
+    def open_session(run: Run, task: str, container: str, command: str) -> None:
+        sent.append(command)
+        raise stop(Exit.USAGE, "enough")
+
+    def one_off(run: Run, command: list[str], *more: Any) -> None:
+        ran.append(command)
+        raise stop(Exit.USAGE, "enough")
+
+    plugin(stage.folder)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    monkeypatch.setattr("fsdcf.operate.sessions.open_session", open_session)
+    monkeypatch.setattr("fsdcf.operate.run.run", one_off)
+    stage("exec", *service, *typed, expect=2)
+    assert shlex.split(sent[0]) == words  # as the agent of Systems Manager reads it
+    if typed:
+        stage("run", *service, *typed, expect=2)
+        assert ran == [words]
+
+
+@pytest.mark.parametrize("command", ["exec", "run"])
+@pytest.mark.parametrize("option", [("--env", "prod"), ("--env=prod",), ("--region", "eu-west-1")])
+def test_an_option_of_fsdcf_behind_the_command_is_refused(stage: Stage, command: str, option: tuple[str, ...]) -> None:
+    stage.calls()
+    result = stage(command, "hello", "--profile", "work", "ls", "-l", *option, expect=2)
+    assert f"{option[0]} follows the command for the container" in result.stderr
+    typed = f"fsdcf {command} hello --profile work -- ls -l {' '.join(option)}"
+    assert typed in " ".join(result.stderr.replace("│", " ").split()) and stage.calls() == 0
+
+
+def test_a_command_that_is_given_twice(stage: Stage) -> None:
+    result = stage("exec", "hello", "--command", "ls", "--", "id", expect=2)
+    assert "given twice" in result.stderr
 
 
 def test_an_old_plugin_takes_the_session_as_an_argument(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.aws import ApiError, connect
 from fsdcf.deploy.model import Exit, Outcome, Place
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.sessions import Session, open_session
@@ -109,3 +109,27 @@ def test_an_unmanaged_stack_and_a_missing_permission() -> None:
     with pytest.raises(ApiError) as raised:
         enter(found)
     assert raised.value.denied
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint"),
+    [
+        ("eu-west-1", "https://ssm.eu-west-1.amazonaws.com"),
+        ("cn-north-1", "https://ssm.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "https://ssm.us-gov-west-1.amazonaws.com"),
+        ("eusc-de-east-1", "https://ssm.eusc-de-east-1.amazonaws.eu"),
+        ("us-iso-east-1", "https://ssm.us-iso-east-1.c2s.ic.gov"),
+        ("us-isob-east-1", "https://ssm.us-isob-east-1.sc2s.sgov.gov"),
+        ("eu-isoe-west-1", "https://ssm.eu-isoe-west-1.cloud.adc-e.uk"),
+        ("us-isof-south-1", "https://ssm.us-isof-south-1.csp.hci.ic.gov"),
+    ],
+)
+def test_the_endpoint_of_the_session_is_that_of_botocore(
+    monkeypatch: pytest.MonkeyPatch, region: str, endpoint: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    assert connect(None, region, None).endpoint("ssm") == endpoint
+    assert connect(None, region, "http://127.0.0.1:4566").endpoint("ssm") == "http://127.0.0.1:4566"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "https://vpce-1.example")
+    assert connect(None, region, None).endpoint("ssm") == "https://vpce-1.example"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fsdcf.cli.options import ContainerCommand, container_command
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.model import Exit, Outcome
 
@@ -32,6 +34,7 @@ _WITHOUT_VARIABLE = (1, 2, 497)
 
 
 @stack_command(
+    click.argument("words", nargs=-1, metavar="[-- COMMAND...]"),
     click.option(
         "--task", default="", metavar="ID", help="Task ID, or a unique prefix of it.  [default: the newest task]"
     ),
@@ -40,22 +43,26 @@ _WITHOUT_VARIABLE = (1, 2, 497)
     ),
     click.option(
         "--command",
-        "inside",
-        default="/bin/sh",
-        show_default=True,
-        metavar="COMMAND",
-        help="Command to run in the container.",
+        "line",
+        default="",
+        metavar="LINE",
+        help="Command to run in the container, as one argument.  [default: /bin/sh]",
     ),
     quiet=True,
     aside=True,
     has_json=False,
+    cls=ContainerCommand,
 )
-def exec_command(call: StackCall, task: str, container: str, inside: str) -> Outcome:
+def exec_command(call: StackCall, words: tuple[str, ...], task: str, container: str, line: str) -> Outcome:
     """Open a shell, or run a command, in a running container.
 
-    The spec must have service.enableExecuteCommand: true.
+    The spec must have service.enableExecuteCommand: true. ECS Exec does not return the exit code of the command.
     """
     from fsdcf.operate.sessions import open_session
+
+    if words and line:
+        raise click.UsageError("the command is given twice: by --command and as arguments")
+    inside = line or shlex.join(container_command(words)) or "/bin/sh"
 
     subject, connection = call.subject, call.connection
     program = shutil.which(PLUGIN)

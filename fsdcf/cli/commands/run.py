@@ -9,9 +9,10 @@ import click
 
 from fsdcf.cli.options import (
     Connection,
+    ContainerCommand,
     Subject,
-    TargetCommand,
     connection_options,
+    container_command,
     json_option,
     target_options,
     yes_option,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
 
-@click.command(cls=TargetCommand)
+@click.command(cls=ContainerCommand)
 @target_options
 @click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...")
 @yes_option(
@@ -46,7 +47,7 @@ def run_command(subject: Subject, words: tuple[str, ...], yes: bool, connection:
         from fsdcf.deploy.run import Run
         from fsdcf.operate.run import run
 
-        returned = run(Run(aws, tell, subject.target, ask), words, yes, show)
+        returned = run(Run(aws, tell, subject.target, ask), container_command(words), yes, show)
         if returned.code is not None:
             codes.append(returned.code)
         return returned.outcome
