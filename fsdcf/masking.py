@@ -16,7 +16,8 @@ _NAME = re.compile(
     re.I,
 )
 _KEY = re.compile(
-    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*",
+    r"A[KS]IA[0-9A-Z]{16}"
+    r"|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*",
     re.S,
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
@@ -27,6 +28,26 @@ _POINTER = re.compile(
 """A value that names the place of a secret and does not contain it."""
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
 """A key and its value, as in YAML or in a command-line option."""
+ACCESS_KEY_VARIABLES = frozenset(
+    f"AWS_{name}"
+    for name in ("ACCESS_KEY_ID", "ACCESS_KEY", "SECRET_ACCESS_KEY", "SECRET_KEY", "SESSION_TOKEN", "SECURITY_TOKEN")
+)
+"""Variables with an access key, which every AWS SDK prefers to the role of a task; so does the agent of ECS Exec, which
+then cannot connect.
+
+Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and
+https://github.com/aws-containers/amazon-ecs-exec-checker/issues/49
+"""
+CREDENTIAL_VARIABLES = ACCESS_KEY_VARIABLES | {
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_FILE"),
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+}
+"""These, and the others that lead the AWS SDKs to other credentials than those of the task role.
+
+Source: create_credential_resolver in botocore.credentials
+"""
 _SHORT = 4
 """A known secret with fewer characters may occur by chance, so the whole text around it is masked."""
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.deploy.aws import ApiError
+from fsdcf.deploy.aws import ApiError, Aws, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
-from fsdcf.deploy.model import Evidence, Exit, Target
-from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Target
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.masking import ACCESS_KEY_VARIABLES
 from fsdcf.operate.service import find_service, managed_stack
 from fsdcf.operate.tasks import running_tasks, select
 
 AGENT = "ExecuteCommandAgent"
 KEY = "service.enableExecuteCommand"
 """The spec key that enables ECS Exec."""
+KEYS_PLACE = "service.environment"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
         raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)
     chosen = _select_task(target, running_tasks(aws, service), task)
     inside = _select_container(target, chosen, container)
-    _check_agent(target, chosen, inside)
+    _check_agent(run, chosen, inside)
     id = task_id(chosen)
     try:
         answer = aws.call(
@@ -65,7 +67,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
     except ApiError as error:
         if error.code in ("TargetNotConnectedException", "InvalidParameterException"):
             sentence = f"ECS Exec cannot connect to the task {id}: {error.message}"
-            raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart")) from None
+            raise _unconnected(run, chosen, inside, sentence) from None
         raise
     cluster = str(answer.get("clusterArn") or service.cluster).rpartition("/")[2]
     return Session(
@@ -96,8 +98,9 @@ def _select_container(target: Target, task: Mapping[str, Any], wanted: str) -> M
     return container
 
 
-def _check_agent(target: Target, task: Mapping[str, Any], container: Mapping[str, Any]) -> None:
+def _check_agent(run: Run, task: Mapping[str, Any], container: Mapping[str, Any]) -> None:
     """Raise Stop if the task was started without the agent of ECS Exec, or the agent is not running."""
+    target = run.target
     if not task.get("enableExecuteCommand"):
         sentence = f"the task {task_id(task)} was started before ECS Exec was enabled: only new tasks support it"
         raise stop(Exit.USAGE, sentence, target.command("restart"))
@@ -106,4 +109,29 @@ def _check_agent(target: Target, task: Mapping[str, Any], container: Mapping[str
     if agent is not None and agent.get("lastStatus") != "RUNNING":
         reason = f": {agent['reason']}" if agent.get("reason") else ""
         sentence = f"the ECS Exec agent in the task {task_id(task)} is {agent.get('lastStatus')}{reason}"
-        raise stop(Exit.FAILED, sentence, target.command("exec"), target.command("restart"))
+        raise _unconnected(run, task, container, sentence)
+
+
+def _unconnected(run: Run, task: Mapping[str, Any], container: Mapping[str, Any], sentence: str) -> Stop:
+    """The end of a run without a connection; access keys in the container's variables are named as the cause."""
+    keys = _access_keys(run.aws, task, container)
+    if not keys:
+        return stop(Exit.FAILED, sentence, run.target.command("exec"), run.target.command("restart"))
+    names = " and ".join(keys)
+    cause = f"{sentence}; {names} in its variables hide{'s' * (len(keys) == 1)} the task role from the agent"
+    advice = Advice(
+        f"leave out {names}: the task role is the service's identity in AWS", KEYS_PLACE, run.where(KEYS_PLACE)
+    )
+    return Stop(Outcome(Exit.FAILED, cause, next=(run.target.redeploy(),), advice=advice))
+
+
+def _access_keys(aws: Aws, task: Mapping[str, Any], container: Mapping[str, Any]) -> list[str]:
+    """The access keys among the variables of a container; none if its definition cannot be read."""
+    try:
+        answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=str(task.get("taskDefinitionArn")))
+    except AwsError:
+        return []
+    containers: list[Mapping[str, Any]] = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
+    own = next((each for each in containers if each.get("name") == container.get("name")), {})
+    names = {str(each.get("name")) for key in ("environment", "secrets") for each in own.get(key) or []}
+    return sorted(names & ACCESS_KEY_VARIABLES)

@@ -270,3 +270,44 @@ def test_the_name_of_the_credentials_is_read_like_that_of_any_secret(compiled: C
     other = "'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-a1B2c3'"
     text = credentials(other) + "  secrets: [{name: A, valueFrom: 'arn:aws:ssm:us-east-1:123456789012:parameter/a'}]\n"
     assert "S255" in {each.code for each in compiled(text).diagnostics}
+
+
+KEYS = ("ACCESS_KEY_ID", "ACCESS_KEY", "SECRET_ACCESS_KEY", "SECRET_KEY", "SESSION_TOKEN", "SECURITY_TOKEN")
+ELSEWHERE = ("PROFILE", "DEFAULT_PROFILE", "SHARED_CREDENTIALS_FILE", "WEB_IDENTITY_TOKEN_FILE")
+BY_ECS = ("CONTAINER_CREDENTIALS_RELATIVE_URI", "CONTAINER_CREDENTIALS_FULL_URI", "CONTAINER_AUTHORIZATION_TOKEN")
+
+
+@pytest.mark.parametrize("name", [f"AWS_{name}" for name in (*KEYS, *ELSEWHERE, *BY_ECS)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  environment: {%s: hunter2hunter2}\n",
+        "  environment: {%s: AKIAABCDEFGHIJKLMNOP}\n",
+        "  environment: {%s: '${secrets:hello/aws:key}'}\n",
+        "  secrets:\n    - name: %s\n      valueFrom: /hello/key\n",
+    ],
+)
+def test_a_variable_that_hides_the_task_role_is_named(compiled: Compile, name: str, text: str) -> None:
+    result = compiled(HELLO + text % name)
+    (finding,) = (each for each in result.diagnostics if each.code in ("W133", "W106"))
+    assert finding.code == "W133" and f"`{name}`" in finding.message
+    assert ("ECS Exec" in finding.message) is (name[4:] in KEYS)
+    assert ("task role" in finding.hint) is (name[4:] not in BY_ECS)
+    assert "secrets" not in finding.hint, "a secret would hide the task role as well"
+    assert ("deactivate" in finding.hint) is (name[4:] in KEYS and "valueFrom" not in text and "$" not in text)
+    assert "hunter2" not in render(finding, result.sources)
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ROLE_ARN", "AWS_CONFIG_FILE", "S3_KEY_ID"])
+def test_other_variables_of_the_sdks_are_left_alone(compiled: Compile, name: str) -> None:
+    text = HELLO + f"  environment: {{{name}: /hello}}\n  secrets: [{{name: R2_SECRET_KEY, valueFrom: /hello/key}}]\n"
+    assert not {"W133", "W106"} & {each.code for each in compiled(text).diagnostics}
+    assert "W133" not in {each.code for each in compiled(HELLO + "  environment: {AWS_PROFILE: ''}\n").diagnostics}
+
+
+@pytest.mark.parametrize("key", ["AKIAABCDEFGHIJKLMNOP", "ASIAABCDEFGHIJKLMNOP", "id=AKIAABCDEFGHIJKLMNOP;x=1"])
+def test_an_access_key_under_another_name_is_not_a_secret_to_store(compiled: Compile, key: str) -> None:
+    (finding,) = (
+        each for each in compiled(HELLO + f"  environment: {{UPLOAD: '{key}'}}\n").diagnostics if "W106" in each.code
+    )
+    assert "task role" in finding.hint and "secrets" not in finding.hint

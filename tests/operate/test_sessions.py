@@ -11,7 +11,7 @@ from fsdcf.deploy.aws import ApiError, connect
 from fsdcf.deploy.model import Exit, Outcome, Place
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.sessions import Session, open_session
-from fsdcf.sandbox.ecs import tasks
+from fsdcf.sandbox.ecs import definitions, tasks
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, described, running, shop
 
@@ -133,3 +133,24 @@ def test_the_endpoint_of_the_session_is_that_of_botocore(
     assert connect(None, region, "http://127.0.0.1:4566").endpoint("ssm") == "http://127.0.0.1:4566"
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "https://vpce-1.example")
     assert connect(None, region, None).endpoint("ssm") == "https://vpce-1.example"
+
+
+@pytest.mark.parametrize("variables", ["environment", "secrets"])
+def test_access_keys_in_the_container_are_named_as_the_cause(variables: str) -> None:
+    found = shop("api:ExecuteCommand:error=TargetNotConnectedException", execute=True)
+    (task,) = running(found)
+    arn = described(found)["taskDefinition"]
+    key = f"{arn.rpartition('/')[2].partition(':')[0]}:{int(arn.rpartition(':')[2]):08d}"
+    body = found.state.store.get(definitions.DEFINITION, key)
+    assert body is not None
+    (container,) = body["definition"]["containerDefinitions"]
+    container[variables] = [{"name": name} for name in ("AWS_SECRET_ACCESS_KEY", "OTHER", "AWS_ACCESS_KEY_ID")]
+    found.state.store.put(definitions.DEFINITION, key, body)
+    outcome = refused(found)
+    assert outcome.exit is Exit.FAILED and f"cannot connect to the task {task}" in outcome.sentence
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its variables hide the task role" in outcome.sentence
+    assert outcome.advice is not None and outcome.advice.key == "service.environment"
+    assert outcome.next == ("fsdcf deploy SPEC --env staging",)
+    agent = {"name": "ExecuteCommandAgent", "lastStatus": "STOPPED", "reason": "no ssmmessages"}
+    change(found, task, containers=[{"name": container["name"], "managedAgents": [agent]}])
+    assert "is STOPPED: no ssmmessages; AWS_ACCESS_KEY_ID and" in refused(found).sentence
