@@ -9,6 +9,9 @@ SERVICE_TAG = f"{TAG_PREFIX}service"
 ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
 """The stack tags that identify a stack as managed by fsdcf: the service and the environment that it belongs to."""
 
+PIPELINE = ("fsdcf", "pipeline")
+"""Service and environment in the tags of the stack of a pipeline, which is not a service."""
+
 IMAGE_PARAMETER = "ImageSha"
 """The template parameter for the tag or digest of the image."""
 

@@ -46,6 +46,7 @@ class Program(LazyGroup):
         },
         "Operate": {
             "status": ("status", "Show the status of a service."),
+            "services": ("services", "List the services of the account and Region."),
             "tasks": ("tasks", "List the tasks of a service, and why tasks have stopped."),
             "history": ("status", "List the releases of a service."),
             "logs": ("logs", "Show the logs of a service."),

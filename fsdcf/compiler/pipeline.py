@@ -13,10 +13,10 @@ from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow, document, inline_policy
 from fsdcf.compiler.stack import StackPart, Template, template_of
 from fsdcf.compiler.text import intrinsic
-from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE, SERVICE_TAG
 from fsdcf.language.names import logical_id
 
-SERVICE, ENVIRONMENT = "fsdcf", "pipeline"
+SERVICE, ENVIRONMENT = PIPELINE
 """The stack has these two as its name and its tags, as the stack of a service has its own."""
 STACK = f"{SERVICE}-{ENVIRONMENT}"
 TAGS = {SERVICE_TAG: SERVICE, ENVIRONMENT_TAG: ENVIRONMENT}

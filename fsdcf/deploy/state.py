@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,8 @@ from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
 class Snapshot:
     """A stack as DescribeStacks reports it. ``since`` is when its latest operation began, by AWS's clock.
 
+    ``drift`` is the result of the latest drift detection, at ``drift_checked``; empty if there was none.
+
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
     """
 
@@ -32,6 +34,8 @@ class Snapshot:
     protected: bool = False
     since: datetime | None = None
     change_set: str = ""
+    drift: str = ""
+    drift_checked: datetime | None = None
 
     @property
     def running(self) -> bool:
@@ -86,10 +90,9 @@ def absent(target: Target, aws: Aws, more: str = "") -> Outcome:
 def _environments(service: str, aws: Aws) -> list[str]:
     """The environments that a service is deployed to, by the tags of the stacks; none if they cannot be listed."""
     try:
-        pages = list(islice(aws.pages("cloudformation", "DescribeStacks"), _MOST_PAGES))
+        stacks = list(snapshots(aws, _MOST_PAGES))
     except AwsError:
         return []
-    stacks = [_read(raw) for page in pages for raw in page.get("Stacks") or []]
     return sorted({stack.tags.get(ENVIRONMENT_TAG, "") for stack in stacks if stack.tags.get(SERVICE_TAG) == service})
 
 
@@ -102,10 +105,18 @@ def target_of(stack: Snapshot | None, name: str) -> Target:
     return Target(service or name, environment)
 
 
+def snapshots(aws: Aws, pages: int | None = None) -> Iterator[Snapshot]:
+    """The stacks of the account and Region, on at most so many ``pages``. Raises the errors of DescribeStacks."""
+    for page in islice(aws.pages("cloudformation", "DescribeStacks"), pages):
+        yield from map(_read, page.get("Stacks") or [])
+
+
 def _read(raw: Answer) -> Snapshot:
     def pairs(section: str, key: str, value: str) -> dict[str, str]:
         return {item[key]: item.get(value, "") for item in raw.get(section) or []}
 
+    drift = raw.get("DriftInformation") or {}
+    is_checked = text(drift, "StackDriftStatus") not in ("", "NOT_CHECKED")
     return Snapshot(
         **texts(raw, name="StackName", arn="StackId", status="StackStatus", change_set="ChangeSetId"),
         reason=text(raw, "StackStatusReason").strip(),
@@ -114,6 +125,8 @@ def _read(raw: Answer) -> Snapshot:
         outputs=pairs("Outputs", "OutputKey", "OutputValue"),
         protected=bool(raw.get("EnableTerminationProtection")),
         since=raw.get("DeletionTime") or raw.get("LastUpdatedTime") or raw.get("CreationTime"),
+        drift=text(drift, "StackDriftStatus") if is_checked else "",
+        drift_checked=drift.get("LastCheckTimestamp") if is_checked else None,
     )
 
 

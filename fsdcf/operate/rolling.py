@@ -15,6 +15,7 @@ from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
+from fsdcf.operate.scaling import ScalingLimits, read_limits, scalable_target
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, idle_stack
 
 FIRST, LATER = 2.0, 5.0
@@ -284,34 +285,14 @@ def _tasks(count: int) -> str:
     return f"{count} task{'' if count == 1 else 's'}"
 
 
-@dataclass(frozen=True)
-class ScalingLimits:
-    """The limits of auto scaling. ``suspended``: it neither adds nor removes tasks.
-
-    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTarget.html
-    """
-
-    minimum: int
-    maximum: int
-    suspended: bool = False
-
-
 def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any]) -> ScalingLimits | None:
     """The limits of auto scaling, from its API, or from the template after an error; None without auto scaling."""
-    resource = f"service/{service.cluster}/{service.name}"
+    wanted = scalable_target(service.cluster, service.name)
     try:
-        answer = run.aws.call(
-            "application-autoscaling", "DescribeScalableTargets", ServiceNamespace="ecs", ResourceIds=[resource]
-        )
+        return read_limits(run.aws.call("application-autoscaling", "DescribeScalableTargets", **wanted))
     except (ApiError, Unreachable) as error:
         run.warn(f"the limits of auto scaling are read from the template: {describe_error(error)}")
         return _limits_in(template)
-    for target in answer.get("ScalableTargets") or []:
-        if target.get("ScalableDimension") == "ecs:service:DesiredCount":
-            suspended = target.get("SuspendedState") or {}
-            off = all(suspended.get(f"DynamicScaling{direction}Suspended") for direction in ("Out", "In"))
-            return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), off)
-    return None
 
 
 def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[str, Any]) -> Iterator[str]:

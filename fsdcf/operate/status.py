@@ -1,12 +1,20 @@
-"""The status of a service: its stack, rollouts, tasks, image and target health, in at most six calls."""
+"""The status of a service: its stack, rollouts, tasks, image and targets, and what surrounds it.
+
+One call each for the stack, its resources, the service, its task definition, the rollout in progress, the targets of a
+group, the alarms, the limits and the last activity of auto scaling, and two or three for stopped tasks. What a service
+does not have costs no call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from fsdcf.cloudformation.types.cloudwatch import ALARM, COMPOSITE_ALARM
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.conventions import SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
@@ -15,19 +23,99 @@ from fsdcf.deploy.ecs.service import (
     EcsDeployment,
     EcsService,
     ServiceMessage,
+    TargetHealth,
     cluster_and_name,
+    merged_targets,
     primary_of,
-    read_targets,
     service_in,
 )
+from fsdcf.deploy.ecs.tasks import BATCH
 from fsdcf.deploy.run import describe_error
 from fsdcf.deploy.state import Snapshot, snapshot
+from fsdcf.operate.scaling import DIMENSION, ScalingActivity, ScalingLimits, read_activity, read_limits, scalable_target
+from fsdcf.operate.tasks import end_cause
 
-_PAGES = 2
+_PAGES = 5
 """Pages of resources that are read, about a hundred on each."""
 
 _RECENT = 3
 """Number of service messages in the status."""
+
+_ALARMS = 100
+"""The most alarms of one call to DescribeAlarms.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
+
+SIGNALS_EVERY = 30.0
+"""Seconds for which alarms, auto scaling and stopped tasks are not read again."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm in the state ALARM: since when, and CloudWatch's reason."""
+
+    name: str
+    since: datetime | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TargetGroupState:
+    """Targets of the load balancer in one state: how many, and for which reason in a clause."""
+
+    state: str
+    count: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RolloutProgress:
+    """The progress of the rollout in progress, as far as ECS reports it.
+
+    ``running`` of ``requested`` tasks of the new version run. ``traffic`` is the share of the production traffic that
+    they get, in percent, and ``stage`` the stage of its life cycle: both are None or empty for a rolling deployment.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
+    """
+
+    status: str
+    requested: int
+    running: int
+    pending: int = 0
+    stage: str = ""
+    traffic: float | None = None
+    failures: int | None = None
+    threshold: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ServiceSignals:
+    """What surrounds a service and rarely changes: its alarms, auto scaling, and the tasks that stopped.
+
+    ``watched`` alarms exist, and those in ``alarms`` are in ALARM. ``stopped`` has the causes of the stopped tasks that
+    ECS still knows, most frequent first, each with its number. ``read_at`` is the time by our clock.
+    """
+
+    watched: int = 0
+    alarms: tuple[Alarm, ...] = ()
+    scaling: ScalingLimits | None = None
+    activity: ScalingActivity | None = None
+    stopped: tuple[tuple[str, int], ...] = ()
+    missing: tuple[str, ...] = ()
+    read_at: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class StackResources:
+    """The resources of a stack: physical ids by logical id, those in progress, and the names of the alarms.
+
+    ``composite``: there are composite alarms among them. ``known``: they could be read.
+    """
+
+    physical: Mapping[str, str]
+    moving: tuple[str, ...]
+    alarms: tuple[str, ...]
+    composite: bool
+    known: bool
 
 
 @dataclass(frozen=True)
@@ -35,8 +123,8 @@ class Status:
     """The status of a service. ``image`` is that of the task definition, ``moving`` are the resources in progress.
 
     ``healthy`` of ``targets`` of the load balancer are in service; both are None for a worker or if unknown.
-    ``rollouts`` name task definitions by family and revision. ``service`` is the ECS service as ``cluster/name``.
-    ``missing`` lists, in sentences, what is unknown.
+    ``target_states`` are the targets by state and reason. ``rollouts`` name task definitions by family and revision.
+    ``service`` is the ECS service as ``cluster/name``. ``missing`` lists, in sentences, what is unknown.
     """
 
     stack: Snapshot
@@ -45,12 +133,16 @@ class Status:
     running: int | None = None
     pending: int | None = None
     rollouts: tuple[EcsDeployment, ...] = ()
+    progress: RolloutProgress | None = None
     messages: tuple[ServiceMessage, ...] = ()
     healthy: int | None = None
     targets: int | None = None
+    target_states: tuple[TargetGroupState, ...] = ()
     moving: tuple[str, ...] = ()
+    signals: ServiceSignals = field(default_factory=ServiceSignals)
     missing: tuple[str, ...] = ()
     service: str = ""
+    resources: StackResources | None = field(default=None, compare=False)
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -80,19 +172,23 @@ class _OptionalCalls:
             return {}
 
 
-def status(stack: str, aws: Aws) -> Status | None:
+def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
     """The status of a stack; None if it does not exist. Raises the errors of DescribeStacks; others become ``missing``.
 
-    One call each for the stack, the service, its task definition and its target health, and at most two for the
-    resources if the stack is in progress or its outputs do not name the service.
+    ``before`` is an earlier status, from which is taken what need not be read again: the resources of a stack that has
+    not changed, and the signals of the last half minute.
     """
     found = snapshot(aws, stack)
     if found is None:
         return None
     calls = _OptionalCalls(aws)
-    ids, moving = _resources(found, calls)
-    cluster, name = ids["Cluster"], ids["Service"]
-    result = Status(found, moving=moving)
+    resources = _resources(found, before, calls)
+    cluster, name = (
+        found.outputs.get(output) or resources.physical.get(logical_id, "")
+        for output, logical_id in (("ClusterName", "Cluster"), ("ServiceName", "Service"))
+    )
+    result = Status(found, moving=resources.moving, resources=resources)
+    service: EcsService | None = None
     if cluster and name:
         unknown = "the tasks and the rollout are unknown"
         answer = calls.call(unknown, "ecs", "DescribeServices", cluster=cluster, services=[name])
@@ -104,12 +200,14 @@ def status(stack: str, aws: Aws) -> Status | None:
             calls.missing.append(f"the service {name} does not exist in the cluster {cluster}")
     else:
         calls.missing.append("the stack has no ECS service yet")
-    return replace(result, missing=tuple(calls.missing))
+    signals = _signals(result, service, before, aws)
+    return replace(result, signals=signals, missing=(*calls.missing, *signals.missing))
 
 
 def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:
     image = _image(status.stack, service.task_definition, calls)
-    healthy, targets = _health(service, calls)
+    targets = _targets(service, calls)
+    states = Counter((target.state, target.words) for target in targets or ())
     return replace(
         status,
         image=image,
@@ -120,31 +218,44 @@ def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) ->
             replace(deployment, task_definition=deployment.task_definition.rpartition("/")[2])
             for deployment in service.deployments
         ),
+        progress=_progress(service, calls),
         messages=service.messages[:_RECENT],
-        healthy=healthy,
-        targets=targets,
+        healthy=None if targets is None else sum(target.state == "healthy" for target in targets),
+        targets=None if targets is None else sum("draining" not in target.state for target in targets),
+        target_states=tuple(TargetGroupState(state, count, words) for (state, words), count in sorted(states.items())),
     )
 
 
-def _resources(stack: Snapshot, calls: _OptionalCalls) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """The names of Cluster and Service, from the outputs or else the resources, and the resources in progress."""
-    ids = {"Cluster": stack.outputs.get("ClusterName", ""), "Service": stack.outputs.get("ServiceName", "")}
-    if all(ids.values()) and not stack.running:
-        return ids, ()
+def _resources(stack: Snapshot, before: Status | None, calls: _OptionalCalls) -> StackResources:
+    """The resources of a stack: those of the earlier status if the stack has not changed since."""
+    known = before.resources if before else None
+    if before and known and known.known and not stack.running and _version(before.stack) == _version(stack):
+        return known
     physical: dict[str, str] = {}
     moving: list[str] = []
+    alarms: dict[str, str] = {}
     pages = calls.aws.pages(
         "cloudformation",
         "ListStackResources",
         call=lambda *call, **parameters: calls.call("the stack's resources are unknown", *call, **parameters),
         StackName=stack.arn,
     )
+    is_known = False
     for page in islice(pages, _PAGES):
-        for summary in page.get("StackResourceSummaries") or []:
-            name = text(summary, "LogicalResourceId")
-            physical[name] = text(summary, "PhysicalResourceId")
-            moving += [name] if text(summary, "ResourceStatus").endswith("_IN_PROGRESS") else []
-    return {name: value or physical.get(name, "") for name, value in ids.items()}, tuple(moving)
+        is_known = True
+        for row in page.get("StackResourceSummaries") or []:
+            name, id, type = (text(row, key) for key in ("LogicalResourceId", "PhysicalResourceId", "ResourceType"))
+            if row.get("ResourceStatus") == "DELETE_COMPLETE":
+                continue
+            physical[name] = id
+            moving += [name] if text(row, "ResourceStatus").endswith("_IN_PROGRESS") else []
+            if type in (ALARM, COMPOSITE_ALARM) and id:
+                alarms[id] = type
+    return StackResources(physical, tuple(moving), tuple(alarms), COMPOSITE_ALARM in alarms.values(), is_known)
+
+
+def _version(stack: Snapshot) -> tuple[object, ...]:
+    return stack.arn, stack.status, stack.since
 
 
 def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str | None:
@@ -156,12 +267,96 @@ def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str 
     return text(container, "image") or None
 
 
-def _health(service: EcsService, calls: _OptionalCalls) -> tuple[int | None, int | None]:
-    if not service.target_groups:
+def _targets(service: EcsService, calls: _OptionalCalls) -> tuple[TargetHealth, ...] | None:
+    """The targets of the service; None without a load balancer, or if they cannot be read."""
+    unknown = "the target health is unknown"
+    answers = [
+        calls.call(unknown, "elbv2", "DescribeTargetHealth", TargetGroupArn=group) for group in service.target_groups
+    ]
+    known = [answer for answer in answers if "TargetHealthDescriptions" in answer]
+    return tuple(merged_targets(known).values()) if known else None
+
+
+def _progress(service: EcsService, calls: _OptionalCalls) -> RolloutProgress | None:
+    """The progress of the rollout; None if none is in progress."""
+    primary = service.primary
+    if primary is None or primary.state != "IN_PROGRESS":
+        return None
+    counted = RolloutProgress(primary.state, primary.desired, primary.running, primary.pending, since=primary.since)
+    arn = text(service.raw, "currentServiceDeployment")
+    if not arn or not calls.aws.supports("ecs", "DescribeServiceDeployments"):
+        return counted
+    unknown = "the stage of the rollout is unknown"
+    answer = calls.call(unknown, "ecs", "DescribeServiceDeployments", serviceDeploymentArns=[arn])
+    raw: Answer = next(iter(answer.get("serviceDeployments") or []), {})
+    breaker = raw.get("deploymentCircuitBreaker") or {}
+    watched = breaker.get("status") not in (None, "DISABLED")
+    return replace(
+        counted,
+        status=text(raw, "status") or counted.status,
+        stage=text(raw, "lifecycleStage"),
+        traffic=(raw.get("targetServiceRevision") or {}).get("requestedProductionTrafficWeight"),
+        failures=breaker.get("failureCount") if watched else None,
+        threshold=breaker.get("threshold") if watched else None,
+        since=raw.get("startedAt") or counted.since,
+    )
+
+
+def _signals(status: Status, service: EcsService | None, before: Status | None, aws: Aws) -> ServiceSignals:
+    """The signals: those of the earlier status for half a minute."""
+    now = aws.clock()
+    if before and before.service == status.service and now - before.signals.read_at < SIGNALS_EVERY:
+        return before.signals
+    calls = _OptionalCalls(aws)
+    names = _alarm_names(status, service)
+    composite = bool(status.resources and status.resources.composite)
+    alarms = tuple(_alarms(names, composite, calls))
+    signals = ServiceSignals(len(names), alarms, read_at=now)
+    if service is not None and status.service:
+        cluster, _, name = status.service.partition("/")
+        limits, activity = _scaling(cluster, name, calls)
+        stopped = _stopped(cluster, name, service, calls)
+        signals = replace(signals, scaling=limits, activity=activity, stopped=stopped)
+    return replace(signals, missing=tuple(calls.missing))
+
+
+def _alarm_names(status: Status, service: EcsService | None) -> tuple[str, ...]:
+    """The alarms of the stack, and those that stop a deployment."""
+    own = status.resources.alarms if status.resources else ()
+    configuration = service.raw.get("deploymentConfiguration") or {} if service else {}
+    return tuple(dict.fromkeys((*own, *((configuration.get("alarms") or {}).get("alarmNames") or ()))))
+
+
+def _alarms(names: tuple[str, ...], composite: bool, calls: _OptionalCalls) -> Iterator[Alarm]:
+    """Those of the alarms that are in ALARM."""
+    types: dict[str, Any] = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]} if composite else {}
+    for start in range(0, len(names), _ALARMS):
+        batch = list(names[start : start + _ALARMS])
+        unknown = "the alarms are unknown"
+        answer = calls.call(
+            unknown, "cloudwatch", "DescribeAlarms", AlarmNames=batch, StateValue="ALARM", MaxRecords=_ALARMS, **types
+        )
+        for raw in (*(answer.get("MetricAlarms") or []), *(answer.get("CompositeAlarms") or [])):
+            if raw.get("StateValue") == "ALARM":
+                since = raw.get("StateTransitionedTimestamp") or raw.get("StateUpdatedTimestamp")
+                yield Alarm(text(raw, "AlarmName"), since, text(raw, "StateReason"))
+
+
+def _scaling(cluster: str, name: str, calls: _OptionalCalls) -> tuple[ScalingLimits | None, ScalingActivity | None]:
+    unknown, service = "the limits of auto scaling are unknown", "application-autoscaling"
+    limits = read_limits(calls.call(unknown, service, "DescribeScalableTargets", **scalable_target(cluster, name)))
+    if limits is None:
         return None, None
-    group = service.target_groups[0]
-    answer = calls.call("the target health is unknown", "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-    if "TargetHealthDescriptions" not in answer:
-        return None, None
-    states = [target.state for target in read_targets(answer)]
-    return states.count("healthy"), sum(state != "draining" for state in states)
+    unknown = "the last activity of auto scaling is unknown"
+    where = {"ServiceNamespace": "ecs", "ResourceId": f"service/{cluster}/{name}", "ScalableDimension": DIMENSION}
+    return limits, read_activity(calls.call(unknown, service, "DescribeScalingActivities", **where, MaxResults=1))
+
+
+def _stopped(cluster: str, name: str, service: EcsService, calls: _OptionalCalls) -> tuple[tuple[str, int], ...]:
+    """Why tasks have stopped that ECS still knows, and how many for each cause. Of more than a hundred, the latest."""
+    unknown, primary = "the stopped tasks are unknown", service.primary
+    where = {"cluster": cluster, "serviceName": name, "desiredStatus": "STOPPED", "maxResults": BATCH}
+    arns = calls.call(unknown, "ecs", "ListTasks", **where).get("taskArns") or []
+    answer = calls.call(unknown, "ecs", "DescribeTasks", cluster=cluster, tasks=arns) if arns else {}
+    ended = [raw for raw in answer.get("tasks") or [] if raw.get("lastStatus") == "STOPPED"]
+    return tuple(Counter(end_cause(raw, primary.id if primary else "").text for raw in ended).most_common())

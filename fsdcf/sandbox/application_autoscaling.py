@@ -10,6 +10,7 @@ from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError, page
 
 SCALABLE_TARGET = "autoscaling.target"
+ACTIVITY = "autoscaling.activity"
 PAGE = 50
 
 
@@ -30,6 +31,41 @@ def put_target(state: SandboxState, key: str, properties: Data) -> None:
     desired = min(max(current, int(properties["MinCapacity"])), int(properties["MaxCapacity"]))
     if desired != current:
         update_service(state, {"service": name, "desiredCount": desired})
+        bound, limit = ("minimum", "MinCapacity") if desired > current else ("maximum", "MaxCapacity")
+        _record_activity(state, properties, desired, f"{bound} capacity was set to {properties[limit]}")
+
+
+def _record_activity(state: SandboxState, properties: Data, desired: int, cause: str) -> None:
+    """Record that the number of tasks was set."""
+    number = state.store.next_number("autoscaling.activity")
+    activity = {
+        "ActivityId": unique("activity", number),
+        **{name: properties[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        "Description": f"Setting desired count to {desired}.",
+        "Cause": cause,
+        "StartTime": state.clock.now(),
+        "EndTime": state.clock.now(),
+        "StatusCode": "Successful",
+        "StatusMessage": f"Successfully set desired count to {desired}. Change successfully fulfilled by ecs.",
+    }
+    state.store.put(ACTIVITY, f"{number:08d}", activity)
+
+
+def describe_scaling_activities(state: SandboxState, params: Document) -> Document:
+    """DescribeScalingActivities of a namespace, latest first, by resource and dimension.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
+    """
+    if params.get("ScalableDimension") and not params.get("ResourceId"):
+        raise ServiceError("ValidationException", "ResourceId must be specified with ScalableDimension.")
+    wanted = {name: params.get(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    activities = [
+        body
+        for _, body in reversed(state.store.every(ACTIVITY))
+        if all(value in (None, body[name]) for name, value in wanted.items())
+    ]
+    invalid = ServiceError("InvalidNextTokenException", "The next token is not valid.")
+    return page(activities, params, "ScalingActivities", PAGE, invalid, "NextToken", "MaxResults")
 
 
 def remove_target(state: SandboxState, key: str) -> None:
@@ -72,4 +108,7 @@ def _described(state: SandboxState, key: str, body: Data) -> Document:
     }
 
 
-OPERATIONS = {"DescribeScalableTargets": describe_scalable_targets}
+OPERATIONS = {
+    "DescribeScalableTargets": describe_scalable_targets,
+    "DescribeScalingActivities": describe_scaling_activities,
+}

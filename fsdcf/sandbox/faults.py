@@ -13,6 +13,11 @@ from fsdcf.cloudformation.types.ecs import SERVICE
 
 QUIRKS: dict[str, tuple[str, int | None, str]] = {
     "action": ("a change set shows each Modify under this name: action=Dynamic, action=SyncWithActual", None, r"\w+"),
+    "alarm": (
+        "these alarms, or all, are in ALARM once they are created or changed: alarm=HighErrors,SlowAnswers",
+        None,
+        r"[\w,]*",
+    ),
     "cancelled-first": ("siblings that a failure cancels are listed before the failure", None, ""),
     "drop-values": (
         "with property values, a change set omits a resource and warns: drop-values=Service",
@@ -47,8 +52,8 @@ QUIRKS: dict[str, tuple[str, int | None, str]] = {
     ),
     "unknown-enums": ("change sets and events contain values that no client knows yet", None, ""),
 }
-"""The quirks of CloudFormation by name: the effect, the usual number of times (None: always), and the pattern of the
-detail.
+"""The quirks of CloudFormation, and of the alarms that it creates, by name: the effect, the usual number of times
+(None: always), and the pattern of the detail.
 
 Each was reported of AWS: https://github.com/boto/boto3/issues/4178 (no-reason),
 https://github.com/aws/aws-cdk-cli/issues/1780 (drop-values), https://github.com/aws-cloudformation/rain/pull/744

@@ -20,7 +20,19 @@ Raises ServiceError.
 Action = Callable[[SandboxState, float, Document], None]
 """Runs a scheduled action with its payload; the number is its due time in epoch seconds."""
 
-NAMES = ("cloudformation", "ecr", "ecs", "elbv2", "logs", "s3", "ssm", "sts", "application-autoscaling", "dynamodb")
+NAMES = (
+    "cloudformation",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "logs",
+    "s3",
+    "ssm",
+    "sts",
+    "application-autoscaling",
+    "cloudwatch",
+    "dynamodb",
+)
 """The services, by botocore's names.
 
 The module ``fsdcf.sandbox.NAME``, with underscores for hyphens, has OPERATIONS and, if it schedules something, ACTIONS.

@@ -21,7 +21,7 @@ from fsdcf.sandbox.state import Document, SandboxState, ServiceError
 PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
 """The protocols by botocore's names."""
 
-SIGNED_AS = {"elasticloadbalancing": "elbv2"}
+SIGNED_AS = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
 """Services whose name in a signature differs from botocore's."""
 
 PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox simulates a broken proxy.</body></html>"

@@ -456,10 +456,18 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
     stand(stage, execute=True)
     plugin(stage.folder)
     monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
-    runs = {"logs": (), "restart": ("--yes",), "scale": ("3", "--yes"), "exec": (), "run": ("--", "true"), "tasks": ()}
+    runs = {
+        "status": (),
+        "logs": (),
+        "restart": ("--yes",),
+        "scale": ("3", "--yes"),
+        "exec": (),
+        "run": ("--", "true"),
+        "tasks": (),
+    }
     task = lines(stage("tasks", "hello", "--json"))[0]["id"]
     runs["stop-task"] = (task, "--yes")
-    assert set(rows) == set(runs)
+    assert set(rows) == {*runs, "services"}
     for name, words in runs.items():
         stage.site.aws.calls.clear()
         stage(name, "hello", *words)
@@ -467,4 +475,23 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
         allowed = rows[name] | {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
         assert made <= allowed, name
         beside = {"ecs:TagResource", "iam:PassRole", "ecs:ListTasks", "ecs:StopTask"}
-        assert name in ("restart", "scale", "tasks") or rows[name] - beside <= made, "and no more"
+        assert name in ("restart", "scale", "tasks", "status") or rows[name] - beside <= made, "and no more"
+
+
+def test_services_of_the_account(stage: Stage) -> None:
+    nothing = stage("services")
+    assert nothing.stdout == "" and "fsdcf manages no service in us-east-1: `fsdcf deploy SPEC`" in nothing.stderr
+    stand(stage)
+    shown = stage("services")
+    assert [line.split()[:5] for line in shown.stdout.splitlines()[1:]] == [
+        ["hello", "staging", "one", "2/2", "running"]
+    ]
+    assert shown.stderr == ""
+    one, ended = lines(stage("services", "--json"))
+    assert (one["event"], one["service"], one["condition"]) == ("service", "hello", "good")
+    assert ended["sentence"] == "1 service in us-east-1"
+    other = stage("services", "--env", "prod")
+    assert "in us-east-1 and the environment prod: `fsdcf services` lists every environment" in other.stderr
+    assert "not a valid environment name" in stage("services", "--env", "X!", expect=2).stderr
+    stage.site.fault("api:DescribeStacks:error=AccessDenied")
+    assert "cloudformation:DescribeStacks" in stage("services", expect=7).stderr

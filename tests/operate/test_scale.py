@@ -8,7 +8,8 @@ import pytest
 
 from fsdcf.deploy.model import Exit, Options, Outcome, RolloutChanged
 from fsdcf.deploy.run import Run, Stop
-from fsdcf.operate.rolling import ScalingLimits, count_overrides, restart, scale
+from fsdcf.operate.rolling import count_overrides, restart, scale
+from fsdcf.operate.scaling import ScalingLimits
 from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, described, shop, steps
@@ -91,7 +92,7 @@ def test_the_next_deploy_overrides_the_number() -> None:
 @pytest.mark.parametrize(
     ("bounds", "count", "words"),
     [
-        (ScalingLimits(2, 4, suspended=True), 9, "suspended: 9 remains"),
+        (ScalingLimits(2, 4, ("scaling out", "scaling in")), 9, "suspended: 9 remains"),
         (ScalingLimits(2, 4), 2, "it overrides 2"),
         (ScalingLimits(2, 4), 1, "when it next adds tasks; set service.autoScaling.minCount"),
         (ScalingLimits(2, 4), 5, "when it next removes tasks"),

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fsdcf.sandbox import dynamodb, ecs, elbv2, logs, s3, schedule, ssm
+from fsdcf.sandbox import cloudwatch, dynamodb, ecs, elbv2, logs, s3, schedule, ssm
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
 
@@ -34,6 +34,7 @@ def prepare(state: SandboxState) -> None:
     elbv2.put_target_group(state, GROUP, {"Port": 8000})
     elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
     s3.add_bucket(state, "bucket")
+    cloudwatch.put_alarm(state, "errors", "Errors", {"Threshold": 1, "MetricName": "Errors"})
     ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
     ecs.create_service(state, SERVICE)
     ecs.create_cluster(state, {"clusterName": "empty"})
@@ -44,6 +45,12 @@ Call = tuple[str, str, dict[str, Any]]
 
 GOOD: list[Call] = [
     ("application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "ResourceIds": ["service/c/s"]}),
+    (
+        "application-autoscaling",
+        "DescribeScalingActivities",
+        {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"},
+    ),
+    ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["errors", "none"], "StateValue": "OK"}),
     ("dynamodb", "BatchGetItem", {"RequestItems": {"notes": {"Keys": [ITEM]}}}),
     ("dynamodb", "BatchWriteItem", {"RequestItems": {"notes": [{"PutRequest": {"Item": ITEM}}]}}),
     ("dynamodb", "DescribeTable", {"TableName": "notes"}),
@@ -136,6 +143,22 @@ def test_the_docs_list_every_offered_operation() -> None:
 MISSING_GROUP = GROUP.replace("web", "none")
 
 BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
+    (
+        "application-autoscaling",
+        "DescribeScalingActivities",
+        {"ServiceNamespace": "ecs", "NextToken": "odd"},
+        "InvalidNextTokenException",
+        "not valid",
+    ),
+    (
+        "application-autoscaling",
+        "DescribeScalingActivities",
+        {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"},
+        "ValidationException",
+        "ResourceId",
+    ),
+    ("cloudwatch", "DescribeAlarms", {"NextToken": "odd"}, "InvalidNextToken", "invalid"),
+    ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"] * 101}, "ValidationError", "at most 100"),
     (
         "application-autoscaling",
         "DescribeScalableTargets",

@@ -24,8 +24,9 @@ from fsdcf.diagnostics import Paint
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
     from fsdcf.deploy.ecs.service import EcsDeployment, ServiceMessage
+    from fsdcf.deploy.state import Snapshot
     from fsdcf.operate.releases import RecordedRelease
-    from fsdcf.operate.status import Status
+    from fsdcf.operate.status import ServiceSignals, Status
 
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
@@ -43,7 +44,10 @@ _ROLES = {"failed": "bad", "done": "good", "active": "warn", "pending": "soft"}
     quiet=True,
 )
 def status_command(call: StackCall, watching: bool) -> Outcome:
-    """Show the status of a service: its stack, its image, tasks, targets and rollouts."""
+    """Show the status of a service: its stack, image, tasks, targets and rollouts, alarms and auto scaling.
+
+    Also the tasks that stopped in about the last hour, and drift if it was looked for.
+    """
     from fsdcf.operate.status import status
 
     stack, aws = call.subject.stack, call.aws
@@ -96,7 +100,7 @@ def _watch(call: StackCall, current: Status | None) -> Outcome:
             call.aws.sleep(EVERY)
             if view.gone:
                 return Outcome(Exit.DONE, "the reader has gone")
-            current = status(stack, call.aws)
+            current = status(stack, call.aws, current)
         view.close()
         view.say(f"the stack {stack} has been deleted")
         return Outcome(Exit.DONE, f"the stack {stack} has been deleted")
@@ -231,8 +235,12 @@ def status_lines(status: Status, paint: Paint, width: int | None = None, tasks: 
     yield f"{paint(stack.name, 'strong')}  {paint(stack.status, role)}  {paint(moment(stack.since), 'soft')}"
     for name, text in _facts(status, paint):
         yield f"  {paint(name.ljust(8), 'soft')} {text}"
+    for name, text, role in _targets(status):
+        yield from _fact(name, text, role, paint, width)
     for rollout in status.rollouts:
         yield f"  {paint('rollout ', 'soft')} {_rollout(rollout, paint)}"
+    for name, text, role in (*_progress(status), *_signals(status.signals), *_drift(stack)):
+        yield from _fact(name, text, role, paint, width)
     yield from tasks
     if not status.steady:
         for message in status.messages:
@@ -259,13 +267,102 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
         yield "image", visible(status.image)
     if status.running is not None:
         yield "tasks", _tasks(status, status.running, paint)
-    if status.targets is not None:
-        role = "good" if status.healthy == status.targets and status.targets else "warn"
-        yield "targets", paint(f"{status.healthy} of {status.targets} healthy", role)
     if status.moving:
         yield "changing", ", ".join(status.moving)
     if stack.protected:
         yield "note", "termination protection is on"
+
+
+def _fact(name: str, text: str, role: str, paint: Paint, width: int | None) -> Iterator[str]:
+    """A fact as lines under its name."""
+    lines = [line[11:] for line in wrapped(f"  {name.ljust(8)} {text}", width, 11)]
+    head, *rest = [paint(line, role) for line in lines] if role else lines
+    yield f"  {paint(name.ljust(8), 'soft')} {head}"
+    yield from (" " * 11 + line for line in rest)
+
+
+def _targets(status: Status) -> Iterator[tuple[str, str, str]]:
+    """``1 of 2 healthy, 1 unhealthy (the health check times out)``."""
+    if status.targets is None:
+        return
+    parts = [f"{status.healthy} of {status.targets} healthy"]
+    for group in status.target_states:
+        if group.state != "healthy":
+            parts.append(f"{group.count} {group.state}" + (f" ({visible(group.reason)})" if group.reason else ""))
+    good = status.healthy == status.targets and status.targets
+    yield "targets", ", ".join(parts), "good" if good else "warn"
+
+
+def _progress(status: Status) -> Iterator[tuple[str, str, str]]:
+    """The progress of the rollout: tasks of the new version, its stage and traffic, and the circuit breaker."""
+    progress = status.progress
+    if progress is None:
+        return
+    parts = [f"{progress.running} of {progress.requested} new tasks running"]
+    if progress.pending:
+        parts.append(f"{progress.pending} starting")
+    if progress.stage:
+        parts.append(f"stage {progress.stage}")
+    if progress.traffic is not None:
+        parts.append(f"{progress.traffic:g} percent of the traffic")
+    if progress.threshold is not None:
+        parts.append(f"the circuit breaker counts {progress.failures or 0} of {progress.threshold} failures")
+    if progress.status != "IN_PROGRESS":
+        parts.append(progress.status)
+    if progress.since:
+        parts.append(f"since {moment(progress.since)}")
+    yield "progress", ", ".join(parts), "warn"
+
+
+def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
+    """The alarms, auto scaling, and the stopped tasks."""
+    if signals.alarms:
+        yield "alarms", f"{len(signals.alarms)} of {signals.watched} in ALARM", "bad"
+        for alarm in signals.alarms:
+            since = f" since {moment(alarm.since)}" if alarm.since else ""
+            yield "", visible(f"{alarm.name}{since}: {alarm.reason}".removesuffix(": ")), "bad"
+    elif signals.watched and not any("alarms" in text for text in signals.missing):
+        yield "alarms", f"0 of {signals.watched} in ALARM", "good"
+    if signals.scaling:
+        limits, activity = signals.scaling, signals.activity
+        are = "is" if len(limits.halted) == 1 else "are"
+        halted = f", but {' and '.join(limits.halted)} {are} suspended" if limits.halted else ""
+        yield "scaling", f"{limits.minimum} to {limits.maximum} tasks{halted}", "warn" if halted else ""
+        if activity:
+            failed = activity.status in ("Failed", "Unfulfilled", "Overridden")
+            how = (
+                f" ({activity.status}: {activity.reason})"
+                if failed
+                else f" ({activity.cause})"
+                if activity.cause
+                else ""
+            )
+            yield "", shown(f"{moment(activity.time)} {activity.text}{how}".strip(), 300), "warn" if failed else "soft"
+    if signals.stopped:
+        count = sum(number for _, number in signals.stopped)
+        causes = [f"{visible(shown(cause))} ({number})" for cause, number in signals.stopped[:_CAUSES]]
+        more = ["…"] if len(signals.stopped) > _CAUSES else []
+        tasks = f"{count} task{'' if count == 1 else 's'}"
+        yield "stopped", f"{tasks} in about the last hour: {', '.join([*causes, *more])}", ""
+
+
+def _drift(stack: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """The result of the latest drift detection, if there was one."""
+    if stack.drift:
+        words, role = _DRIFT.get(stack.drift, (stack.drift, "warn"))
+        yield "drift", f"{words}, checked {moment(stack.drift_checked)}".removesuffix(", checked "), role
+
+
+_CAUSES = 4
+"""The most causes of stopped tasks that are shown."""
+
+_DRIFT = {
+    "DRIFTED": ("resources differ from the template (DRIFTED)", "warn"),
+    "IN_SYNC": ("none (IN_SYNC)", "good"),
+    "UNKNOWN": ("unknown: the detection failed for a resource (UNKNOWN)", "warn"),
+}
+"""The values of StackDriftStatus in words, each with its role.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackDriftInformation.html"""
 
 
 def _tasks(status: Status, running: int, paint: Paint) -> str:
@@ -292,7 +389,7 @@ def _rollout(one: EcsDeployment, paint: Paint) -> str:
 
 def status_record(status: Status) -> dict[str, Any]:
     """The status as plain data."""
-    stack = status.stack
+    stack, progress, signals, activity = status.stack, status.progress, status.signals, status.signals.activity
     return {
         "event": "status",
         "stack": stack.name,
@@ -305,7 +402,11 @@ def status_record(status: Status) -> dict[str, Any]:
         "image": status.image,
         "url": stack.outputs.get("Url"),
         "tasks": fields(status, "desired", "running", "pending"),
-        "targets": {"healthy": status.healthy, "registered": status.targets},
+        "targets": {
+            "healthy": status.healthy,
+            "registered": status.targets,
+            "states": [fields(one, "state", "count", "reason") for one in status.target_states],
+        },
         "rollouts": [
             {
                 **fields(one, "id", "status"),
@@ -315,6 +416,33 @@ def status_record(status: Status) -> dict[str, Any]:
             }
             for one in status.rollouts
         ],
+        "progress": {
+            **fields(progress, "status", "requested", "running", "pending", "stage", "traffic"),
+            "breaker": {"count": progress.failures or 0, "threshold": progress.threshold}
+            if progress.threshold is not None
+            else None,
+            "since": iso(progress.since),
+        }
+        if progress
+        else None,
+        "alarms": {
+            "watched": signals.watched,
+            "inAlarm": [{**fields(one, "name", "reason"), "since": iso(one.since)} for one in signals.alarms],
+        },
+        "scaling": {
+            **fields(signals.scaling, "minimum", "maximum"),
+            "suspended": list(signals.scaling.halted),
+            "lastActivity": {
+                "time": iso(activity.time),
+                **fields(activity, "text", "status", "reason", "cause"),
+            }
+            if activity
+            else None,
+        }
+        if signals.scaling
+        else None,
+        "stopped": [{"why": why, "count": count} for why, count in signals.stopped],
+        "drift": {"status": stack.drift, "checked": iso(stack.drift_checked)} if stack.drift else None,
         "messages": [{"time": iso(one.time), "text": one.text} for one in status.messages],
         "moving": list(status.moving),
         "outputs": dict(stack.outputs),

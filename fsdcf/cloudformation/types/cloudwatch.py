@@ -18,6 +18,9 @@ from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Sim
 
 PART: Part = "logs and alarms"
 
+ALARM = "AWS::CloudWatch::Alarm"
+COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
+
 
 def _price_alarms(context: PricingContext, alarms: Resources) -> CostItems:
     """Alarms by the metrics that they watch."""
@@ -40,7 +43,7 @@ def _metrics(alarm: PlannedResource) -> tuple[str, int]:
 
 RECORDS = (
     ForeignType(
-        "AWS::CloudWatch::Alarm",
+        ALARM,
         price=PricingRule(
             "logs and alarms",
             _price_alarms,

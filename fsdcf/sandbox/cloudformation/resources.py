@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from fsdcf.cloudformation.facts import custom_name, facts_of, tag_property, tag_values
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.cloudwatch import ALARM
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SUBNET
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
@@ -18,7 +19,7 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER, TARGET_G
 from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.types.ssm import PARAMETER
-from fsdcf.sandbox import application_autoscaling, dynamodb, ecs, efs, elbv2, ids, logs, s3, ssm
+from fsdcf.sandbox import application_autoscaling, cloudwatch, dynamodb, ecs, efs, elbv2, ids, logs, s3, ssm
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.protocols.shapes import request_of
@@ -254,6 +255,11 @@ def _delete_bucket(state: SandboxState, physical: str) -> None:
 
 
 HANDLERS: Mapping[str, ResourceHandler] = {
+    ALARM: ResourceHandler(
+        lambda state, new, physical: cloudwatch.put_alarm(state, physical, new.logical, new.properties),
+        lambda state, old, properties, phase: cloudwatch.put_alarm(state, old["physical"], old["logical"], properties),
+        cloudwatch.remove_alarm,
+    ),
     SCALABLE_TARGET: _declared(application_autoscaling.put_target, application_autoscaling.remove_target),
     TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),

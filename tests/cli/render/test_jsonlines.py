@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from fsdcf.cli.commands.healthcheck import HealthCheckPrinter
+from fsdcf.cli.commands.services import service_record
 from fsdcf.cli.commands.status import release_record, status_record
+from fsdcf.cli.commands.tasks import task_record
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
@@ -19,7 +21,9 @@ from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.healthcheck import HealthCheckAttempt
 from fsdcf.operate.logs import LogLine
 from fsdcf.operate.releases import RecordedRelease
+from fsdcf.operate.services import ManagedService
 from fsdcf.operate.status import Status
+from fsdcf.operate.tasks import ServiceTask
 from tests.cli.render.samples import FAILURE, PLAN, story
 
 
@@ -106,8 +110,14 @@ def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     view.rounds("load balancer", iter([HealthCheckAttempt(1, 0, True, "healthy", "200")]))
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
     events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT]
-    status = status_record(Status(Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")))
-    return [*told, *map(record, events), status, release_record(RecordedRelease(1, "shop:one", "one", None))]
+    stack = Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")
+    records = [
+        status_record(Status(stack)),
+        service_record(ManagedService("shop", "staging", stack, "good", "running")),
+        task_record(ServiceTask("0a", "RUNNING")),
+        release_record(RecordedRelease(1, "shop:one", "one", None)),
+    ]
+    return [*told, *map(record, events), *records]
 
 
 def test_the_page_names_every_event_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:

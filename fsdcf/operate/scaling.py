@@ -1,0 +1,75 @@
+"""Auto scaling of a service: its limits, whether it is suspended, and its last activity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fsdcf.deploy.answers import Answer, text
+
+DIMENSION = "ecs:service:DesiredCount"
+_SUSPENSIONS = {
+    "DynamicScalingOutSuspended": "scaling out",
+    "DynamicScalingInSuspended": "scaling in",
+    "ScheduledScalingSuspended": "scheduled scaling",
+}
+
+
+@dataclass(frozen=True)
+class ScalingActivity:
+    """An activity of auto scaling: what it did, when, its status, and the reason of that.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalingActivity.html
+    """
+
+    time: datetime | None
+    text: str
+    status: str = ""
+    reason: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class ScalingLimits:
+    """The limits of auto scaling. ``halted`` are the kinds of scaling that are suspended.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTarget.html
+    """
+
+    minimum: int
+    maximum: int
+    halted: tuple[str, ...] = ()
+
+    @property
+    def suspended(self) -> bool:
+        """Whether auto scaling neither adds nor removes tasks with the load."""
+        return {"scaling out", "scaling in"} <= set(self.halted)
+
+
+def scalable_target(cluster: str, service: str) -> dict[str, Any]:
+    """The members of a request about the number of tasks of a service, by the names of both."""
+    return {"ServiceNamespace": "ecs", "ResourceIds": [f"service/{cluster}/{service}"]}
+
+
+def read_limits(answer: Answer) -> ScalingLimits | None:
+    """The limits in an answer of DescribeScalableTargets; None without auto scaling of the number of tasks."""
+    for target in answer.get("ScalableTargets") or []:
+        if target.get("ScalableDimension") == DIMENSION:
+            suspended = target.get("SuspendedState") or {}
+            halted = tuple(words for member, words in _SUSPENSIONS.items() if suspended.get(member))
+            return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), halted)
+    return None
+
+
+def read_activity(answer: Answer) -> ScalingActivity | None:
+    """The latest activity in an answer of DescribeScalingActivities, which lists those of six weeks; None if none."""
+    for raw in answer.get("ScalingActivities") or []:
+        return ScalingActivity(
+            raw.get("StartTime"),
+            text(raw, "Description"),
+            text(raw, "StatusCode"),
+            text(raw, "StatusMessage"),
+            text(raw, "Cause"),
+        )
+    return None
