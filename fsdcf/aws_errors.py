@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 Category = Literal["throttled", "denied", "credentials", "transient", "other"]
 
@@ -236,6 +237,125 @@ def denial_of(service: str, operation: str, message: str) -> Denial:
 def without_encoded(message: str) -> str:
     """A message of AWS without the encoded details of a denial, which have thousands of characters."""
     return _ENCODED.sub(lambda match: f"{match['label']} (not shown)", message)
+
+
+class CredentialsError(Exception):
+    """There are no usable credentials: what was tried in which profile and why it failed, what helps, and the commands
+    to run."""
+
+    def __init__(self, sentence: str, advice: str = "", next: tuple[str, ...] = (), profile: str = "") -> None:
+        super().__init__(sentence)
+        self.profile = profile
+        self.advice = advice
+        self.next = next
+
+
+@dataclass(frozen=True)
+class CredentialsProblem:
+    """Why a provider of credentials fails, as a predicate ("has expired").
+
+    ``kind``: the ``settings`` of the profile are wrong, the ``code`` of an MFA device is needed, or the ``role`` cannot
+    be assumed; empty for any other problem.
+    """
+
+    text: str
+    kind: Literal["settings", "code", "role", ""] = ""
+
+
+def credentials_problem(error: Exception) -> CredentialsProblem:
+    """Why an exception of botocore's credential providers was raised, without any value that it contains.
+
+    Most exceptions quote what a program or an endpoint answered: their messages are not used. Names decide, since
+    botocore versions differ.
+    """
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        details = response.get("Error", {})
+        call = f"{getattr(error, 'operation_name', 'the call')}: {details.get('Message') or details.get('Code')}"
+        return CredentialsProblem(f"was rejected by {call}", "role" if call.startswith("AssumeRole") else "")
+    if isinstance(error, OSError):
+        file = f"{error.filename}: " if error.filename else ""
+        return CredentialsProblem(f"cannot be read: {file}{error.strerror or 'the reading failed'}")
+    status = re.search(r"non 200 response (\d{3})", str(error))
+    if status is not None:
+        return CredentialsProblem(f"answered with status {status[1]}")
+    known = {name: " ".join(_listed(value).split()) for name, value in getattr(error, "kwargs", {}).items()}
+    for name, problem in _PROBLEMS.items():
+        if _is_one_of(error, frozenset({name})):
+            return replace(problem, text=problem.text.format_map({**_UNKNOWN, **known, "own": str(error)}))
+    return CredentialsProblem(f"cannot be used ({type(error).__name__})")
+
+
+def _listed(value: object) -> str:
+    return " -> ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+_UNKNOWN = dict.fromkeys(("visited_profiles", "source_profile", "error_msg", "cred_var", "report"), "?")
+_PROBLEMS: Mapping[str, CredentialsProblem] = {
+    "ProcessFailed": CredentialsProblem("{own}"),
+    "CodeNeeded": CredentialsProblem("needs the code of an MFA device, and there is no terminal to ask for it", "code"),
+    "RefreshWithMFAUnsupportedError": CredentialsProblem("needs another code of the MFA device to be renewed", "code"),
+    "InfiniteLoopConfigError": CredentialsProblem("is in a loop: {visited_profiles} -> {source_profile}", "settings"),
+    "InvalidConfigError": CredentialsProblem("is not valid: {error_msg}", "settings"),
+    "PartialCredentialsError": CredentialsProblem("is incomplete: {cred_var} is missing"),
+    "ParamValidationError": CredentialsProblem("is not valid: {report}", "role"),
+    "SSOTokenLoadError": CredentialsProblem("was not found: nobody has logged in here"),
+    "UnauthorizedSSOTokenError": CredentialsProblem("has expired"),
+    "TokenRetrievalError": CredentialsProblem("has expired and cannot be renewed"),
+    "LoginRefreshRequired": CredentialsProblem("has expired"),
+    "LoginTokenLoadError": CredentialsProblem("was not found: nobody has logged in here"),
+    "LoginError": CredentialsProblem("cannot be renewed"),
+    "MissingDependencyException": CredentialsProblem("needs the package botocore[crt]"),
+    "CredentialRetrievalError": CredentialsProblem("did not return credentials"),
+    "MetadataRetrievalError": CredentialsProblem("did not answer"),
+    "UnicodeDecodeError": CredentialsProblem("is not valid UTF-8"),
+    "KeyError": CredentialsProblem("cannot be read: it is incomplete"),
+    "RuntimeError": CredentialsProblem("returned credentials that have expired"),
+}
+"""Problems by the name of the exception, special ones first, with the arguments of botocore's that hold no secret."""
+
+
+@dataclass(frozen=True)
+class NetworkProblem:
+    """Why no answer of AWS arrived, and what helps. ``final``: a retry cannot solve it."""
+
+    text: str
+    advice: str = ""
+    final: bool = False
+
+
+_PASSING_TLS = re.compile(r"EOF|reset|timed out|timeout|BAD_RECORD_MAC|DECRYPTION_FAILED|closed", re.IGNORECASE)
+_BUNDLE = (
+    "set AWS_CA_BUNDLE (or ca_bundle in ~/.aws/config) to a readable file with the certificates that this network"
+    " needs: a proxy that reads TLS traffic has its own"
+)
+
+
+def network_problem(error: Exception) -> NetworkProblem | None:
+    """What an exception of botocore says of the network; None if it says that an answer arrived, or that none was due.
+
+    Only botocore's URLs are used; it masks the password of a proxy.
+    """
+    if not is_network_failure(error):
+        return None
+    details: Mapping[str, object] = getattr(error, "kwargs", {})
+    host = urlsplit(str(details.get("endpoint_url") or "")).hostname or "AWS"
+    cause = " ".join(str(details.get("error") or "").split())
+    if _is_one_of(error, frozenset({"ProxyConnectionError"})):
+        refused = re.search(r"Tunnel connection failed: (4\d\d[^'\")]*)", cause)
+        why = refused[1].strip() if refused is not None else "no connection"
+        text = f"the proxy {details.get('proxy_url')} does not work: {why}"
+        return NetworkProblem(text, "check HTTPS_PROXY, or name the host in NO_PROXY", refused is not None)
+    if _is_one_of(error, frozenset({"SSLError"})):
+        why = re.sub(r"^\[[^]]*\] ?|certificate verify failed: | ?\(_ssl\.c:\d+\)$", "", cause)[:200]
+        if _PASSING_TLS.search(cause):
+            return NetworkProblem(f"TLS with {host} failed: {why}")
+        if "WRONG_VERSION_NUMBER" in cause:
+            return NetworkProblem(f"{host} does not use TLS", "check --endpoint-url: http:// or https://", True)
+        return NetworkProblem(f"the certificate of {host} cannot be verified: {why}", _BUNDLE, True)
+    if "resolve" in cause or "Name or service not known" in cause or "getaddrinfo" in cause:
+        return NetworkProblem(f"the host name {host} cannot be resolved", "check the region, the DNS and HTTPS_PROXY")
+    return NetworkProblem(" ".join(str(error).split())[:300])
 
 
 def _article(noun: str) -> str:

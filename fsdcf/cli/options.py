@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from fsdcf.deploy.aws import Aws
+    from fsdcf.deploy.credentials import Surroundings
     from fsdcf.deploy.model import Place, Target
     from fsdcf.language.document import Document
 
@@ -536,9 +538,42 @@ def valid_region(text: str) -> str:
     return text
 
 
+_PIPELINES = ("CI", "TF_BUILD", "CODEBUILD_BUILD_ID", "JENKINS_URL", "TEAMCITY_VERSION")
+"""Variables that a job of a pipeline has; most have ``CI``."""
+
+
+def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
+    """Where fsdcf runs: a terminal, a job on GitHub, or another pipeline. ``pause`` removes the live display.
+
+    A person is asked for the code of an MFA device on standard error, and only if standard input is a terminal, too.
+    """
+    from fsdcf.deploy.credentials import Surroundings
+
+    def ask(prompt: str) -> str:
+        import getpass
+
+        pause()
+        return getpass.getpass(prompt, sys.stderr)
+
+    def notice(text: str) -> None:
+        pause()
+        click.echo(text, err=True)
+
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    in_pipeline = any(os.environ.get(name) for name in _PIPELINES)
+    return Surroundings(
+        "github" if on_github else "ci" if in_pipeline else "terminal",
+        ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+        notice,
+        os.environ.get("GITHUB_REPOSITORY", "") if on_github else "",
+    )
+
+
 @contextmanager
-def connected(connection: Connection) -> Iterator[Aws]:
+def connected(connection: Connection, pause: Callable[[], None] = lambda: None) -> Iterator[Aws]:
     """AWS or the sandbox while the block lasts. Makes no call. Raises ConnectionProblem.
+
+    ``pause`` removes the live display, before a person is asked for the code of an MFA device.
 
     botocore reads AWS_PROFILE, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, but not AWS_REGION, which other SDKs prefer: it
     is read here. A Python caller may bring its own AWS: the context's object is then called with the connection.
@@ -551,7 +586,7 @@ def connected(connection: Connection) -> Iterator[Aws]:
     if not connection.sandbox:
         from fsdcf.deploy.aws import connect
 
-        yield connect(connection.profile, region, connection.endpoint)
+        yield connect(connection.profile, region, connection.endpoint, surroundings(pause))
         return
     from fsdcf.cli.rehearsal import fault_of, rehearsing
 

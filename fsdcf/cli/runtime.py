@@ -35,7 +35,7 @@ from fsdcf.cli.options import (
 )
 from fsdcf.cli.render.stream import Sink, is_watched, painter
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.model import Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
+from fsdcf.deploy.model import Advice, Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
 from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
@@ -209,7 +209,14 @@ def perform(
     try:
         with terminable():
             complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
-            outcome = attempted(connection, lambda aws: act(aws, reporter, person(reporter.pause)), complete, also)
+            outcome = attempted(
+                connection,
+                lambda aws: act(aws, reporter, person(reporter.pause)),
+                complete,
+                also,
+                target,
+                reporter.pause,
+            )
             reporter(RunEnded(outcome))
     finally:
         reporter.pause()
@@ -227,40 +234,33 @@ def attempted(
     act: Callable[[Aws], _Result],
     complete: Callable[[Connection, ConnectionProblem], Connection | None] | None = None,
     also: tuple[str, ...] = (),
+    target: Target | None = None,
+    pause: Callable[[], None] = lambda: None,
 ) -> _Result | Outcome:
     """The result of an action, or the outcome of a failure to connect or to be accepted by AWS.
 
     ``complete`` returns the connection with a setting that it lacked, or None. ``also`` is what else the action may
-    need: a sentence and commands.
+    need: a sentence and commands. ``pause`` removes the live display.
     """
-    from fsdcf.deploy.aws import ApiError, AwsError, ConnectionProblem, Expired
-    from fsdcf.deploy.run import Stop
+    from fsdcf.deploy.aws import AwsError, ConnectionProblem
+    from fsdcf.deploy.run import Stop, outcome_of
 
     try:
-        with connected(connection) as aws:
-            return act(aws)
+        with connected(connection, pause) as aws:
+            try:
+                return act(aws)
+            except AwsError as error:
+                return outcome_of(error, aws, target)
     except Stop as stop:
         return stop.outcome
     except ConnectionProblem as problem:
         completed = complete(connection, problem) if complete else None
         if completed is not None:
-            return attempted(completed, act, complete, also)
+            return attempted(completed, act, complete, also, target, pause)
         lacking = also if problem.missing else ()
         sentence = "; ".join((problem.sentence, *lacking[:1]))
-        return Outcome(problem.exit, sentence, next=(*problem.next, *lacking[1:]))
-    except Expired as error:
-        if error.untimely:
-            sentence, next = f"the clock of this machine is wrong: {error.message}", "date -u"
-        else:
-            sentence, next = f"AWS rejected the credentials: {error.message}", "aws sts get-caller-identity"
-        return Outcome(Exit.DENIED, sentence, next=(next,))
-    except ApiError as error:
-        if error.denied:
-            return Outcome(Exit.DENIED, f"no permission for {error.service}:{error.operation}")
-        return Outcome(Exit.FAILED, f"{error.operation} failed: {error.message}")
-    except AwsError as error:
-        hint = "check --region, --endpoint-url and the network"
-        return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=(hint,))
+        advice = Advice(problem.advice) if problem.advice else None
+        return Outcome(problem.exit, sentence, next=(*problem.next, *lacking[1:]), advice=advice)
     except (KeyboardInterrupt, Terminated):
         return Outcome(Exit.INTERRUPTED, "interrupted")
 

@@ -5,18 +5,36 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Literal
 
 import boto3
 import botocore.exceptions
+import botocore.session
 from botocore import xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from fsdcf.aws_errors import categorize, is_network_failure, lacks_credentials
+from fsdcf.aws_errors import (
+    CredentialsError,
+    Denial,
+    categorize,
+    denial_of,
+    lacks_credentials,
+    network_problem,
+    without_encoded,
+)
 from fsdcf.deploy.answers import Answer
+from fsdcf.deploy.credentials import (
+    ALONE,
+    CredentialSource,
+    Surroundings,
+    explain_credentials,
+    line_in,
+    unreadable_file,
+    without_credentials,
+)
 from fsdcf.deploy.model import Exit
 
 WINDOW = 60.0
@@ -53,10 +71,11 @@ class ApiError(AwsError):
     """An error response of AWS: its code, message and HTTP status."""
 
     def __init__(self, service: str, operation: str, code: str, message: str, status: int = 400) -> None:
-        super().__init__(service, operation, message)
+        super().__init__(service, operation, without_encoded(message))
         self.code = code
         self.status = status
         self.category = categorize(code, status, message)
+        self.denial = denial_of(service, operation, message) if self.denied else Denial()
 
     @property
     def throttled(self) -> bool:
@@ -82,11 +101,43 @@ class ApiError(AwsError):
 
 
 class Unreachable(AwsError):
-    """The network failed, or the response did not come from AWS; the call may have been carried out."""
+    """The network failed, or the response did not come from AWS; the call may have been carried out.
+
+    ``advice`` says what helps, if that is known. ``final``: a retry cannot solve it, such as an untrusted certificate.
+    """
+
+    def __init__(self, service: str, operation: str, message: str, advice: str = "", final: bool = False) -> None:
+        super().__init__(service, operation, message)
+        self.advice = advice
+        self.final = final
+
+
+_AGAIN = ("aws sso login", "aws sts get-caller-identity")
 
 
 class Expired(AwsError):
-    """AWS rejects the credentials, and they could not be renewed."""
+    """There are no usable credentials: AWS rejects them and they could not be renewed, or they could not be obtained.
+
+    ``sentence`` says which credentials and why, ``advice`` and the commands in ``next`` what helps. ``obtained``: there
+    were credentials, which AWS rejects.
+    """
+
+    def __init__(self, service: str, operation: str, message: str, source: CredentialSource | None = None) -> None:
+        super().__init__(service, operation, message)
+        self.obtained = True
+        self.sentence = f"AWS rejected the credentials{f' from {source.subject}' if source else ''}: {message}"
+        self.advice, self.next = source.way_out("rejected") if source else ("", _AGAIN)
+        if self.untimely:
+            self.sentence, self.advice = f"the clock of this machine is wrong: {message}", ""
+            self.next = ("date -u",)
+
+    @classmethod
+    def unobtained(cls, service: str, operation: str, error: CredentialsError) -> Expired:
+        """There are no credentials to send."""
+        expired = cls(service, operation, str(error))
+        expired.obtained, expired.sentence = False, str(error)
+        expired.advice, expired.next = error.advice, error.next
+        return expired
 
     @property
     def untimely(self) -> bool:
@@ -119,6 +170,7 @@ class Aws:
         partition: str = "aws",
         renew: Callable[[], None] = lambda: None,
         pace: float = 1.0,
+        source: CredentialSource | None = None,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -131,6 +183,8 @@ class Aws:
         self.throttles = 0
         self._make = make
         self._renew = renew
+        self._source = source
+        self._caller: str | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._answered = False
 
@@ -146,8 +200,8 @@ class Aws:
                 return self._attempt(service, operation, at or self.region, parameters)
             except Expired as error:
                 error.repeated = repeated
-                if renewed:
-                    raise
+                if renewed or not (error.obtained or self._answered):
+                    raise  # what cannot be obtained now cannot be obtained a moment later
                 renewed = True
                 self._clients.clear()
                 self._renew()
@@ -207,6 +261,14 @@ class Aws:
         """A client for a caller that makes many calls at once and retries them itself. Its calls are not counted."""
         return self._new_client(service, "", self.region)
 
+    def caller(self) -> str:
+        """The ARN of the caller; empty if that cannot be read. Makes at most one call, which needs no permission."""
+        if self._caller is None:
+            self._caller = ""
+            with suppress(AwsError):
+                self._caller = str(self._attempt("sts", "GetCallerIdentity", self.region, {}).get("Arn") or "")
+        return self._caller
+
     def token(self) -> str:
         """A new idempotency token: a call that is sent again with it is carried out once."""
         return f"fsdcf-{self.random.getrandbits(96):024x}"
@@ -215,6 +277,8 @@ class Aws:
         """Seconds for which the failed call is retried; None if it is not."""
         if isinstance(error, ApiError) and error.throttled:
             return float("inf")
+        if isinstance(error, Unreachable) and error.final:
+            return None
         if isinstance(error, Unreachable) or error.broken:
             return PATIENCE if self._answered else FIRST_PATIENCE
         return None
@@ -235,8 +299,10 @@ class Aws:
         self.calls.append((self.clock(), service, operation))
         try:
             answer: Answer = method(**parameters)
+        except CredentialsError as error:
+            raise Expired.unobtained(service, operation, error) from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
-            failure = _translate(error, service, operation)
+            failure = _translate(error, service, operation, self._source)
             self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)
             raise failure from error
         self._answered = True
@@ -260,31 +326,33 @@ class Aws:
             raise ApiError(service, operation, type(error).__name__, message) from error
 
 
-def _translate(error: Exception, service: str, operation: str) -> AwsError:
+def _translate(error: Exception, service: str, operation: str, source: CredentialSource | None) -> AwsError:
     if isinstance(error, botocore.exceptions.ClientError):
         details = error.response.get("Error", {})
         code, message = str(details.get("Code", "")), str(details.get("Message") or "no reason given")
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
         refused = ApiError(service, operation, code, message, status)
         if refused.category == "credentials":
-            return Expired(service, operation, message)
+            return Expired(service, operation, message, source)
         if error.operation_name != operation and not (refused.throttled or refused.broken):
             # The call that failed was to assume a role for this call.
-            return Expired(service, operation, f"{error.operation_name}: {message}")
+            return Expired(service, operation, f"{error.operation_name}: {message}", source)
         return refused
     if lacks_credentials(error):
-        return Expired(service, operation, str(error))
+        return Expired(service, operation, str(error), source)
     if isinstance(error, ResponseParserError):  # its message quotes the whole body
         return Unreachable(service, operation, "the response did not come from AWS")
-    if is_network_failure(error):
-        return Unreachable(service, operation, " ".join(str(error).split())[:300])
+    problem = network_problem(error)
+    if problem is not None:
+        return Unreachable(service, operation, problem.text, problem.advice, problem.final)
     return ApiError(service, operation, type(error).__name__, str(error))
 
 
 class ConnectionProblem(Exception):
     """Why AWS cannot be connected to, in a sentence, what to do about it, and the exit code.
 
-    ``missing`` are the settings that would solve it: the region, or the profile, one of ``profiles``.
+    ``missing`` are the settings that would solve it: the region, or the profile, one of ``profiles``. ``advice`` says
+    what helps beside the commands.
     """
 
     def __init__(
@@ -294,6 +362,7 @@ class ConnectionProblem(Exception):
         code: Exit,
         missing: tuple[Literal["region", "profile"], ...] = (),
         profiles: tuple[str, ...] = (),
+        advice: str = "",
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -301,17 +370,7 @@ class ConnectionProblem(Exception):
         self.exit = code
         self.missing = missing
         self.profiles = profiles
-
-
-_SETTINGS: Mapping[Literal["region", "profile"], tuple[str, str, Exit]] = {
-    "region": ("no region is set", "set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse", Exit.USAGE),
-    "profile": (
-        "no AWS credentials were found",
-        "aws configure sso, then --profile NAME; or --sandbox to rehearse",
-        Exit.DENIED,
-    ),
-}
-"""The report of a missing setting: a sentence, what to do, and the exit code."""
+        self.advice = advice
 
 
 def configuration() -> Config:
@@ -328,25 +387,24 @@ def configuration() -> Config:
     )
 
 
-def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aws:
-    """Connect with a profile, a region and an endpoint; None takes boto3's default. Makes no call.
+def connect(profile: str | None, region: str | None, endpoint: str | None, around: Surroundings = ALONE) -> Aws:
+    """Connect with a profile, a region and an endpoint; None takes boto3's default. Makes no call to the endpoint.
 
     Raises ConnectionProblem.
     """
-    sessions = _Sessions(profile, region)
+    sessions = _Sessions(profile, region, around)
     session = sessions.current
     name = session.region_name
     try:
         credentials = session.get_credentials()
-    except botocore.exceptions.BotoCoreError as error:
-        sentence = f"the credentials cannot be read: {error}"
+    except CredentialsError as error:
+        raise ConnectionProblem(str(error), error.next, Exit.DENIED, advice=error.advice) from None
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        failure = _translate(error, "sts", "GetCallerIdentity", None)
+        sentence = f"the credentials cannot be read: {failure.message}"
         raise ConnectionProblem(sentence, ("aws sts get-caller-identity",), Exit.DENIED) from None
-    found: Mapping[Literal["region", "profile"], object] = {"region": name, "profile": credentials}
-    missing = tuple(setting for setting, value in found.items() if not value)
-    if missing:
-        sentences, advice, codes = zip(*(_SETTINGS[setting] for setting in missing), strict=True)
-        profiles = tuple(session.available_profiles)
-        raise ConnectionProblem("; ".join(sentences), advice, codes[0], missing, profiles)
+    if not name or credentials is None:
+        raise _missing(session, not name, credentials is None, around)
     partition = "aws"
     with suppress(botocore.exceptions.BotoCoreError):
         partition = str(session.get_partition_for_region(name))
@@ -354,15 +412,36 @@ def connect(profile: str | None, region: str | None, endpoint: str | None) -> Aw
     def make(service: str, at: str) -> Any:
         return sessions.current.client(service, region_name=at, endpoint_url=endpoint, config=configuration())
 
-    return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), name, partition, sessions.renew)
+    own = (name, partition, sessions.renew)
+    return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, source=credentials.source)
+
+
+def _missing(session: boto3.Session, region: bool, credentials: bool, around: Surroundings) -> ConnectionProblem:
+    """The report of a missing region, missing credentials, or both."""
+    sentences, next_steps, advice, code = [], [], "", Exit.DENIED
+    missing: list[Literal["region", "profile"]] = []
+    if region:
+        sentences.append("no region is set")
+        next_steps.append("set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse")
+        missing.append("region")
+        code = Exit.USAGE
+    if credentials:
+        sentence, advice, commands = without_credentials(session.profile_name, around)
+        why = unreadable_file(session._session)
+        sentences.append(f"{sentence}: {why}" if why else sentence)
+        next_steps += commands
+        missing.append("profile")
+    profiles = tuple(session.available_profiles)
+    return ConnectionProblem("; ".join(sentences), tuple(next_steps), code, tuple(missing), profiles, advice)
 
 
 class _Sessions:
     """The current session of boto3. A new session reads the profiles and token files again."""
 
-    def __init__(self, profile: str | None, region: str | None) -> None:
+    def __init__(self, profile: str | None, region: str | None, around: Surroundings) -> None:
         self._profile = profile
         self._region = region
+        self._around = around
         self.current = self._new()
 
     def renew(self) -> None:
@@ -371,13 +450,17 @@ class _Sessions:
             self.current = self._new()
 
     def _new(self) -> boto3.Session:
+        own = botocore.session.get_session()
         try:
-            return boto3.Session(profile_name=self._profile, region_name=self._region)
+            session = boto3.Session(profile_name=self._profile, region_name=self._region, botocore_session=own)
+            explain_credentials(own, self._around)
         except botocore.exceptions.ProfileNotFound as error:
             name = self._profile or error.kwargs.get("profile")
-            raise ConnectionProblem(
-                f"the profile {name!r} does not exist", ("aws configure list-profiles",), Exit.USAGE
-            ) from None
+            why = unreadable_file(own)
+            sentence = f"the profile {name!r} {f'cannot be looked up: {why}' if why else 'does not exist'}"
+            code = Exit.DENIED if why else Exit.USAGE
+            raise ConnectionProblem(sentence, ("aws configure list-profiles",), code) from None
         except botocore.exceptions.BotoCoreError as error:
-            sentence = f"the AWS configuration cannot be read: {error}"
+            sentence = f"the AWS configuration cannot be read: {error}{line_in(error)}"
             raise ConnectionProblem(sentence, ("aws configure list",), Exit.USAGE) from None
+        return session

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.aws import ApiError, AwsError, Expired
+from fsdcf.deploy.aws import ApiError, AwsError, Expired, Unreachable
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, RunEnded, Terminated
-from fsdcf.deploy.run import Run, Stop
+from fsdcf.deploy.run import Run, Stop, advised, outcome_of
 from fsdcf.deploy.state import snapshot
 
 STALE = timedelta(hours=1)
@@ -247,41 +247,40 @@ def conclude(run: Run, leftovers: Leftovers | None, body: Callable[[], Outcome])
 def _interrupted(run: Run, leftovers: Leftovers, failure: BaseException | None, retry: str) -> Outcome:
     """The outcome of a run that a person, the system or AWS cut off. ``retry`` is the command to repeat it with."""
     target = run.target
-    why, code, next_steps = _explain_interruption(failure, retry)
-    evidence: tuple[Evidence, ...] = ()
-    if isinstance(failure, AwsError):
-        evidence = (Evidence(f"{failure.service}:{failure.operation}", failure.message),)
+    cause = _cause(run, failure)
     watch, diagnose = target.command("watch"), target.command("diagnose")
     after = Exit.INTERRUPTED if isinstance(failure, KeyboardInterrupt) else Exit.UNKNOWN
     if run.over:
-        sentence = f"{why}: {run.over}, and the running version of the service was not verified"
-        return Outcome(after, sentence, evidence, (diagnose,))
+        state = f"{run.over}, and the running version of the service was not verified"
+        return replace(cause, exit=after, sentence=_joined(cause, state), next=(*cause.next, diagnose))
     if run.running or leftovers.executed:
         operation = run.running or f"the execution of {leftovers.name}"
-        return Outcome(after, f"{why}: {operation} continues; its outcome is unknown", evidence, (watch, diagnose))
+        state = f"{operation} continues; its outcome is unknown"
+        return replace(cause, exit=after, sentence=_joined(cause, state), next=(*cause.next, watch, diagnose))
     if leftovers.executing:
-        return Outcome(after, f"{why}: whether {leftovers.name} was executed is unknown", evidence, (watch, diagnose))
-    return Outcome(code, f"{why}: nothing was executed", evidence, next_steps)
+        state = f"whether {leftovers.name} was executed is unknown"
+        return replace(cause, exit=after, sentence=_joined(cause, state), next=(*cause.next, watch, diagnose))
+    return replace(cause, sentence=_joined(cause, "nothing was executed"), next=(*cause.next, retry))
 
 
-def _explain_interruption(failure: BaseException | None, retry: str) -> tuple[str, Exit, tuple[str, ...]]:
-    """What cut the run off, in a clause.
+def _joined(cause: Outcome, state: str) -> str:
+    """What cut the run off, and what that leaves."""
+    return f"{cause.sentence}{'; ' if ': ' in cause.sentence else ': '}{state}"
 
-    The exit code if nothing was executed, and the next commands, which end with ``retry``.
-    """
+
+def _cause(run: Run, failure: BaseException | None) -> Outcome:
+    """What cut the run off, with the exit code if nothing was executed."""
     if isinstance(failure, Terminated):
-        return f"received {failure.signal}", Exit.INTERRUPTED, (retry,)
-    if isinstance(failure, Expired) and failure.untimely:
-        return "the clock of this machine is wrong, and AWS rejects its calls", Exit.DENIED, ("date -u", retry)
-    if isinstance(failure, Expired):
-        return "AWS rejected the credentials; they have probably expired", Exit.DENIED, ("aws sso login", retry)
+        return Outcome(Exit.INTERRUPTED, f"received {failure.signal}")
     if not isinstance(failure, AwsError):
-        return "interrupted", Exit.INTERRUPTED, (retry,)
-    if not isinstance(failure, ApiError) or failure.broken:
-        return f"AWS cannot be reached ({failure.service})", Exit.FAILED, (retry,)
+        return Outcome(Exit.INTERRUPTED, "interrupted")
+    if isinstance(failure, Expired) or (isinstance(failure, ApiError) and failure.denied):
+        return outcome_of(failure, run.aws, run.target)
     action = f"{failure.service}:{failure.operation}"
-    if failure.denied:
-        return f"no permission for {action}", Exit.DENIED, ("aws sts get-caller-identity", retry)
+    evidence = (Evidence(action, failure.message),)
+    if not isinstance(failure, ApiError) or failure.broken:
+        advice = advised(failure.advice) if isinstance(failure, Unreachable) else None
+        return Outcome(Exit.FAILED, f"AWS cannot be reached ({failure.service})", evidence, advice=advice)
     if failure.throttled:
-        return "AWS throttled the calls until the deadline", Exit.FAILED, (retry,)
-    return f"{action} failed", Exit.FAILED, (retry,)
+        return Outcome(Exit.FAILED, "AWS throttled the calls until the deadline", evidence)
+    return Outcome(Exit.FAILED, f"{action} failed", evidence)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from fsdcf.deploy.answers import Answer
-from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired, Unreachable
 from fsdcf.deploy.model import (
+    Advice,
     Ask,
+    Evidence,
     Exit,
     Outcome,
     Place,
@@ -22,6 +25,7 @@ from fsdcf.deploy.model import (
     Where,
     nowhere,
 )
+from fsdcf.suggested import suggested
 
 
 class Stop(Exception):
@@ -156,8 +160,52 @@ class Run:
 
 
 def describe_error(error: AwsError) -> str:
-    """A failed call in a clause: the missing permission, or the message of AWS."""
-    action = f"{error.service}:{error.operation}"
+    """A failed call in a clause: who lacks which permission, why there are no credentials, or the message of AWS."""
     if isinstance(error, ApiError) and error.denied:
-        return f"no permission for {action}"
-    return f"{action} failed: {error.message}"
+        return error.denial.text
+    if isinstance(error, Expired):
+        return error.sentence
+    return f"{error.service}:{error.operation} failed: {error.message}"
+
+
+def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "") -> Outcome:
+    """The outcome of a refused call: who may not do what and why, AWS's words, what helps, and the next commands.
+
+    ``sentence`` says what the call was for. AWS names the caller in most messages; otherwise it is asked for.
+    """
+    denial = error.denial
+    if not denial.principal and not denial.unassumable:
+        denial = replace(denial, principal=aws.caller())
+    commands = [suggested("permissions", target.spec if target else "SPEC", env=target.environment if target else None)]
+    if denial.unassumable:
+        name = shlex.quote(denial.resource.rpartition("/")[2])
+        commands.insert(0, f"aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument")
+    if denial.encoded:
+        commands.append("aws sts decode-authorization-message --query DecodedMessage --encoded-message MESSAGE")
+    whole = f"{sentence}: {denial.text}" if sentence else denial.text
+    evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
+    return Outcome(Exit.DENIED, whole, evidence, tuple(commands), advice=Advice(denial.advice or _UNNAMED))
+
+
+_UNNAMED = (
+    "AWS does not say which policy refuses it: compare those of the caller with the output of fsdcf permissions, then"
+    " the policies of the resource and of its KMS key, a permissions boundary, and those of the organization"
+)
+
+
+def outcome_of(error: AwsError, aws: Aws, target: Target | None) -> Outcome:
+    """The outcome of a command that an error of AWS ends."""
+    if isinstance(error, Expired):
+        return Outcome(Exit.DENIED, error.sentence, next=error.next, advice=advised(error.advice))
+    if isinstance(error, ApiError):
+        if error.denied:
+            return denied(error, aws, target)
+        return Outcome(Exit.FAILED, f"{error.operation} failed: {error.message}")
+    advice = error.advice if isinstance(error, Unreachable) else ""
+    next = () if advice else ("check --region, --endpoint-url and the network",)
+    return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=next, advice=advised(advice))
+
+
+def advised(text: str) -> Advice | None:
+    """Advice without a key; None for an empty text."""
+    return Advice(text) if text else None

@@ -1,0 +1,308 @@
+"""Credentials that cannot be used: what was tried in which profile, and the way out for the place. Never a value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import fsdcf.deploy.credentials as module
+from fsdcf.cli.main import cli
+from fsdcf.cli.options import surroundings
+from tests.cli.stage import isolated
+
+ROLE = "arn:aws:iam::123456789012:role/deploy"
+SECRET = "hunter2"
+PYTHON = sys.executable
+
+Try = Callable[..., str]
+
+
+@pytest.fixture
+def attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Try:
+    """Write a configuration file, run a command with the profile ``p``, and return what it printed."""
+    isolated(monkeypatch, tmp_path, cache)
+    for name in ("CI", "GITHUB_ACTIONS", "GITHUB_REPOSITORY", "TF_BUILD", "JENKINS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+    def run(config: str, *command: str, exit: int = 7, **variables: str) -> str:
+        (tmp_path / "config").write_text(f"[profile p]\nregion = eu-west-1\n{config}\n", encoding="utf-8")
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        name, subject, *words = command or ("status", "hello")
+        result = CliRunner().invoke(cli, [name, subject, "--profile", "p", *words])
+        said = result.stdout + result.stderr
+        assert result.exit_code == exit, said
+        assert SECRET not in said and "bug in fsdcf" not in said and "Traceback" not in said
+        assert "reading or writing failed" not in said and "interrupted" not in said
+        return said
+
+    return run
+
+
+def program(tmp_path: Path, code: str) -> str:
+    """A credential_process that runs this Python code."""
+    file = tmp_path / "program.py"
+    file.write_text(f"import sys, time\n{code}\n", encoding="utf-8")
+    return f"credential_process = {PYTHON} {file}"
+
+
+def printing(**answer: object) -> str:
+    """Code that prints the answer of a credential_process."""
+    return f"print({json.dumps(answer)!r})"
+
+
+KEYS = {"Version": 1, "AccessKeyId": SECRET, "SecretAccessKey": SECRET, "SessionToken": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (f"print('{SECRET}', file=sys.stderr); print('{SECRET}'); sys.exit(3)", "failed with exit code 3"),
+        (f"print('{SECRET}')", "printed no JSON"),
+        ("", "printed no JSON"),
+        ("sys.stdout.buffer.write(bytes([255, 254]))", "printed no JSON"),
+        (f"print('[\"{SECRET}\"]')", "printed no JSON object"),
+        (printing(Version=1, AccessKeyId=SECRET), "without SecretAccessKey"),
+        (printing(**{**KEYS, "Version": "1"}), "without Version: 1"),
+        (printing(**KEYS, Expiration="2020-01-01T00:00:00Z"), "have expired"),
+        (printing(**KEYS, Expiration="soon"), "cannot be used"),
+    ],
+)
+def test_a_credential_process(attempt: Try, tmp_path: Path, code: str, word: str) -> None:
+    said = attempt(program(tmp_path, code))
+    assert word in said and "credential_process of the profile p" in said
+    assert "aws sts get-caller-identity --profile p" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("./no-such-program --x", "cannot be started: ./no-such-program"),
+        ("/", "cannot be started: /"),
+        ("", "is empty"),
+        ("'unbalanced", "cannot be used"),
+    ],
+)
+def test_a_credential_process_that_cannot_be_started(attempt: Try, setting: str, word: str) -> None:
+    said = attempt(f"credential_process = {setting}")
+    assert word in said and "credential_process of the profile p" in said
+
+
+def test_a_credential_process_that_hangs(attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
+    monkeypatch.setattr(module, "_SILENCE", 0.1)
+    said = attempt(program(tmp_path, f"print('{SECRET}', flush=True); time.sleep(60)"))
+    assert "did not end within" in said and "waiting up to" in said
+
+
+def test_the_profile_of_a_source_is_named(attempt: Try, tmp_path: Path) -> None:
+    source = f"role_arn = {ROLE}\nsource_profile = inner\n[profile inner]\n{program(tmp_path, 'print()')}"
+    said = attempt(source)
+    assert "the credential_process of the profile inner" in said and "a source of the profile p" in said
+    said = attempt(f"role_arn = {ROLE}\nsource_profile = inner\n[profile inner]\n{web(tmp_path / 'none')}")
+    assert "the web identity token of the profile inner" in said and "a source of the profile p" in said
+
+
+def web(file: Path) -> str:
+    return f"role_arn = {ROLE}\nweb_identity_token_file = {file}"
+
+
+@pytest.mark.parametrize("command", [("status", "hello"), ("logs", "hello"), ("watch", "hello"), ("history", "hello")])
+def test_a_token_file_that_is_missing(attempt: Try, tmp_path: Path, command: tuple[str, ...]) -> None:
+    said = attempt(web(tmp_path / "no-token"), *command)
+    assert "the web identity token of the profile p" in said and "no-token: No such file" in said
+
+
+def test_a_token_file_that_is_empty_a_folder_or_binary(attempt: Try, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    assert "Is a directory" in attempt(web(tmp_path))
+    file.write_text("")
+    assert "is empty" in attempt(web(file))
+    file.write_bytes(b"\xff\xfe")
+    assert "not valid UTF-8" in attempt(web(file))
+    file.write_text(SECRET)
+    file.chmod(0)
+    if not os.access(file, os.R_OK):
+        assert "Permission denied" in attempt(web(file))
+
+
+def test_the_token_file_of_the_environment(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/token")
+    result = CliRunner().invoke(cli, ["status", "hello"])
+    assert result.exit_code == 7 and "/no/token" in result.stderr and "AWS_WEB_IDENTITY_TOKEN_FILE" in result.stderr
+
+
+MFA = (
+    f"role_arn = {ROLE}\nsource_profile = keys\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile keys]\n"
+    f"aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = {SECRET}"
+)
+
+
+def test_nobody_is_asked_for_a_code_without_a_terminal(attempt: Try, recwarn: pytest.WarningsRecorder) -> None:
+    said = attempt(MFA)
+    assert "needs the code of an MFA device" in said and ROLE in said and "in a terminal" in said
+    assert "Enter MFA" not in said and not [one for one in recwarn if "getpass" in str(one.message).lower()]
+
+
+def test_a_person_is_asked_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, object]] = []
+    monkeypatch.setattr("getpass.getpass", lambda prompt, stream=None: asked.append((prompt, stream)) or "123456")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    paused: list[bool] = []
+    ask = surroundings(lambda: paused.append(True)).ask
+    assert ask is not None and ask("Code: ") == "123456"
+    assert asked == [("Code: ", sys.stderr)] and paused == [True]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
+    assert surroundings().ask is None
+
+
+SSO = (
+    "sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\n"
+    "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1"
+)
+LEGACY = "sso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = x"
+
+
+@pytest.fixture
+def sso_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "sso"
+    folder.mkdir()
+    monkeypatch.setattr("botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR", str(folder))
+    monkeypatch.setattr("botocore.tokens.SSOTokenProvider._SSO_TOKEN_CACHE_DIR", str(folder))
+    return folder
+
+
+def cached(folder: Path, name: str, text: str) -> None:
+    (folder / f"{hashlib.sha1(name.encode()).hexdigest()}.json").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("config", "name"), [(SSO, "corp"), (LEGACY, "https://corp.awsapps.com/start")])
+def test_an_sso_session(attempt: Try, sso_cache: Path, config: str, name: str) -> None:
+    said = attempt(config)
+    assert "SSO session of the profile p was not found" in said and "aws sso login --profile p" in said
+    past = (datetime.now(timezone.utc) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cached(sso_cache, name, json.dumps({"accessToken": SECRET, "expiresAt": past}))
+    said = attempt(config)
+    assert "has expired" in said and "aws sso login --profile p" in said
+    cached(sso_cache, name, f"{{broken {SECRET}")
+    said = attempt(config)
+    assert "cannot be read" in said and "aws sso login --profile p" in said
+
+
+def test_the_way_out_of_a_pipeline(attempt: Try, sso_cache: Path) -> None:
+    said = attempt(SSO, CI="true")
+    assert "aws sso login" not in said and "give it a role" in said
+    said = attempt(SSO, GITHUB_ACTIONS="true", GITHUB_REPOSITORY="acme/shop")
+    assert "aws sso login" not in said and "id-token: write" in said and "trust policy" in said
+    assert "fsdcf bootstrap --github acme/shop" in said
+    assert "id-token: write" in attempt(MFA) and "id-token: write" in attempt(web(Path("/no/token")))
+    assert "no AWS credentials were found in the profile p" in attempt("") and "id-token: write" in attempt("")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (f"role_arn = {ROLE}\nsource_profile = nosuch", ("profile p is not valid", '"nosuch"', "does not exist")),
+        (
+            f"role_arn = {ROLE}\nsource_profile = q\n[profile q]\nrole_arn = {ROLE}\nsource_profile = p",
+            ("profile p is in a loop: p -> q -> p", "list-profiles"),
+        ),
+        (f"role_arn = {ROLE}", ("source_profile or credential_source is missing",)),
+        (f"role_arn = {ROLE}\nsource_profile = q\n[profile q]\nregion = x", ("must have credentials",)),
+        (f"role_arn = {ROLE}\ncredential_source = Nowhere", ("Nowhere", "is not valid")),
+        (f"role_arn = {ROLE}\ncredential_source = Environment", ("did not return credentials",)),
+        ("aws_access_key_id = AKIAEXAMPLE", ("access key of the profile p", "aws_secret_access_key is missing")),
+        ("sso_session = nosuch\nsso_account_id = 1\nsso_role_name = x", ("nosuch", "profile p")),
+        ("sso_account_id = 1\nsso_role_name = x", ("sso_start_url", "profile p")),
+    ],
+)
+def test_settings_of_a_profile(attempt: Try, config: str, words: tuple[str, ...]) -> None:
+    said = attempt(config)
+    assert "no usable credentials" in said and all(word in said for word in words), said
+
+
+def test_half_a_key_in_the_environment(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRET)
+    result = CliRunner().invoke(cli, ["status", "hello"])
+    assert result.exit_code == 7 and "AWS_SECRET_ACCESS_KEY is missing" in result.stderr
+    assert SECRET not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [(f"aws_secret_access_key {SECRET}", "line 3"), (f"[profile p]\nregion = {SECRET}", "line 3"), ("a\n b", "line")],
+)
+def test_a_configuration_file_with_a_fault(attempt: Try, line: str, word: str) -> None:
+    said = attempt(line, exit=2)
+    assert "the AWS configuration cannot be read" in said and word in said
+
+
+def test_a_configuration_file_that_is_not_utf8_or_cannot_be_read(
+    attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credentials").write_bytes(b"[p]\naws_access_key_id = \xff\xfe\n")
+    assert "not valid UTF-8" in attempt("", exit=2)
+    (tmp_path / "credentials").unlink()
+    unreadable = Path("/proc/self/mem")
+    if unreadable.exists():  # a file that even root cannot read
+        assert stat.S_ISREG(unreadable.stat().st_mode)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(unreadable))
+        result = CliRunner().invoke(cli, ["status", "hello", "--profile", "q", "--region", "eu-west-1"])
+        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.stderr
+        result = CliRunner().invoke(cli, ["status", "hello", "--region", "eu-west-1"])
+        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "word"),
+    [
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://169.254.1.1/{SECRET}"}, "cannot be used"),
+        (
+            {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/no/token",
+            },
+            "/no/token: No such file",
+        ),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:9/{SECRET}"}, "did not return credentials"),
+    ],
+)
+def test_the_endpoint_of_a_container(
+    attempt: Try, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], word: str
+) -> None:
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    said = attempt("", AWS_REGION="eu-west-1", **variables)
+    assert word in said and "credentials endpoint of the container" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deploy", "hello.yml", "--image-sha", "x", "--yes"),
+        ("diff", "hello.yml", "--deployed"),
+        *((name, "hello") for name in ("delete", "recover", "diagnose", "restart", "cancel", "rollback")),
+        ("scale", "hello", "1"),
+        ("run", "hello", "--", "true"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_reports_it(attempt: Try, tmp_path: Path, command: tuple[str, ...]) -> None:
+    said = attempt(web(tmp_path / "no-token"), *command)
+    assert "the web identity token of the profile p cannot be read" in said
