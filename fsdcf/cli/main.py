@@ -39,7 +39,7 @@ class Program(LazyGroup):
             "watch": ("stack", "Follow the operation in progress."),
             "cancel": ("stack", "Cancel the update in progress."),
             "diagnose": ("stack", "Explain why the last operation failed."),
-            "recover": ("stack", "Continue a rollback that failed."),
+            "recover": ("stack", "End a rollback that failed or is stuck."),
             "rollback": ("stack", "Deploy the image of an earlier release."),
             "delete": ("stack", "Delete the stack of a service."),
             "sandbox": ("sandbox", "Run a local sandbox of AWS, for rehearsals."),

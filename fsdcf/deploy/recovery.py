@@ -44,7 +44,8 @@ from fsdcf.deploy.model import (
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import NEVER_WORKED, Snapshot, absent, snapshot, target_of
+from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
+from fsdcf.deploy.stuck import apply, choose
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
 _CONFIRM = "confirmation is required: nothing was changed"
@@ -168,7 +169,7 @@ def _so_far(run: Run, stack: Snapshot) -> Outcome:
     if failing:
         return _failing_tasks(run, stack, failing[0])
     sentence = f"{stack.name} is {stack.status}, and nothing has failed so far"
-    return Outcome(Exit.DONE, sentence, next=(run.target.command("watch"),))
+    return Outcome(Exit.DONE, sentence, next=while_running(stack, run.target))
 
 
 def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcome:
@@ -182,7 +183,7 @@ def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcom
         Exit.UNKNOWN,
         f"{stack.name} is {stack.status}, and {count} so far: {why}",
         tuple(rollout_evidence(rollout, run.where(rollout.logical_id), cause is not None)),
-        (*more, run.target.command("watch")),
+        (*more, *while_running(stack, run.target)),
         advice=cause.advice if cause is not None else None,
     )
 
@@ -194,7 +195,7 @@ def _cancel(run: Run, name: str) -> Outcome:
     if stack.status != "UPDATE_IN_PROGRESS":
         delete = (run.target.command("delete"),) if stack.status == "CREATE_IN_PROGRESS" else ()
         sentence = f"{name} is {stack.status}: only an update can be cancelled"
-        raise stop(Exit.REFUSED, sentence, run.target.command("watch"), *delete)
+        raise stop(Exit.REFUSED, sentence, *while_running(stack, run.target), *delete)
     update = running_operation(run, stack)
     run.step("cancel", f"cancelling the update of {name}; CloudFormation rolls it back")
     run.running = f"the rollback of {name}"
@@ -213,6 +214,12 @@ def _cancel(run: Run, name: str) -> Outcome:
 
 def _recover(run: Run, name: str, options: Recovery) -> Outcome:
     stack = _existing(run, name)
+    if stack.status == STUCK:
+        return _unblock(run, stack, options)
+    if options.desired_to_running or options.force_deployment:
+        option = "--force-deployment" if options.force_deployment else "--desired-to-running"
+        sentence = f"{option} is for a rollback in progress, and {name} is {stack.status}"
+        raise stop(Exit.USAGE, sentence, run.target.command("status"))
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return _continue_rollback(run, stack, options)
     if stack.status == "UPDATE_FAILED":
@@ -226,6 +233,25 @@ def _recover(run: Run, name: str, options: Recovery) -> Outcome:
         sentence = f"{name} is {stack.status}: {why}it can only be deleted"
         return replace(_at_rest(run, stack), exit=Exit.REFUSED, sentence=sentence)
     return Outcome(Exit.DONE, f"there is nothing to recover: {name} is {stack.status}")
+
+
+def _unblock(run: Run, stack: Snapshot, options: Recovery) -> Outcome:
+    """End a rollback that waits for a service, and watch it to its end."""
+    if options.skip or options.force:
+        sentence = f"{stack.name} is {stack.status}: resources can be skipped once the rollback has failed"
+        raise stop(Exit.USAGE, sentence, run.target.command("recover"), run.target.command("watch"))
+    remedy = choose(run, stack, options)
+    now = snapshot(run.aws, stack.arn)
+    if now is None or now.status != stack.status:  # it has ended by itself
+        return _recover(run, stack.name, Recovery())
+    apply(run, remedy)
+    run.running = f"the rollback of {stack.name}"
+    outcome = _assess_recovery(run, stack, follow(run, running_operation(run, stack)))
+    tasks = remedy.request.get("desiredCount")
+    if tasks is None or outcome.exit is not Exit.DONE:
+        return outcome
+    sentence = f"{outcome.sentence}, except that the service wants {tasks} tasks instead of {remedy.desired}"
+    return replace(outcome, sentence=sentence, next=(run.target.command("scale", str(remedy.desired)), *outcome.next))
 
 
 def _continue_rollback(run: Run, stack: Snapshot, options: Recovery) -> Outcome:

@@ -183,6 +183,16 @@ NEVER_WORKED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED
 """The states of a stack whose creation failed: it can only be deleted."""
 
 
+STUCK = "UPDATE_ROLLBACK_IN_PROGRESS"
+"""The status of a rollback, which may wait for hours for a service whose earlier version does not start."""
+
+
+def while_running(stack: Snapshot, target: Target) -> tuple[str, ...]:
+    """The commands that help while an operation is in progress on a stack."""
+    watch, recover = target.command("watch"), target.command("recover")
+    return (watch, recover) if stack.status == STUCK else (watch,)
+
+
 def decide(stack: Snapshot | None, options: Options, target: Target) -> Action:
     """The action that a deploy starts with. An unknown status is refused, or waited for if it is in progress.
 
@@ -227,7 +237,7 @@ def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
     sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}{begun}"
     if options.wait_lock:
         return Await(sentence)
-    return Refuse(Exit.BUSY, sentence, (target.command("watch"), target.redeploy(wait_lock=True)))
+    return Refuse(Exit.BUSY, sentence, (*while_running(stack, target), target.redeploy(wait_lock=True)))
 
 
 def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:

@@ -15,7 +15,7 @@ from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question, StackEvent
 from fsdcf.deploy.operation import Operation, latest_events, running_operation
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, absent, deployed_template, physical_ids, snapshot
+from fsdcf.deploy.state import Snapshot, absent, deployed_template, physical_ids, snapshot, while_running
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.operate.service import check_managed, confirm
 
@@ -105,7 +105,7 @@ def _check(run: Run, stack: Snapshot) -> None:
         raise stop(Exit.REFUSED, sentence, f"{disable} {stack.name}", target.command("delete"))
     if stack.running and not stack.status.startswith(("CREATE", "DELETE")):
         sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}"
-        raise stop(Exit.BUSY, sentence, target.command("watch"))
+        raise stop(Exit.BUSY, sentence, *while_running(stack, target))
 
 
 def _left_behind(run: Run, stack: Snapshot) -> tuple[StackEvent, ...]:

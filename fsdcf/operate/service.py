@@ -10,7 +10,7 @@ from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, absent, physical_ids, snapshot
+from fsdcf.deploy.state import Snapshot, absent, physical_ids, snapshot, while_running
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
 """The stack outputs with the names of resources, by logical id."""
@@ -57,7 +57,7 @@ def idle_stack(run: Run) -> Snapshot:
     stack = managed_stack(run)
     if stack.running:
         sentence = f"an operation is in progress on the stack {stack.name}: {stack.status}"
-        raise stop(Exit.BUSY, sentence, run.target.command("watch"))
+        raise stop(Exit.BUSY, sentence, *while_running(stack, run.target))
     return stack
 
 

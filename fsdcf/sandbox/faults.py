@@ -94,6 +94,11 @@ TASK_PROBLEMS = {
     "maintenance": ("AWS stops a task to maintain its host; maintenance=2: two tasks", r"|[1-9]\d*"),
     "spot": ("AWS reclaims the Spot capacity of a task; spot=2: of two tasks", r"|[1-9]\d*"),
     "rebalancing": ("ECS stops a task to balance the zones; rebalancing=2: two tasks", r"|[1-9]\d*"),
+    "stuck": (
+        "the tasks cannot start, and no failure is counted, so that nothing gives up: there is no "
+        "capacity; =image: the image does not exist; =secret: it may not be read; =1: one task starts, no other does",
+        r"|image|secret|[1-9]\d*",
+    ),
     "slow": ("each task takes five times as long; slow=12 sets the factor", r"|\d+(\.\d+)?"),
 }
 """The problems of a service's tasks, as a fault's text names them: the effect, and the pattern of the detail after

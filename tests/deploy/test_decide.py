@@ -112,7 +112,8 @@ def test_a_busy_stack_is_reported_with_its_operation_and_start() -> None:
     action = decide(stack("UPDATE_ROLLBACK_IN_PROGRESS"), Options(), TARGET)
     assert isinstance(action, Refuse)
     assert "UPDATE_ROLLBACK_IN_PROGRESS, started 2027-01-02 03:04:05 UTC" in action.sentence
-    assert action.next == ("fsdcf watch shop --env staging", "fsdcf deploy shop.yml --env staging --wait-lock")
+    watch, recover = "fsdcf watch shop --env staging", "fsdcf recover shop --env staging"
+    assert action.next == (watch, recover, "fsdcf deploy shop.yml --env staging --wait-lock")
 
 
 @pytest.mark.parametrize("status", sorted(NEVER_WORKED))

@@ -40,7 +40,8 @@ def test_from_every_state(state: str) -> None:
     if state == "DELETE_COMPLETE":
         assert outcome.exit is Exit.USAGE and outcome.next == () and "nothing to delete" in outcome.sentence
     elif state.endswith("_IN_PROGRESS") and not state.startswith(("DELETE", "CREATE", "REVIEW")):
-        assert outcome.exit is Exit.BUSY and outcome.next == ("fsdcf watch shop --env staging",)
+        recover = ("fsdcf recover shop --env staging",) if state == "UPDATE_ROLLBACK_IN_PROGRESS" else ()
+        assert outcome.exit is Exit.BUSY and outcome.next == ("fsdcf watch shop --env staging", *recover)
     else:
         assert outcome.exit is Exit.DONE and made.status() == ""
 

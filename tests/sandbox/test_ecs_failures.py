@@ -166,7 +166,7 @@ def test_a_task_ends_in_the_words_of_ecs(
 
 
 def test_every_trouble_is_tried() -> None:
-    assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_PROBLEMS) - {"slow"}
+    assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_PROBLEMS) - {"slow", "stuck"}
 
 
 @pytest.mark.parametrize(
@@ -522,6 +522,19 @@ def test_an_interrupted_task_is_replaced_and_does_not_count(make: Make, word: st
     assert len(interrupted) == 3
     stopped = any("has stopped 1 running tasks in us-east-1" in one for one in service.messages())
     assert stopped == (word == "rebalancing")
+
+
+@pytest.mark.parametrize(("detail", "running"), [("", 0), ("=1", 1), ("=image", 0), ("=secret", 0)])
+def test_a_stuck_deployment_is_never_given_up(make: Make, detail: str, running: int) -> None:
+    service = make(f"update:stuck{detail}", desiredCount=2)
+    service.create()
+    service.wait("COMPLETED")
+    service.update("two")
+    service.sandbox.clock.advance(3600)
+    deployment = service.describe()["deployments"][0]
+    assert (deployment["rolloutState"], deployment["failedTasks"]) == ("IN_PROGRESS", 0)
+    assert deployment["runningCount"] == running
+    assert any("was unable to place a task. Reason: " in one for one in service.messages())
 
 
 @pytest.mark.parametrize("detail", ["vcpu", "addresses"])

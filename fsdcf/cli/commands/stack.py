@@ -72,18 +72,32 @@ def diagnose_command(call: StackCall) -> Outcome:
         "--skip", multiple=True, metavar="LOGICAL_ID", help="Leave this resource out of the rollback; repeatable."
     ),
     click.option("--force", is_flag=True, help="Leave every resource that fails to roll back out of the rollback."),
+    click.option(
+        "--desired-to-running",
+        is_flag=True,
+        help="In a rollback that does not end: set the desired count of the service to what runs.",
+    ),
+    click.option(
+        "--force-deployment",
+        is_flag=True,
+        help="In a rollback that does not end: start the tasks of the earlier version anew.",
+    ),
     yes_option(),
+    timeout_option(),
 )
 def recover_command(call: StackCall, skip: tuple[str, ...], **flags: Any) -> Outcome:
-    """Continue a rollback that failed, after you have removed its cause.
+    """Continue a rollback that failed, after you have removed its cause, or end one that does not end by itself.
 
-    A skipped resource keeps its current state, which then differs from the template.
+    A skipped resource keeps its current state, which then differs from the template. In a rollback that waits for a
+    service, the command says why the earlier version does not start, and what each way out of it loses.
     """
     from fsdcf.deploy.recovery import recover
 
     options = Recovery(skip, **flags)
     if options.force and skip:
         raise click.UsageError("--force leaves out every resource that fails: it cannot be combined with --skip")
+    if options.desired_to_running and options.force_deployment:
+        raise click.UsageError("choose one of --desired-to-running and --force-deployment")
     return recover(call.subject.target, options, call.aws, call.tell, call.ask, call.subject.place)
 
 

@@ -43,6 +43,7 @@ CALLS: Mapping[str, frozenset[str]] = {
             "DescribeTaskDefinition",
             "ListServiceDeployments",
             "DescribeServiceDeployments",
+            "UpdateService",
         }
     ),
     "elbv2": frozenset({"DescribeTargetHealth"}),

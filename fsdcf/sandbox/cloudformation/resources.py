@@ -186,6 +186,8 @@ def _await_deployment(state: SandboxState, service: Data) -> str:
 def _service_is_settled(state: SandboxState, physical: str) -> bool:
     awaited = state.store.get(DEPLOYMENT, physical) or {"deployment": ""}
     deployment = ecs.deployment_of(state, physical, awaited["deployment"])
+    if deployment["status"] != "PRIMARY" and deployment["rolloutState"] == "IN_PROGRESS":
+        deployment = ecs.deployment_of(state, physical)  # another user has replaced it
     if "rollback" in deployment and state.faults.quirk("green-rollback") is not None:
         deployment = ecs.deployment_of(state, physical)
     if deployment["rolloutState"] == "FAILED":

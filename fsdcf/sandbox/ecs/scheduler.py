@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.sandbox.ecs import tasks
 from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
-from fsdcf.sandbox.ecs.life import CRASHES, INTERRUPTIONS, UNPLACEABLE, TaskProblem
+from fsdcf.sandbox.ecs.life import CRASHES, INTERRUPTIONS, UNAVAILABLE, UNPLACEABLE, TaskProblem
 from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.state import Data, Document, SandboxState
 
@@ -237,7 +237,8 @@ def _count_failures(state: SandboxState, service: Document, primary: Document, k
         state.store.put(TASK, body["key"], body)
         if body["task"]["stopCode"] == "ServiceSchedulerInitiated":
             service["unhealthy"] += 1
-        if body["deployment"] == primary["id"] and primary["rolloutState"] == "IN_PROGRESS":
+        counts = primary["problem"][0] != "stuck"
+        if counts and body["deployment"] == primary["id"] and primary["rolloutState"] == "IN_PROGRESS":
             change(state, primary, failed=primary["failed"] + 1)
         if not body["ran"]:
             _delay(state, service)
@@ -286,6 +287,7 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
     minimum, maximum = configuration.get("minimumHealthyPercent", 100), configuration.get("maximumPercent", 200)
     may_start = state.clock.now() >= service["notBefore"]
     decision = decide(views, service["desired"], minimum, maximum, may_start)
+    decision = _held_back(state, service, primary, decision, sum(view.primary for view in views))
     _stop(state, service, primary, [active[name] for name in decision.stop])
     if decision.start and _is_unplaceable(state, service, primary):
         return
@@ -298,6 +300,26 @@ def _act(state: SandboxState, service: Document, primary: Document, known: list[
         add_event(state, service["key"], text)
     if not may_start:
         tasks.wake(state, service["key"], service["notBefore"])
+
+
+_STUCK = {
+    "image": TaskProblem("CannotPullContainerError"),
+    "secret": TaskProblem("ResourceInitializationError", "secret"),
+}
+"""The problem of the tasks of a stuck deployment, by the fault's detail; without one they have no capacity."""
+
+
+def _held_back(state: SandboxState, service: Document, primary: Document, decision: Decision, current: int) -> Decision:
+    """Return the decision without the tasks for which a stuck deployment has no capacity, whose lack is an event."""
+    word, detail = primary["problem"]
+    if word != "stuck" or detail in _STUCK or not decision.start:
+        return decision
+    start = min(decision.start, max(0, int(detail or 0) - current))
+    if start < decision.start:
+        add_event(state, service["key"], f"was unable to place a task. Reason: {UNAVAILABLE}.")
+        _delay(state, service)
+        tasks.wake(state, service["key"], service["notBefore"])
+    return replace(decision, start=start)
 
 
 def _is_unplaceable(state: SandboxState, service: Document, primary: Document) -> bool:
@@ -358,8 +380,8 @@ def _start(state: SandboxState, service: Document, primary: Document) -> str:
     if word in INTERRUPTIONS:  # it strikes as many tasks as its detail says, and not those that replace them
         left = int(detail or 1) - 1
         change(state, primary, problem=[word, str(left)] if left else ["", ""])
-    options = _options(service, primary)
-    body = tasks.start(state, cluster, primary["taskDefinition"], options, TaskProblem(word, detail))
+    problem = _STUCK.get(detail, TaskProblem()) if word == "stuck" else TaskProblem(word, detail)
+    body = tasks.start(state, cluster, primary["taskDefinition"], _options(service, primary), problem)
     return str(body["key"].rpartition("/")[2])
 
 
