@@ -15,6 +15,9 @@ PIPELINE = ("fsdcf", "pipeline")
 IMAGE_PARAMETER = "ImageSha"
 """The template parameter for the tag or digest of the image."""
 
+NOT_RUN = "The command was not run: the sandbox runs no containers"
+"""Why a one-off task of the sandbox stops. It has no exit code, which would be made up."""
+
 DEFAULT_ENVIRONMENT = "staging"
 
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.language.model.service import COLLECTOR_PORTS
-from fsdcf.language.rules.tasks import MEMORY
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z][a-z0-9]{0,6}){0,2}", fullmatch=True)
 SERVICES = NAMES.filter(lambda name: len(name) > 1)
@@ -26,8 +26,8 @@ VALUES = st.one_of(
 
 @st.composite
 def resources(draw: Any) -> dict[str, Any]:
-    cpu = draw(st.sampled_from(sorted(MEMORY)))
-    out: dict[str, Any] = {"cpu": cpu, "memory": draw(st.sampled_from(MEMORY[cpu]))}
+    cpu = draw(st.sampled_from(sorted(FARGATE_MEMORY)))
+    out: dict[str, Any] = {"cpu": cpu, "memory": draw(st.sampled_from(FARGATE_MEMORY[cpu]))}
     if draw(st.booleans()):
         out["architecture"] = draw(st.sampled_from(["x86_64", "arm64"]))
     if draw(st.booleans()):

@@ -35,7 +35,19 @@ from fsdcf.cli.options import (
 )
 from fsdcf.cli.render.stream import Sink, is_watched, painter
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.model import Advice, Ask, Event, Exit, Outcome, Question, RunEnded, Target, Tell, Terminated
+from fsdcf.deploy.model import (
+    Advice,
+    Ask,
+    Event,
+    Exit,
+    NoticeIssued,
+    Outcome,
+    Question,
+    RunEnded,
+    Target,
+    Tell,
+    Terminated,
+)
 from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
@@ -46,6 +58,9 @@ Act = Callable[["Aws", Tell, Ask | None], Outcome]
 """What a command does once it is connected."""
 
 _Result = TypeVar("_Result")
+
+MADE_UP = "no container runs: health, exit codes and log lines are made up"
+"""What every command on a service says with ``--sandbox``, because such facts look like those of the application."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,6 +223,8 @@ def perform(
     reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())
     try:
         with terminable():
+            if connection.sandbox and target:
+                reporter(NoticeIssued("sandbox", MADE_UP))
             complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
             outcome = attempted(
                 connection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BODY_BYTES = 51_200
@@ -45,3 +45,27 @@ Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGui
 def compact(data: Mapping[str, Any]) -> str:
     """Data as JSON without white space, as it is sent. CloudFormation counts its bytes in UTF-8."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+FARGATE_MEMORY: Mapping[int, Sequence[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4097, 1024),
+    1024: range(2048, 8193, 1024),
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
+    32768: (61440, 122880, 249856),
+}
+"""Memory in MiB that Fargate offers for each number of CPU units.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
+"""
+
+
+def fargate_memory(cpu: int) -> str:
+    """The amounts of memory that Fargate offers for a number of CPU units: ``512, 1024 or 2048``."""
+    offered = FARGATE_MEMORY[cpu]
+    if len(offered) > 8:
+        return f"{offered[0]} to {offered[-1]} in steps of {offered[1] - offered[0]}"
+    return f"{', '.join(map(str, offered[:-1]))} or {offered[-1]}"

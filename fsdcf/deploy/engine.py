@@ -326,7 +326,8 @@ def assess(run: Run, result: OperationResult, sha: str | None, name: str) -> Out
         return Outcome(Exit.UNKNOWN, sentence, next=(run.target.command("status"), run.target.command("diagnose")))
     image = sha or result.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
-    return Outcome(Exit.DONE, f"{name} is {result.status}{runs}", outputs=result.stack.outputs)
+    late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
+    return Outcome(Exit.DONE, f"{name} is {result.status}{runs}{late}", next=undo, outputs=result.stack.outputs)
 
 
 def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:

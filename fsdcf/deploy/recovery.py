@@ -46,7 +46,7 @@ from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
 from fsdcf.deploy.stuck import apply, choose
-from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
+from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
 
 _CONFIRM = "confirmation is required: nothing was changed"
 
@@ -190,8 +190,12 @@ def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcom
 
 def _cancel(run: Run, name: str) -> Outcome:
     stack = _existing(run, name)
+    if stack.status.startswith("UPDATE_COMPLETE"):
+        raise _too_late(run, name, stack.status)
     if not stack.running:
         return Outcome(Exit.DONE, f"no operation is in progress on {name}: it is {stack.status}")
+    if stack.status.startswith("UPDATE_ROLLBACK"):
+        raise stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(stack.status)}", run.target.command("watch"))
     if stack.status != "UPDATE_IN_PROGRESS":
         delete = (run.target.command("delete"),) if stack.status == "CREATE_IN_PROGRESS" else ()
         sentence = f"{name} is {stack.status}: only an update can be cancelled"
@@ -204,12 +208,19 @@ def _cancel(run: Run, name: str) -> Outcome:
     except ApiError as error:
         if error.code != "ValidationError":
             raise
-        run.warn(f"it is too late to cancel: {error.message}")
+        run.warn(f"too late to cancel: {error.message}")
     result = follow(run, replace(update, verb="roll back"))
     run.running = ""
     if result.status == "UPDATE_ROLLBACK_COMPLETE":
         return Outcome(Exit.DONE, f"the update of {name} was cancelled: the stack is in its earlier state")
+    if result.status.startswith("UPDATE_COMPLETE"):
+        raise _too_late(run, name, result.status)
     return assess(run, result, None, name)
+
+
+def _too_late(run: Run, name: str, status: str) -> Stop:
+    """The outcome of a cancellation that comes after the end of the update: only a rollback takes it back."""
+    return stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(status)}", run.target.command("rollback"))
 
 
 def _recover(run: Run, name: str, options: Recovery) -> Outcome:

@@ -48,7 +48,8 @@ class TasksKeepFailing(Exception):
 class OperationResult:
     """The end of an operation: the stack's status, and the events and rollouts that were observed.
 
-    ``cancelled`` says in a clause why this run cancelled the operation; empty if it did not.
+    ``cancelled`` says in a clause why this run cancelled the operation; empty if it did not. ``too_late``: it was to be
+    cancelled, but had ended or was being rolled back.
     """
 
     status: str
@@ -57,6 +58,7 @@ class OperationResult:
     rollouts: tuple[ServiceRollout, ...] = ()
     reason: str = ""
     cancelled: str = ""
+    too_late: bool = False
 
 
 class Watcher:
@@ -314,29 +316,30 @@ def follow(
     Stops the run (exit 6) when it detaches. The first Ctrl-C asks, the second one raises.
     """
     watcher = Watcher(run, operation, fail_fast)
-    cancelled = ""
+    cancelled, too_late = "", False
     pressed = operation.pressed
     while True:
         try:
             if pressed is not None:
                 raise pressed
-            return replace(watcher.watch(), cancelled=cancelled)
+            return replace(watcher.watch(), cancelled=cancelled, too_late=too_late)
         except Terminated as terminated:
             raise detached(run, operation, f"received {terminated.signal}") from None
         except KeyboardInterrupt:
-            if cancelled:
+            if cancelled or too_late:
                 raise
             pressed = None
             if not _wants_to_cancel(run, operation):
                 raise detached(run, operation, "detached") from None
             cancelled = _cancel(run, operation, watcher, "by you (Ctrl-C)")
         except DeadlinePassed:
-            if on_timeout == "detach" or cancelled:
+            if on_timeout == "detach" or cancelled or too_late:
                 raise detached(run, operation, "the deadline has passed") from None
             cancelled = _cancel(run, operation, watcher, "because the deadline passed")
             run.aws.deadline = run.aws.clock() + GRACE
         except TasksKeepFailing as reason:
             cancelled = _cancel(run, operation, watcher, f"because its tasks fail: {reason}")
+        too_late = not cancelled
 
 
 def detached(run: Run, operation: Operation, why: str) -> Stop:
@@ -364,8 +367,15 @@ def _wants_to_cancel(run: Run, operation: Operation) -> bool:
     )
 
 
+def too_late_to_cancel(status: str) -> str:
+    """Why an update cannot be cancelled any more, by the stack's status."""
+    if "ROLLBACK" in status:
+        return f"too late to cancel: the update has already failed, and the stack is {status}"
+    return f"too late to cancel: the update has ended ({status})"
+
+
 def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
-    """Cancel the update, and return the clause that says why. Empty if there is nothing to cancel any more.
+    """Cancel the update, and return the clause that says why. Empty, with a warning, if it is too late for that.
 
     Detaches from a creation, which cannot be cancelled.
     """
@@ -375,12 +385,15 @@ def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
         if stack is not None and stack.status == "CREATE_IN_PROGRESS":
             raise detached(run, operation, f"a creation cannot be cancelled ({why})")
         if stack is None or stack.status != "UPDATE_IN_PROGRESS":
-            return why if stack is not None and "ROLLBACK" in stack.status else ""
+            run.warn(too_late_to_cancel(stack.status if stack is not None else "DELETE_COMPLETE"))
+            return ""
         run.step("cancel", "cancelling the update; CloudFormation rolls it back")
         watcher.add_token(cancel(run, operation.arn))
     except ApiError as error:
         if error.denied:
             raise detached(run, operation, f"no permission to cancel ({error.operation})") from None
+        late = error.code == "ValidationError"
+        run.warn(f"{'too late to cancel' if late else 'the update could not be cancelled'}: {error.message}")
         return ""
     except AwsError as error:
         raise detached(run, operation, f"the update could not be cancelled ({error.message})") from None

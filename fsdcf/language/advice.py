@@ -14,6 +14,7 @@ from ipaddress import ip_address, ip_network
 from math import ceil, isfinite
 from typing import Any
 
+from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.document import Document
@@ -22,7 +23,6 @@ from fsdcf.language.model import kind_of
 from fsdcf.language.model.service import Resources
 from fsdcf.language.placeholders import parts_of
 from fsdcf.language.rules.container import store_credentials
-from fsdcf.language.rules.tasks import MEMORY
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of, walk
 from fsdcf.language.source import quoted
 
@@ -371,16 +371,18 @@ def _fargate_size(document: Document, name: str, number: int, resources: SpecPat
         return ceil(amount) if amount and isfinite(amount) else default
 
     if name == "cpu":
-        number = next((each for each in MEMORY if each >= number * 0.95), max(MEMORY))  # 256m is meant as 256
+        number = next(
+            (each for each in FARGATE_MEMORY if each >= number * 0.95), max(FARGATE_MEMORY)
+        )  # 256m is meant as 256
         memory = other("memory", 512)
-        sizes = MEMORY[number]
+        sizes = FARGATE_MEMORY[number]
         fitting = next((size for size in sizes if size >= memory), sizes[-1])
         return number, "" if memory in sizes else f", with memory {fitting}"
     cpu = other("cpu", 256)
-    offered = sorted({size for sizes in MEMORY.values() for size in sizes})
-    number = next((size for size in (*MEMORY.get(cpu, ()), *offered) if size >= number), offered[-1])
-    fitting = next(each for each, sizes in MEMORY.items() if number in sizes)
-    return number, "" if number in MEMORY.get(cpu, ()) else f", with cpu {fitting}"
+    offered = sorted({size for sizes in FARGATE_MEMORY.values() for size in sizes})
+    number = next((size for size in (*FARGATE_MEMORY.get(cpu, ()), *offered) if size >= number), offered[-1])
+    fitting = next(each for each, sizes in FARGATE_MEMORY.items() if number in sizes)
+    return number, "" if number in FARGATE_MEMORY.get(cpu, ()) else f", with cpu {fitting}"
 
 
 def range_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from fsdcf.cloudformation.limits import FARGATE_MEMORY, fargate_memory
 from fsdcf.cloudformation.types.ecs import main_container
+from fsdcf.conventions import NOT_RUN
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
-from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question
+from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.masking import is_secret_name, mask_value
 from fsdcf.operate.logs import LogLine, LogStream
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, managed_stack
-from fsdcf.suggested import in_container
+from fsdcf.suggested import Value, in_container
 
 STARTED_BY = "fsdcf-run/"
 """The prefix of ``startedBy``. Each run has its own value, with which ListTasks finds its task."""
@@ -29,24 +33,72 @@ LAST_LINES = 3
 
 
 @dataclass(frozen=True)
+class OneOffOptions:
+    """How a one-off task differs from the tasks of its service, and how long its end is awaited.
+
+    ``cpu`` is in CPU units and ``memory`` in MiB; None is that of the task definition. ``variables`` are added to the
+    environment. ``timeout`` is in seconds from the start, after which the task is stopped. ``detach``: return once it
+    is started.
+    """
+
+    yes: bool = False
+    cpu: int | None = None
+    memory: int | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    detach: bool = False
+
+    def words(self, **changes: Value) -> dict[str, Value]:
+        """The options as those of a suggested command, with secrets masked."""
+        cpu, memory = (str(value) if value else None for value in (self.cpu, self.memory))
+        variables = [f"{name}={mask_value(value, name)}" for name, value in self.variables.items()]
+        return {"cpu": cpu, "memory": memory, "env_var": variables, **changes}
+
+
+@dataclass(frozen=True)
+class OneOffPlan:
+    """What a one-off task is to run: the command in the container of a task definition, with a size in text."""
+
+    container: Mapping[str, Any]
+    command: Sequence[str]
+    cpu: str
+    memory: str
+    role: str
+
+    @property
+    def text(self) -> str:
+        """What ECS runs, in a clause."""
+        role = f"the role {self.role}" if self.role else "no task role"
+        return (
+            f"`{shlex.join(self.command)}` in {self.container.get('image', '')} with {self.cpu} CPU units and"
+            f" {self.memory} MiB, and {role}"
+        )
+
+
+@dataclass(frozen=True)
 class OneOffResult:
-    """The result of a one-off task. ``code`` is the exit code of the command; None if it is unknown or did not run."""
+    """The result of a one-off task. ``code`` is the exit code of the command; None if it is unknown or did not run.
+
+    ``task`` is the ID of a task that was left running.
+    """
 
     outcome: Outcome
     code: int | None = None
+    task: str = ""
 
 
 @dataclass
 class _OneOffTask:
-    """A started task with the name of its container and its log. ``start`` is the time by ``aws.clock``."""
+    """A started task with its plan and its log. ``start`` is the time by ``aws.clock``, ``timeout`` in seconds."""
 
     run: Run
     service: RunningService
     id: str
-    container: str
+    plan: OneOffPlan
     stream: LogStream
     show: Callable[[LogLine], None]
     start: float
+    timeout: float | None = None
     status: str = ""
 
     def show_log(self) -> bool:
@@ -57,7 +109,10 @@ class _OneOffTask:
         return bool(lines)
 
     def wait(self) -> Mapping[str, Any]:
-        """Show the states and the log of the task until it has stopped, and return its description."""
+        """Show the states and the log of the task until it has stopped, and return its description.
+
+        Raises _TimeIsUp after the timeout, which is then over.
+        """
         aws = self.run.aws
         while True:
             task = self._describe()
@@ -72,6 +127,8 @@ class _OneOffTask:
                     if not self.show_log() and self.stream.begun:
                         break
                 return task
+            if self.timeout is not None and aws.clock() - self.start >= self.timeout:
+                raise _TimeIsUp
             aws.sleep(EVERY)
 
     def _describe(self) -> Mapping[str, Any] | None:
@@ -82,24 +139,28 @@ class _OneOffTask:
             return next(iter(tasks), None)
         raise stop(Exit.UNKNOWN, f"ECS no longer reports the task {self.id}", self.look_command)
 
-    def stop(self) -> OneOffResult:
-        """Ask ECS to stop the task after Ctrl-C, and wait for its end."""
+    def stop(self, code: Exit, reason: str, why: str = "") -> OneOffResult:
+        """Ask ECS to stop the task, and wait for its end. ``why`` begins the sentence of the outcome."""
+        self.timeout = None
         self.run.step("stop", f"stopping the task {self.id}; press Ctrl-C again to leave immediately")
-        reason = "fsdcf run was interrupted (Ctrl-C)"
         self.run.aws.call("ecs", "StopTask", cluster=self.service.cluster, task=self.id, reason=reason)
-        code = self.result(self.wait()).code
-        ending = "its command did not run" if code is None else f"its exit code was {code}"
-        return OneOffResult(Outcome(Exit.INTERRUPTED, f"the task {self.id} was stopped; {ending}"))
+        returned = self.result(self.wait()).code
+        ending = "its command did not run" if returned is None else f"its exit code was {returned}"
+        return OneOffResult(Outcome(code, f"{why}the task {self.id} was stopped; {ending}"))
 
     def result(self, task: Mapping[str, Any]) -> OneOffResult:
         """The result of the stopped task."""
         containers = task.get("containers") or []
-        container: Mapping[str, Any] = next((item for item in containers if item.get("name") == self.container), {})
+        name = self.plan.container.get("name")
+        container: Mapping[str, Any] = next((item for item in containers if item.get("name") == name), {})
         code, stack = container.get("exitCode"), self.run.target.stack
         reasons = dict.fromkeys((container.get("reason"), task.get("stoppedReason")))
         reason = "; ".join(filter(None, reasons))
         if code == 0:
             return OneOffResult(Outcome(Exit.DONE, f"the command ended with exit code 0 in {stack}"), 0)
+        if code is None and reason == NOT_RUN:
+            plan = Evidence("on AWS", f"it would run {self.plan.text}")
+            return OneOffResult(Outcome(Exit.UNKNOWN, f"{NOT_RUN[0].lower()}{NOT_RUN[1:]}", (plan,)))
         if code is None:
             sentence = f"the command did not run: {reason or 'ECS gives no reason'}"
             reason = str(task.get("stopCode") or "")
@@ -108,11 +169,22 @@ class _OneOffTask:
         evidence = (Evidence(f"task {self.id}", reason),) if reason or code is None else ()
         return OneOffResult(Outcome(Exit.FAILED, sentence, evidence, (self.look_command,)), code)
 
+    def left_running(self) -> OneOffResult:
+        """The result of ``--detach``: the task's ID, and how to follow and to stop it."""
+        target = self.run.target
+        log = target.command("logs", follow=True, since="30m", task=self.id) if self.stream.group else ""
+        next = tuple(filter(None, (log, self._stop_command)))
+        sentence = f"the task {self.id} was started; its end is not awaited"
+        return OneOffResult(Outcome(Exit.DONE, sentence, next=next), task=self.id)
+
     def detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...]) -> Stop:
         """The Stop for a task that may still be running."""
         sentence = f"{why}: the task {self.id} may still be running; its outcome is unknown"
-        halt = f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
-        return stop(code, sentence, self.look_command, halt, evidence=evidence)
+        return stop(code, sentence, self.look_command, self._stop_command, evidence=evidence)
+
+    @property
+    def _stop_command(self) -> str:
+        return f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
 
     @property
     def look_command(self) -> str:
@@ -121,41 +193,69 @@ class _OneOffTask:
         return target.command("logs", since="30m") if self.stream.group else target.command("status")
 
 
-def run(context: Run, command: Sequence[str], yes: bool, show: Callable[[LogLine], None]) -> OneOffResult:
+class _TimeIsUp(Exception):
+    """The task has not stopped within its timeout."""
+
+
+def run(context: Run, command: Sequence[str], options: OneOffOptions, show: Callable[[LogLine], None]) -> OneOffResult:
     """Run a command in a one-off task and wait for its end. ``show`` is called with each line of its log.
 
     The task uses Fargate on-demand capacity even if the service uses Spot, because nothing would restart it. The
-    first Ctrl-C stops it, the second one leaves. Next to a running task of a single writer it requires
-    confirmation. Raises Stop: exit 1 if the task cannot be started, 2 without a service, 3 without confirmation or
+    first Ctrl-C stops it, the second one leaves; the timeout stops it, too, and is a failure whatever its exit code.
+    Next to a running task of a single writer it requires confirmation. In the sandbox nothing runs, and the outcome is
+    unknown. Raises Stop: exit 1 if the task cannot be started, 2 without a service, 3 without confirmation or
     if the stack is not managed by fsdcf, 6 if the end is not observed.
     """
     target, aws = context.target, context.aws
     service = find_service(context, managed_stack(context))
     answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=service.ecs.task_definition)
-    containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-    container = main_container(containers, target.service)
-    if container is None:
-        sentence = f"the task definition of {target.stack} has no container"
-        raise stop(Exit.USAGE, sentence, target.command("status"))
-    _confirm(context, service, command, yes)
-    context.step("run", f"starting a task of {target.stack} with the image {container.get('image', '')}")
+    plan = _plan(target, answer.get("taskDefinition") or {}, command, options)
+    _confirm(context, service, command, options)
+    context.step("run", f"starting a task of {target.stack} with the image {plan.container.get('image', '')}")
+    for name in filter(is_secret_name, options.variables):
+        context.warn(f"the value of {name} is visible to everyone who may describe the task; use `secrets` in the spec")
     started_by = STARTED_BY + aws.token().rpartition("-")[2]
-    name = str(container.get("name", ""))
     try:
-        id = _start(context, service, name, command, started_by)
+        id = _start(context, service, plan, options, started_by)
     except INTERRUPTS:
         raise _stop_started(context, service, started_by) from None
-    task = _OneOffTask(context, service, id, name, LogStream(container, id), show, aws.clock())
+    task = _OneOffTask(context, service, id, plan, LogStream(plan.container, id), show, aws.clock(), options.timeout)
+    if options.detach:
+        return task.left_running()
     if not task.stream.group:
         context.warn("the container does not log to CloudWatch: its output is not shown")
     with detach_on_error(task.detached):
         try:
             return task.result(task.wait())
         except KeyboardInterrupt:
-            return task.stop()
+            return task.stop(Exit.INTERRUPTED, "fsdcf run was interrupted (Ctrl-C)")
+        except _TimeIsUp:
+            limit = f"{options.timeout:.0f} s"
+            why = f"the command did not end within {limit}: "
+            return task.stop(Exit.FAILED, f"fsdcf run: the timeout of {limit} has passed", why)
 
 
-def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: bool) -> None:
+def _plan(target: Target, definition: Mapping[str, Any], command: Sequence[str], options: OneOffOptions) -> OneOffPlan:
+    """What is to run. Raises Stop (exit 2) without a container, and for a size that Fargate does not offer."""
+    container = main_container(definition.get("containerDefinitions") or [], target.service)
+    if container is None:
+        sentence = f"the task definition of {target.stack} has no container"
+        raise stop(Exit.USAGE, sentence, target.command("status"))
+    cpu = str(options.cpu or definition.get("cpu") or "")
+    memory = str(options.memory or definition.get("memory") or "")
+    offered = FARGATE_MEMORY.get(int(cpu), ()) if cpu.isdecimal() else ()
+    if (options.cpu or options.memory) and memory.isdecimal() and offered and int(memory) not in offered:
+        fitting = next((amount for amount in offered if amount >= int(memory)), offered[-1])
+        words = options.words(cpu=cpu, memory=str(fitting))
+        sentence = (
+            f"Fargate does not offer {memory} MiB with {cpu} CPU units: with --cpu {cpu} use --memory"
+            f" {fargate_memory(int(cpu))}"
+        )
+        raise stop(Exit.USAGE, sentence, in_container(target.command("run", **words), command))
+    return OneOffPlan(container, command, cpu, memory, str(definition.get("taskRoleArn") or "").rpartition("/")[2])
+
+
+def _confirm(run: Run, service: RunningService, command: Sequence[str], options: OneOffOptions) -> None:
     """Raise Stop (exit 3) unless a second task next to that of a single writer is confirmed."""
     if not service.ecs.single_writer or not (service.ecs.desired or service.ecs.running):
         return
@@ -163,17 +263,20 @@ def _confirm(run: Run, service: RunningService, command: Sequence[str], yes: boo
     risk = (
         f"{target.stack} is configured for one task at a time, as for a single writer; the command would run next to it"
     )
-    if yes:
+    if options.yes:
         run.warn(risk)
     first = target.command("scale", "0")
-    again = in_container(target.command("run", yes=True), command)
+    again = in_container(target.command("run", **options.words(yes=True)), command)
     question = Question("execute", f"Run the command in {target.stack}?", (risk, f"to stop the service first: {first}"))
-    confirm(run, yes, question, first, again, sentence=f"confirmation is required: {risk}")
+    confirm(run, options.yes, question, first, again, sentence=f"confirmation is required: {risk}")
 
 
-def _start(run: Run, service: RunningService, container: str, command: Sequence[str], started_by: str) -> str:
+def _start(run: Run, service: RunningService, plan: OneOffPlan, options: OneOffOptions, started_by: str) -> str:
     """Start the task and return its ID. The client token prevents a second task if the answer is lost."""
     raw, tags = service.ecs.raw, sorted(service.stack.tags.items())
+    variables = [{"name": name, "value": value} for name, value in options.variables.items()]
+    container = {"name": str(plan.container.get("name", "")), "command": list(plan.command)}
+    size = {"cpu": plan.cpu, "memory": plan.memory} if options.cpu or options.memory else {}
     parameters: dict[str, Any] = {
         "cluster": service.cluster,
         "taskDefinition": service.ecs.task_definition,
@@ -181,7 +284,10 @@ def _start(run: Run, service: RunningService, container: str, command: Sequence[
         "count": 1,
         "startedBy": started_by,
         "enableECSManagedTags": True,
-        "overrides": {"containerOverrides": [{"name": container, "command": list(command)}]},
+        "overrides": {
+            "containerOverrides": [{**container, "environment": variables} if variables else container],
+            **size,
+        },
         "tags": [{"key": key, "value": value} for key, value in tags if not key.startswith("aws:")],
         **{name: raw[name] for name in ("networkConfiguration", "platformVersion") if raw.get(name)},
     }

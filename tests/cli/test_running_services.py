@@ -88,13 +88,17 @@ def test_a_missing_permission_is_one_sentence_and_exit_7(
 def test_logs_in_a_pipe_and_as_json(stage: Stage) -> None:
     stand(stage)
     shown = stage("logs", "hello.yml", "--since", LONG_AGO).stdout.splitlines()
-    assert len(shown) == 4 and all(line[10] == "T" and line[23] == "Z" for line in shown)
-    assert {line.split(" ", 2)[2] for line in shown} == {"Starting hello (hello:one)", "Waiting for work"}
+    assert len(shown) == 6 and all(line[10] == "T" and line[23] == "Z" for line in shown)
+    assert {line.split(" ", 2)[2] for line in shown} == {
+        "[sandbox] No container runs: the lines of this log are made up",
+        "[sandbox] Starting hello (hello:one)",
+        "[sandbox] Waiting for work",
+    }
     assert len({line.split(" ")[1] for line in shown}) == 2, "two tasks, each by its whole id"
     records = lines(stage("logs", "hello", "--since", LONG_AGO, "--filter", "Waiting", "--json"))
     assert [one["event"] for one in records] == ["line", "line", "ended"]
     assert (
-        records[0]["text"] == "Waiting for work"
+        records[0]["text"] == "[sandbox] Waiting for work"
         and records[0]["container"] == "hello"
         and records[0]["time"].endswith("Z")
     )
@@ -105,7 +109,7 @@ def test_logs_of_one_task_and_the_last_lines(stage: Stage) -> None:
     stand(stage)
     task = stage("logs", "hello", "--since", LONG_AGO).stdout.split(" ")[1]
     one = stage("logs", "hello", "--since", LONG_AGO, "--task", f"arn:aws:ecs:x:0:task/c/{task}").stdout.splitlines()
-    assert len(one) == 2 and all(line.split(" ")[1] == task for line in one)
+    assert len(one) == 3 and all(line.split(" ")[1] == task for line in one)
     assert (
         stage("logs", "hello", "--since", LONG_AGO, "--task", task[:8], "--tail", "1").stdout.splitlines() == one[-1:]
     )
@@ -410,13 +414,16 @@ def test_a_plugin_that_cannot_run_is_an_error_with_a_solution(stage: Stage, monk
 def test_exec_in_the_sandbox_needs_no_plugin(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stand(stage, execute=True)
     monkeypatch.setenv("PATH", str(stage.folder))
-    assert "on AWS the session would start here" in stage("exec", "hello", "--sandbox").stderr
+    said = stage("exec", "hello", "--sandbox", expect=6).stderr
+    assert "no session was opened and `/bin/sh` was not run: the sandbox runs no containers" in said
+    assert "sandbox: no container runs: health, exit codes and log lines are made up" in said
 
 
 def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:
     stand(stage)
+    stage.site.fault("hello-staging:create:exit=0")
     result = stage("run", "hello", "--", "python", "manage.py", "migrate", "--fake")
-    assert result.stdout == "Starting hello (hello:one)\nWaiting for work\nDone\n"
+    assert result.stdout.splitlines()[1:3] == ["[sandbox] Starting hello (hello:one)", "[sandbox] Waiting for work"]
     assert (
         "done: the command ended with exit code 0 in hello-staging" in result.stderr
         and "is PROVISIONING" in result.stderr
@@ -428,6 +435,23 @@ def test_run_gives_the_output_alone_and_the_exit_code(stage: Stage) -> None:
     stage.site.fault("hello-staging:create:exit=3")
     records = lines(stage("run", "hello", "--json", "--", "x", expect=3))
     assert records[-1]["exit"] == 1 and {one["event"] for one in records} == {"step", "line", "ended"}
+
+
+def test_run_in_the_sandbox_is_no_success(stage: Stage) -> None:
+    stand(stage)
+    result = stage("run", "hello", "--cpu", "512", "--memory", "1024", "--", "false", expect=6)
+    assert "the command was not run: the sandbox runs no containers" in result.stderr
+    assert "on AWS: it would run `false` in 000000000000.dkr.ecr.us-east-1" in result.stderr
+    assert "amazonaws.com/hello:one with 512 CPU units and 1024 MiB, and the role hello-" in result.stderr
+    assert all(line.startswith("[sandbox] ") for line in result.stdout.splitlines())
+
+
+def test_run_detached_prints_the_id_alone(stage: Stage) -> None:
+    stand(stage)
+    result = stage("run", "hello", "--detach", "--env-var", "A=1", "--", "true")
+    assert len(result.stdout) == 33 and f"--follow --since 30m --task {result.stdout.strip()}" in result.stderr
+    said = stage("run", "hello", "--env-var", "geheim", "--", "true", expect=2).stderr
+    assert "expects NAME=VALUE" in said and "geheim" not in said
 
 
 def test_run_that_never_ran_and_one_that_was_interrupted(stage: Stage) -> None:
@@ -470,7 +494,7 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
     assert set(rows) == {*runs, "services"}
     for name, words in runs.items():
         stage.site.aws.calls.clear()
-        stage(name, "hello", *words)
+        stage(name, "hello", *words, expect=6 if name == "run" else 0)
         made = {f"{iam.get(service, service)}:{operation}" for _, service, operation in stage.site.aws.calls}
         allowed = rows[name] | {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
         assert made <= allowed, name

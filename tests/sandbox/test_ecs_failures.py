@@ -362,7 +362,7 @@ def test_an_unhealthy_target_has_a_reason_within_the_grace_period(make: Make) ->
     answer = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
     assert [event["message"] for event in answer["events"]][
         -1
-    ] == '10.0.0.10 "GET /health HTTP/1.1" 404 "ELB-HealthChecker/2.0"'
+    ] == '[sandbox] 10.0.0.10 "GET /health HTTP/1.1" 404 "ELB-HealthChecker/2.0"'
 
 
 def test_the_replacement_of_an_unhealthy_task_is_an_event(make: Make) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fsdcf.conventions import NOT_RUN
 from fsdcf.sandbox import ecs
+from fsdcf.sandbox.ecs.life import MADE_UP
 from fsdcf.sandbox.ecs.scheduler import Decision, TaskView, decide, threshold
 from fsdcf.sandbox.state import START
 from fsdcf.sandbox.store import Store
@@ -306,7 +308,9 @@ def test_tasks_write_to_their_log(service: Service) -> None:
     service.wait()
     name = service.tasks()[0]["taskArn"].rpartition("/")[2]
     answer = service.sandbox.client("logs").get_log_events(logGroupName="/ecs/hello", logStreamName=f"web/web/{name}")
-    assert [event["message"] for event in answer["events"]] == ["Starting web (hello:one)", "Listening on 0.0.0.0:8000"]
+    assert [event["message"] for event in answer["events"]] == [
+        f"[sandbox] {line}" for line in (MADE_UP, "Starting web (hello:one)", "Listening on 0.0.0.0:8000")
+    ]
 
 
 def test_a_rollout_continues_in_another_process(tmp_path: Path) -> None:
@@ -344,8 +348,9 @@ def test_a_task_of_its_own_does_its_work_or_fails(errand: Sandbox) -> None:
     errand.clock.advance(300)
     arns = service.ecs.list_tasks(cluster="c", startedBy="me", desiredStatus="STOPPED")["taskArns"]
     answer = service.ecs.describe_tasks(cluster="c", tasks=arns)["tasks"][::-1]
-    assert [(one["lastStatus"], one["stopCode"], one["containers"][0]["exitCode"]) for one in answer] == [
+    assert [(one["lastStatus"], one["stopCode"], one["containers"][0].get("exitCode")) for one in answer] == [
         ("STOPPED", "EssentialContainerExited", 3),
-        ("STOPPED", "EssentialContainerExited", 0),
+        ("STOPPED", "TaskFailedToStart", None),
     ]
+    assert answer[1]["stoppedReason"] == NOT_RUN, "an exit code would be made up"
     assert all(one["group"] == "family:hello" for one in answer)

@@ -72,8 +72,8 @@ def exec_command(call: StackCall, words: tuple[str, ...], task: str, container: 
     session = open_session(call.run, task, container, inside)
     click.echo(f"{inside} in {session.container} of the task {session.task}", err=True)
     if connection.sandbox or program is None:
-        click.echo("the sandbox runs no containers: on AWS the session would start here", err=True)
-        return Outcome(Exit.DONE, f"the session in {subject.stack} would start")
+        sentence = f"no session was opened and `{inside}` was not run: the sandbox runs no containers"
+        return Outcome(Exit.UNKNOWN, sentence)
     try:
         code = attached(program, session, connection.profile or "", dict(os.environ))
     except OSError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import LATER_KINDS, VARIABLE, VARIABLE_WORDS, Dependency, Metadata, Role
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
@@ -29,7 +30,7 @@ EFS_ID = "[0-9a-f]{8,40}"
 """What follows the prefix in the id of a file system or access point.
 Source: https://docs.aws.amazon.com/efs/latest/ug/API_FileSystemDescription.html"""
 
-FARGATE_CPU = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+FARGATE_CPU = tuple(FARGATE_MEMORY)
 
 
 _BY_LOAD = "scale by targetCPU or targetMemory"

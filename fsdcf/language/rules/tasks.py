@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import ceil
 
-from fsdcf.diagnostics import joined
+from fsdcf.cloudformation.limits import FARGATE_MEMORY, fargate_memory
 from fsdcf.language.dependency import SqliteFile
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
-
-MEMORY: Mapping[int, Sequence[int]] = {
-    256: (512, 1024, 2048),
-    512: range(1024, 4097, 1024),
-    1024: range(2048, 8193, 1024),
-    2048: range(4096, 16385, 1024),
-    4096: range(8192, 30721, 1024),
-    8192: range(16384, 61441, 4096),
-    16384: range(32768, 122881, 8192),
-    32768: (61440, 122880, 249856),
-}
-"""Memory in MiB that Fargate offers for each number of CPU units.
-
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
-"""
-
-
-def _amounts(offered: Sequence[int]) -> str:
-    if len(offered) > 8:
-        return f"{offered[0]} to {offered[-1]} in steps of {offered[1] - offered[0]}"
-    return joined(offered)
 
 
 @rule(
@@ -36,18 +14,17 @@ def _amounts(offered: Sequence[int]) -> str:
     "cpu and memory that Fargate does not combine",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size",
     "Fargate offers these amounts of memory, in MiB, for each number of CPU units: "
-    + "; ".join(f"{cpu} with {_amounts(offered)}" for cpu, offered in MEMORY.items())
+    + "; ".join(f"{cpu} with {fargate_memory(cpu)}" for cpu in FARGATE_MEMORY)
     + ". cfn-lint reports an invalid combination too, but without the line in the spec.",
 )
 def fargate_size(case: Case) -> Problems:
     """Require a pair of CPU and memory that Fargate offers."""
     resources = case.service.resources
-    offered = MEMORY[resources.cpu]
-    if resources.memory in offered:
+    if resources.memory in FARGATE_MEMORY[resources.cpu]:
         return
     path = "service.resources.memory" if case.wrote("service.resources.memory") else "service.resources.cpu"
-    others = [str(cpu) for cpu, memories in MEMORY.items() if resources.memory in memories]
-    hint = f"with cpu {resources.cpu} use {_amounts(offered)}"
+    others = [str(cpu) for cpu, memories in FARGATE_MEMORY.items() if resources.memory in memories]
+    hint = f"with cpu {resources.cpu} use {fargate_memory(resources.cpu)}"
     hint += f"; {resources.memory} MiB is available with cpu {' or '.join(others)}" if others else ""
     yield Problem(path, f"Fargate does not offer {resources.memory} MiB with {resources.cpu} CPU units", hint)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fsdcf.conventions import NOT_RUN
 from fsdcf.sandbox.ecs import scheduler, tasks
 from fsdcf.sandbox.ecs.definitions import (
     SERVICE,
@@ -23,7 +24,7 @@ from fsdcf.sandbox.ecs.definitions import (
     service_arn,
     task_arn,
 )
-from fsdcf.sandbox.ecs.life import EXITED, TaskEnding, TaskProblem, end_step
+from fsdcf.sandbox.ecs.life import TaskEnding, TaskProblem, end_step
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
@@ -32,7 +33,7 @@ FIRST_CHECK = 5.0
 """Seconds until the scheduler begins with a new deployment."""
 
 ONE_OFF = 10.0
-"""Seconds that a task of RunTask works before it exits with code 0."""
+"""Seconds that a task of RunTask works before it stops."""
 
 STARTED = "ecs.started"
 
@@ -322,7 +323,8 @@ def stop_task(state: SandboxState, params: Document) -> Document:
 def run_task(state: SandboxState, params: Document) -> Document:
     """RunTask.
 
-    Each task works for a while and exits with code 0, unless a fault of its family (phase create) prevents it.
+    Each task works for a while and stops without an exit code, since its command was not run. A fault of its family
+    (phase create) gives it another end, such as an exit code.
 
     A repeated client token gets the tasks of the first call.
     """
@@ -341,8 +343,8 @@ def _run(state: SandboxState, cluster: str, params: Document) -> list[str]:
     """Start the tasks of RunTask and return their keys."""
     definition = definition_of(state, runnable(state, params["taskDefinition"]))
     options = {"group": f"family:{definition['family']}", **params}
-    work = {"after": ONE_OFF, "do": "log", "lines": ["Done"]}
-    end = end_step(0.0, TaskEnding("EssentialContainerExited", EXITED, 0))
+    work = {"after": ONE_OFF, "do": "log", "lines": [NOT_RUN]}
+    end = end_step(0.0, TaskEnding("TaskFailedToStart", NOT_RUN))
     keys = []
     for _ in range(params.get("count") or 1):
         problem = _problem(state, definition["family"], "create")

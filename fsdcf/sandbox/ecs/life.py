@@ -63,6 +63,9 @@ CRASHES = ("exit", "oom", "unhealthy")
 INTERRUPTIONS = ("maintenance", "spot", "rebalancing")
 """The problems that end a running task, and those that are no fault of it."""
 
+MADE_UP = "No container runs: the lines of this log are made up"
+"""The first line of every log. ``tasks`` marks each line as one of the sandbox."""
+
 
 @dataclass(frozen=True)
 class ContainerHealthCheck:
@@ -296,7 +299,7 @@ def life(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:
             return [*steps, end_step(timeout, ending(scenario, problem))]
         steps.append(step)
     where = f"Listening on 0.0.0.0:{scenario.port}" if scenario.port else "Waiting for work"
-    lines = [f"Starting {scenario.container} ({scenario.image.rpartition('/')[2]})", where]
+    lines = [MADE_UP, f"Starting {scenario.container} ({scenario.image.rpartition('/')[2]})", where]
     steps += [_status(ACTIVATING, "RUNNING"), {"after": 0.0, "do": "log", "lines": lines}]
     steps += _in_order(_running(scenario, problem))
     factor = float(problem.detail or SLOWNESS) if problem.word == "slow" else 1.0

@@ -93,8 +93,7 @@ def _new_task(state: SandboxState, key: str, number: int, definition: Data, opti
         "capacityProviderName": strategy[number % len(strategy)]["capacityProvider"] if strategy else None,
         "platformVersion": "1.4.0",
         "platformFamily": "Linux",
-        "cpu": definition.get("cpu"),
-        "memory": definition.get("memory"),
+        **{name: options.get("overrides", {}).get(name) or definition.get(name) for name in ("cpu", "memory")},
         "availabilityZone": state.region + "abc"[number % 3],
         "createdAt": state.clock.now(),
         "version": 1,
@@ -329,7 +328,7 @@ def _set_targets(state: SandboxState, body: Document, step: Step) -> None:
 def _write_log(state: SandboxState, body: Document, step: Step) -> None:
     if body["logs"] and step["lines"]:
         group, stream = body["logs"]
-        logs.write(state, group, stream, step["lines"])
+        logs.write(state, group, stream, [f"[sandbox] {line}" for line in step["lines"]])
 
 
 def _settle(state: SandboxState, body: Document, step: Step) -> None:
@@ -337,9 +336,9 @@ def _settle(state: SandboxState, body: Document, step: Step) -> None:
 
 
 def _exit(state: SandboxState, body: Document, step: Step) -> None:
-    for container in body["task"]["containers"]:
+    for container in body["task"]["containers"] if step["exit"] is not None else ():
         if container.get("exitCode") is None:
-            container["exitCode"] = (step["exit"] or 0) if container["name"] == body["main"] else 0
+            container["exitCode"] = step["exit"] if container["name"] == body["main"] else 0
     _write_log(state, body, {"lines": [] if body["failed"] else ["Shutting down"]})
 
 

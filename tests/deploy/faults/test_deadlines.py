@@ -99,9 +99,30 @@ def test_the_command_cancel() -> None:
     assert made.image() == "one"
 
 
+def test_the_update_ends_while_it_is_cancelled() -> None:
+    made = ready()
+    made.deploy(template("Jobs", "Slow"), "two", detach=True)
+    made.fault("api:CancelUpdateStack:error=ValidationError")
+    late = made.cancel()
+    assert (late.exit, late.next) == (Exit.REFUSED, ("fsdcf rollback shop --env staging",))
+    assert made.image() == "two" and any(one.startswith("too late to cancel: ") for one in made.warnings())
+
+
+def test_on_timeout_cancel_comes_too_late() -> None:
+    made = ready()
+    made.fault("api:CancelUpdateStack:error=ValidationError")
+    outcome = made.deploy(template("Jobs", "Slow"), "two", timeout=20.0, on_timeout="cancel")
+    assert (outcome.exit, outcome.next) == (Exit.DONE, ("fsdcf rollback shop --env staging",))
+    assert outcome.sentence.endswith("; it was too late to cancel")
+
+
 def test_the_command_cancel_has_nothing_to_cancel() -> None:
     made = ready()
     assert "no operation is in progress" in made.cancel().sentence
+    made.deploy(sha="two")
+    late = made.cancel()
+    assert (late.exit, late.next) == (Exit.REFUSED, ("fsdcf rollback shop --env staging",))
+    assert late.sentence == "shop-staging: too late to cancel: the update has ended (UPDATE_COMPLETE)"
     created = ready(False)
     created.deploy(detach=True)
     outcome = created.cancel()

@@ -251,6 +251,27 @@ def test_an_update_that_ends_before_its_cancellation() -> None:
     outcome = made.deploy(sha="two")
     assert outcome.exit is Exit.DONE
     assert made.image() == "two"
+    assert "too late to cancel: the update has ended (UPDATE_COMPLETE)" in made.warnings()
+    assert outcome.sentence.endswith("; it was too late to cancel")
+    assert outcome.next == ("fsdcf rollback shop --env staging",)
+
+
+def test_an_update_that_fails_before_its_cancellation_was_not_cancelled() -> None:
+    made = ready(True)
+    made.fault("Jobs:update:AccessDenied")
+    plain = made.ask
+
+    def ask(question: Question) -> bool:
+        made.clock.advance(10)
+        return plain(question)
+
+    made.answers, made.ask = {"interrupt": True}, ask  # type: ignore[method-assign]
+    made.pressing(6.0)
+    body = template("Jobs", "Slow")
+    body["Resources"]["Jobs"]["Properties"]["DisplayName"] = "new"
+    outcome = made.deploy(body, "two")
+    assert outcome.exit is Exit.FAILED and "cancelled" not in outcome.sentence
+    assert any("too late to cancel: the update has already failed" in one for one in made.warnings())
 
 
 def test_a_cancellation_that_is_not_permitted() -> None:
