@@ -53,6 +53,8 @@ class Program(LazyGroup):
             "restart": ("stack", "Replace the tasks of a service."),
             "scale": ("stack", "Change the number of tasks of a service."),
             "stop-task": ("tasks", "Stop a task of a service."),
+            "pause": ("stack", "Stop all tasks of a service until it is resumed."),
+            "resume": ("stack", "Start the tasks of a paused service again."),
             "exec": ("exec", "Open a shell in a running container."),
             "run": ("run", "Run a command in a one-off task."),
             "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),

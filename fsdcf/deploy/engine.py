@@ -93,6 +93,7 @@ from fsdcf.deploy.model import (
     Tell,
 )
 from fsdcf.deploy.operation import execute
+from fsdcf.deploy.pause import kept_paused, pause_of
 from fsdcf.deploy.prepare import preflight, prepare, secrets, stage
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Create, Snapshot, snapshot
@@ -133,6 +134,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
         action, stack, parameters = prepare(run, release, options, stack)
         leftovers.new = stack is None
         leftovers.review = stack.since if stack is not None and stack.in_review else None
+        release = _kept_paused(run, release, stack)
         members = {
             **stage(run, release, options),
             "ChangeSetType": "CREATE" if isinstance(action, Create) else "UPDATE",
@@ -172,6 +174,16 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
         f"other users changed the stack {PLANS} times during planning",
         release.target.redeploy(wait_lock=True),
     )
+
+
+def _kept_paused(run: Run, release: Release, stack: Snapshot | None) -> Release:
+    """The release for a paused stack: unless it resumes the service, it keeps it without tasks."""
+    pause = pause_of(stack)
+    if pause is None or release.resumes:
+        return release
+    resume = release.target.command("resume")
+    run.tell(NoticeIssued("paused", f"{release.stack} is paused {pause.text}: no task is started until `{resume}`"))
+    return replace(release, template=kept_paused(release.template, pause))
 
 
 def tags_of(release: Release) -> dict[str, str]:

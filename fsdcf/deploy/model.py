@@ -100,7 +100,8 @@ class Release:
     that may be deployed to, if the environment names one. A ``protected`` environment asks a person even with
     ``--yes``; without a person, ``--allow`` alone permits data to be put at risk. ``redeploy_command`` is the command
     as its user typed it, for the commands that are printed. ``other_environments`` are the known ones if this one is
-    not among them: a person must confirm that it is new.
+    not among them: a person must confirm that it is new. ``resumes``: it ends the pause of the stack, which any other
+    release keeps.
     """
 
     service: str
@@ -114,6 +115,7 @@ class Release:
     protected: bool = False
     redeploy_command: str = ""
     other_environments: tuple[str, ...] = ()
+    resumes: bool = False
 
     @property
     def target(self) -> Target:

@@ -13,6 +13,7 @@ from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_eviden
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Target
+from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
 from fsdcf.operate.scaling import ScalingLimits, read_limits, scalable_target
@@ -173,10 +174,11 @@ def restart(run: Run, options: Options) -> Outcome:
     ecs = service.ecs
     if not ecs.desired:
         sentence = f"{target.stack} has no tasks: there is nothing to restart"
-        return Outcome(Exit.DONE, sentence, next=(target.command("scale", "1"),))
+        next = target.command("resume") if pause_of(service.stack) else target.command("scale", "1")
+        return Outcome(Exit.DONE, sentence, next=(next,))
     if any(deployment.state == "IN_PROGRESS" for deployment in ecs.deployments):
         run.warn("a deployment is in progress: the restart replaces it")
-    tasks = _tasks(ecs.desired)
+    tasks = count_text(ecs.desired)
     outage = ("its tasks stop before new ones start: the service is unavailable in between",)
     details = outage if ecs.minimum_healthy == 0 else ()
     question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
@@ -236,9 +238,12 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
     run.limit(options.timeout)
     target, aws = run.target, run.aws
     service = find_service(run, idle_stack(run))
-    ecs = service.ecs
+    ecs, pause = service.ecs, pause_of(service.stack)
+    if pause is not None and count:
+        sentence = f"{target.stack} is paused {pause.text}: it has no tasks until it is resumed"
+        raise stop(Exit.REFUSED, sentence, target.command("resume"))
     if ecs.desired == count and ecs.running == count:
-        return Outcome(Exit.DONE, f"{target.stack} already runs {_tasks(count)}")
+        return Outcome(Exit.DONE, f"{target.stack} already runs {count_text(count)}")
     template = deployed_template(aws, service.stack.arn)
     if template is None:
         run.warn("the number of tasks in the template is unknown: the template cannot be read")
@@ -254,12 +259,21 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
     if options.yes or run.ask is None:
         for text in details:
             run.warn(text)
-    question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {_tasks(count)}?", details)
+    question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {count_text(count)}?", details)
     confirm(run, options.yes, question, f"{command} --yes")
+    return set_count(run, service, count, "the scaling", overrides)
+
+
+def set_count(run: Run, service: RunningService, count: int, action: str, overrides: tuple[str, ...] = ()) -> Outcome:
+    """Set the number of tasks and wait until they are healthy.
+
+    ``action`` names the change, ``overrides`` is what will override it. Raises Stop (exit 6) if it is not observed.
+    """
+    target, ecs = run.target, service.ecs
     deployment = ecs.deployments[0].id if ecs.deployments else ""
-    watcher = ServiceWatcher(run, service, deployment, "the scaling", existing=True)
-    aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
-    run.step("scale", f"scaling {target.stack} from {ecs.desired} to {_tasks(count)}")
+    watcher = ServiceWatcher(run, service, deployment, action, existing=True)
+    run.aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
+    run.step("scale", f"scaling {target.stack} from {ecs.desired} to {count_text(count)}")
     return watcher.follow(
         lambda state: _judge_scaling(target, state, count, overrides), lambda state: state.service.desired == count
     )
@@ -269,19 +283,20 @@ def _judge_scaling(target: Target, state: ServiceState, count: int, overrides: t
     next, primary = (target.command("status"),), state.service.primary
     if state.service.desired != count:
         sentence = (
-            f"{target.stack} was scaled to {_tasks(count)}, but auto scaling or another user has changed the number to"
-            f" {state.service.desired}"
+            f"{target.stack} was scaled to {count_text(count)}, but auto scaling or another user has changed the number"
+            f" to {state.service.desired}"
         )
         return Outcome(Exit.FAILED, sentence, tuple(Evidence("note", text) for text in overrides), next)
     if state.steady:
-        return Outcome(Exit.DONE, f"{target.stack} runs {_tasks(count)}")
+        return Outcome(Exit.DONE, f"{target.stack} runs {count_text(count)}")
     if primary is not None and primary.state == "FAILED":
         reason = primary.reason or "ECS stopped the deployment"
-        return Outcome(Exit.FAILED, f"{target.stack} does not reach {_tasks(count)}: {reason}", next=next)
+        return Outcome(Exit.FAILED, f"{target.stack} does not reach {count_text(count)}: {reason}", next=next)
     return None
 
 
-def _tasks(count: int) -> str:
+def count_text(count: int) -> str:
+    """``1 task``, ``3 tasks``."""
     return f"{count} task{'' if count == 1 else 's'}"
 
 

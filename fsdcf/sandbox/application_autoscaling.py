@@ -17,12 +17,15 @@ PAGE = 50
 def put_target(state: SandboxState, key: str, properties: Data) -> None:
     """Store a scalable target by its CloudFormation id and properties, and bring the number of tasks within its bounds.
 
+    What is suspended stays suspended if the properties do not say: CloudFormation then leaves the parameter out.
     Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.
     Source:
     https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
     """
     previous = state.store.get(SCALABLE_TARGET, key) or {"created": state.clock.now()}
-    state.store.put(SCALABLE_TARGET, key, {**previous, "properties": dict(properties)})
+    suspended = previous.get("properties", {}).get("SuspendedState")
+    kept = {**({"SuspendedState": suspended} if suspended else {}), **properties}
+    state.store.put(SCALABLE_TARGET, key, {**previous, "properties": kept})
     name = properties["ResourceId"]
     service = service_of(state, name) if properties["ScalableDimension"] == "ecs:service:DesiredCount" else None
     if service is None or service["status"] != "ACTIVE":

@@ -386,7 +386,7 @@ def test_the_last_lines_of_the_log_show_the_crash(make: Make) -> None:
         answer = service.sandbox.client("logs").get_log_events(
             logGroupName="/ecs/hello", logStreamName=f"web/web/{name}"
         )
-        assert answer["events"][-1]["message"] == last
+        assert answer["events"][-1]["message"] == f"[sandbox] {last}"
 
 
 def test_a_slow_deployment_succeeds_later(make: Make) -> None:

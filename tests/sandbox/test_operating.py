@@ -85,6 +85,9 @@ def test_the_bounds_of_auto_scaling(sandbox: Sandbox) -> None:
     rest = client.describe_scalable_targets(ServiceNamespace="ecs", MaxResults=1, NextToken=page["NextToken"])
     assert [page["ScalableTargets"], rest["ScalableTargets"]] == [[one], [two]] and "NextToken" not in rest
     assert client.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"] == []
+    application_autoscaling.put_target(sandbox.state, "t", {**TARGET, "ResourceId": "service/c/t"})
+    _, two = client.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert two["SuspendedState"]["DynamicScalingInSuspended"], "what is left out is not changed"
     application_autoscaling.remove_target(sandbox.state, "s")
     assert (
         client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=["service/c/s"])["ScalableTargets"] == []

@@ -1,4 +1,4 @@
-"""Commands on the stack of a service: watch, cancel, diagnose, recover, rollback, restart, scale and delete."""
+"""Commands on the stack of a service: follow or repair an operation, roll back, restart, scale, pause and delete."""
 
 from __future__ import annotations
 
@@ -149,3 +149,25 @@ def scale_command(call: StackCall, count: int, allow: tuple[str, ...], **flags: 
     from fsdcf.operate.rolling import scale
 
     return scale(call.run, count, Options(allow=frozenset(allow), **flags))
+
+
+@stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
+def pause_command(call: StackCall, **flags: Any) -> Outcome:
+    """Stop all tasks of a service until it is resumed.
+
+    Auto scaling is suspended, and later deploys start no task. Can be repeated.
+    """
+    from fsdcf.operate.pause import pause
+
+    return pause(call.run, Options(**flags))
+
+
+@stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
+def resume_command(call: StackCall, **flags: Any) -> Outcome:
+    """Start the earlier number of tasks of a paused service, and wait until they are healthy.
+
+    The limits of auto scaling are restored. Can be repeated.
+    """
+    from fsdcf.operate.pause import resume
+
+    return resume(call.run, Options(**flags))

@@ -17,6 +17,7 @@ from fsdcf.cli.render.values import fields, shown, visible
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
+from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
@@ -267,6 +268,8 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
         yield "image", visible(status.image)
     if status.running is not None:
         yield "tasks", _tasks(status, status.running, paint)
+    if pause := pause_of(stack):
+        yield "paused", paint(visible(pause.text), "warn")
     if status.moving:
         yield "changing", ", ".join(status.moving)
     if stack.protected:
@@ -390,6 +393,7 @@ def _rollout(one: EcsDeployment, paint: Paint) -> str:
 def status_record(status: Status) -> dict[str, Any]:
     """The status as plain data."""
     stack, progress, signals, activity = status.stack, status.progress, status.signals, status.signals.activity
+    pause = pause_of(stack)
     return {
         "event": "status",
         "stack": stack.name,
@@ -398,6 +402,7 @@ def status_record(status: Status) -> dict[str, Any]:
         "reason": stack.reason,
         "since": iso(stack.since),
         "protected": stack.protected,
+        "paused": {"since": iso(pause.since), "tasks": pause.tasks, "by": pause.by or None} if pause else None,
         "steady": status.steady,
         "image": status.image,
         "url": stack.outputs.get("Url"),

@@ -1,0 +1,109 @@
+"""Pause a service, so that it has no tasks until it is resumed, and resume it with its earlier number of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from fsdcf.deploy.answers import text
+from fsdcf.deploy.engine import deploy
+from fsdcf.deploy.model import Event, Exit, Options, Outcome, Question, Release, RunEnded
+from fsdcf.deploy.pause import Pause, pause_of, paused, resumed, tasks_after
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.state import Snapshot, deployed_template
+from fsdcf.operate.rolling import count_text, set_count
+from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack
+
+
+def pause(run: Run, options: Options) -> Outcome:
+    """Stop all tasks of a service until it is resumed, and suspend its auto scaling. A later deploy starts no task.
+
+    Can be repeated, and continues what was interrupted. Raises Stop: exit 2 without a service, 3 without confirmation
+    or if the stack is not managed by fsdcf, 5 during a CloudFormation operation.
+    """
+    run.limit(options.timeout)
+    target, stack = run.target, idle_stack(run)
+    service, known = find_service(run, stack), pause_of(stack)
+    ecs, next = service.ecs, (target.command("resume"),)
+    if known is not None and not (ecs.desired or ecs.running):
+        return Outcome(Exit.DONE, f"{target.stack} is already paused {known.text}", next=next)
+    if known is None:
+        template = _template(run, stack)
+        details = (f"{count_text(ecs.desired)} will stop: the service will not respond", "later deploys start no task")
+        question = Question("execute", f"Pause {target.stack}?", details)
+        confirm(run, options.yes, question, target.command("pause", yes=True))
+        record = Pause(datetime.now(timezone.utc), ecs.desired or 1, _caller(run))
+        outcome = _deploy(run, stack, paused(template, record), options)
+        if outcome.exit is not Exit.DONE:
+            return outcome
+    else:
+        outcome = set_count(run, service, 0, "the pause")
+        if outcome.exit is not Exit.DONE:
+            return outcome
+    return Outcome(Exit.DONE, f"{target.stack} is paused: it has no tasks, and later deploys start none", next=next)
+
+
+def resume(run: Run, options: Options) -> Outcome:
+    """Start the earlier number of tasks of a paused service, wait until they are healthy, and end the pause.
+
+    The pause ends last, so that what was interrupted can be repeated. Raises Stop as ``pause`` does.
+    """
+    run.limit(options.timeout)
+    target, stack = run.target, idle_stack(run)
+    service, known = find_service(run, stack), pause_of(stack)
+    if known is None:
+        return _not_paused(run, service)
+    template = _template(run, stack)
+    tasks = tasks_after(template, known)
+    question = Question("execute", f"Resume {target.stack} with {count_text(tasks)}?", (f"paused {known.text}",))
+    confirm(run, options.yes, question, target.command("resume", yes=True))
+    outcome = set_count(run, service, tasks, "the resumption")
+    if outcome.exit is not Exit.DONE:
+        again = (target.command("resume"), target.command("pause"))
+        return replace(outcome, next=(*outcome.next, *again))
+    outcome = _deploy(run, stack, resumed(template, known), options, resumes=True)
+    if outcome.exit is not Exit.DONE:
+        return outcome
+    return Outcome(Exit.DONE, f"{target.stack} is resumed: it runs {count_text(tasks)}")
+
+
+def _not_paused(run: Run, service: RunningService) -> Outcome:
+    target, ecs = run.target, service.ecs
+    sentence = f"{target.stack} is not paused: {ecs.running} of {count_text(ecs.desired)} running"
+    return Outcome(Exit.DONE, sentence, next=() if ecs.desired else (target.command("scale", "1"),))
+
+
+def _template(run: Run, stack: Snapshot) -> Mapping[str, Any]:
+    """The deployed template. Raises Stop (exit 7) if it cannot be read."""
+    template = deployed_template(run.aws, stack.arn)
+    if template is None:
+        raise stop(Exit.DENIED, "the deployed template cannot be read", run.target.command("status"))
+    return template
+
+
+def _deploy(run: Run, stack: Snapshot, template: Mapping[str, Any], options: Options, resumes: bool = False) -> Outcome:
+    """Deploy another template with the deployed image. The caller reports the end of the run."""
+    target = run.target
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, RunEnded):
+            run.tell(event)
+
+    release = Release(
+        service=target.service,
+        environment=target.environment,
+        template=template,
+        image_sha=None,
+        tags=stack.tags,
+        where=run.where,
+        redeploy_command=target.command("resume" if resumes else "pause"),
+        resumes=resumes,
+    )
+    return deploy(release, replace(options, yes=True), run.aws, tell, run.ask)
+
+
+def _caller(run: Run) -> str:
+    """The ARN of the credentials; empty if it is unknown."""
+    return text(run.optional("who pauses the service is not recorded", "sts", "GetCallerIdentity"), "Arn")
