@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -59,6 +59,32 @@ class LogLine:
         return datetime.fromtimestamp(self.time / 1000, timezone.utc)
 
 
+@dataclass(frozen=True)
+class LogFilter:
+    """Which lines are wanted: ``pattern`` is a CloudWatch filter pattern, ``task`` an ID or a prefix of one.
+
+    ``until`` is the time of the latest line in milliseconds since 1970; None is without an end. ``containers`` are the
+    names of all containers whose lines were read.
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+
+    pattern: str = ""
+    task: str = ""
+    container: str = ""
+    until: int | None = None
+    containers: set[str] = field(default_factory=set, compare=False)
+
+    def admits(self, line: LogLine) -> bool:
+        """Whether a line of the group is wanted. CloudWatch has applied the pattern and the time."""
+        if not line.task.startswith(self.task):
+            return False
+        self.containers.add(line.container)
+        return self.container in ("", line.container)
+
+
+ALL = LogFilter()
+
+
 def group_of(target: Target, aws: Aws) -> str:
     """The log group of a service, from the outputs or resources of its stack. Raises Stop (exit 2) without one."""
     stack = existing_stack(target, aws)
@@ -70,17 +96,18 @@ def group_of(target: Target, aws: Aws) -> str:
     raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {reason}", target.command("status"))
 
 
-def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") -> Iterator[LogLine]:
-    """The lines since a time (milliseconds since 1970) that match a CloudWatch filter pattern, in the order of AWS.
+def read(aws: Aws, group: str, since: int, wanted: LogFilter = ALL) -> Iterator[LogLine]:
+    """The wanted lines since a time (milliseconds since 1970), in the order of AWS.
 
-    ``task`` limits them to the task with this ID or prefix. Raises Stop (exit 2) if the group does not exist or the
-    pattern is invalid.
-    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    Raises Stop (exit 2) if the group does not exist or the pattern is invalid.
     """
+    pattern = wanted.pattern
     more: dict[str, Any] = {"filterPattern": pattern} if pattern else {}
+    if wanted.until is not None:
+        more["endTime"] = wanted.until
     try:
         for page in aws.pages("logs", "FilterLogEvents", logGroupName=group, startTime=max(0, since), **more):
-            yield from (line for line in map(_line, page.get("events") or []) if line.task.startswith(task))
+            yield from filter(wanted.admits, map(_line, page.get("events") or []))
             if page.get("nextToken"):
                 aws.sleep(_BETWEEN_PAGES)
     except ApiError as error:
@@ -93,18 +120,16 @@ def read(aws: Aws, group: str, since: int, pattern: str = "", task: str = "") ->
         raise
 
 
-def last(aws: Aws, group: str, count: int, now: float, pattern: str = "", task: str = "") -> list[LogLine]:
-    """At most ``count`` last lines of the last week, oldest first. ``now`` is in seconds since 1970."""
+def last(aws: Aws, group: str, count: int, now: float, wanted: LogFilter = ALL) -> list[LogLine]:
+    """At most ``count`` last lines of the week before ``now`` (seconds since 1970), oldest first."""
     lines: list[LogLine] = []
     for reach in REACHES:
         if len(lines) < count:
-            lines = list(deque(read(aws, group, int((now - reach) * 1000), pattern, task), count))
+            lines = list(deque(read(aws, group, int((now - reach) * 1000), wanted), count))
     return lines
 
 
-def follow(
-    aws: Aws, group: str, since: int, pattern: str = "", task: str = "", most: int | None = None
-) -> Iterator[LogLine]:
+def follow(aws: Aws, group: str, since: int, wanted: LogFilter = ALL, most: int | None = None) -> Iterator[LogLine]:
     """The lines since a time, then all new ones, each once, without an end.
 
     ``most`` limits the lines of the first read to the last ones. A line that is delivered more than half a minute after
@@ -115,7 +140,7 @@ def follow(
     while True:
         newest = 0
         held: deque[LogLine] = deque(maxlen=most)
-        for line in read(aws, group, since, pattern, task):
+        for line in read(aws, group, since, wanted):
             if line.id not in known:
                 known[line.id] = line.time
                 newest = max(newest, line.time)
@@ -135,6 +160,18 @@ def _line(raw: Mapping[str, Any]) -> LogLine:
     text = str(raw.get("message") or "").rstrip("\r\n")
     stream, time = str(raw.get("logStreamName") or ""), int(raw.get("timestamp") or 0)
     return LogLine(str(raw.get("eventId") or f"{stream} {time} {text}"), time, stream, text)
+
+
+def latest_streams(aws: Aws, group: str) -> Iterator[tuple[LogLine, int]]:
+    """The streams of a group by their last line, latest first: an empty line that names the task, and the first time.
+
+    CloudWatch may report a last line up to an hour late.
+    Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogStream.html
+    """
+    answer = aws.call("logs", "DescribeLogStreams", logGroupName=group, orderBy="LastEventTime", descending=True)
+    for raw in answer.get("logStreams") or []:
+        ended, begun = (int(raw.get(f"{which}EventTimestamp") or 0) for which in ("last", "first"))
+        yield LogLine("", ended, str(raw.get("logStreamName") or ""), ""), begun
 
 
 _PAGES = 20

@@ -16,7 +16,7 @@ from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, merged_targ
 from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, containers_of, stop_cause, task_id
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, describe_error, stop
-from fsdcf.operate.logs import LogStream
+from fsdcf.operate.logs import LogStream, latest_streams
 from fsdcf.operate.releases import image_tag
 from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
 
@@ -144,6 +144,38 @@ def known_tasks(run: Run, service: RunningService) -> list[Answer]:
         answer = run.optional(without, "ecs", "DescribeTasks", cluster=service.cluster, tasks=batch)
         known += answer.get("tasks") or []
     return known
+
+
+@dataclass(frozen=True)
+class PreviousTask:
+    """A task that has stopped: when it began and ended, in milliseconds since 1970, and why, in a clause."""
+
+    id: str
+    begun: int
+    ended: int
+    why: str
+
+
+def previous_task(run: Run, group: str) -> PreviousTask:
+    """The task of a service that stopped last: from ECS, which knows it for about an hour, or else from its log group.
+
+    Raises Stop (exit 2) if no task has stopped.
+    """
+    service = find_service(run, existing_stack(run.target, run.aws))
+    known = known_tasks(run, service)
+    ended = [
+        raw for raw in known if raw.get("lastStatus") == "STOPPED" and text(raw, "group") == f"service:{service.name}"
+    ]
+    if ended:
+        raw = max(ended, key=_stopped_at)
+        begun, ended_at = _seconds(raw.get("createdAt")), _stopped_at(raw)
+        why = end_cause(raw, _primary(service)).text
+        return PreviousTask(task_id(raw), int(begun * 1000), int(ended_at * 1000), why)
+    listed = {task_id(raw) for raw in known}
+    for stream, begun in latest_streams(run.aws, group):
+        if stream.task not in listed:
+            return PreviousTask(stream.task, begun, stream.time, "ECS no longer knows why")
+    raise stop(Exit.USAGE, f"no task of {run.target.stack} has stopped", run.target.command("tasks"))
 
 
 def running_tasks(aws: Aws, service: RunningService) -> list[Answer]:

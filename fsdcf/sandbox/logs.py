@@ -56,9 +56,11 @@ def _group_name(state: SandboxState, params: Document) -> str:
     return str(name)
 
 
-def _lines(state: SandboxState, group: str, stream: str, params: Document) -> list[tuple[str, Document]]:
-    """Return the lines of a stream from ``startTime`` until before ``endTime``."""
-    start, end = params.get("startTime", 0), params.get("endTime", float("inf"))
+def _lines(
+    state: SandboxState, group: str, stream: str, params: Document, including_end: bool = False
+) -> list[tuple[str, Document]]:
+    """Return the lines of a stream from ``startTime`` until before ``endTime``, or at it."""
+    start, end = params.get("startTime", 0), params.get("endTime", float("inf")) + including_end
     lines = state.store.every(LOG_LINE, f"{group}|{stream}|")
     return [(key, line) for key, line in lines if start <= line["at"] < end]
 
@@ -108,7 +110,7 @@ def describe_log_streams(state: SandboxState, params: Document) -> Document:
 
 
 def filter_log_events(state: SandboxState, params: Document) -> Document:
-    """FilterLogEvents, across streams, sorted by time.
+    """FilterLogEvents, across streams, sorted by time. Unlike that of GetLogEvents, the ``endTime`` is included.
 
     A pattern is one quoted phrase, or terms: a line must contain all of them, none with a leading ``-``, and one of
     those with a leading ``?``.
@@ -121,7 +123,7 @@ def filter_log_events(state: SandboxState, params: Document) -> Document:
         (line["at"], key, name, line["line"])
         for name in streams
         if names is None or name in names
-        for key, line in _lines(state, group, name, params)
+        for key, line in _lines(state, group, name, params, including_end=True)
         if _matches(pattern, line["line"])
     ]
     events = [

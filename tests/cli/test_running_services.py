@@ -8,12 +8,16 @@ import os
 import re
 import shlex
 import sys
+import time
+from datetime import timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from fsdcf.cli.commands.logs import log_time
 from fsdcf.cli.render.logs import LogPrinter, ReaderGone, readable
 from fsdcf.cloudformation.limits import compact
 from fsdcf.deploy.model import Exit
@@ -159,7 +163,60 @@ def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     assert "interrupted: stopped following" in result.stderr
 
 
-@pytest.mark.parametrize("since", ["soon", "0", "0d", "9999d", "3x", "48h"])
+def test_times_with_and_without_a_zone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(stage)
+    assert "combined with --until" in stage("logs", "hello", "--follow", "--until", "5m", expect=2).stderr
+    assert "combined with --task" in stage("logs", "hello", "--previous", "--task", "a", expect=2).stderr
+    assert "must be before --until" in stage("logs", "hello", "--since", "5m", "--until", "6m", expect=2).stderr
+    assert "in the future" in stage("logs", "hello", "--since", "2199-01-01", expect=2).stderr
+    first, *_ = stage("logs", "hello", "--since", LONG_AGO).stdout.splitlines()
+    after = stage("logs", "hello", "--since", LONG_AGO, "--until", first[:19] + "Z")
+    assert after.stdout == "" and "before the end in hello-staging-LogGroup" in after.stderr
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        said = stage("logs", "hello", "--since", "2020-07-01T10:00")
+        zoned = stage("logs", "hello", "--since", "2020-07-01T10:00+02:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "time: 2020-07-01T10:00 is taken as UTC, as in the output; it is 12:00 (UTC+0200) here" in said.stderr
+    assert "time:" not in zoned.stderr and len(zoned.stdout.splitlines()) == 6
+
+
+def test_one_container_and_the_previous_task(stage: Stage) -> None:
+    stand(stage)
+    none = stage("logs", "hello", "--since", LONG_AGO, "--container", "web").stderr
+    assert "no lines of the container web in the" in none and "the containers with lines are hello" in none
+    assert "no task of hello-staging has stopped" in stage("logs", "hello", "--previous", expect=2).stderr
+    task = stage("logs", "hello", "--since", LONG_AGO).stdout.split(" ")[1]
+    stage("stop-task", "hello", task[:8], "--yes")
+    stage.site.clock.advance(90)
+    result = stage("logs", "hello", "--previous", "--container", "hello", "--since", LONG_AGO)
+    assert result.stdout.splitlines()[-1].endswith(f"{task} [sandbox] Shutting down")
+    assert {line.split(" ")[1] for line in result.stdout.splitlines()} == {task}
+    assert f"task: {task} stopped at 20" in result.stderr and "a person" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-29T10:00Z", "2026-11-29T10:00:00+00:00"),
+        ("2026-11-29 10:00:01.5+0130", "2026-11-29T08:30:01.500000+00:00"),
+        ("2026-11-29", "2026-11-29T00:00:00+00:00"),
+        ("2026-11-29T10:00 UTC", "2026-11-29T10:00:00+00:00"),
+        ("2026-11-29T10:00-03:30", "2026-11-29T13:30:00+00:00"),
+    ],
+)
+def test_a_point_in_time(text: str, expected: str) -> None:
+    found = log_time(click.Context(click.Command("logs")), click.Option(["--since"]), text)
+    assert found is not None and found.at is not None
+    assert found.at.astimezone(timezone.utc).isoformat() == expected
+    today = log_time(click.Context(click.Command("logs")), click.Option(["--since"]), "10:00")
+    assert today is not None and today.at is not None and today.assumed and today.at.hour == 10
+
+
+@pytest.mark.parametrize("since", ["2026-13-01", "2026-11-29T25:00", "+01:00", "T10:00Z", "soon", "0d", "9999d", "48h"])
 def test_an_invalid_time(stage: Stage, since: str) -> None:
     said = stage("logs", "hello", "--since", since, expect=2).stderr
     assert "--since" in said and "days such as 3d" in said

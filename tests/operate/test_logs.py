@@ -9,12 +9,13 @@ import pytest
 
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit
-from fsdcf.deploy.run import Stop
-from fsdcf.operate.logs import LATEST, SOONEST, LogLine, follow, group_of, last, read
+from fsdcf.deploy.run import Run, Stop
+from fsdcf.operate.logs import LATEST, SOONEST, LogFilter, LogLine, follow, group_of, last, read
+from fsdcf.operate.tasks import previous_task
 from fsdcf.sandbox import logs
 from fsdcf.sandbox.cloudformation import records
 from tests.deploy.site import Site, site
-from tests.operate.shop import GROUP, TARGET, running, say, shop
+from tests.operate.shop import GROUP, TARGET, described, running, say, shop
 
 
 def now(found: Site) -> int:
@@ -92,8 +93,8 @@ def test_the_search_for_the_last_lines_extends_into_the_past() -> None:
     assert [line.text for line in last(found.aws, GROUP, 1, found.clock.now())] == ["c"]
     assert found.made("FilterLogEvents") == calls + 1
     assert [line.text for line in last(found.aws, GROUP, 2, found.clock.now())] == ["b", "c"]
-    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), task="old")] == ["a", "b"]
-    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), "nothing")] == []
+    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), LogFilter(task="old"))] == ["a", "b"]
+    assert [line.text for line in last(found.aws, GROUP, 5, found.clock.now(), LogFilter("nothing"))] == []
 
 
 def test_one_task_and_following_from_the_last_lines() -> None:
@@ -102,17 +103,17 @@ def test_one_task_and_following_from_the_last_lines() -> None:
     say(found, "0a1b", "one", "two", "three")
     say(found, "0b1b", "other")
     found.after(3, lambda: say(found, "0a1b", "four"))
-    assert texts(read(found.aws, GROUP, begin, task="0b")) == ["other"]
-    assert texts(follow(found.aws, GROUP, begin, task="0a", most=2), 3) == ["two", "three", "four"]
+    assert texts(read(found.aws, GROUP, begin, LogFilter(task="0b"))) == ["other"]
+    assert texts(follow(found.aws, GROUP, begin, LogFilter(task="0a"), most=2), 3) == ["two", "three", "four"]
 
 
 def test_a_filter_is_a_cloudwatch_pattern() -> None:
     found = shop()
     begin = now(found)
     say(found, "t", "GET /a 500", "GET /health 200")
-    assert texts(read(found.aws, GROUP, begin, "GET -health")) == ["GET /a 500"]
+    assert texts(read(found.aws, GROUP, begin, LogFilter("GET -health"))) == ["GET /a 500"]
     with pytest.raises(Stop) as raised:
-        texts(read(found.aws, GROUP, begin, "status=500"))
+        texts(read(found.aws, GROUP, begin, LogFilter("status=500")))
     outcome = raised.value.outcome
     assert outcome.exit is Exit.USAGE and "Invalid character(s) in term 'status=500'" in outcome.sentence
     assert "--filter '\"status=500\"'" in outcome.next[0]
@@ -156,3 +157,31 @@ def test_a_stack_without_logs_or_without_outputs_yet() -> None:
 
 def test_a_line_without_an_id_and_with_an_odd_stream() -> None:
     assert (LogLine("", 0, "odd", "x").task, LogLine("", 0, "odd", "x").container) == ("odd", "")
+
+
+def test_until_a_time_and_one_container() -> None:
+    found = shop()
+    begin = now(found)
+    say(found, "t", "one")
+    found.clock.advance(2)
+    say(found, "t", "two")
+    logs.write(found.state, GROUP, "shop/collector/t", ["three"])
+    assert texts(read(found.aws, GROUP, begin, LogFilter(until=begin))) == ["one"], "the end is included"
+    wanted = LogFilter(container="collector")
+    assert texts(read(found.aws, GROUP, begin, wanted)) == ["three"] and wanted.containers == {"shop", "collector"}
+
+
+def test_the_previous_task() -> None:
+    found = shop()
+    context = Run(found.aws, found.tell, TARGET)
+    with pytest.raises(Stop, match="no task of shop-staging has stopped"):
+        previous_task(context, GROUP)
+    (first,) = running(found)
+    service = described(found)
+    found.call("StopTask", "ecs", cluster=service["clusterArn"], task=first)
+    found.clock.advance(120)
+    previous = previous_task(context, GROUP)
+    assert previous.id == first and previous.begun < previous.ended and "a person" in previous.why
+    found.clock.advance(2 * 3600)
+    later = previous_task(context, GROUP)
+    assert (later.id, later.why) == (first, "ECS no longer knows why")
