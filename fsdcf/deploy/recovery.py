@@ -195,7 +195,7 @@ def _cancel(run: Run, name: str) -> Outcome:
     if not stack.running:
         return Outcome(Exit.DONE, f"no operation is in progress on {name}: it is {stack.status}")
     if stack.status.startswith("UPDATE_ROLLBACK"):
-        raise stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(stack.status)}", run.target.command("watch"))
+        raise stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(stack.status)}", *while_running(stack, run.target))
     if stack.status != "UPDATE_IN_PROGRESS":
         delete = (run.target.command("delete"),) if stack.status == "CREATE_IN_PROGRESS" else ()
         sentence = f"{name} is {stack.status}: only an update can be cancelled"

@@ -184,7 +184,7 @@ class _OneOffTask:
 
     @property
     def _stop_command(self) -> str:
-        return f"aws ecs stop-task --cluster {self.service.cluster} --task {self.id}"
+        return self.run.target.command("stop-task", self.id)
 
     @property
     def look_command(self) -> str:
@@ -320,6 +320,5 @@ def _stop_started(run: Run, service: RunningService, started_by: str) -> Stop:
         for arn in arns:
             run.aws.call("ecs", "StopTask", cluster=service.cluster, task=arn, reason="fsdcf run was interrupted")
     except (AwsError, *INTERRUPTS):
-        command = f"aws ecs list-tasks --cluster {service.cluster} --started-by {started_by}"
-        return stop(Exit.INTERRUPTED, "interrupted: a task may have been started", command)
+        return stop(Exit.INTERRUPTED, "interrupted: a task may have been started", run.target.command("tasks"))
     return stop(Exit.INTERRUPTED, "interrupted: the started task was stopped" if arns else "no task was started")

@@ -128,9 +128,7 @@ def test_a_second_ctrl_c_leaves_with_the_stop_command() -> None:
     outcome = ended(found)
     (task,) = one_off_tasks(found)
     assert outcome.exit is Exit.INTERRUPTED and "may still be running" in outcome.sentence
-    assert outcome.next[-1].startswith("aws ecs stop-task --cluster ") and outcome.next[-1].endswith(
-        task["taskArn"].rpartition("/")[2]
-    )
+    assert outcome.next[-1] == f"fsdcf stop-task shop --env staging {task['taskArn'].rpartition('/')[2]}"
 
 
 def test_the_task_continues_after_sigterm() -> None:
