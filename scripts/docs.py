@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from fsdcf.cli.commands.explain import catalogue
 from fsdcf.cli.main import cli
 from fsdcf.compiler.dependencies import types
-from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, TASK_REASONS, Reason
+from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
+from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
+from fsdcf.deploy.diagnosis.reasons.reason import Reason
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Types
 from fsdcf.language.jsonschema import json_schema
@@ -72,12 +74,23 @@ fsdcf diagnose my-service --env prod
 
 With the spec instead of the name it also shows the spec's line. ECS forgets stopped tasks after an hour; the events
 of the service and its deployments then have to suffice. If a failed first deploy has deleted the service again, only
-the messages of CloudFormation are left: use the output of `deploy`. The last table lists the failures of
-CloudFormation itself.
+the messages of CloudFormation are left: use the output of `deploy`.
+
+A message that you copied from a console, a terminal or a colleague is explained without AWS: the stopped reason of a
+task, events of a service, events of a stack, or the answer of `aws ecs describe-tasks`, with the line breaks, quotes
+and table borders that copying adds.
+
+```sh
+fsdcf explain --failure 'CannotPullContainerError: ... i/o timeout' --spec my-service.yml --env prod
+aws ecs describe-tasks --cluster shop --tasks 0a1b2c | fsdcf explain --failure -
+```
+
+It prints the cause, the advice, the key of the spec and the next command; `--format json` prints the same for programs.
+The exit code is 0 if it knows one of the messages, and 1 if it knows none: it then says where to look, and does not
+guess. A line of an application's log is not a message of AWS.
 
 - Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast`
-  then cancels the update, unless the reason may pass without a change: no capacity, a Spot interruption, a late
-  network interface.
+  then cancels the update, unless the reason may pass without a change. The tables say which those are.
 - `fsdcf status my-service --env prod --watch` shows the tasks of a rollout that another user started.
 - To rehearse: `fsdcf deploy my-service.yml --image-sha one --sandbox --fault Service:create:oom`; [more
   faults](sandbox.md).
@@ -151,9 +164,11 @@ def _key_table(entries: Iterable[tuple[str, Field]]) -> list[str]:
 def failures_page() -> str:
     """The page on failed deploys: a table for each group of known reasons."""
     groups = {
-        **TASK_REASONS,
+        **TASK_GROUPS,
         "The stack is complete and the service runs the old version": (HIDDEN,),
-        "CloudFormation cannot create or change a resource": STACK_REASONS,
+        **STACK_GROUPS,
+        "Another than the version stopped the task": tuple(STOP_REASONS.values()),
+        "The message is not the cause": NOTICES,
     }
     return FAILURES_HEAD + "".join(
         f"\n## {title}\n\n" + "\n".join(_table(reasons)) + "\n" for title, reasons in groups.items()
@@ -164,7 +179,8 @@ def _table(reasons: Iterable[Reason]) -> Iterator[str]:
     yield "| symptom | cause | what to do | spec key | next command |"
     yield "|---|---|---|---|---|"
     for reason in reasons:
-        cause = reason.cause.replace("gets …", "gets this code").replace(" (…)", "").replace(" …", "")
+        cause = reason.named("this code" if "gets …" in reason.cause else "")
+        cause += "; this may pass without a change" if reason.passing else ""
         code = (f"`{text}`" if text else "" for text in (reason.key, reason.command.format(**REASON_EXAMPLE)))
         cells = (reason.symptom, cause, reason.advice, *code)
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("$", "\\$") for cell in cells) + " |"

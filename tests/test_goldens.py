@@ -97,3 +97,16 @@ def test_plan(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     files = ["base.yml", "--first"] if name == "first" else ["base.yml", "new.yml"]
     told = CliRunner().invoke(cli, ["diff", *files, "--env", "prod"])
     check(CASES / "plans" / f"{name}.plan.txt", f"{told.stdout}\nexit code {told.exit_code}\n")
+
+
+def test_explained_failures() -> None:
+    """The answers of ``fsdcf explain`` to messages of AWS."""
+    lines = (CASES / "failures" / "messages.txt").read_text(encoding="utf-8").splitlines()
+    answers = []
+    for line in lines:
+        if not line.startswith("#"):
+            head, _, text = line.partition(" | ")
+            result = CliRunner().invoke(cli, ["explain", "--failure", text])
+            assert result.exit_code == (1 if head.endswith(" -") else 0), line
+            answers.append(f"{head}\n{result.stdout}")
+    check(CASES / "failures" / "answers.txt", "\n".join(answers))

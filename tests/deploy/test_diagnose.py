@@ -84,9 +84,7 @@ def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
         "User: x is not authorized to perform: sqs:CreateQueue (HandlerErrorCode: AccessDenied)",
     )
     outcome = diagnose_operation(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
-    assert outcome.advice is not None and outcome.advice.text.startswith(
-        "the deploying user or role lacks a permission; "
-    )
+    assert outcome.advice is not None and outcome.advice.text.startswith("no permission for sqs:CreateQueue as x; ")
     assert outcome.next[:2] == (
         "fsdcf permissions shop.yml --env staging",
         "fsdcf deploy shop.yml --env staging --recreate",

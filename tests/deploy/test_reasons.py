@@ -4,14 +4,31 @@ the docs' page."""
 from __future__ import annotations
 
 import re
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
+from fsdcf.deploy.diagnosis.explanations import repeated_reason
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK_REASONS, match_reason
+from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
+from fsdcf.deploy.diagnosis.reasons.reason import Reason
+from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask
+from fsdcf.deploy.ecs.service import EcsDeployment
+from fsdcf.language.reference import find, later
 from fsdcf.pipeline import Request, run
 from tests.conftest import ROOT
+from tests.printed import problem_of
+
+
+def messages() -> list[tuple[str, str, str]]:
+    """The messages of tests/cases/failures: the id, the name of the reason, and the text."""
+    lines = (ROOT / "tests" / "cases" / "failures" / "messages.txt").read_text(encoding="utf-8").splitlines()
+    parts = [line.partition(" | ") for line in lines if not line.startswith("#")]
+    return [(*head.split(" ", 1), text) for head, _, text in parts]  # type: ignore[misc]
+
 
 ROLE = "User: arn:aws:sts::123456789012:assumed-role/shop-ExecutionRole/0a1b"
 PULL = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
@@ -64,13 +81,16 @@ WORDS = [
         ),
     ),
     (
-        "image-denied",
+        "image-registry-denied",
         (
             "CannotPullContainerError: Error response from daemon: pull access denied for web, repository "
             "does not exist or may require 'docker login'"
         ),
     ),
-    ("image-denied", "CannotPullContainerError: Error response from daemon: unauthorized: authentication required"),
+    (
+        "image-registry-denied",
+        "CannotPullContainerError: Error response from daemon: unauthorized: authentication required",
+    ),
     (
         "image-unreachable",
         (
@@ -222,7 +242,7 @@ WORDS = [
         "secret-unreachable",
         (
             f"{SECRETS} secret from asm: {RETRIED} RequestError: send request failed caused by: Post "
-            f'"https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout'
+            f'"https://secretsmanager.us-east-1.amazonaws.com/": dial tcp 52.94.1.9:443: i/o timeout'
         ),
     ),
     (
@@ -288,7 +308,7 @@ WORDS = [
         (
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 "
             "times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: "
-            'Post "https://logs.us-east-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout : exit status '
+            'Post "https://logs.us-east-1.amazonaws.com/": dial tcp 52.94.1.9:443: i/o timeout : exit status '
             "1"
         ),
     ),
@@ -307,7 +327,7 @@ WORDS = [
         ),
     ),
     (
-        "file-system",
+        "file-system-name",
         (
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: "
             'Failed to resolve "fs-0123456789abcdef0.efs.us-east-1.amazonaws.com" - check that your file system ID is '
@@ -326,7 +346,8 @@ WORDS = [
         "registry-unreachable",
         f"{SECRETS} ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed",
     ),
-    ("preparation", "ResourceInitializationError: failed to configure ENI: failed to setup regular eni"),
+    ("network-interface-setup", "ResourceInitializationError: failed to configure ENI: failed to setup regular eni"),
+    ("preparation", "ResourceInitializationError: failed to prepare something new"),
     ("container-check", "ServiceSchedulerInitiated\nTask failed container health checks\nexit code 137"),
     (
         "check-path",
@@ -398,7 +419,7 @@ WORDS = [
         ),
     ),
     ("memory", EXITED + "OutOfMemoryError: Container killed due to memory usage exit code 137"),
-    ("memory", EXITED + "exit code 137"),
+    ("killed", EXITED + "exit code 137"),
     (
         "command",
         TASK
@@ -491,11 +512,6 @@ def test_the_words_of_ecs(name: str, words: str) -> None:
     )
 
 
-def test_every_row_has_an_example() -> None:
-    assert {one.name for one in REASONS} == {name for name, _ in WORDS}
-    assert len({one.name for one in (*REASONS, HIDDEN)}) == len(REASONS) + 1
-
-
 OF_THE_STACK = [
     (
         "linked-role",
@@ -577,14 +593,6 @@ OF_THE_STACK = [
 def test_the_words_of_cloudformation(name: str, words: str) -> None:
     found = match_reason(words, DiagnosisContext(), STACK_REASONS)
     assert found is not None and found.reason.name == name
-
-
-def test_every_row_of_the_stack_has_an_example() -> None:
-    assert {name for name, _ in OF_THE_STACK} == {one.name for one in STACK_REASONS}
-    assert (
-        match_reason("Resource did not stabilize (HandlerErrorCode: NotStabilized)", DiagnosisContext(), STACK_REASONS)
-        is None
-    )
 
 
 @pytest.mark.parametrize(
@@ -743,7 +751,7 @@ def test_no_route_at_all() -> None:
     }
     context = context_of(template)
     assert context.route == "none"
-    found = match_reason("CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout", context)
+    found = match_reason("CannotPullContainerError: dial tcp 52.94.1.1:443: i/o timeout", context)
     assert found is not None and "no endpoint for ecr.api, ecr.dkr" in found.sentence
 
 
@@ -804,7 +812,11 @@ def test_whether_a_permission_is_missing(service: str, why: str, clause: str, ad
 
 
 def test_a_foreign_role_and_another_repository() -> None:
-    foreign = match_reason(REFUSED, DiagnosisContext())
+    template = compiled()
+    template["Resources"] = {name: one for name, one in template["Resources"].items() if name != "ExecutionRole"}
+    foreign = match_reason(REFUSED, context_of(template))
+    bare = match_reason(REFUSED, DiagnosisContext())
+    assert bare is not None and f"no permission for secretsmanager:GetSecretValue on {SECRET}" in bare.sentence
     assert foreign is not None and "not in the template" in foreign.sentence
     denied = next(words for name, words in WORDS if name == "image-denied")
     own, other = (
@@ -847,8 +859,51 @@ def test_the_sentence_contains_the_numbers() -> None:
     assert full is not None and full.sentence.endswith("(1024 MiB)")
 
 
+ROWS = [*REASONS, *STACK_REASONS, *NOTICES, *STOP_REASONS.values(), HIDDEN]
+
+
 def test_every_key_and_every_command_exists() -> None:
-    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    for one in (*REASONS, HIDDEN):
-        assert f"`{one.key}`" in reference, one.key
+    """``fsdcf explain`` explains each key, and each command has known placeholders."""
+    for one in ROWS:
+        assert not one.key or find(one.key, types()) or later(one.key), one.key
         assert set(re.findall(r"\{(\w+)\}", one.command)) <= {"service", "environment", "spec", "port", "image"}
+
+
+@pytest.mark.parametrize("reason", [one for one in ROWS if one.command.startswith("fsdcf ")], ids=lambda one: one.name)
+def test_every_command_of_fsdcf_can_be_typed(reason: Reason) -> None:
+    command = reason.command.format(service="shop", environment="prod", spec="shop.yml", port=8000, image="shop:1")
+    assert not problem_of(command)
+
+
+PASSING = {
+    *("image-rate-limit", "image-answer-cut-off", "image-token-expired", "image-pull-interrupted"),
+    *("image-registry-fault", "secret-throttled", "network-interface-setup", "network-interface"),
+    *("check-balancer-fault", "check-pending", "zone-unsupported", "spot", "capacity", "service-throttled"),
+    *("image-volume", "stop", "role-invalid", "firewall-pending", "service-draining", "deployment-in-progress"),
+    *("queue-deleted-recently", "bucket-conflict", "throttled", "busy", "aws-fault", "steady"),
+    *("stopped-by-aws", "stopped-by-spot", "stopped-by-rebalancing", "stopped-by-scaling", "stopped-by-deployment"),
+    *("stopped-by-deletion", "stopped-by-ecs", "stopped-by-person"),
+}
+"""The reasons that may pass without a change."""
+
+
+def test_what_may_pass() -> None:
+    assert {one.name for one in ROWS if one.passing} == PASSING
+
+
+CODES = ("TaskFailedToStart\n", "EssentialContainerExited\n", "ServiceSchedulerInitiated\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(name, text) for _, name, text in messages() if name in {one.name for one in REASONS} and "Exit code" not in text],
+)
+def test_only_what_cannot_pass_is_a_ground_to_cancel(name: str, text: str) -> None:
+    """Two tasks of a failing deployment stop for each reason of the table: --fail-fast cancels for the others alone."""
+    text = text.replace("\\n", "\n")
+    code, _, reason = text.partition("\n") if text.startswith(CODES) else ("", "", text)
+    tasks = tuple(StoppedTask(id, "ecs-svc/1", reason, code) for id in ("0a", "0b"))
+    deployments = (EcsDeployment("ecs-svc/1", "PRIMARY", "shop:1", "IN_PROGRESS", failed=2),)
+    rollout = ServiceRollout("arn:aws:ecs:us-east-1:1:service/a/shop", deployments=deployments, stopped=tasks)
+    repeated = repeated_reason(cast(Any, SimpleNamespace(template={})), rollout, "stack")
+    assert repeated is not None and (repeated.name, repeated.passing) == (name, name in PASSING)

@@ -128,8 +128,8 @@ ENDED = [
         "memory",
         "exit code 137",
     ),
-    ("shop-prod", [BESIDE, {"name": "shop"}], "memory", "exit code 137"),
-    ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "memory", "exit code 137"),
+    ("shop-prod", [BESIDE, {"name": "shop"}], "killed", "exit code 137"),
+    ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "killed", "exit code 137"),
 ]
 
 

@@ -65,7 +65,7 @@ ENDINGS = [
     (
         "CannotPullContainerError=timeout",
         "TaskFailedToStart",
-        r"dial tcp 10.0.3.17:443: i/o timeout",
+        r"dial tcp 52.46.141.158:443: i/o timeout",
         None,
         "CannotPullContainerError: ",
     ),

@@ -40,7 +40,7 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
     if advice := outcome.advice:
         key = f" ({advice.key})" if advice.key else ""
         yield from wrapped(f"  help: {visible(advice.text)}{key}", width, 8, paint, ("help:", "next"))
-        yield from _line_of(advice.place, paint)
+        yield from line_of_place(advice.place, paint)
     longest = max((len(name) for name in outcome.outputs), default=0)
     for name, value in sorted(outcome.outputs.items(), key=lambda output: _order(output[0])):
         yield f"  {paint(name.ljust(longest), 'soft')}  {visible(value)}"
@@ -66,7 +66,8 @@ def word_lines(head: str, text: str, role: str, paint: Paint, width: int | None)
     return wrapped(f"{head}: {visible(text)}", width, 2, paint, (f"{head}:", role))
 
 
-def _line_of(place: Place | None, paint: Paint) -> Iterator[str]:
+def line_of_place(place: Place | None, paint: Paint) -> Iterator[str]:
+    """The spec line of a place, with its text."""
     if place:
         yield f"   {paint('-->', 'place')} {where(place)}"
         if place.text.strip():
@@ -80,4 +81,4 @@ def _evidence(one: Evidence, paint: Paint, width: int | None) -> Iterator[str]:
         yield from (f"      {visible(line)}" for line in (first, *rest))
     else:
         yield from wrapped(f"  {source}: {visible(first)}", width, 6, paint, (f"{source}:", "soft"))
-    yield from _line_of(one.place, paint)
+    yield from line_of_place(one.place, paint)

@@ -1,19 +1,14 @@
-"""What the template adds to a known reason: numbers, the egress route, the role's permissions. Pure."""
+"""What the template says of a service whose failure is explained: numbers, the egress route, permissions. Pure."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from fsdcf.aws_errors import denial_in
-from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.evaluation import is_known
 from fsdcf.cloudformation.iam import Decision, IamStatement, allowing_statements, decide
-from fsdcf.cloudformation.partitions import endpoint_name, partition_of
+from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
     PlanError,
     PlannedStack,
@@ -25,7 +20,6 @@ from fsdcf.cloudformation.planned import (
     whole_number,
 )
 from fsdcf.cloudformation.types import ec2, ecs, iam
-from fsdcf.suggested import suggested, words_of
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
@@ -41,7 +35,8 @@ class DiagnosisContext:
     ``route`` is how the tasks reach AWS: by public addresses, NAT, interface endpoints, or not at all; ``foreign``: the
     subnets are not in the template, so that their routes are unknown. ``statements`` are those of the execution role;
     None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
-    check as a program with arguments. Times are seconds, ``memory`` is MiB.
+    check as a program with arguments. ``credentials``: ECS pulls the image with the credentials in a secret. Times are
+    seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -58,6 +53,7 @@ class DiagnosisContext:
     route: Route = "unknown"
     endpoints: tuple[str, ...] = ()
     statements: tuple[IamStatement, ...] | None = None
+    credentials: bool = False
 
     def allows(self, action: str, resource: str = "") -> Decision | None:
         """What the execution role's statements say of the action, on the resource if its ARN is known.
@@ -96,6 +92,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         check_words=_words(command),
         route=_route(stack, properties),
         endpoints=tuple(sorted(_endpoints(stack))),
+        credentials=bool(container.get("RepositoryCredentials")),
         statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),
     )
 
@@ -143,10 +140,8 @@ def _default_route(stack: PlannedStack, subnet: str) -> Mapping[str, Any]:
 
 
 def _endpoints(stack: PlannedStack) -> set[str]:
-    """The interface endpoints by their services (``ecr.api`` for ``com.amazonaws.REGION.ecr.api``)."""
-    endpoints = (one.properties for one in stack.of(ec2.VPC_ENDPOINT))
-    names = [text_of(one.get("ServiceName")) for one in endpoints if one.get("VpcEndpointType") == "Interface"]
-    return set(map(endpoint_name, names))
+    """The endpoints by their services (``ecr.api`` for ``com.amazonaws.REGION.ecr.api``)."""
+    return {endpoint_name(text_of(one.properties.get("ServiceName"))) for one in stack.of(ec2.VPC_ENDPOINT)}
 
 
 def _role_statements(stack: PlannedStack, role: str | None) -> tuple[IamStatement, ...] | None:
@@ -158,234 +153,3 @@ def _role_statements(stack: PlannedStack, role: str | None) -> tuple[IamStatemen
         if role in map(target_of, (policy.properties.get("RoleName"), *items(policy.properties.get("Roles")))):
             documents.append(policy.properties.get("PolicyDocument"))
     return allowing_statements(documents)
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """A clause to add to the cause, and a replacement for the reason's advice, key or command; empty: none."""
-
-    clause: str = ""
-    advice: str = ""
-    key: str = ""
-    command: str = ""
-
-
-Refine = Callable[[DiagnosisContext, "re.Match[str]"], Refinement]
-"""Refines a reason by the context and the words that its pattern matched."""
-
-_ECR = re.compile(ADDRESS + r"(?P<name>[^\s:@'\"]+)(?:[:@](?P<tag>[\w.:-]*\w))?")
-_REFERENCE = re.compile(r"(?:ref|image) [\"']?(?P<whole>[\w.-]+(?:[/:@][\w.-]+)+)")
-_SECRET = re.compile(
-    r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))"
-    r"|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)"
-)
-_ECS_NAMES = {"secretsmanager": "asm", "ssm": "ssm"}
-"""ECS's name of a service in ``unable to retrieve secret from asm``, by the service's endpoint."""
-
-
-def _ecr_command(operation: str, ecr: re.Match[str]) -> str:
-    where = f"--registry-id {ecr['account']} --region {ecr['region']} --repository-name {ecr['name']}"
-    return f"aws ecr {operation} {where}"
-
-
-def refine_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The image that was requested, and the command that looks for it."""
-    ecr = _ECR.search(match.string)
-    if ecr is not None and ecr["tag"]:
-        kind = "imageDigest" if ecr["tag"].startswith("sha256:") else "imageTag"
-        command = f"{_ecr_command('describe-images', ecr)} --image-ids {kind}={ecr['tag']}"
-        return Refinement(f"({ecr['name']}:{ecr['tag']})", command=command)
-    other = _REFERENCE.search(match.string)
-    return _named(other and other["whole"], "docker manifest inspect")
-
-
-def refine_repository(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The repository that does not exist, and the command that creates it in its region."""
-    ecr = _ECR.search(match.string)
-    if ecr is None:
-        return Refinement()
-    return Refinement(f"({ecr['name']})", command=create_command(ecr["name"], ecr["region"]))
-
-
-def refine_permission(*actions: str, key: str = "service.executionRole.statements", show: str = "") -> Refine:
-    """Whether the template's execution role allows the actions on the resource that was refused.
-
-    ``show`` is a command that describes the resource; its ARN is appended if it is known.
-    """
-
-    def refine(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-        refused = _refused_actions(actions, match.string)
-        resource = next((arn for _, arn in refused if arn.startswith("arn:")), "")
-        clause, advice = _other_policy(match.string) or _judge_role(context, refused, match.string)
-        return Refinement(clause, advice, key, f"{show} {resource}" if show and resource else "")
-
-    return refine
-
-
-def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, str], ...]:
-    """The refused actions, each with the ARN of its resource, empty if that is unknown.
-
-    The token for ECR has no resource: its statement must be for ``*``.
-    """
-    denial = denial_in(text)
-    if denial is not None:
-        return ((denial.action, denial.resource if denial.resource.startswith(("arn:", "*")) else ""),)
-    ecr, repository = _ECR.search(text), ""
-    if ecr is not None:
-        region = ecr["region"]
-        repository = f"arn:{partition_of(region)}:ecr:{region}:{ecr['account']}:repository/{ecr['name']}"
-    return tuple(
-        (action, "*" if action == "ecr:GetAuthorizationToken" else repository if action.startswith("ecr:") else "")
-        for action in actions
-    )
-
-
-def _other_policy(text: str) -> tuple[str, str] | None:
-    """Clause and advice if AWS names another policy than that of the role."""
-    denial = denial_in(text)
-    if denial is not None and (denial.explicit or denial.policy not in ("", "identity-based policy")):
-        return f": {denial.why}", denial.advice
-    return None
-
-
-def _judge_role(context: DiagnosisContext, refused: tuple[tuple[str, str], ...], text: str) -> tuple[str, str]:
-    answers = [(action, resource, context.allows(action, resource)) for action, resource in refused]
-    lacking = [action for action, _, result in answers if result == "none"]
-    if lacking:
-        return f": the execution role has no statement for {' and '.join(lacking)}", f"allow {', '.join(lacking)}"
-    if context.statements is None:
-        return ": the execution role is not in the template, so its statements are unknown", ""
-    for action, resource, result in answers:
-        if result == "elsewhere":
-            return (
-                f": the execution role's statement for {action} is for other resources than {resource}",
-                f"allow {action} for {resource}",
-            )
-    if "no identity-based policy allows" in text:
-        return (
-            ": the template's execution role has the statement, but AWS finds none in the role",
-            "compare the role with the template (drift), and redeploy: a new role takes some seconds to take effect",
-        )
-    return (
-        ": the execution role has the statement, so something else blocks it",
-        "check the resource's own policy, its KMS key, the permissions boundary, and whether it is in another account",
-    )
-
-
-def refine_image_permission(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """Whether the role may pull the image, and the command that shows the policy of the repository."""
-    actions = ("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-    refinement = refine_permission(*actions)(context, match)
-    ecr = _ECR.search(match.string)
-    return refinement if ecr is None else replace(refinement, command=_ecr_command("get-repository-policy", ecr))
-
-
-def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The secret or parameter that was requested, and the command that looks for it."""
-    named = _SECRET.search(match.string)
-    if named is not None and named["parameter"]:
-        return _named(named["parameter"], "aws ssm get-parameter --name")
-    return _named(named and named["secret"], "aws secretsmanager describe-secret --secret-id")
-
-
-def _named(name: str | None, command: str) -> Refinement:
-    """The resource that AWS's words name, and the command that looks for it; nothing if they name none."""
-    return Refinement(f"({name})", command=f"{command} {shlex.quote(name)}") if name else Refinement()
-
-
-def refine_file_system(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The file system that could not be mounted, and the command that shows its mount targets."""
-    named = re.search(r"\bfs-[0-9a-f]{8,17}\b", match.string)
-    return _named(named and named[0], "aws efs describe-mount-targets --file-system-id")
-
-
-def refine_network(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The command that lists the subnets, if a subnet is missing."""
-    subnets = "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId]'"
-    return Refinement(command=subnets if "Subnet" in match[1] else "")
-
-
-def refine_route(*endpoints: str) -> Refine:
-    """Whether the template gives the tasks a route to an AWS service: public addresses, NAT or endpoints.
-
-    ``endpoints`` are those of the service; if they belong to several services, the requested one counts.
-    """
-
-    def refine(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-        requested = [
-            name
-            for name in endpoints
-            if re.search(rf"from {_ECS_NAMES.get(name, name)}|\b{re.escape(name)}\.", match.string)
-        ]
-        missing = [name for name in (requested or endpoints) if name not in context.endpoints]
-        if context.route == "none" or (context.route == "endpoints" and missing):
-            lacking = f"neither NAT nor a public address, and no endpoint for {', '.join(missing) or 'it'}"
-            return Refinement(
-                f": the tasks have no route to it: {lacking}",
-                "give the tasks an egress route: `nat: single`, or list the endpoints",
-                "service.networking.vpc.nat",
-            )
-        if context.route == "foreign":
-            return Refinement(
-                ": the subnets are not in the stack, so their routes are unknown",
-                "give the subnets a default route to a NAT gateway, or endpoints, or set assignPublicIp in public ones",
-                "service.networking.vpc.privateSubnets",
-            )
-        if context.route in ("nat", "public"):
-            by = "a NAT gateway" if context.route == "nat" else "public addresses"
-            return Refinement(
-                f": the tasks have {by}, so the template's routes are complete",
-                "the route exists: check network ACLs, the DNS of the VPC and the host name, and try again",
-                "service.networking.vpc",
-            )
-        return Refinement()
-
-    return refine
-
-
-def refine_memory(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The task's memory."""
-    return Refinement(f"({context.memory} MiB)") if context.memory else Refinement()
-
-
-def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The load balancer's request, the codes that it expects, and its timing."""
-    if not context.path:
-        return Refinement()
-    port = f" on port {context.port}" if context.port else ""
-    codes = f" and expects {context.codes}" if context.codes else ""
-    numbers = [
-        f"{context.unhealthy} failures, {context.interval} s apart" if context.unhealthy and context.interval else "",
-        f"a timeout of {context.timeout} s" if context.timeout else "",
-        f"a grace period of {context.grace} s" if context.grace else "",
-    ]
-    timing = ", ".join(number for number in numbers if number)
-    return Refinement(f"; the check requests {context.path}{port}{codes}{f' ({timing})' if timing else ''}")
-
-
-def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The container's check, a program of it that the image may lack, and the command that rehearses the check."""
-    if not context.container_check:
-        return Refinement()
-    tool = re.search(r"\b(curl|wget)\b", context.container_check)
-    advice = ""
-    if tool:
-        advice = (
-            f"slim images do not contain {tool[1]}: install it, or write the check with a program of the image, such as"
-            " Python or Node"
-        )
-    command = ""
-    if context.check_words:
-        url = "http://127.0.0.1:{port}" if context.port else ""
-        check = suggested("healthcheck", "{spec}", env="{environment}", url=url)
-        words = words_of(container_command=json.dumps(context.check_words))
-        command = " ".join((check, *(word.replace("{", "{{").replace("}", "}}") for word in words)))
-    return Refinement(f": `{context.container_check}`", advice, command=command)
-
-
-def refine_architecture(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The processor that the tasks run on."""
-    platform = ecs.docker_platform(context.architecture)
-    return Refinement(
-        f": the tasks run on {context.architecture}", f"build the image for {platform}, or change the architecture"
-    )

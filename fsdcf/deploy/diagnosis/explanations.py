@@ -111,10 +111,14 @@ def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
 
 def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
     """The words of ECS and of the load balancer about a task. Of its log, only what no application writes itself."""
-    containers = [f"{text} exit code {code}" if code is not None else text for _, code, text in task.containers]
+    codes = not task.cause.signalled
+    containers = [
+        f"{text}\nexit code {code}" if codes and code is not None else text for _, code, text in task.containers
+    ]
+    target = task.target if ":" in task.target else f"(reason {task.target})" if task.target else ""
     about = [event for event in events if task.id and task.id in event and "unhealthy in" in event]
     wrong_format = [_FORMAT_ERROR for line in task.log if _FORMAT_ERROR in line]
-    return "\n".join(part for part in (*wrong_format, task.code, task.reason, *containers, task.target, *about) if part)
+    return "\n".join(part for part in (*wrong_format, task.code, task.reason, *containers, target, *about) if part)
 
 
 def _most_frequent(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fsdcf.cloudformation.ecr import HOST
+from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
@@ -42,22 +43,12 @@ def image(case: Case) -> Problems:
         yield Problem("service.image", f"`{text}` is not a repository", hint)
 
 
-PUBLIC_ECR = "public.ecr.aws"
 _OPEN_REGISTRIES = re.compile(
     r"(.+\.)?(docker\.io|ghcr\.io|quay\.io|gcr\.io|mcr\.microsoft\.com|lscr\.io|cgr\.dev|nvcr\.io|docker\.elastic\.co"
     r"|registry\.(k8s\.io|gitlab\.com|access\.redhat\.com|fedoraproject\.org|suse\.com|opensuse\.org))"
     rf"|registry\.hub\.docker\.com|container-registry\.oracle\.com|{re.escape(PUBLIC_ECR)}"
 )
 """Hosts from which anyone can pull images, whatever else they keep."""
-
-
-def registry_of(image: str) -> str:
-    """The host of the registry that has an image: the part before the first slash if it has a dot or a colon.
-
-    Source: https://github.com/distribution/reference/blob/main/normalize.go
-    """
-    host, slash, _ = image.partition("/")
-    return host if slash and ("." in host or ":" in host or host == "localhost") else "docker.io"
 
 
 def store_credentials(service: str) -> str:
@@ -120,7 +111,7 @@ def credentials_for_ecr(case: Case) -> Problems:
         return
     message = "the image is in ECR, which takes no stored credentials"
     hint = "leave it out: the execution role has the permission to pull"
-    if registry_of(image) == PUBLIC_ECR:
+    if registry_host(image) == PUBLIC_ECR:
         hint = "leave it out: anyone can pull from there"
     elif isinstance(case.service.image, str):
         hint += "; the policy of a repository in another account must allow it, too"
@@ -136,7 +127,7 @@ def missing_credentials(case: Case) -> Problems:
     """The image is in a registry that is neither ECR nor one of the public ones, such as Docker Hub, ghcr.io or
     quay.io. If it asks for a password, the tasks cannot start without `imageCredentials`."""
     image = sample(case.service.image or "")
-    registry = registry_of(image)
+    registry = registry_host(image)
     if case.service.image_credentials or not image or "${" in image or _is_ecr(image):
         return
     if not _OPEN_REGISTRIES.fullmatch(registry.partition(":")[0].lower()):
@@ -145,7 +136,7 @@ def missing_credentials(case: Case) -> Problems:
 
 
 def _is_ecr(image: str) -> bool:
-    return re.match(HOST, image) is not None or registry_of(image) == PUBLIC_ECR
+    return re.match(HOST, image) is not None or registry_host(image) == PUBLIC_ECR
 
 
 @rule(

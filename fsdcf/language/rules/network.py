@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import zone_prefix
+from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc, store_of
@@ -15,7 +16,6 @@ from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
-from fsdcf.language.rules.container import registry_of
 from fsdcf.language.unknown import until_unknown
 
 _VPC = "service.networking.vpc"
@@ -278,7 +278,7 @@ def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
             yield Problem(f"service.observability.{key}", message, f"{otherwise}leave it out", key=True)
     image = sample(case.service.image or "")
     if image and "${" not in image and not re.match(HOST, image):  # an unknown variable may be any host
-        message = f"{where} the tasks cannot reach {registry_of(image)}, where the image is"
+        message = f"{where} the tasks cannot reach {registry_host(image)}, where the image is"
         yield Problem("service.image", message, f"{otherwise}keep the image in ECR")
 
 

@@ -143,7 +143,7 @@ def _pull_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
     url = f"https://{host}/v2/{name.partition('/')[2].partition('@')[0]}/manifests/{tag}"
     cause = {
         "denied": f"pulling from host {host} failed with status code [manifests {tag}]: 403 Forbidden",
-        "timeout": f'failed to do request: Head "{url}": dial tcp 10.0.3.17:443: i/o timeout',
+        "timeout": f'failed to do request: Head "{url}": dial tcp 52.46.141.158:443: i/o timeout',
     }.get(detail, f"{scenario.image}: not found")
     return _not_started(
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
@@ -168,7 +168,7 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
         "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon "
         "ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum "
         "number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "
-        f'"https://api.ecr.{scenario.region}.{domain_of(partition)}/": dial tcp 10.0.3.17:443: i/o timeout'
+        f'"https://api.ecr.{scenario.region}.{domain_of(partition)}/": dial tcp 52.46.141.158:443: i/o timeout'
     )
     cause = {
         "denied": denied("ecr registry auth", "", "ecr:GetAuthorizationToken", "*"),
