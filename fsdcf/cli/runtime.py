@@ -33,7 +33,7 @@ from fsdcf.cli.options import (
     valid_region,
     with_spec_at_hand,
 )
-from fsdcf.cli.render.stream import Sink, is_watched, painter
+from fsdcf.cli.render.stream import Sink, is_watched, on_github, painter
 from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Advice,
@@ -196,7 +196,8 @@ class Reporter:
 def run(about: Target | str, connection: Connection, as_json: bool, act: Act, **options: Any) -> NoReturn:
     """Perform an action and end the command with its exit code. The arguments are those of ``perform``."""
     outcome = perform(about, connection, as_json, act, **options)
-    click.get_current_context().exit(int(outcome.exit))
+    done = outcome.detached and on_github()  # no red step
+    click.get_current_context().exit(int(Exit.DONE if done else outcome.exit))
 
 
 def perform(
@@ -290,15 +291,20 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, 
     """
     from fsdcf.cli.render.plain import Plain
 
+    people: Sink = Plain(sys.stderr if aside or as_json else sys.stdout, sys.stderr)
+    if on_github():
+        from fsdcf.cli.render.actions import ActionsLog
+
+        people = ActionsLog(sys.stderr if aside or as_json else sys.stdout, title)
     if as_json:
         from fsdcf.cli.render.jsonlines import JsonLines
 
-        return [JsonLines(sys.stdout), Plain(sys.stderr, sys.stderr)]
+        return [JsonLines(sys.stdout), people]
     if moving and not aside and is_watched(sys.stdout):
         from fsdcf.cli.render.live import Live
 
         return [Live(sys.stdout, sys.stderr, title, lambda: time.monotonic() / pace)]
-    return [Plain(sys.stderr if aside else sys.stdout, sys.stderr)]
+    return [people]
 
 
 # The commands that an outcome suggests next.

@@ -161,7 +161,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             continue
         run.running = f"the {'creation' if operation.verb == 'create' else 'update'} of {release.stack}"
         if options.detach:
-            raise detached(run, operation, "detached (--detach)")
+            raise detached(run, operation, "detached (--detach)", told=True)
         result = follow(run, operation, options.on_timeout, options.fail_fast)
         if options.express and result.status in _SUCCESSES and result.stack is not None:
             run.running, run.over = "", f"{release.stack} is {result.status}"

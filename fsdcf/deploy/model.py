@@ -316,7 +316,8 @@ class Advice:
 class Outcome:
     """The result of a run.
 
-    The exit code, the cause in one sentence, the evidence, the advice, and the next commands.
+    The exit code, the cause in one sentence, the evidence, the advice, and the next commands. ``detached``: the run was
+    told to start the operation and to return, and did so.
     """
 
     exit: Exit
@@ -325,6 +326,7 @@ class Outcome:
     next: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     advice: Advice | None = None
+    detached: bool = False
 
 
 @dataclass(frozen=True)

@@ -342,8 +342,11 @@ def follow(
         too_late = not cancelled
 
 
-def detached(run: Run, operation: Operation, why: str) -> Stop:
-    """The run ends while the operation is still running. Its outcome is unknown; the next commands follow it."""
+def detached(run: Run, operation: Operation, why: str, told: bool = False) -> Stop:
+    """The run ends while the operation is still running. Its outcome is unknown; the next commands follow it.
+
+    ``told``: by ``--detach``.
+    """
     target = run.target
     watch, diagnose = target.command("watch"), target.command("diagnose")
     next_steps = {
@@ -352,7 +355,7 @@ def detached(run: Run, operation: Operation, why: str) -> Stop:
         "update": (watch, diagnose, target.command("cancel")),
     }.get(operation.verb, (watch, diagnose))
     sentence = f"{why}: {run.running or 'the operation'} continues; its outcome is unknown"
-    return stop(Exit.UNKNOWN, sentence, *next_steps)
+    return stop(Exit.UNKNOWN, sentence, *next_steps, detached=told)
 
 
 def _wants_to_cancel(run: Run, operation: Operation) -> bool:

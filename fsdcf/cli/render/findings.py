@@ -6,17 +6,28 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 
-import click
-
-from fsdcf.cli.render.stream import painter
+from fsdcf.cli.render.stream import LineWriter, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
 
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
-    """Print findings to standard error, in colour on a terminal unless NO_COLOR is set."""
-    paint = painter(sys.stderr)
+    """Print findings to standard error, in colour on a terminal unless NO_COLOR is set. On GitHub Actions they are also
+    annotations, and errors are in the summary of the step."""
+    diagnostics = list(diagnostics)
+    out = LineWriter(sys.stderr)
     for diagnostic in diagnostics:
-        click.echo(render(diagnostic, sources, paint) + "\n", err=True, color=True)
+        out.lines([render(diagnostic, sources, out.paint), ""])
+    if on_github():
+        from fsdcf.cli.render.actions import MOST_ANNOTATIONS, add_to_summary, markdown, markdown_place
+
+        for severity in Severity:
+            of_kind = [each for each in diagnostics if each.severity is severity]
+            for diagnostic in of_kind[:MOST_ANNOTATIONS]:
+                out.command(as_github(diagnostic))
+        errors = [each for each in diagnostics if each.severity is Severity.ERROR]
+        if errors:
+            items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in errors]
+            add_to_summary([f"### {markdown(errors[0].span.file)}: {summary(errors)}", "", *items])
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
@@ -26,9 +37,11 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
 
 def as_github(diagnostic: Diagnostic) -> str:
     """A finding as a workflow command that annotates the line in a pull request."""
+    from fsdcf.cli.render.actions import path_in_repository, workflow_command  # loaded on GitHub alone
+
     span = diagnostic.span
     place = {
-        "file": span.file,
+        "file": path_in_repository(span.file),
         "line": span.line,
         "endLine": span.end_line,
         "col": span.column,
@@ -40,15 +53,6 @@ def as_github(diagnostic: Diagnostic) -> str:
         [diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes]
     )
     return workflow_command(diagnostic.severity.value, {**place, "title": diagnostic.code}, body)
-
-
-def workflow_command(kind: str, properties: Mapping[str, object], body: str) -> str:
-    """A workflow command such as ``::error file=my-service.yml,line=3::text``, with everything escaped.
-
-    Source: https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions
-    """
-    listed = ",".join(f"{name}={_property(str(text))}" for name, text in properties.items())
-    return f"::{kind} {listed}::{_data(body)}"
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
@@ -75,11 +79,3 @@ def _record(one: Diagnostic) -> dict[str, object]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from fsdcf.cli.lookup import ChangeLines
-from fsdcf.cli.render.findings import workflow_command
+from fsdcf.cli.render.actions import annotation, markdown, markdown_code
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import (
     BLOCKED,
@@ -26,7 +25,7 @@ from fsdcf.cli.render.plan import (
     summary,
     where,
 )
-from fsdcf.cli.render.values import shown, visible
+from fsdcf.cli.render.values import shown
 from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.deploy.model import Place, Plan
@@ -52,10 +51,6 @@ _MAX_ROWS = 400
 """Maximum rows of a table; further rows are counted."""
 
 _CUT = "\n\n_Cut here: `fsdcf diff` shows the whole plan._\n"
-_MARKS = {
-    **{character: f"\\{character}" for character in "|*_`[\\#"},
-    **{"<": "&lt;", ">": "&gt;", "@": "@\u200b"},
-}
 
 
 @dataclass(frozen=True)
@@ -235,23 +230,23 @@ def lines(plan: ComparedPlan) -> Iterator[str]:
     update = plan.update
     for risk in update.risks:
         place = plan.lines.of_resource(risk.logical_id)
-        yield _annotation("error", place, f"data at risk: {risk.logical_id} is {risk.kind}", risk.why)
+        yield annotation("error", place, f"data at risk: {risk.logical_id} is {risk.kind}", risk.why)
     for obstacle in update.review.obstacles:
         body = f"{obstacle.why}\nsolution: {obstacle.way_out}"
-        yield _annotation("warning", plan.remarks.get(obstacle), f"blocked: {obstacle.logical_id}", body)
+        yield annotation("warning", plan.remarks.get(obstacle), f"blocked: {obstacle.logical_id}", body)
     for one in update.review.unsafe:
         body = f"{one.logical_id} {one.what}\n{format_when(one.when)}: {one.why}\nsolution: {one.way_out}"
-        yield _annotation("warning", plan.remarks.get(one), f"rollback safety: {one.rule}", body)
+        yield annotation("warning", plan.remarks.get(one), f"rollback safety: {one.rule}", body)
     for effect in update.review.effects:
         body = f"{effect.logical_id} {effect.what}\n{effect.why}"
-        yield _annotation("warning", plan.remarks.get(effect), f"side effect: {effect.rule}", body)
+        yield annotation("warning", plan.remarks.get(effect), f"side effect: {effect.rule}", body)
     by_line: dict[Place | None, list[str]] = {}
     for line, text in _notices(plan):
         by_line.setdefault(line, []).append(text)
     for place, texts in by_line.items():
-        yield _annotation("notice", place, "plan", "\n".join(texts))
+        yield annotation("notice", place, "plan", "\n".join(texts))
     total = "no changes" if update.empty else summary(Plan("", update.changes), update.tags)
-    yield _annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {total}")
+    yield annotation("notice", None, "plan", f"{plan.old} -> {plan.new}: {total}")
 
 
 def _notices(plan: ComparedPlan) -> Iterator[tuple[Place | None, str]]:
@@ -274,20 +269,6 @@ def _sentence(change: Change, group: str, plan: ComparedPlan) -> str:
     return f"{change.logical_id} {group}" + (f": {cause}" if cause else "")
 
 
-def _annotation(kind: str, place: Place | None, title: str, body: str) -> str:
-    properties: dict[str, object] = {}
-    if place is not None and not place.file.startswith("--"):  # an option of the command line is not a file
-        properties = {"file": _path(place.file), "line": place.line, "col": place.column}
-    text = "\n".join(visible(line) for line in body.split("\n"))
-    return workflow_command(kind, {**properties, "title": visible(title)}, text)
-
-
-def _path(file: str) -> str:
-    """The path of a file, also of one in a revision: ``HEAD:my-service.yml``."""
-    revision, colon, path = file.partition(":")
-    return path if colon and revision and not os.path.lexists(file) else file
-
-
 def text(plan: ComparedPlan, limit: int = LIMIT) -> str:
     """The plan as Markdown of at most ``limit`` bytes; a long one loses its values, then its last lines."""
     for with_values in (True, False):
@@ -302,9 +283,9 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     if update.empty:
         yield "**No changes**: CloudFormation has nothing to do."
     else:
-        yield f"**Plan**: {_plain(summary(Plan('', update.changes, update.risks), update.tags))}"
+        yield f"**Plan**: {markdown(summary(Plan('', update.changes, update.risks), update.tags))}"
     for note in plan.notes:
-        yield from ("", f"> {_plain(note)}")
+        yield from ("", f"> {markdown(note)}")
     if update.empty:
         return
     yield from _alert("CAUTION", "**Data at risk**", _risk_items(plan))
@@ -319,16 +300,17 @@ def _lines(plan: ComparedPlan, with_values: bool) -> Iterator[str]:
     for group, changes in grouped(without_tags(update.changes)).items():
         yield from _group(plan, group, changes, with_values)
     if line := tags_line((*tag_changes(update.changes), *update.tags)):
-        yield from ("", f"~ {_plain(line)}{_at(place_of_tags(update.changes, plan.places))}")
+        yield from ("", f"~ {markdown(line)}{_at(place_of_tags(update.changes, plan.places))}")
     if update.outputs:
-        rows = [_row(_code(one.name), _value(one.before), _value(one.after)) for one in update.outputs]
+        rows = [_row(markdown_code(one.name), _value(one.before), _value(one.after)) for one in update.outputs]
         yield from _table(f"outputs ({len(rows)})", ("output", "before", "after"), rows)
 
 
 def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
     """A first deploy: what is open to the outside, then tables of the data, the ingress and the permissions."""
     exposed = (
-        f"{_code(one.logical_id)} {_plain(one.what)}{_at(plan.places.get(one.logical_id))}" for one in first.exposures
+        f"{markdown_code(one.logical_id)} {markdown(one.what)}{_at(plan.places.get(one.logical_id))}"
+        for one in first.exposures
     )
     yield from _alert("NOTE", "**Open to the outside**", exposed)
     whole = Plan("", plan.update.changes, first=True)
@@ -336,42 +318,42 @@ def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
         allows = section == "permissions"
         rows = [
             _row(
-                _code(one.logical_id),
-                _plain(short(one.type)),
-                *(["<br>".join(map(_plain, first.permissions.get(one.logical_id, ())))] if allows else []),
-                _plain(where(plan.places.get(one.logical_id))),
+                markdown_code(one.logical_id),
+                markdown(short(one.type)),
+                *(["<br>".join(map(markdown, first.permissions.get(one.logical_id, ())))] if allows else []),
+                markdown(where(plan.places.get(one.logical_id))),
             )
             for one in changes
         ]
         columns = ("resource", "type", "allows", "line") if allows else ("resource", "type", "line")
         yield from _table(f"{section} ({len(changes)})", columns, rows)
     if rest := rest_of(whole):
-        yield from ("", _plain(rest))
+        yield from ("", markdown(rest))
 
 
 def _risk_items(plan: ComparedPlan) -> Iterator[str]:
     for risk in plan.update.risks:
-        subject = f"{_code(risk.logical_id)} ({_plain(short(risk.type))})"
-        yield f"{subject} is **{risk.kind}**: {_plain(risk.why)}{_at(plan.places.get(risk.logical_id))}"
+        subject = f"{markdown_code(risk.logical_id)} ({markdown(short(risk.type))})"
+        yield f"{subject} is **{risk.kind}**: {markdown(risk.why)}{_at(plan.places.get(risk.logical_id))}"
 
 
 def _obstacle_items(plan: ComparedPlan) -> Iterator[str]:
     for one in plan.update.review.obstacles:
-        problem = f"{_code(one.logical_id)}: {_plain(one.why)}{_at(plan.remarks.get(one))}"
-        yield f"{problem}<br>_solution:_ {_plain(one.way_out)}"
+        problem = f"{markdown_code(one.logical_id)}: {markdown(one.why)}{_at(plan.remarks.get(one))}"
+        yield f"{problem}<br>_solution:_ {markdown(one.way_out)}"
 
 
 def _unsafe_items(plan: ComparedPlan) -> Iterator[str]:
     for one in plan.update.review.unsafe:
-        problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
-        when = f"<br>_{format_when(one.when)}:_ {_plain(one.why)}"
-        yield f"{problem}{when}<br>_solution:_ {_plain(one.way_out)}"
+        problem = f"{markdown_code(one.logical_id)} {markdown(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
+        when = f"<br>_{format_when(one.when)}:_ {markdown(one.why)}"
+        yield f"{problem}{when}<br>_solution:_ {markdown(one.way_out)}"
 
 
 def _effect_items(plan: ComparedPlan) -> Iterator[str]:
     for one in plan.update.review.effects:
-        problem = f"{_code(one.logical_id)} {_plain(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
-        yield f"{problem}<br>{_plain(one.why)}"
+        problem = f"{markdown_code(one.logical_id)} {markdown(one.what)} [{one.rule}]{_at(plan.remarks.get(one))}"
+        yield f"{problem}<br>{markdown(one.why)}"
 
 
 def _alert(kind: str, title: str, items: Iterator[str]) -> Iterator[str]:
@@ -382,13 +364,17 @@ def _alert(kind: str, title: str, items: Iterator[str]) -> Iterator[str]:
 
 
 def _group(plan: ComparedPlan, group: str, changes: list[Change], with_values: bool) -> Iterator[str]:
-    title = f"{_plain(group)} ({len(changes)})"
+    title = f"{markdown(group)} ({len(changes)})"
     if group in DETAILED and with_values:
         rows = [row for change in changes for row in _detailed(change, plan)]
         yield from _table(title, ("resource", "property", "before", "after", "line"), rows)
     else:
         rows = [
-            _row(_code(one.logical_id), _plain(short(one.type)), _plain(where(plan.places.get(one.logical_id))))
+            _row(
+                markdown_code(one.logical_id),
+                markdown(short(one.type)),
+                markdown(where(plan.places.get(one.logical_id))),
+            )
             for one in changes
         ]
         yield from _table(title, ("resource", "type", "line"), rows)
@@ -396,9 +382,9 @@ def _group(plan: ComparedPlan, group: str, changes: list[Change], with_values: b
 
 def _detailed(change: Change, plan: ComparedPlan) -> Iterator[str]:
     for one in changed_properties(change, plan.changes):
-        line = _plain(where(plan.lines.of_property(change, one) or plan.places.get(change.logical_id)))
-        values = ("", _plain(one.follows)) if one.follows else (_value(one.before), _value(one.after))
-        yield _row(_code(change.logical_id), _code(one.title), *values, line)
+        line = markdown(where(plan.lines.of_property(change, one) or plan.places.get(change.logical_id)))
+        values = ("", markdown(one.follows)) if one.follows else (_value(one.before), _value(one.after))
+        yield _row(markdown_code(change.logical_id), markdown_code(one.title), *values, line)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[str]) -> Iterator[str]:
@@ -415,26 +401,8 @@ def _row(*cells: str) -> str:
 
 
 def _value(value: object) -> str:
-    return "" if value is None else _code(shown(value, _WIDEST))
+    return "" if value is None else markdown_code(shown(value, _WIDEST))
 
 
 def _at(place: Place | None) -> str:
-    return f" ({_code(where(place))})" if place else ""
-
-
-def _code(text: str) -> str:
-    """A text as code that is also valid in a table: every character is shown as it is."""
-    return f"<code>{_escaped(text, _entity)}</code>"
-
-
-def _plain(text: str) -> str:
-    """A text without markup: nothing in it ends a cell, starts markup, mentions a user or is an element."""
-    return _escaped(text, _MARKS.get)
-
-
-def _entity(character: str, default: str) -> str:
-    return default if character.isalnum() or character in " -./:=,()+" else f"&#{ord(character)};"
-
-
-def _escaped(text: str, escape: Callable[[str, str], str]) -> str:
-    return "".join(escape(character, character) for character in visible(" ".join(text.split())))
+    return f" ({markdown_code(where(place))})" if place else ""

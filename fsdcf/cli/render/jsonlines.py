@@ -40,8 +40,8 @@ class JsonLines(LineWriter, Sink):
         self.write(record(event))
 
     def write(self, data: dict[str, Any]) -> None:
-        """Write an object on a line, in ASCII."""
-        self.lines([json.dumps(data, default=str)])
+        """Write an object on a line, in ASCII. It contains no command for the runner of GitHub Actions."""
+        self.lines([json.dumps(data, default=str).replace("##[", "#\\u0023[")])
 
 
 def record(event: Event) -> dict[str, Any]:

@@ -29,9 +29,14 @@ def is_good(outcome: Outcome) -> bool:
     return outcome.exit in (Exit.DONE, Exit.CHANGES)
 
 
+def head_of(outcome: Outcome) -> tuple[str, str]:
+    """The keyword of an outcome and the role of its paint. What was told to run on its own has started."""
+    return ("started", "strong") if outcome.detached else _HEADS[outcome.exit]
+
+
 def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator[str]:
     """The outcome as lines, in the form of a finding. ``width`` is the terminal's; None allows any length."""
-    head, role = _HEADS[outcome.exit]
+    head, role = head_of(outcome)
     sentence = visible(outcome.sentence)
     whole = sentence if sentence == head or sentence.startswith(f"{head}:") else f"{head}: {sentence}"
     yield from wrapped(whole, width, 2, paint, (f"{head}:", role))

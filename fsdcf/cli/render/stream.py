@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -129,6 +130,23 @@ class Sink:
         """Without a display there is nothing to pause."""
 
 
+def on_github() -> bool:
+    """Whether the command is a step of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+_COMMAND = re.compile(r"^\s*:(?=:)|##(?=\[)", re.M)
+
+
+def without_commands(text: str) -> str:
+    """The text with an invisible character in what the runner of GitHub Actions would take for a workflow command.
+
+    It looks for ``::`` at the start of a line, after white space, and for ``##[`` anywhere.
+    Source: ActionCommand.cs in https://github.com/actions/runner
+    """
+    return _COMMAND.sub(lambda found: f"{found[0]}\u200b", text)
+
+
 class LineWriter:
     """Writes lines and flushes them at once. After the reader has gone, nothing is written and nothing fails."""
 
@@ -138,12 +156,20 @@ class LineWriter:
         self.width = width_of(file)
         self.gone = False
         """Whether the reader has gone."""
+        self._guards = on_github()
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Write lines. A character that the stream's encoding lacks is replaced."""
+        """Write lines. A character that the stream's encoding lacks is replaced, and none is a workflow command."""
+        text = "".join(f"{line}\n" for line in lines)
+        self._write(without_commands(text) if self._guards else text)
+
+    def command(self, line: str) -> None:
+        """Write a workflow command of GitHub Actions."""
+        self._write(f"{line}\n")
+
+    def _write(self, text: str) -> None:
         if self.gone:
             return
-        text = "".join(f"{line}\n" for line in lines)
         encoding = getattr(self.file, "encoding", None) or "utf-8"
         try:
             self.file.write(text.encode(encoding, "replace").decode(encoding))
