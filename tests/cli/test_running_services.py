@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import time
 from datetime import timezone
@@ -437,6 +438,34 @@ def test_an_option_of_fsdcf_behind_the_command_is_refused(stage: Stage, command:
 def test_a_command_that_is_given_twice(stage: Stage) -> None:
     result = stage("exec", "hello", "--command", "ls", "--", "id", expect=2)
     assert "given twice" in result.stderr
+
+
+READER = """\
+#!{python}
+import os, sys
+if sys.argv[1:] != ["--version"]:
+    got = b""
+    while b"\\x04" not in got:
+        got += os.read(0, 100)
+    print(os.isatty(0), got)
+"""
+ATTACHED = """\
+from fsdcf.cli.commands.exec import attached
+from fsdcf.operate.sessions import Session
+raise SystemExit(attached({program!r}, Session("t", "c", "r", "x", "e", {{}}), "", {{}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "received"), [(b"", b"\x04"), (b"select 1;\n", b"select 1;\n\x04"), (b"a", b"a\x04\x04")]
+)
+def test_the_plugin_has_a_terminal_although_the_input_is_a_pipe(tmp_path: Path, given: bytes, received: bytes) -> None:
+    program = tmp_path / "session-manager-plugin"
+    program.write_text(READER.format(python=sys.executable))
+    program.chmod(0o755)
+    script = ATTACHED.format(program=str(program))
+    done = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.decode()) == (0, f"True {received!r}\n"), done.stderr
 
 
 def test_an_old_plugin_takes_the_session_as_an_argument(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

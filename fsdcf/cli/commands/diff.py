@@ -16,7 +16,7 @@ from fsdcf.cli.options import Connection, SpecInputs, connection_options, format
 from fsdcf.cli.render import formats
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, plan_lines
-from fsdcf.cli.render.stream import painter, width_of
+from fsdcf.cli.render.stream import on_github, painter, width_of, without_commands
 from fsdcf.cli.render.values import shown, visible
 from fsdcf.cli.review import against, compared
 from fsdcf.cloudformation.facts import custom_name
@@ -73,7 +73,7 @@ def diff_command(
         click.echo(formats.text(plan), nl=False)
     else:
         for line in formats.lines(plan) if form == "github" else _text(plan):
-            click.echo(line, color=True)
+            click.echo(without_commands(line) if form == "text" and on_github() else line, color=True)
     update = plan.update
     context.exit(DATA_AT_RISK if update.risks else 0 if update.empty else int(Exit.CHANGES))
 

@@ -9,8 +9,10 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,8 +100,8 @@ def attached(program: str, session: Session, profile: str, environment: dict[str
         response = VARIABLE
     request = json.dumps({"Target": session.target})
     words = [program, response, session.region, "StartSession", profile, request, session.endpoint]
-    with _terminal_signals_ignored():
-        return subprocess.run(words, env=environment, check=False).returncode  # noqa: S603
+    with _terminal_signals_ignored(), _terminal_input() as terminal:
+        return subprocess.run(words, env=environment, stdin=terminal, check=False).returncode  # noqa: S603
 
 
 def _version(program: str) -> tuple[int, ...]:
@@ -111,6 +113,44 @@ def _version(program: str) -> tuple[int, ...]:
         return ()
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", output)
     return tuple(map(int, match.groups())) if match else ()
+
+
+@contextmanager
+def _terminal_input() -> Iterator[int | None]:
+    """A pseudo terminal that passes on standard input, for the block; None if that is a terminal itself.
+
+    The plugin ends the session at the end of its input, even if the output of the command has not arrived yet: without
+    a terminal, as in a pipeline, it would show nothing.
+    Source: https://github.com/aws/amazon-ssm-agent/issues/354
+    """
+    try:
+        import pty
+        import tty
+
+        source = sys.stdin.fileno()
+    except (ImportError, AttributeError, OSError, ValueError):  # Windows, or no standard input
+        yield None
+        return
+    if os.isatty(source):
+        yield None
+        return
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)  # the end of the input is a character for the container's terminal
+    threading.Thread(target=_pass_on, args=(source, ours), daemon=True).start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+
+
+def _pass_on(source: int, terminal: int) -> None:
+    """Write an input to a terminal, and at its end Ctrl-D: twice in the middle of a line."""
+    last = b"\n"
+    with suppress(OSError):  # the session has ended
+        while chunk := os.read(source, 1024):
+            os.write(terminal, chunk)
+            last = chunk
+        os.write(terminal, b"\x04" if last.endswith(b"\n") else b"\x04\x04")
 
 
 @contextmanager
