@@ -44,8 +44,9 @@ watch (watch.py, ecs/rollout.py)
 
 verify (ecs/verification.py)
     A complete stack counts as a success only if the PRIMARY deployment of its ECS service runs the stack's task
-    definition.
-    Calls: ListStackResources, DescribeServices. Leaves: nothing.
+    definition, is complete, and has all its tasks, with healthy targets. Tasks that start are waited for.
+    Calls: ListStackResources, DescribeServices, DescribeTargetHealth, and the stopped tasks unless all is calm.
+    Leaves: nothing.
 
 diagnose (diagnosis/)
     Only after a failure. Takes the first failed event that is not a cancellation, matches the words of the tasks with
@@ -65,7 +66,7 @@ until a deploy deletes it after an hour. And polling is slow: an end is noticed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fsdcf.cloudformation.limits import STACK_TAGS
@@ -76,8 +77,8 @@ from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
 from fsdcf.deploy.cleanup import Leftovers, conclude
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
-from fsdcf.deploy.ecs.verification import Verdict, follow_rollouts, verify
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, Subject, subject_of
+from fsdcf.deploy.ecs.verification import Verdict, follow_rollouts, recent, verify
 from fsdcf.deploy.model import (
     Ask,
     Evidence,
@@ -168,7 +169,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             run.step("rollout", "CloudFormation has applied the configuration; following the rollout of the service")
             rollouts = follow_rollouts(run, result.stack, result.rollouts, operation.begun)
             result = replace(result, rollouts=tuple(rollouts))
-        return assess(run, result, release.image_sha, release.stack)
+        return assess(run, result, release.image_sha, release.stack, deployed=True)
     raise stop(
         Exit.BUSY,
         f"other users changed the stack {PLANS} times during planning",
@@ -246,12 +247,11 @@ def _unchanged(run: Run, stack: Snapshot | None) -> Outcome:
     """The outcome of a deploy without changes: a success if the service runs the stack's task definition."""
     if stack is None:
         return _up_to_date(run)
-    verdict = verify(run, stack, patient=False)
-    if verdict.state == "astray":
-        return _astray(run, stack, verdict, f"there is nothing to change in {stack.name}")
-    if verdict.state == "pending":
-        run.warn("a rollout of the service is still in progress")
-    return _up_to_date(run, stack.outputs)
+    verdict = _verified(run, stack, f"there is nothing to change in {stack.name}")
+    if isinstance(verdict, Outcome):
+        return verdict
+    done = _up_to_date(run, stack.outputs)
+    return replace(done, evidence=_stops(run, verdict), sentence=done.sentence + _without_tasks(verdict))
 
 
 @dataclass(frozen=True)
@@ -322,24 +322,86 @@ def _at_risk(risks: Iterable[Risk]) -> str:
     return "data at risk: " + "; ".join(f"{risk.logical_id} would be {risk.kind}" for risk in risks)
 
 
-def assess(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:
+def assess(
+    run: Run,
+    result: OperationResult,
+    sha: str | None,
+    name: str,
+    report: bool = False,
+    deployed: bool = False,
+) -> Outcome:
     """The outcome of an operation: a success if the stack is complete and verified, else a diagnosis.
 
-    ``sha`` is the image of the release, None if that is unknown; ``name`` is the stack's name.
+    ``sha`` is the image of the release, None if that is unknown; ``name`` is the stack's name. ``report``: a
+    service that changes is only reported, and not waited for. ``deployed``: this run deployed the version.
     """
     run.running, run.over = "", f"{name} is {result.status}"
     if result.status not in _SUCCESSES or result.stack is None:
         return _diagnose(run, result, sha, name)
-    verdict = verify(run, result.stack, result.rollouts)
-    if verdict.state == "astray":
-        return _astray(run, result.stack, verdict, f"the stack is {result.status}")
-    if verdict.state == "pending":
-        sentence = f"the stack is {result.status}, and the rollout of the service is not complete yet"
-        return Outcome(Exit.UNKNOWN, sentence, next=(run.target.command("status"), run.target.command("diagnose")))
+    verdict = _verified(run, result.stack, f"the stack is {result.status}", result.rollouts, report)
+    if isinstance(verdict, Outcome):
+        return verdict
     image = sha or result.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
+    if verdict.idle:
+        runs = f"; {_UNPROVEN.format(image=image or 'this version')}" if deployed else _without_tasks(verdict)
+    next_steps = (run.target.command("scale", "1"),) if verdict.idle else ()
     late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
-    return Outcome(Exit.DONE, f"{name} is {result.status}{runs}{late}", next=undo, outputs=result.stack.outputs)
+    sentence = f"{name} is {result.status}{runs}{late}"
+    return Outcome(Exit.DONE, sentence, _stops(run, verdict), (*next_steps, *undo), outputs=result.stack.outputs)
+
+
+def _verified(
+    run: Run, stack: Snapshot, lead: str, known: Sequence[ServiceRollout] = (), report: bool = False
+) -> Verdict | Outcome:
+    """What the services run, if that is what the stack says, with all their tasks; else the outcome.
+
+    ``lead`` begins its sentence.
+    """
+    verdict = verify(run, stack, known, report)
+    if verdict.state == "astray":
+        return _astray(run, stack, verdict, lead)
+    if verdict.state == "down":
+        return _down(run, stack, verdict, f"{lead}, but ")
+    next_steps = (run.target.command("status"), run.target.command("diagnose"))
+    if verdict.state == "pending":
+        return Outcome(Exit.UNKNOWN, f"{lead}, and the rollout of the service is not complete yet", next=next_steps)
+    if verdict.state == "settling":
+        counts = verdict.health.text if verdict.health is not None else ""
+        return Outcome(Exit.UNKNOWN, f"{lead}, and tasks of the service are still starting: {counts}", next=next_steps)
+    return verdict
+
+
+def add_state(run: Run, stack: Snapshot, outcome: Outcome) -> Outcome:
+    """The diagnosis of an update that failed, with the state of the version that runs now."""
+    verdict = verify(run, stack, report=True)
+    if verdict.state == "down":
+        now = _down(run, stack, verdict, "")
+        sentence, evidence = f"{outcome.sentence}; now {now.sentence}", (*outcome.evidence, *now.evidence)
+        next_steps = dict.fromkeys((*now.next, *outcome.next))
+        return replace(outcome, sentence=sentence, evidence=evidence, next=tuple(next_steps))
+    if verdict.health is None:
+        return outcome
+    return replace(outcome, evidence=(*outcome.evidence, Evidence("now", verdict.health.text)))
+
+
+def _without_tasks(verdict: Verdict) -> str:
+    """A clause that says so if the service has no tasks; else empty."""
+    return "; the service is scaled to 0, and no task is running" if verdict.idle else ""
+
+
+_UNPROVEN = "no task was started, because the service is scaled to 0: nothing shows whether {image} works"
+
+
+def _stops(run: Run, verdict: Verdict) -> tuple[Evidence, ...]:
+    """The tasks of a running version that have stopped, by themselves or by AWS."""
+    from fsdcf.deploy.diagnosis.explanations import interruptions, rollout_evidence
+
+    rollout = verdict.rollout
+    if verdict.state != "verified" or rollout is None:
+        return ()
+    failures = rollout_evidence(replace(rollout, events=()), None) if rollout.failed_tasks else ()
+    return (*failures, *interruptions(rollout))
 
 
 def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:
@@ -358,12 +420,12 @@ def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> 
 
 def _remaining_evidence(run: Run, result: OperationResult) -> tuple[ServiceRollout, ...]:
     """The observed rollouts. If no failed task was observed, ECS is asked for what it still has."""
-    observer, begun = RolloutObserver(run), result.events[0].time if result.events else None
+    observer, subject = RolloutObserver(run), subject_of(result.events)
     rollouts = []
     for observed in result.rollouts:
         later = None
         if not observed.stopped:
-            later = observer.afterwards(observed.service, observed.logical_id, begun)
+            later = observer.afterwards(observed.service, observed.logical_id, subject)
         rollouts.append(later if later is not None and later.stopped else observed)
     return tuple(rollouts)
 
@@ -377,7 +439,8 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
     failing, primary = rollout.failing, rollout.primary
     place = run.where(rollout.logical_id)
     if not rollout.stopped:
-        rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, stack.since) or rollout
+        subject = Subject(frozenset(verdict.expected), since=stack.since)
+        rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, subject) or rollout
     cause = explain_hidden_rollback(run, explain_rollouts(run, (rollout,), stack.arn))
     if failing is not None:
         why = f"ECS stopped the deployment and rolled it back: {failing.reason or 'its tasks failed'}"
@@ -396,3 +459,47 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
     tasks = f": {cause.sentence}" if cause.task is not None or cause.name != "hidden-rollback" else ""
     next_steps = dict.fromkeys((cause.command, run.target.command("diagnose"), run.target.redeploy()))
     return Outcome(Exit.FAILED, f"{lead}, but {why}{tasks}", evidence, tuple(next_steps), stack.outputs, cause.advice)
+
+
+def _down(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
+    """The outcome if the deployment is complete, but its tasks do not run, or the load balancer refuses them."""
+    from fsdcf.deploy.diagnosis.explanations import explain_rollouts, interruptions, rollout_evidence
+
+    health = verdict.health
+    assert verdict.rollout is not None and health is not None  # noqa: S101 - down implies that the tasks were counted
+    rollout = RolloutObserver(run).add_evidence(recent(verdict.rollout))
+    name, place = rollout.logical_id, run.where(rollout.logical_id)
+    reasons = [target.reason for target in health.failing if target.reason]
+    cause = explain_rollouts(run, (rollout,), stack.arn, reasons)
+    why = cause.sentence if cause is not None else next(iter(reasons), "")
+    state = "degraded" if health.running and (health.targets is None or health.healthy) else "down"
+    evidence = (
+        *rollout_evidence(rollout, place, cause is not None),
+        *(Evidence(f"{name}, target {one.address}", f"{one.state}: {one.reason}") for one in health.failing[:_TARGETS]),
+        *interruptions(rollout),
+        *_last_change(stack, rollout),
+    )
+    target = run.target
+    previous = (target.command("rollback"),) if stack.status == "UPDATE_COMPLETE" else ()
+    command = cause.command if cause is not None else target.command("logs")
+    next_steps = dict.fromkeys((command, target.command("diagnose"), target.command("status"), *previous))
+    sentence = f"{lead}the service is {state} ({health.text}){f': {why}' if why else ''}"
+    advice = cause.advice if cause is not None else None
+    return Outcome(Exit.FAILED, sentence, evidence, tuple(next_steps), advice=advice)
+
+
+_TARGETS = 3
+"""The number of targets that are shown as evidence."""
+
+
+def _last_change(stack: Snapshot, rollout: ServiceRollout) -> Iterator[Evidence]:
+    """What changed the service last, and when: the stack's operation, and the deployment of ECS."""
+    image = stack.parameters.get(IMAGE_PARAMETER, "")
+    what = f"{stack.status}{f', image {image}' if image else ''}"
+    yield Evidence("last operation", f"{stack.since:{_TIME}} UTC {what}" if stack.since else what)
+    primary = rollout.primary
+    if primary is not None and primary.since is not None:
+        yield Evidence("last deployment", f"{primary.since:{_TIME}} UTC {primary.id} ({primary.state})")
+
+
+_TIME = "%Y-%m-%d %H:%M:%S"

@@ -21,8 +21,8 @@ from fsdcf.deploy.diagnosis.explanations import (
     explain_rollouts,
     rollout_evidence,
 )
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
-from fsdcf.deploy.engine import assess
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, subject_of
+from fsdcf.deploy.engine import add_state, assess
 from fsdcf.deploy.events import is_terminal, rollback_begin
 from fsdcf.deploy.model import (
     INTERRUPTS,
@@ -127,35 +127,42 @@ def _watch(run: Run, name: str) -> Outcome:
     return _assess(run, stack, result)
 
 
-def _at_rest(run: Run, stack: Snapshot) -> Outcome:
+def _at_rest(run: Run, stack: Snapshot, report: bool = False) -> Outcome:
     """The outcome of the latest operation on a stack without an operation in progress."""
     events = latest_events(run, stack.arn)
     failed = failures(events) or rollback_begin(events) is not None
     rollouts = _read_rollouts(run, events) if failed else ()
-    return _assess(run, stack, OperationResult(stack.status, stack, events, rollouts, stack.reason))
+    result = OperationResult(stack.status, stack, events, rollouts, stack.reason)
+    return _assess(run, stack, result, report)
 
 
-def _assess(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
+def _assess(run: Run, stack: Snapshot, result: OperationResult, report: bool = False) -> Outcome:
     if result.status == "REVIEW_IN_PROGRESS":
         return Outcome(Exit.DONE, f"{stack.name} is in review (REVIEW_IN_PROGRESS): no change set was ever executed")
     if result.status == "DELETE_COMPLETE":
         return Outcome(Exit.DONE, f"{stack.name} is deleted")
-    outcome = assess(run, result, None, stack.name)
+    outcome = assess(run, result, None, stack.name, report)
     return replace(outcome, next=()) if outcome.exit is Exit.DONE else outcome
 
 
 def _read_rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[ServiceRollout, ...]:
     """What ECS still has of the services in the events."""
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
-    observer = RolloutObserver(run)
-    rollouts = (observer.afterwards(arn, name, events[0].time) for name, arn in services.items())
+    observer, subject = RolloutObserver(run), subject_of(events)
+    rollouts = (observer.afterwards(arn, name, subject) for name, arn in services.items())
     return tuple(rollout for rollout in rollouts if rollout is not None)
 
 
 def _diagnose(run: Run, name: str) -> Outcome:
     stack = _existing(run, name)
-    outcome = _at_rest(run, stack) if is_terminal(stack.status) else _so_far(run, stack)
+    outcome = _at_rest(run, stack, report=True) if is_terminal(stack.status) else _so_far(run, stack)
+    if stack.status in _UPDATED:
+        outcome = add_state(run, stack, outcome)
     return replace(outcome, next=tuple(item for item in outcome.next if item != run.target.command("diagnose")))
+
+
+_UPDATED = ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "IMPORT_ROLLBACK_COMPLETE")
+"""The statuses after a failed update, in which an earlier version may run."""
 
 
 def _so_far(run: Run, stack: Snapshot) -> Outcome:

@@ -17,7 +17,7 @@ from typing import Any
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.explanations import RolloutCause, explain_rollouts, rollout_evidence
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, Subject, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, request_about
 from fsdcf.deploy.events import in_progress, rollback_begin
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Question, Recovery, StackEvent
@@ -86,8 +86,8 @@ def _service(run: Run, stack: Snapshot, events: tuple[StackEvent, ...]) -> Stuck
     event = next((one for one in working if one.type == SERVICE and one.physical_id), None)
     sentence = f"{stack.name} is {stack.status}: it cannot be recovered until the operation ends"
     busy = Outcome(Exit.BUSY, sentence, tuple(event_evidence(run, one) for one in working), (_watch(run),))
-    since = events[begin].time if events else None
-    observed = RolloutObserver(run).afterwards(event.physical_id, event.logical_id, since) if event else None
+    subject = Subject(since=events[begin].time if events else None)
+    observed = RolloutObserver(run).afterwards(event.physical_id, event.logical_id, subject) if event else None
     primary = observed.primary if observed is not None else None
     if observed is None or primary is None:
         raise Stop(busy)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, subject_of
 from fsdcf.deploy.events import (
     Timeline,
     in_progress,
@@ -238,9 +238,10 @@ class Watcher:
         if observed:
             self._evidence_due = now if self._is_failing() else now + EVIDENCE_EVERY
         for logical_id, arn in observed.items():
-            known, since = self.rollouts.get(logical_id), self.operation.boundary.since
+            known = self.rollouts.get(logical_id)
+            subject = subject_of(self.timeline.events, self.operation.boundary.since)
             try:
-                rollout = self._observer.look(arn, logical_id, known, self.elapsed(), since)
+                rollout = self._observer.look(arn, logical_id, known, self.elapsed(), subject)
             except Unreachable:
                 continue
             if rollout is not None:

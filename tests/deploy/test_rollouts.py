@@ -4,7 +4,8 @@ leaves to be told."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.diagnosis import explanations
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import match_reason
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, add_failed_tasks
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, Subject, add_failed_tasks, subject_of
 from fsdcf.deploy.ecs.service import EcsDeployment
 from fsdcf.deploy.ecs.tasks import MOST_TASKS, TaskHistory
-from fsdcf.deploy.model import Event, Exit, RolloutChanged, Target, WarningIssued
+from fsdcf.deploy.model import Event, Exit, RolloutChanged, StackEvent, Target, WarningIssued
 from fsdcf.deploy.run import Run
 from tests.deploy.faults.test_tasks import PLACES, update, web
 from tests.deploy.site import site
@@ -33,13 +34,16 @@ class Ecs:
     asked: list[str] = field(default_factory=list)
     pace: float = 1.0
     error: ApiError | None = None
+    messages: list[str] = field(default_factory=list)
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         self.asked.append(operation)
         if self.error is not None:
             raise self.error
         if operation == "DescribeServices":
-            return {"services": [{"deployments": self.deployments}]}
+            return {
+                "services": [{"deployments": self.deployments, "events": [{"message": one} for one in self.messages]}]
+            }
         if operation == "ListTasks":
             wanted = [one["taskArn"] for one in self.tasks if one["desiredStatus"] == parameters["desiredStatus"]]
             start = int(parameters.get("nextToken", 0))
@@ -256,3 +260,46 @@ def test_deleted_resources_are_not_requested() -> None:
 def test_the_spec_of_a_command_is_quoted() -> None:
     assert Target("web", "prod", "fsdcf deploy 'my spec.yml' --env prod").spec == "'my spec.yml'"
     assert Target("web", "prod").spec == "SPEC"
+
+
+OLD, NEW = "arn:aws:ecs:x:0:task-definition/web:1", "arn:aws:ecs:x:0:task-definition/web:2"
+
+
+def crash(number: int, definition: str, deployment: str, code: int) -> dict[str, Any]:
+    more = {**ESSENTIAL, "startedBy": deployment, "lastStatus": "STOPPED", "desiredStatus": "STOPPED"}
+    containers = [{"name": "web", "exitCode": code}]
+    return task(number, **more, taskDefinitionArn=definition, containers=containers)
+
+
+def test_tasks_events_and_deployments_of_another_version_are_no_evidence() -> None:
+    old = {**DEPLOYMENT, "id": "ecs-svc/0", "status": "ACTIVE", "taskDefinition": OLD, "failedTasks": 4}
+    new = {**DEPLOYMENT, "id": "ecs-svc/1", "taskDefinition": NEW}
+    ecs = Ecs([crash(1, OLD, "ecs-svc/0", 137), crash(2, OLD, "ecs-svc/0", 137)], [new, old])
+    ecs.messages = [
+        f"(service web) (task {1:032x}) (port 80) is unhealthy in (target-group g) due to (reason x).",
+        "(service web) (deployment ecs-svc/0) deployment failed: tasks failed to start.",
+    ]
+    observer, told = looked(ecs)
+    subject = Subject(frozenset({NEW}))
+    before = observer.look(ARN, "Service", None, 0.0, subject)
+    assert before is not None and before.failing is None and not before.stopped
+    assert [one.failed for one in told if isinstance(one, RolloutChanged)] == [0]
+    afterwards = observer.afterwards(ARN, "Service", subject)
+    assert afterwards is not None and not afterwards.stopped and not afterwards.events
+    ecs.tasks += [crash(3, NEW, "ecs-svc/1", 1), crash(4, NEW, "ecs-svc/1", 1)]
+    found = observer.afterwards(ARN, "Service", subject)
+    assert found is not None and found.failing is not None and found.failing.id == "ecs-svc/1"
+    assert {one.essence for one in found.failed_tasks} == {"Essential container in task exited; exit code 1"}
+    assert len(found.failed_tasks) == 2
+
+
+def test_the_version_of_an_operation_is_what_it_created_before_its_rollback() -> None:
+    def row(status: str, id: str, type: str = "AWS::ECS::TaskDefinition", name: str = "TaskDefinition") -> StackEvent:
+        return StackEvent(status + id, datetime(2027, 3, 1, tzinfo=timezone.utc), name, id, type, status)
+
+    stack = row("UPDATE_ROLLBACK_IN_PROGRESS", "arn:s", "AWS::CloudFormation::Stack", "web-staging")
+    stack = replace(stack, stack="arn:s")
+    events = [row("UPDATE_IN_PROGRESS", OLD), row("UPDATE_IN_PROGRESS", NEW), row("UPDATE_COMPLETE", NEW)]
+    assert subject_of(events).definitions == {NEW}
+    assert subject_of([*events, stack, row("UPDATE_COMPLETE", OLD)]).definitions == {NEW}
+    assert subject_of([]).definitions == frozenset() and subject_of([]).since is None

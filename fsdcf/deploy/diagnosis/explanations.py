@@ -5,7 +5,6 @@ The cause in one sentence, the evidence, the advice, the next commands.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, MatchedReason, match_reason
-from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask, brief
+from fsdcf.deploy.ecs.rollout import TROUBLE, ServiceRollout, StoppedTask, brief
 from fsdcf.deploy.events import is_root, leftover_resources
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.run import Run
@@ -23,9 +22,6 @@ from fsdcf.deploy.watch import OperationResult
 
 _FORMAT_ERROR = "exec format error"
 _USUAL_PORT = 8000
-TROUBLE = re.compile(r"Reason:|\(error |unable to|unhealthy in|health checks|deployment failed")
-"""The words of a service event that reports a failure.
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,19 @@ def repeated_reason(run: Run, rollout: ServiceRollout, stack: str) -> RepeatedRe
     return RepeatedReason(name, times, text, match.sentence, match.reason.passing)
 
 
-def explain_rollouts(run: Run, rollouts: Sequence[ServiceRollout], stack: str) -> RolloutCause | None:
-    """The known reason of the first rollout that has one. ``stack`` is the stack whose template gives the context."""
+def explain_rollouts(
+    run: Run, rollouts: Sequence[ServiceRollout], stack: str, words: Sequence[str] = ()
+) -> RolloutCause | None:
+    """The known reason of the first rollout that has one. ``stack`` is the stack whose template gives the context.
+
+    ``words`` are those of the load balancer about running tasks. They count if neither tasks nor events tell more.
+    """
     for rollout in rollouts:
-        if rollout.stopped or rollout.events:
+        if rollout.stopped or rollout.events or words:
             context = _context(run, stack, rollout.logical_id)
             match, task = _most_frequent(rollout, context)
+            if match is None:
+                match = next(filter(None, (match_reason(one, context) for one in words)), None)
             if match is not None:
                 return _rollout_cause(run, match, context, task)
     return None
@@ -312,6 +315,15 @@ def rollout_evidence(rollout: ServiceRollout, place: Place | None, known: bool =
     telling = [text for text in rollout.events if TROUBLE.search(text)] or list(rollout.events)
     for text in telling[: 0 if known and reasons else _EVENTS]:
         yield Evidence(f"{name}, service event", text)
+
+
+def interruptions(rollout: ServiceRollout) -> Iterator[Evidence]:
+    """The tasks of the version that others stopped, by who it was. They are not failures of the version."""
+    causes = Counter(task.cause.text for task in rollout.interrupted)
+    for text, times in causes.most_common(3):
+        ids = [task.id for task in rollout.interrupted if task.cause.text == text]
+        more = f" (and {times - 1} more)" if times > 1 else ""
+        yield Evidence(f"{rollout.logical_id}, task {ids[-1]}{more}", f"{text}; that is not a failure of the version")
 
 
 def _tasks(count: int) -> str:

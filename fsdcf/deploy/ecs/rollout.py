@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
-    TargetHealth,
-    merged_targets,
+    EcsService,
     primary_of,
+    read_health,
     request_about,
     service_in,
 )
@@ -31,7 +32,8 @@ from fsdcf.deploy.ecs.tasks import (
     task_id,
     who_stopped,
 )
-from fsdcf.deploy.model import RolloutChanged, TaskState
+from fsdcf.deploy.events import rollback_begin
+from fsdcf.deploy.model import RolloutChanged, StackEvent, TaskState
 from fsdcf.deploy.run import Run
 
 _EVENTS = 20
@@ -46,6 +48,18 @@ Ids of tasks and requests, digests, addresses and ephemeral ports, times.
 """
 
 
+TROUBLE = re.compile(r"Reason:|\(error |unable to|unhealthy in|health checks|deployment failed")
+"""The words of a service event that reports a failure.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
+
+UNPLACED = re.compile(r"unable to (?:place|launch|consistently start)")
+"""The words of a service event about a task that cannot be started."""
+
+_TASK = re.compile(r"\b[0-9a-f]{32}\b")
+_DEPLOYMENT = re.compile(r"\becs-svc/\w+")
+"""The ids in a service event."""
+
+
 def task_counts(running: int, desired: int) -> str:
     """``1 of 2 running``; ``4 running, 2 wanted`` if there are more than desired, as while a service is scaled in."""
     return f"{running} of {desired} running" if running <= desired else f"{running} running, {desired} desired"
@@ -54,6 +68,38 @@ def task_counts(running: int, desired: int) -> str:
 def brief(essence: str) -> str:
     """The first words of a stop reason, such as the name of the error."""
     return re.split(r": | in \(", essence)[0]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The version that is judged. What belongs to another one is never evidence against it.
+
+    ``definitions`` are the ARNs of its task definitions, ``deployment`` is the id of its deployment; empty: any.
+    ``since`` is when its rollout began, by AWS's clock; None if that is unknown.
+    """
+
+    definitions: frozenset[str] = frozenset()
+    deployment: str = ""
+    since: datetime | None = None
+
+    def covers(self, definition: str, deployment: str) -> bool:
+        """Whether a task or a deployment is of the version. An unknown task definition, as of an emulator, is."""
+        wrong = self.definitions and definition and definition not in self.definitions
+        return not wrong and self.deployment in ("", deployment)
+
+    def is_older(self, time: datetime | None) -> bool:
+        """Whether something happened before the rollout began."""
+        return time is not None and self.since is not None and time < self.since
+
+
+def subject_of(events: Sequence[StackEvent], since: datetime | None = None) -> Subject:
+    """The version that an operation of the stack rolls out: the task definitions that it creates, if it does."""
+    made = {
+        event.logical_id: event.physical_id
+        for event in events[: rollback_begin(events)]
+        if event.type == TASK_DEFINITION and event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    }
+    return Subject(frozenset(made.values()), since=since or (events[0].time if events else None))
 
 
 @dataclass(frozen=True)
@@ -71,6 +117,7 @@ class StoppedTask:
     containers: tuple[tuple[str, int | None, str], ...] = ()
     definition: str = ""
     created: datetime | None = None
+    ended: datetime | None = None
     target: str = ""
     log: tuple[str, ...] = ()
     images: tuple[tuple[str, str], ...] = ()
@@ -94,8 +141,10 @@ class StoppedTask:
 class ServiceRollout:
     """The rollout of a service. ``service`` is its ARN; ``groups`` are the ARNs of its target groups.
 
-    ``breaker`` is the circuit breaker's count of failed tasks and its threshold, ``verdict`` the status of a failed
-    service deployment; None and empty if ECS does not report them.
+    ``subject`` is the version that is judged. ``events`` and ``stopped`` are evidence against it; ``interrupted`` are
+    its tasks that others stopped, such as AWS. ``foreign`` are the ids of tasks of other versions. ``breaker`` is the
+    circuit breaker's count of failed tasks and its threshold, ``verdict`` the status of a failed service deployment;
+    None and empty if ECS does not report them. ``ecs`` is the service at the last look.
     """
 
     service: str
@@ -103,9 +152,13 @@ class ServiceRollout:
     deployments: tuple[EcsDeployment, ...] = ()
     events: tuple[str, ...] = ()
     stopped: tuple[StoppedTask, ...] = ()
+    interrupted: tuple[StoppedTask, ...] = ()
+    foreign: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
     breaker: tuple[int, int] | None = None
     verdict: str = ""
+    subject: Subject = Subject()
+    ecs: EcsService | None = None
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -119,11 +172,12 @@ class ServiceRollout:
         ECS does not count a task that ran and then exited by itself, such as a program that crashes on its first
         request.
         """
-        given_up = (deployment for deployment in self.deployments if deployment.state == "FAILED")
+        judged = [one for one in self.deployments if self.subject.covers(one.task_definition, one.id)]
+        given_up = (deployment for deployment in judged if deployment.state == "FAILED")
         fell = {task.deployment for task in self.stopped if task.cause.counts}
         failing = (
             deployment
-            for deployment in self.deployments
+            for deployment in judged
             if deployment.state != "COMPLETED" and (deployment.failed or deployment.id in fell)
         )
         return next(given_up, next(failing, None))
@@ -151,15 +205,15 @@ def look(
     logical_id: str,
     known: ServiceRollout | None = None,
     afterwards: bool = False,
-    since: datetime | None = None,
+    subject: Subject = Subject(),
 ) -> ServiceRollout | None:
     """What ECS reports of a rollout now, added to what is ``known``; ``known`` itself if ECS reports nothing.
 
     ``service`` is the ARN, CloudFormation's physical id. A known service that is gone, as when a creation is rolled
     back, is not a warning; other errors are one. ``afterwards``: read stopped tasks although no deployment fails,
-    because one that was rolled back is not listed any more. Service events before ``since``, by AWS's clock, are left
-    out, and ``afterwards`` such tasks, too: a task that fails while it is watched belongs to the rollout, whatever its
-    age.
+    because one that was rolled back is not listed any more. Service events from before the rollout of the ``subject``
+    are left out, and ``afterwards`` such tasks, too: a task that fails while it is watched belongs to the rollout,
+    whatever its age.
     """
     at, name = request_about(service)
     without = "ECS's information on the failure is missing" if afterwards else "rollout not verified"
@@ -171,39 +225,64 @@ def look(
     before = known or ServiceRollout(service, logical_id)
     deployments = {deployment.id: _unlisted(deployment) for deployment in before.deployments}
     deployments |= {deployment.id: deployment for deployment in found.deployments}
-    messages = [message.text for message in found.messages if not _is_older(message.time, since)]
+    messages = [message.text for message in found.messages if not subject.is_older(message.time)]
     rollout = replace(
         before,
+        subject=subject,
         deployments=tuple(deployments.values()),
         events=tuple(dict.fromkeys([*messages[:_EVENTS], *before.events])),
         groups=found.target_groups,
+        ecs=found,
     )
-    if (rollout.failing is None and not afterwards) or _is_complete(rollout):
-        return rollout
-    known_tasks = {task.id for task in rollout.stopped}
-    fresh = tuple(id for id in list_tasks(run, _UNREAD, service, "STOPPED") if id not in known_tasks)
-    tasks = describe_tasks(run, _UNREAD, service, fresh) or ()
-    return add_failed_tasks(rollout, tasks, since if afterwards else None)
+    if afterwards or (rollout.failing is not None and not _is_complete(rollout)):
+        rollout = read_stopped(run, rollout, afterwards)
+    return replace(rollout, events=tuple(text for text in rollout.events if not _is_foreign(rollout, text)))
 
 
-def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], since: datetime | None = None) -> ServiceRollout:
-    """The rollout with those tasks of DescribeTasks that stop, or have stopped, because of a failure.
+def read_stopped(run: Run, rollout: ServiceRollout, afterwards: bool = False) -> ServiceRollout:
+    """The rollout with the tasks that have stopped since the last look. ECS remembers them for about an hour."""
+    seen = {task.id for task in (*rollout.stopped, *rollout.interrupted)} | rollout.foreign
+    named = (id for text in rollout.events if TROUBLE.search(text) for id in _TASK.findall(text))
+    stopped = list_tasks(run, _UNREAD, rollout.service, "STOPPED")
+    fresh = tuple(dict.fromkeys(id for id in (*stopped, *named) if id not in seen))
+    return add_failed_tasks(rollout, describe_tasks(run, _UNREAD, rollout.service, fresh) or (), afterwards)
 
-    Known ones are updated.
+
+def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], afterwards: bool = False) -> ServiceRollout:
+    """The rollout with those tasks of DescribeTasks that stop, or have stopped, because of a failure of its version.
+
+    Known ones are updated. ``afterwards``: without those from before the rollout began.
     """
     stopped = {task.id: task for task in rollout.stopped}
-    for task in map(
-        _read_task, (raw for raw in tasks if raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED")
-    ):
-        failed = task.deployment.startswith("ecs-svc/") and task.cause.counts
-        if failed and not _is_older(task.created, since):
-            before = stopped.get(task.id, task)
-            stopped[task.id] = replace(task, target=before.target, log=before.log)
-    return replace(rollout, stopped=tuple(stopped.values()))
+    interrupted = {task.id: task for task in rollout.interrupted}
+    foreign = set(rollout.foreign)
+    for raw in tasks:
+        task, ends = _read_task(raw), raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED"
+        if not rollout.subject.covers(task.definition, task.deployment):
+            foreign.add(task.id)
+        elif ends and task.deployment.startswith("ecs-svc/"):
+            if afterwards and rollout.subject.is_older(task.created):
+                continue
+            if task.cause.counts:
+                before = stopped.get(task.id, task)
+                stopped[task.id] = replace(task, target=before.target, log=before.log)
+            elif task.cause.by in ("AWS", "Spot", "rebalancing", "person", "ECS"):
+                interrupted[task.id] = task
+    return replace(
+        rollout,
+        stopped=tuple(stopped.values()),
+        interrupted=tuple(interrupted.values()),
+        foreign=frozenset(foreign),
+    )
 
 
-def _is_older(time: datetime | None, since: datetime | None) -> bool:
-    return time is not None and since is not None and time < since
+def _is_foreign(rollout: ServiceRollout, text: str) -> bool:
+    """Whether a service event is only about tasks or deployments of other versions."""
+    definitions = {one.id: one.task_definition for one in rollout.deployments}
+    named = [id for id in _DEPLOYMENT.findall(text) if id in definitions]
+    own = [id for id in named if rollout.subject.covers(definitions[id], id)]
+    tasks = _TASK.findall(text)
+    return (bool(named) and not own) or (bool(tasks) and rollout.foreign.issuperset(tasks))
 
 
 def _is_complete(rollout: ServiceRollout) -> bool:
@@ -225,6 +304,7 @@ def _read_task(raw: Answer) -> StoppedTask:
             (text(item, "name"), item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)
         ),
         created=raw.get("createdAt"),
+        ended=raw.get("stoppedAt") or raw.get("stoppingAt"),
         images=tuple(
             (text(item, "name"), text(item, "image")) for item in raw.get("containers") or [] if item.get("image")
         ),
@@ -261,28 +341,28 @@ class RolloutObserver:
         logical_id: str,
         known: ServiceRollout | None,
         elapsed: float,
-        since: datetime | None = None,
+        subject: Subject = Subject(),
     ) -> ServiceRollout | None:
-        """The state of a rollout that began at ``since``, by AWS's clock.
+        """The state of the rollout of a version.
 
         Reports RolloutChanged if it differs from the last one.
         """
-        rollout = look(self._run, service, logical_id, known, since=since)
+        rollout = look(self._run, service, logical_id, known, subject=subject)
         if rollout is None or rollout is known or rollout.primary is None:
             return rollout
         tasks = self._describe_tasks(rollout)
         rollout = add_failed_tasks(rollout, tasks)
         states = self._states(rollout, tasks)
-        rollout = self._add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary))
+        rollout = self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary))
         self._report(rollout, states, elapsed)
         return rollout
 
-    def afterwards(self, service: str, logical_id: str, since: datetime | None) -> ServiceRollout | None:
-        """The evidence that remains of a finished rollout, which began at ``since``, by AWS's clock."""
-        rollout = look(self._run, service, logical_id, afterwards=True, since=since)
+    def afterwards(self, service: str, logical_id: str, subject: Subject) -> ServiceRollout | None:
+        """The evidence that remains of the finished rollout of a version."""
+        rollout = look(self._run, service, logical_id, afterwards=True, subject=subject)
         if rollout is None:
             return None
-        return self._add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, since))
+        return self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, subject.since))
 
     def _describe_tasks(self, rollout: ServiceRollout) -> list[Answer]:
         """The running tasks, those that ran at the last look, and the failed ones, from DescribeTasks."""
@@ -302,21 +382,10 @@ class RolloutObserver:
         known, now = self._tasks[rollout.service], self._run.aws.clock()
         self._history.observe(tasks, now)
         up = any(raw.get("lastStatus") in ("ACTIVATING", "RUNNING") for raw in tasks)
-        health = self._health(rollout) if up else {}
+        health = (read_health(self._run, rollout.groups) if up else None) or {}
         new = _new_deployments(rollout)
         known.update({task_id(raw): self._history.state(raw, now, new, health) for raw in tasks})
         return tuple(sorted(known.values(), key=lambda task: not task.new))
-
-    def _health(self, rollout: ServiceRollout) -> dict[str, TargetHealth]:
-        """The targets by their address.
-
-        In several target groups, a target is healthy if it is healthy in all of them.
-        """
-        without = "the load balancer's checks are not shown"
-        return merged_targets(
-            self._run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-            for group in rollout.groups
-        )
 
     def _read_breaker(
         self, rollout: ServiceRollout, subject: EcsDeployment | None, since: datetime | None = None
@@ -340,7 +409,7 @@ class RolloutObserver:
         arns = [
             item["serviceDeploymentArn"]
             for item in listed.get("serviceDeployments") or []
-            if not _is_older(item.get("createdAt"), since)
+            if not Subject(since=since).is_older(item.get("createdAt"))
         ]
         if not arns:
             return rollout
@@ -349,7 +418,7 @@ class RolloutObserver:
         raw: Answer = next(iter(answer.get("serviceDeployments") or []), {})
         return replace(rollout, breaker=_breaker(raw) or rollout.breaker, verdict=_verdict(raw) or rollout.verdict)
 
-    def _add_evidence(self, rollout: ServiceRollout) -> ServiceRollout:
+    def add_evidence(self, rollout: ServiceRollout) -> ServiceRollout:
         """The rollout with the load balancer's reasons for its stopped tasks, and the log lines of the first few."""
         read = sum(bool(task.log) for task in rollout.stopped)
         stopped = []

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Aws
+from fsdcf.deploy.run import Run
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class ServiceMessage:
 class EcsService:
     """A service at one moment. ``messages`` are its events, newest first; ``target_groups`` are ARNs.
 
-    ``minimum_healthy`` and ``maximum`` are the deployment's limits in percent, None if ECS reports none. ``raw`` is the
+    ``grace`` are the seconds for which ECS ignores failed health checks of a new task. ``minimum_healthy`` and
+    ``maximum`` are the deployment's limits in percent, None if ECS reports none. ``raw`` is the
     data of the API response.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html
     """
@@ -58,6 +60,7 @@ class EcsService:
     deployments: tuple[EcsDeployment, ...] = ()
     messages: tuple[ServiceMessage, ...] = ()
     target_groups: tuple[str, ...] = ()
+    grace: float = 0.0
     minimum_healthy: int | None = None
     maximum: int | None = None
     raw: Answer = field(default_factory=dict, repr=False, compare=False)
@@ -117,6 +120,7 @@ def read_service(raw: Answer) -> EcsService:
             ServiceMessage(event.get("createdAt"), text(event, "message")) for event in raw.get("events") or []
         ),
         target_groups=tuple(str(group) for group in groups if group),
+        grace=float(raw.get("healthCheckGracePeriodSeconds") or 0),
         minimum_healthy=limits.get("minimumHealthyPercent"),
         maximum=limits.get("maximumPercent"),
         raw=raw,
@@ -199,3 +203,10 @@ def _read_target(raw: Answer) -> TargetHealth:
     health = raw.get("TargetHealth") or {}
     reason = ": ".join(part for key in ("Reason", "Description") if (part := text(health, key)))
     return TargetHealth(text(raw.get("Target") or {}, "Id"), text(health, "State"), reason)
+
+
+def read_health(run: Run, groups: Iterable[str]) -> dict[str, TargetHealth] | None:
+    """The targets of these target groups by their address; None if a group cannot be read, which is one warning."""
+    without = "the load balancer's targets are not verified"
+    answers = [run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group) for group in groups]
+    return merged_targets(answers) if all(answers) else None

@@ -1,22 +1,84 @@
-"""Whether the services of a stack run the task definitions of the stack.
+"""Whether the services of a stack run the task definitions of the stack, with all their tasks, and healthily.
 
-A rollback by ECS can hide behind a complete stack.
+A rollback by ECS, or a crash loop after the rollout, can hide behind a complete stack.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, look
+from fsdcf.deploy.ecs.rollout import UNPLACED, RolloutObserver, ServiceRollout, Subject, look, read_stopped, task_counts
+from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth, read_health
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 
 _EVERY = 5.0
 _LONGEST = 600.0
+"""Seconds for which a rollout in progress is waited for."""
+
+_BRIEF = 20.0
+"""The same for a command that only reports what is."""
+
+_RECOVERY = 180.0
+"""Seconds for which tasks that are missing or not healthy yet are waited for, beside the grace period: ECS replaces a
+task on Fargate in one to two minutes."""
+
+_CALM = 60.0
+"""Seconds for which a service must be steady after its tasks have failed: a crash loop looks steady in between."""
+
+_RECENT = timedelta(minutes=10)
+"""The time in which two failed tasks are a crash loop, if tasks are missing."""
+
+_LOOPING = re.compile(r"unable to consistently start")
+"""ECS's own words for tasks that fail again and again.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
+
+_CHECKED = ("healthy", "unavailable")
+"""The states of a target that passes its checks, or has none.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html"""
+
+
+@dataclass(frozen=True)
+class ServiceHealth:
+    """Whether a complete deployment does its work: the counts of its tasks, and the load balancer's targets.
+
+    ``targets`` is None without a load balancer, or if they cannot be read.
+    """
+
+    desired: int
+    running: int
+    pending: int = 0
+    targets: tuple[TargetHealth, ...] | None = None
+
+    @property
+    def healthy(self) -> int:
+        """The number of targets that the load balancer sends requests to."""
+        return sum(target.state in _CHECKED for target in self.targets or ())
+
+    @property
+    def steady(self) -> bool:
+        """Whether the desired tasks run, and as many targets are healthy."""
+        return self.running >= self.desired and (self.targets is None or self.healthy >= self.desired)
+
+    @property
+    def failing(self) -> tuple[TargetHealth, ...]:
+        """The targets that the load balancer refuses: neither healthy, nor new, nor leaving."""
+        waiting = (*_CHECKED, "initial", "draining", "unhealthy.draining")
+        return tuple(target for target in self.targets or () if target.state not in waiting)
+
+    @property
+    def text(self) -> str:
+        """``1 of 2 running, 1 starting, 0 of 2 targets healthy``."""
+        parts = [task_counts(self.running, self.desired)]
+        parts += [f"{self.pending} starting"] if self.pending else []
+        parts += [f"{self.healthy} of {self.desired} targets healthy"] if self.targets is not None else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -24,16 +86,24 @@ class Verdict:
     """What the services of a stack run.
 
     ``astray``: the PRIMARY deployment failed, or its task definition is not the stack's; ``pending``: it is not
-    complete yet; ``unread``: it could not be read, and the run has been warned.
+    complete yet; ``down``: it is complete, but its tasks do not run or are not healthy; ``settling``: they are still
+    starting; ``unread``: it could not be read, and the run has been warned. ``idle`` are the services without a task,
+    by their logical ids: nothing shows whether their version works.
     """
 
-    state: Literal["verified", "unread", "astray", "pending"]
+    state: Literal["verified", "unread", "astray", "pending", "down", "settling"]
     rollout: ServiceRollout | None = None
     expected: tuple[str, ...] = ()
+    health: ServiceHealth | None = None
+    idle: tuple[str, ...] = ()
 
 
-def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), patient: bool = True) -> Verdict:
-    """Verify the PRIMARY deployment of each ECS service in the stack. ``patient``: wait for a rollout in progress."""
+def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), report: bool = False) -> Verdict:
+    """Verify each ECS service of the stack: its PRIMARY deployment, the number of its tasks and their health.
+
+    ``report``: only what is now is of interest. A service that changes is not waited for, and the tasks that have
+    stopped are read even if it is steady.
+    """
     pages = list(
         run.optional_pages("rollout not verified", "cloudformation", "ListStackResources", StackName=stack.arn)
     )
@@ -45,22 +115,52 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), pati
     if services:
         run.step("verify", "reading the running version from ECS")
     before = {rollout.logical_id: rollout for rollout in known}
-    verdict = Verdict("verified")
+    verdict, idle = Verdict("verified"), []
     for service in services:
         name = text(service, "LogicalResourceId")
-        verdict = _verify(run, service["PhysicalResourceId"], name, before.get(name), definitions, patient)
+        check = _Check(run, service["PhysicalResourceId"], name, definitions, report, before.get(name))
+        verdict = check.verdict()
         if verdict.state != "verified":
             return verdict
-    return verdict
+        if verdict.health is not None and not verdict.health.desired:
+            idle.append(name)
+    return Verdict(verdict.state, verdict.rollout, verdict.expected, verdict.health, tuple(idle))
 
 
-def _verify(
-    run: Run, arn: str, name: str, known: ServiceRollout | None, definitions: tuple[str, ...], patient: bool
-) -> Verdict:
-    begun = run.aws.clock()
-    while True:
-        rollout = look(run, arn, name, known)
-        primary = rollout.primary if rollout is not None and rollout is not known else None
+@dataclass
+class _Check:
+    """The verification of one service. ``steady_since`` is when it began to be steady, by the local clock."""
+
+    run: Run
+    arn: str
+    name: str
+    definitions: tuple[str, ...]
+    report: bool
+    known: ServiceRollout | None
+    begun: float = field(init=False)
+    patience: float = field(init=False)
+    complete_since: float | None = None
+    steady_since: float | None = None
+    desired: int = 0
+    crashes: int = 0
+
+    def __post_init__(self) -> None:
+        self.begun = self.run.aws.clock()
+        self.patience = _BRIEF if self.report else _LONGEST
+
+    def verdict(self) -> Verdict:
+        """Look at the service until the verdict is clear, or the patience ends."""
+        while True:
+            subject = Subject(frozenset(self.definitions))
+            verdict = self._judge(look(self.run, self.arn, self.name, self.known, subject=subject))
+            if verdict is not None:
+                return verdict
+            self.run.rest(_EVERY)
+
+    def _judge(self, rollout: ServiceRollout | None) -> Verdict | None:
+        """The verdict; None if it is not clear yet."""
+        run, definitions = self.run, self.definitions
+        primary = rollout.primary if rollout is not None and rollout is not self.known else None
         if rollout is None or primary is None or not primary.task_definition:
             if "DescribeServices" not in run.warned:
                 run.warn("rollout not verified: ECS does not report the service")
@@ -68,14 +168,76 @@ def _verify(
         if primary.state == "FAILED" or primary.task_definition not in definitions:
             return Verdict("astray", rollout, definitions)
         if primary.state == "COMPLETED":
-            return Verdict("verified", rollout, definitions)
+            return self._judge_health(rollout, primary)
         if not primary.state:
             run.warn("rollout not verified: ECS reports no rollout state for this kind of deployment")
             return Verdict("unread", rollout)
-        if not patient or run.late() or run.aws.clock() - begun > _LONGEST:
+        self.complete_since, self.known = None, rollout
+        if run.late() or run.aws.clock() - self.begun >= self.patience:
             return Verdict("pending", rollout, definitions)
-        known = rollout
-        run.rest(_EVERY)
+        return None
+
+    def _judge_health(self, rollout: ServiceRollout, primary: EcsDeployment) -> Verdict | None:
+        """The verdict about a complete deployment; None if it is not clear yet."""
+        now = self.run.aws.clock()
+        first = self.complete_since is None
+        self.complete_since = now if first else self.complete_since
+        self.desired = primary.desired if first else min(self.desired, primary.desired)
+        targets = read_health(self.run, rollout.groups) if rollout.groups else None
+        counts = self.desired, primary.running, primary.pending
+        health = ServiceHealth(*counts, None if targets is None else tuple(targets.values()))
+        if self.report or not health.steady or not _is_calm(rollout):
+            rollout = read_stopped(self.run, rollout)
+        latest = recent(rollout)
+        crashes = len(latest.stopped)
+        new, self.crashes = not first and crashes > self.crashes, max(self.crashes, crashes)
+        if not health.steady or new:
+            self.steady_since = None
+        elif self.steady_since is None:
+            self.steady_since = now
+        limit = _RECOVERY + (rollout.ecs.grace if rollout.ecs is not None else 0.0)
+        self.known = rollout
+        if health.steady and (crashes < 2 or self._waited(_CALM, self.steady_since)):
+            return Verdict("verified", rollout, self.definitions, health)
+        looping = not first and (crashes >= 2 or any(map(_LOOPING.search, latest.events)))
+        if not health.steady and (looping or self._waited(limit, self.complete_since)):
+            starting = health.pending or any(target.state == "initial" for target in health.targets or ())
+            settling = starting and not (crashes or health.failing or any(map(UNPLACED.search, latest.events)))
+            return Verdict("settling" if settling else "down", rollout, self.definitions, health)
+        if first:
+            seconds = min(_CALM if health.steady else limit, self.patience)
+            self.run.step("verify", f"waiting up to {seconds:.0f} s until the service is steady: {health.text}")
+        return None
+
+    def _waited(self, seconds: float, since: float | None) -> bool:
+        """Whether a time has passed, or the run waits no longer."""
+        waited = 0.0 if since is None else self.run.aws.clock() - since
+        return waited >= min(seconds, self.patience) or self.run.late()
+
+
+def _is_calm(rollout: ServiceRollout) -> bool:
+    """Whether nothing has happened since the service became steady, by its latest event."""
+    messages = rollout.ecs.messages if rollout.ecs is not None else ()
+    return not messages or "steady state" in messages[0].text or "deployment completed" in messages[0].text
+
+
+def recent(rollout: ServiceRollout) -> ServiceRollout:
+    """The rollout with only its recent events and tasks, by AWS's clock: the latest time that ECS reports is now."""
+    messages = rollout.ecs.messages if rollout.ecs is not None else ()
+    tasks = (*rollout.stopped, *rollout.interrupted)
+    times = [*(one.time for one in messages), *(time for task in tasks for time in (task.created, task.ended))]
+    now = max((time for time in times if time is not None), default=None)
+
+    def is_recent(time: datetime | None) -> bool:
+        return time is None or now is None or now - time <= _RECENT
+
+    old = {one.text for one in messages if not is_recent(one.time)}
+    return replace(
+        rollout,
+        events=tuple(text for text in rollout.events if text not in old),
+        stopped=tuple(task for task in rollout.stopped if is_recent(task.ended)),
+        interrupted=tuple(task for task in rollout.interrupted if is_recent(task.ended)),
+    )
 
 
 EXPRESS_LIMIT = 3 * 3600.0
@@ -90,13 +252,14 @@ def follow_rollouts(run: Run, stack: Snapshot, known: Sequence[ServiceRollout], 
     observer, before = RolloutObserver(run), {rollout.logical_id: rollout for rollout in known}
     pages = run.optional_pages("rollout not followed", "cloudformation", "ListStackResources", StackName=stack.arn)
     rows = [row for page in pages for row in page.get("StackResourceSummaries") or []]
-    end = run.aws.clock() + EXPRESS_LIMIT
+    made = (text(row, "PhysicalResourceId") for row in rows if row.get("ResourceType") == TASK_DEFINITION)
+    subject, end = Subject(frozenset(made)), run.aws.clock() + EXPRESS_LIMIT
     for row in rows:
         name, arn = text(row, "LogicalResourceId"), text(row, "PhysicalResourceId")
         if row.get("ResourceType") != SERVICE or not arn:
             continue
         while True:
-            rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun)
+            rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun, subject)
             if rollout is None or rollout is before.get(name):
                 break
             before[name] = rollout
