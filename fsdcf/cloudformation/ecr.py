@@ -33,3 +33,9 @@ def push_commands(host: str, name: str, tag: str, region: str, platform: str) ->
         f"docker build --platform {platform} -t {image} .",
         f"docker push {image}",
     )
+
+
+def image_tag(image: str) -> str:
+    """The tag or digest of an image: the value of ImageSha."""
+    name, at, digest = image.partition("@")
+    return digest if at else name.rpartition("/")[2].partition(":")[2]

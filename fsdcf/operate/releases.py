@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from fsdcf.cloudformation.ecr import ADDRESS
+from fsdcf.cloudformation.ecr import ADDRESS, image_tag
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
@@ -127,9 +127,3 @@ def _record_name(stack: Snapshot, aws: Aws) -> str:
     if not name:
         raise stop(Exit.USAGE, f"the stack {stack.name} has no release yet: its status is {stack.status}")
     return name
-
-
-def image_tag(image: str) -> str:
-    """The tag or digest of an image: the value of ImageSha."""
-    name, at, digest = image.partition("@")
-    return digest if at else name.rpartition("/")[2].partition(":")[2]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fsdcf.cloudformation.ecr import image_tag
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
@@ -17,7 +18,6 @@ from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, con
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, describe_error, stop
 from fsdcf.operate.logs import LogStream, latest_streams
-from fsdcf.operate.releases import image_tag
 from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
 
 RECENT = 5

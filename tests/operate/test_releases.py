@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from fsdcf.cloudformation.ecr import image_tag
 from fsdcf.deploy.model import Exit, Options, Target
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.releases import (
@@ -13,7 +14,6 @@ from fsdcf.operate.releases import (
     collapse,
     ecr_repository,
     history,
-    image_tag,
     rollback,
     select_release,
 )

@@ -18,6 +18,7 @@ from fsdcf.sandbox.ecs import tasks as sandbox_tasks
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, described, one_off_tasks, running, say, shop
 
+DIAGNOSE = "fsdcf diagnose shop --env staging"
 EVERY = "fsdcf tasks shop --env staging --stopped"
 
 
@@ -26,7 +27,7 @@ def look(found: Site, only: str = "", every_end: bool = False) -> ServiceTasks:
 
 
 def shown(found: Site, width: int | None = None, **more: Any) -> str:
-    return "\n".join(tasks_lines(look(found, **more), plain, width, EVERY))
+    return "\n".join(tasks_lines(look(found, **more), plain, width, EVERY, DIAGNOSE))
 
 
 def halt(found: Site, wanted: str, reason: str = "", yes: bool = True) -> Outcome:
@@ -166,7 +167,7 @@ def test_the_latest_stopped_tasks_and_all_of_them() -> None:
     some = look(found)
     assert len(some.stopped) == RECENT and some.more == 2
     assert found.made("GetLogEvents") == RECENT, "the log of a task that is not shown is not read"
-    assert shown(found).endswith(f"and 2 more: {EVERY}")
+    assert f"\nand 2 more: {EVERY}\n" in shown(found)
     all_of_them = look(found, every_end=True)
     assert len(all_of_them.stopped) == RECENT + 2 and all_of_them.more == 0
 
@@ -180,6 +181,14 @@ def test_a_one_off_task_and_one_of_an_older_deployment() -> None:
     text = shown(found)
     assert [(task.one_off, task.current) for task in look(found).active] == [(False, False), (True, False)]
     assert text.count("one-off") == 1 and text.count("old") == 1
+
+
+def test_a_service_without_a_running_task_names_the_next_command() -> None:
+    found = shop()
+    (task,) = running(found)
+    found.call("StopTask", "ecs", cluster=described(found)["clusterArn"], task=task)
+    assert shown(found).endswith(f"\nno task runs; to find the cause: {DIAGNOSE}")
+    assert DIAGNOSE not in shown(shop(count=0)), "no task is desired"
 
 
 def test_one_task_by_a_prefix() -> None:

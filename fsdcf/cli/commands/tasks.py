@@ -66,8 +66,12 @@ def tasks_command(call: StackCall, every_end: bool, task: str) -> Outcome:
             out.write(task_record(one))
     else:
         stream = LineWriter(sys.stdout)
-        every = with_options(call.subject.target.command("tasks", stopped=True), call.connection.flags)
-        stream.lines(tasks_lines(found, stream.paint, stream.width, every))
+        target, flags = call.subject.target, call.connection.flags
+        every, diagnose = (
+            with_options(command, flags)
+            for command in (target.command("tasks", stopped=True), target.command("diagnose"))
+        )
+        stream.lines(tasks_lines(found, stream.paint, stream.width, every, diagnose))
         if every_end and not found.stopped and not task:
             stream.lines([f"no task of {call.subject.stack} has stopped in about the last hour"])
     count = f"{len(found.active)} task{'' if len(found.active) == 1 else 's'}"
@@ -95,8 +99,11 @@ def stop_task_command(call: StackCall, task: str, reason: str, yes: bool) -> Out
     return stop_task(call.run, task, reason, Options(yes=yes))
 
 
-def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str) -> Iterator[str]:
-    """The tasks of a service as lines. ``every`` is the command that lists all stopped ones."""
+def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str, diagnose: str) -> Iterator[str]:
+    """The tasks of a service as lines.
+
+    ``every`` is the command that lists all stopped ones, ``diagnose`` the one that looks for the cause if none runs.
+    """
     ecs, all_tasks = found.service.ecs, (*found.active, *found.stopped)
     shortest = id_width([task.id for task in all_tasks])
     sizes = {(_size(task), _capacity(task)) for task in found.active}
@@ -121,6 +128,8 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
             yield from _end_lines(task, task.end, paint, width, shortest)
     if found.more:
         yield paint(f"and {found.more} more: {every}", "soft")
+    if ecs.desired and not ecs.running:
+        yield paint(f"no task runs; to find the cause: {diagnose}", "warn")
 
 
 def id_width(ids: Sequence[str]) -> int:
