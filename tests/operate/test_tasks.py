@@ -98,6 +98,10 @@ def test_sizes_and_capacity_that_differ_are_columns() -> None:
     text = shown(found)
     assert "256 CPU, 1024 MiB  Fargate Spot" in text and "256 CPU, 512 MiB   Fargate\n" in text + "\n"
     assert {task.id: task.spot for task in look(found).active} == {one: True, two: False}
+    change(found, one, memory="512")
+    text = shown(found, 80)
+    assert "each 256 CPU, 512 MiB\n" in text and " Spot" in text and "SIZE" not in text
+    assert max(map(len, text.split("\n"))) <= 80
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -27,8 +27,8 @@ _ID_WIDTH = 8
 
 _LONGEST_TAG = 12
 _LONGEST_REASON = 255
-"""The most characters of a reason that ECS shows.
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"""
+"""The most characters of the reason of StopTask.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html"""
 
 _NARROW = 1000
 """The width of a stream that is not a terminal."""
@@ -106,18 +106,15 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
     """
     ecs, all_tasks = found.service.ecs, (*found.active, *found.stopped)
     shortest = id_width([task.id for task in all_tasks])
-    sizes = {(_size(task), _capacity(task)) for task in found.active}
-    alike = len(sizes) == 1
+    common = _common(found.active)
     role = "good" if ecs.running == ecs.desired else "warn"
     head = [paint(found.service.stack.name, "strong"), paint(task_counts(ecs.running, ecs.desired), role)]
-    if alike:
-        size, capacity = next(iter(sizes))
-        each = "each " if size and len(found.active) > 1 else ""
-        size = ", ".join(filter(None, (each + size, capacity)))
-        head += [paint(size, "soft")] if size else []
+    if any(common):
+        each = "each " if len(found.active) > 1 else ""
+        head.append(paint(each + ", ".join(filter(None, common)), "soft"))
     yield "  ".join(head)
     if found.active:
-        yield from _table(found.active, paint, width, shortest, alike)
+        yield from _table(found.active, paint, width, shortest, common)
         for task in found.active:
             if task.health_reason:
                 yield from wrapped(f"  {task.id[:shortest]}: {visible(task.health_reason)}", width, 4)
@@ -128,7 +125,8 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
             yield from _end_lines(task, task.end, paint, width, shortest)
     if found.more:
         yield paint(f"and {found.more} more: {every}", "soft")
-    if ecs.desired and not ecs.running:
+    starting = ecs.primary is not None and ecs.primary.state == "IN_PROGRESS" and not found.stopped
+    if ecs.desired and not ecs.running and not starting:
         yield paint(f"no task runs; to find the cause: {diagnose}", "warn")
 
 
@@ -137,18 +135,29 @@ def id_width(ids: Sequence[str]) -> int:
     return next((size for size in range(_ID_WIDTH, 36) if len({one[:size] for one in ids}) == len(set(ids))), 36)
 
 
-def _table(tasks: Sequence[ServiceTask], paint: Paint, width: int | None, shortest: int, alike: bool) -> list[str]:
+def _common(tasks: Sequence[ServiceTask]) -> tuple[str, str]:
+    """The size and the capacity of the tasks, each empty if it differs between them or is unknown."""
+    values = ({_size(task) for task in tasks}, {_capacity(task) for task in tasks})
+    size, capacity = (next(iter(value)) if len(value) == 1 else "" for value in values)
+    return size, capacity
+
+
+def _table(
+    tasks: Sequence[ServiceTask], paint: Paint, width: int | None, shortest: int, common: tuple[str, str]
+) -> list[str]:
+    """The tasks as a table without what they have in common; shorter if the terminal is narrow."""
     for short in (False, True):
         started = "STARTED" if short else "STARTED (UTC)"
         titles = ("ID", "VERSION", "REV", "STATE", "HEALTH", "ZONE", started, "SIZE", "CAPACITY", "")
-        rows = [_row(task, shortest, alike, short) for task in tasks]
+        rows = [_row(task, shortest, common, short) for task in tasks]
         if max(map(len, aligned(titles, rows, lambda text, role: text))) <= (width or _NARROW):
             break
     return aligned(titles, rows, paint)
 
 
-def _row(task: ServiceTask, shortest: int, alike: bool, short: bool) -> list[Cell]:
+def _row(task: ServiceTask, shortest: int, common: tuple[str, str], short: bool) -> list[Cell]:
     started = moment(task.started).removesuffix(" UTC")
+    capacity = _capacity(task).removeprefix("Fargate ") if short else _capacity(task)
     note = "one-off" if task.one_off else "" if task.current else "old"
     return [
         (task.id[:shortest], ""),
@@ -158,8 +167,8 @@ def _row(task: ServiceTask, shortest: int, alike: bool, short: bool) -> list[Cel
         (task.health, _HEALTH.get(task.health, "")),
         (task.zone, ""),
         (started[5:16] if short else started, "soft"),
-        ("" if alike else _size(task), ""),
-        ("" if alike else _capacity(task), ""),
+        ("" if common[0] else _size(task), ""),
+        ("" if common[1] else capacity, ""),
         (note, "soft"),
     ]
 
