@@ -64,7 +64,7 @@ class LogFilter:
     """Which lines are wanted: ``pattern`` is a CloudWatch filter pattern, ``task`` an ID or a prefix of one.
 
     ``until`` is the time of the latest line in milliseconds since 1970; None is without an end. ``containers`` are the
-    names of all containers whose lines were read.
+    names of all containers whose lines were read, ``tasks`` the tasks that ``task`` means.
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
 
@@ -73,11 +73,19 @@ class LogFilter:
     container: str = ""
     until: int | None = None
     containers: set[str] = field(default_factory=set, compare=False)
+    tasks: set[str] = field(default_factory=set, compare=False)
 
     def admits(self, line: LogLine) -> bool:
-        """Whether a line of the group is wanted. CloudWatch has applied the pattern and the time."""
+        """Whether a line of the group is wanted. CloudWatch has applied the pattern and the time.
+
+        Raises Stop (exit 2) if the lines of several tasks have begun to match ``task``, which is to mean one.
+        """
         if not line.task.startswith(self.task):
             return False
+        if self.task:
+            self.tasks.add(line.task)
+        if len(self.tasks) > 1:
+            raise stop(Exit.USAGE, f"{self.task} matches several tasks: {', '.join(sorted(self.tasks))}")
         self.containers.add(line.container)
         return self.container in ("", line.container)
 

@@ -10,6 +10,7 @@ from typing import Literal
 from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, PIPELINE, SERVICE_TAG
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
+from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, describe_error
 from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshots
 
@@ -134,6 +135,9 @@ def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[
         return "notable", "its tasks are unknown"
     if ecs is None or ecs.status != "ACTIVE":
         return "trouble", "its ECS service does not exist"
+    pause = pause_of(stack)
+    if pause is not None and not ecs.running:
+        return "notable", f"paused since {pause.since:%Y-%m-%d %H:%M} UTC"
     return _condition_of_tasks(ecs) or (
         ("notable", "the last deploy was rolled back") if "ROLLBACK" in stack.status else ("good", "running")
     )

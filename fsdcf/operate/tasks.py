@@ -16,7 +16,7 @@ from fsdcf.deploy.diagnosis.reasons import match_reason
 from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, merged_targets
 from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, containers_of, stop_cause, task_id
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
-from fsdcf.deploy.run import Run, describe_error, stop
+from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.operate.logs import LogStream, latest_streams
 from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
 
@@ -27,6 +27,9 @@ _LINES = 20
 """Lines at the end of a log in which the last one that is not empty is looked for."""
 
 _NO_LOG = "the last lines of the logs are not shown"
+
+_ID_LENGTH = 32
+"""Characters of a task's ID."""
 
 _CANDIDATES = 10
 """The most tasks that an error lists."""
@@ -206,6 +209,31 @@ def select(target: Target, tasks: Sequence[Answer], wanted: str, kind: str = "ta
     problem = f"matches several {kind}s" if matches else f"does not match a {kind}"
     sentence = f"{wanted} {problem} of {target.stack}: {listed(map(task_id, matches or tasks))}"
     raise stop(Exit.USAGE, sentence, target.command("tasks"))
+
+
+def whole_id(run: Run, prefix: str) -> str:
+    """The ID of the task that a prefix means, among those that ECS still knows. Raises Stop (exit 2) for several.
+
+    The prefix itself if it is an ID, or no known task has it: an older task is known by its log alone. The same if ECS
+    cannot be asked.
+    """
+    if len(prefix) >= _ID_LENGTH:
+        return prefix
+    try:
+        service = find_service(run, existing_stack(run.target, run.aws))
+        pages = [
+            page
+            for status in ("RUNNING", "STOPPED")
+            for page in run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus=status)
+        ]
+    except (AwsError, Stop):
+        return prefix
+    ids = dict.fromkeys(arn.rpartition("/")[2] for page in pages for arn in page.get("taskArns") or [])
+    matches = [id for id in ids if id.startswith(prefix)]
+    if len(matches) > 1:
+        sentence = f"{prefix} matches several tasks of {run.target.stack}: {listed(matches)}"
+        raise stop(Exit.USAGE, sentence, run.target.command("tasks"))
+    return next(iter(matches), prefix)
 
 
 def listed(ids: Iterable[str]) -> str:

@@ -585,7 +585,7 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
         allowed = rows[name] | {"cloudformation:DescribeStacks", "cloudformation:ListStackResources"}
         assert made <= allowed, name
         beside = {"ecs:TagResource", "iam:PassRole", "ecs:ListTasks", "ecs:StopTask"}
-        assert name in ("restart", "scale", "tasks", "status") or rows[name] - beside <= made, "and no more"
+        assert name in ("restart", "scale", "tasks", "status", "logs") or rows[name] - beside <= made, "and no more"
 
 
 def test_services_of_the_account(stage: Stage) -> None:

@@ -11,11 +11,12 @@ from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.logs import LATEST, SOONEST, LogFilter, LogLine, follow, group_of, last, read
-from fsdcf.operate.tasks import previous_task
+from fsdcf.operate.tasks import previous_task, whole_id
 from fsdcf.sandbox import logs
 from fsdcf.sandbox.cloudformation import records
 from tests.deploy.site import Site, site
 from tests.operate.shop import GROUP, TARGET, described, running, say, shop
+from tests.operate.shop import body as shop_body
 
 
 def now(found: Site) -> int:
@@ -185,3 +186,30 @@ def test_the_previous_task() -> None:
     found.clock.advance(2 * 3600)
     later = previous_task(context, GROUP)
     assert (later.id, later.why) == (first, "ECS no longer knows why")
+
+
+def test_a_prefix_means_one_task() -> None:
+    found = shop(count=17)
+    run = Run(found.aws, found.tell, TARGET)
+    ids = running(found)
+    first = next(id[0] for id in ids if sum(other[0] == id[0] for other in ids) > 1)
+    with pytest.raises(Stop, match=f"^{first} matches several tasks of shop-staging: ") as raised:
+        whole_id(run, first)
+    assert raised.value.outcome.exit is Exit.USAGE
+    assert all(id in raised.value.outcome.sentence for id in ids if id.startswith(first))
+    assert whole_id(run, ids[3][:12]) == ids[3]
+    found.forget()
+    assert whole_id(run, ids[3]) == ids[3] and found.aws.calls == [], "an ID needs no look"
+    assert whole_id(run, "zz") == "zz", "an older task is known by its log alone"
+    found.fault("api:ListTasks:error=AccessDeniedException")
+    assert whole_id(run, first) == first and found.warnings() == []
+
+
+def test_lines_of_several_tasks_for_a_prefix_are_an_error() -> None:
+    found = site()
+    found.stand(shop_body(1, False, None, False))
+    logs.write(found.state, GROUP, "shop/shop/aa1", ["one"])
+    logs.write(found.state, GROUP, "shop/shop/aa2", ["two"])
+    with pytest.raises(Stop, match="aa matches several tasks: aa1, aa2"):
+        list(read(found.aws, GROUP, 0, LogFilter(task="aa")))
+    assert texts(read(found.aws, GROUP, 0, LogFilter(task="aa2"))) == ["two"]

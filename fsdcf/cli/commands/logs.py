@@ -108,7 +108,11 @@ def _task(context: click.Context, parameter: click.Parameter, text: str) -> str:
         help="Start with the last N lines; without --since, of the last week.",
     ),
     click.option(
-        "--task", callback=_task, default="", metavar="ID", help="Only lines of this task: its ID, or a prefix of it."
+        "--task",
+        callback=_task,
+        default="",
+        metavar="ID",
+        help="Only lines of this task: its ID, or a unique prefix of it.",
     ),
     click.option(
         "--previous", is_flag=True, help="Only lines of the task that stopped last, from the 10 minutes before its end."
@@ -142,13 +146,14 @@ def logs_command(
     Of a line in JSON, the level, the message and then the other values are shown; --raw and --json leave it as it is.
     """
     from fsdcf.operate import logs
-    from fsdcf.operate.tasks import previous_task
+    from fsdcf.operate.tasks import previous_task, whole_id
 
     now = time.time()
     end = until.seconds(now) if until else now
     _check(follow, since, until, task, previous, now)
     _tell_zone(call, since, until)
     group = logs.group_of(call.subject.target, call.aws)
+    task = whole_id(call.run, task) if task else ""
     wanted = logs.LogFilter(pattern, task, container, int(end * 1000) if until else None)
     begin = since.seconds(now) if since else None
     if previous:
