@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def against(aws: Aws, new: Compiled) -> ComparedPlan:
     """The plan of a deploy of a spec that keeps the image. A usage error if the stack belongs to another service."""
+    from fsdcf.deploy.pause import kept_paused, pause_of
     from fsdcf.deploy.state import deployed_template, physical_ids, snapshot
 
     assert new.spec is not None  # noqa: S101 - the command asked for a spec
@@ -52,7 +54,11 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     known = {name: value for name, value in pseudo.items() if value}
     deployed = DeployedValues(stack.parameters, stack.tags, physical_ids(aws, stack.name) or {}, known)
     old = Compiled(f"{stack.name} ({stack.status})", new.environment, template)
-    return compared(old.name, old, new, deployed, (), importers(aws))
+    notes: tuple[str, ...] = ()
+    if pause := pause_of(stack):
+        new = replace(new, template=kept_paused(new.template, pause))
+        notes = (f"the service is paused {pause.text}: a deploy starts no task",)
+    return compared(old.name, old, new, deployed, notes, importers(aws))
 
 
 def compared(

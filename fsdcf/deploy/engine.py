@@ -247,11 +247,11 @@ def _unchanged(run: Run, stack: Snapshot | None) -> Outcome:
     """The outcome of a deploy without changes: a success if the service runs the stack's task definition."""
     if stack is None:
         return _up_to_date(run)
-    verdict = _verified(run, stack, f"there is nothing to change in {stack.name}")
+    verdict = verified(run, stack, f"there is nothing to change in {stack.name}")
     if isinstance(verdict, Outcome):
         return verdict
     done = _up_to_date(run, stack.outputs)
-    return replace(done, evidence=_stops(run, verdict), sentence=done.sentence + _without_tasks(verdict))
+    return replace(done, evidence=_stops(run, verdict), sentence=done.sentence + _without_tasks(stack, verdict))
 
 
 @dataclass(frozen=True)
@@ -338,20 +338,22 @@ def assess(
     run.running, run.over = "", f"{name} is {result.status}"
     if result.status not in _SUCCESSES or result.stack is None:
         return _diagnose(run, result, sha, name)
-    verdict = _verified(run, result.stack, f"the stack is {result.status}", result.rollouts, report)
+    verdict = verified(run, result.stack, f"the stack is {result.status}", result.rollouts, report)
     if isinstance(verdict, Outcome):
         return verdict
     image = sha or result.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
     if verdict.idle:
-        runs = f"; {_UNPROVEN.format(image=image or 'this version')}" if deployed else _without_tasks(verdict)
-    next_steps = (run.target.command("scale", "1"),) if verdict.idle else ()
+        unproven = _UNPROVEN.format(why=_why_idle(result.stack), image=image or "this version")
+        runs = f"; {unproven}" if deployed else _without_tasks(result.stack, verdict)
+    start = run.target.command("resume") if pause_of(result.stack) else run.target.command("scale", "1")
+    next_steps = (start,) if verdict.idle else ()
     late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
     sentence = f"{name} is {result.status}{runs}{late}"
     return Outcome(Exit.DONE, sentence, _stops(run, verdict), (*next_steps, *undo), outputs=result.stack.outputs)
 
 
-def _verified(
+def verified(
     run: Run, stack: Snapshot, lead: str, known: Sequence[ServiceRollout] = (), report: bool = False
 ) -> Verdict | Outcome:
     """What the services run, if that is what the stack says, with all their tasks; else the outcome.
@@ -385,12 +387,16 @@ def add_state(run: Run, stack: Snapshot, outcome: Outcome) -> Outcome:
     return replace(outcome, evidence=(*outcome.evidence, Evidence("now", verdict.health.text)))
 
 
-def _without_tasks(verdict: Verdict) -> str:
+def _without_tasks(stack: Snapshot, verdict: Verdict) -> str:
     """A clause that says so if the service has no tasks; else empty."""
-    return "; the service is scaled to 0, and no task is running" if verdict.idle else ""
+    return f"; the service {_why_idle(stack)}, and no task is running" if verdict.idle else ""
 
 
-_UNPROVEN = "no task was started, because the service is scaled to 0: nothing shows whether {image} works"
+def _why_idle(stack: Snapshot) -> str:
+    return "is paused" if pause_of(stack) else "is scaled to 0"
+
+
+_UNPROVEN = "no task was started, because the service {why}: nothing shows whether {image} works"
 
 
 def _stops(run: Run, verdict: Verdict) -> tuple[Evidence, ...]:

@@ -101,7 +101,8 @@ def _deploy(run: Run, stack: Snapshot, template: Mapping[str, Any], options: Opt
         redeploy_command=target.command("resume" if resumes else "pause"),
         resumes=resumes,
     )
-    return deploy(release, replace(options, yes=True), run.aws, tell, run.ask)
+    left = None if run.aws.deadline is None else max(1.0, run.aws.deadline - run.aws.clock())
+    return deploy(release, replace(options, yes=True, timeout=left), run.aws, tell, run.ask)
 
 
 def _caller(run: Run) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
@@ -12,7 +12,8 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, Subject, look, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
-from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Target
+from fsdcf.deploy.engine import verified
+from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
@@ -28,7 +29,10 @@ HEARTBEAT = 60.0
 STALE = 30.0
 """Seconds for which ECS may report the state before the change: its reads are eventually consistent."""
 
-_EVIDENCE_EVERY = 30.0
+SETTLED = 15.0
+"""Seconds for which a task without any health check must run: a program that cannot start has ended by then."""
+
+_EVIDENCE_EVERY = 15.0
 """Seconds between two looks at the stopped tasks."""
 
 LOGICAL_ID = "Service"
@@ -74,7 +78,7 @@ class ServiceWatcher:
     """Follows a service. ``deployment`` is the ID of the deployment, ``action`` names the change: "the restart".
 
     ``existing``: the deployment is not new, so ECS does not count tasks that fail now. ``reported`` are the messages
-    and reasons that are not reported again.
+    and reasons that are not reported again, ``known`` are the tasks that had failed before.
     """
 
     run: Run
@@ -85,6 +89,8 @@ class ServiceWatcher:
     rollout: ServiceRollout | None = None
     reported: set[str] = field(default_factory=set)
     observer: RolloutObserver = field(init=False)
+    known: frozenset[str] = frozenset()
+    _check: bool | None = None
 
     def __post_init__(self) -> None:
         self.observer = RolloutObserver(self.run)
@@ -92,6 +98,7 @@ class ServiceWatcher:
         if self.existing:
             self.look()
             self.reported.update(task.essence for task in self.failures())
+            self.known = frozenset(task.id for task in self.failures())
 
     def follow(
         self, judge: Callable[[ServiceState], Outcome | None], changed: Callable[[ServiceState], bool]
@@ -113,6 +120,45 @@ class ServiceWatcher:
         """The failed tasks of the deployment."""
         stopped = self.rollout.stopped if self.rollout else ()
         return tuple(task for task in stopped if task.deployment == self.deployment and task.essence)
+
+    def crashing(self) -> bool:
+        """Whether new tasks of the deployment fail repeatedly, for a reason that does not pass by itself."""
+        new = tuple(task for task in self.failures() if task.id not in self.known)
+        if self.rollout is None or len(new) < 2:
+            return False
+        cause = explain_rollouts(self.run, (replace(self.rollout, stopped=new),), self.service.stack.arn)
+        return cause is None or not cause.passing
+
+    def proven(self, count: int) -> bool:
+        """Whether the running tasks do their work, as far as their containers show it; a load balancer shows more.
+
+        With a health check, the containers must pass it; else they must have been running for a while.
+        """
+        running = self.observer.running(self.service.ecs.arn)
+        if not running or self.service.ecs.target_groups:
+            return True
+        if self._has_container_check():
+            return sum(task.container == "HEALTHY" for task in running) >= count
+        return all(task.since >= SETTLED for task in running)
+
+    def _has_container_check(self) -> bool:
+        if self._check is None:
+            without, definition = "the container's health check is unknown", self.service.ecs.task_definition
+            answer = self.run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
+            containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
+            self._check = any(one.get("healthCheck") and one.get("essential", True) for one in containers)
+        return self._check
+
+    def checked(self, outcome: Outcome, lead: str) -> Outcome:
+        """The outcome of a success, once the service does its work: as a deploy is done, so is this.
+
+        ``lead`` begins the sentence of a failure. Raises Stop when fsdcf stops following it.
+        """
+        if outcome.exit is not Exit.DONE:
+            return outcome
+        with detach_on_error(self._detached):
+            verdict = verified(self.run, self.service.stack, lead)
+        return verdict if isinstance(verdict, Outcome) else outcome
 
     def _follow(
         self, judge: Callable[[ServiceState], Outcome | None], changed: Callable[[ServiceState], bool]
@@ -190,7 +236,8 @@ def restart(run: Run, options: Options) -> Outcome:
     id = new.id if new else ""
     run.step("restart", f"replacing {tasks} of {target.stack} ({id})")
     watcher = ServiceWatcher(run, service, id, "the restart")
-    return watcher.follow(lambda state: _judge_restart(watcher, state), lambda state: state.deployment is not None)
+    outcome = watcher.follow(lambda state: _judge_restart(watcher, state), lambda state: state.deployment is not None)
+    return watcher.checked(outcome, f"{target.stack} was restarted")
 
 
 def _judge_restart(watcher: ServiceWatcher, state: ServiceState) -> Outcome | None:
@@ -276,12 +323,17 @@ def set_count(run: Run, service: RunningService, count: int, action: str, overri
     watcher = ServiceWatcher(run, service, deployment, action, existing=True)
     run.aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
     run.step("scale", f"scaling {target.stack} from {ecs.desired} to {count_text(count)}")
-    return watcher.follow(
-        lambda state: _judge_scaling(target, state, count, overrides), lambda state: state.service.desired == count
+    outcome = watcher.follow(
+        lambda state: _judge_scaling(watcher, state, count, overrides), lambda state: state.service.desired == count
     )
+    return watcher.checked(outcome, f"{target.stack} was scaled to {count_text(count)}") if count else outcome
 
 
-def _judge_scaling(target: Target, state: ServiceState, count: int, overrides: tuple[str, ...]) -> Outcome | None:
+def _judge_scaling(
+    watcher: ServiceWatcher, state: ServiceState, count: int, overrides: tuple[str, ...]
+) -> Outcome | None:
+    """The outcome once the tasks run, or once it is clear that they do not; their health is checked afterwards."""
+    target = watcher.run.target
     next, primary = (target.command("status"),), state.service.primary
     if state.service.desired != count:
         sentence = (
@@ -289,7 +341,7 @@ def _judge_scaling(target: Target, state: ServiceState, count: int, overrides: t
             f" to {state.service.desired}"
         )
         return Outcome(Exit.FAILED, sentence, tuple(Evidence("note", text) for text in overrides), next)
-    if state.steady:
+    if (state.steady and watcher.proven(count)) or watcher.crashing():
         return Outcome(Exit.DONE, f"{target.stack} runs {count_text(count)}")
     if primary is not None and primary.state == "FAILED":
         reason = primary.reason or "ECS stopped the deployment"

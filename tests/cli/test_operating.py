@@ -177,3 +177,22 @@ def test_no_permission_and_no_answer(stage: Stage) -> None:
     stage.site.fault("api:DescribeStacks:expired**")
     denied = stage("status", "hello", "--json", expect=7)
     assert lines(denied)[-1]["outcome"] == "DENIED"
+
+
+def test_pause_is_kept_by_a_deploy_and_a_plan_says_so(stage: Stage) -> None:
+    stage.deploy("--yes")
+    refused = stage("pause", "hello", expect=3)
+    assert "next: fsdcf pause hello --env staging --yes" in refused.stderr
+    paused = stage("pause", "hello", "--yes")
+    assert "DesiredCount: 2 -> 0" in paused.stdout and "done: hello-staging is paused" in paused.stdout
+    assert "  paused   since 20" in stage("status", "hello").stdout
+    same = stage("diff", "hello.yml", "--deployed").stdout
+    assert "note: the service is paused since 20" in same and "no changes" in same
+    deployed = stage.deploy("--yes", sha="two")
+    assert (
+        "paused: hello-staging is paused since 20" in deployed.stdout and "next: fsdcf resume hello" in deployed.stdout
+    )
+    told = lines(stage("resume", "hello", "--yes", "--json"))
+    assert [one["event"] for one in told].count("ended") == 1
+    assert told[-1]["sentence"] == "hello-staging is resumed: it runs 2 tasks"
+    assert "hello-staging is not paused" in stage("resume", "hello").stdout

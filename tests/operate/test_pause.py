@@ -16,6 +16,7 @@ from fsdcf.operate.pause import pause, resume
 from fsdcf.operate.releases import rollback
 from fsdcf.operate.rolling import restart, scale
 from fsdcf.operate.status import status
+from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import STACK, Site
 from tests.operate.shop import TARGET, body, described, one_off_tasks, shop
 
@@ -86,6 +87,10 @@ def test_a_deploy_keeps_the_pause(bounds: tuple[int, int] | None) -> None:
     wider = (3, 5) if bounds else None
     outcome = found.deploy(body(4, False, wider, False), "two")
     assert outcome.exit is Exit.DONE and counts(found) == (0, 0)
+    assert outcome.sentence.endswith(
+        "; no task was started, because the service is paused: nothing shows whether two works"
+    )
+    assert outcome.next == ("fsdcf resume shop --env staging",)
     (notice,) = [one for one in found.told if isinstance(one, NoticeIssued) and one.label == "paused"]
     assert notice.text.endswith("no task is started until `fsdcf resume shop --env staging`")
     if bounds:
@@ -174,3 +179,17 @@ def test_a_paused_template_and_back() -> None:
     for name in ("Service", "ScalableTarget"):
         assert back["Resources"][name].pop("Metadata") == {"fsdcf": {}}
     assert back == template
+
+
+def test_a_version_that_does_not_work_leaves_the_service_paused() -> None:
+    found = shop(count=2)
+    do(found, pause)
+    key = "/".join(described(found)["serviceArn"].split("/")[-2:])
+    primary = scheduler.primary_of(found.state, key)
+    assert primary is not None
+    scheduler.change(found.state, primary, problem=["exit", "3"])
+    outcome = do(found, resume)
+    assert outcome.exit is Exit.FAILED and "the application ended with exit code 3" in outcome.sentence
+    assert outcome.next[-2:] == ("fsdcf resume shop --env staging", "fsdcf pause shop --env staging")
+    assert pause_of(snapshot(found.aws, STACK)) is not None
+    assert do(found, pause).exit is Exit.DONE and counts(found) == (0, 0)

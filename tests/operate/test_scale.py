@@ -11,7 +11,8 @@ from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import count_overrides, restart, scale
 from fsdcf.operate.scaling import ScalingLimits
 from fsdcf.sandbox.ecs import scheduler
-from tests.deploy.site import Site
+from tests.deploy.faults.test_tasks import web
+from tests.deploy.site import STACK, TAGS, Site, site
 from tests.operate.shop import TARGET, described, shop, steps
 
 
@@ -33,7 +34,7 @@ def test_scale_out_and_in() -> None:
     found = shop()
     assert to(found, 3).sentence == "shop-staging runs 3 tasks"
     assert described(found)["runningCount"] == 3
-    assert steps(found) == ["scaling shop-staging from 1 to 3 tasks"]
+    assert steps(found) == ["scaling shop-staging from 1 to 3 tasks", "reading the running version from ECS"]
     assert (1, 3) in [(one.running, one.desired) for one in found.told if isinstance(one, RolloutChanged)]
     assert to(found, 1).sentence == "shop-staging runs 1 task"
     assert to(found, 1).sentence == "shop-staging already runs 1 task" and found.made("UpdateService") == 2
@@ -156,3 +157,87 @@ def test_the_state_is_repeated_once_a_minute() -> None:
     found = shop("AWS::ECS::Service:update:slow=30")
     restart(Run(found.aws, found.tell, TARGET), Options(yes=True))
     assert any(one.startswith("still 0 of 1 running") for one in steps(found))
+
+
+def balanced(count: int = 1) -> Site:
+    """A service behind a load balancer."""
+    found = site()
+    found.stand(web(count), tags=TAGS)
+    found.forget()
+    return found
+
+
+def trouble(found: Site, *problem: str) -> None:
+    """What is wrong with the tasks that start from now on."""
+    key = "/".join(described_in(found).split("/")[-2:])
+    primary = scheduler.primary_of(found.state, key)
+    assert primary is not None
+    scheduler.change(found.state, primary, problem=list(problem))
+
+
+def described_in(found: Site) -> str:
+    """The ARN of the service, from the resources of the stack."""
+    rows = found.call("ListStackResources", StackName=STACK)["StackResourceSummaries"]
+    return str(next(row["PhysicalResourceId"] for row in rows if row["LogicalResourceId"] == "Service"))
+
+
+def targets(found: Site) -> list[str]:
+    rows = found.call("ListStackResources", StackName=STACK)["StackResourceSummaries"]
+    group = next(row["PhysicalResourceId"] for row in rows if row["LogicalResourceId"] == "TargetGroup")
+    answer = found.call("DescribeTargetHealth", "elbv2", TargetGroupArn=group)
+    return [one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]]
+
+
+def test_scaling_is_done_when_the_targets_are_healthy() -> None:
+    found = balanced()
+    assert to(found, 3).exit is Exit.DONE
+    assert targets(found) == ["healthy"] * 3
+    assert to(found, 0).exit is Exit.DONE, "there is nothing to be healthy"
+
+
+def test_tasks_that_run_but_are_not_healthy_are_explained() -> None:
+    found = balanced()
+    trouble(found, "unhealthy", "404")
+    outcome = to(found, 3)
+    assert outcome.exit is Exit.FAILED
+    assert outcome.sentence.startswith("shop-staging was scaled to 3 tasks, but the service is degraded (")
+    assert "404" in outcome.sentence + str(outcome.evidence)
+
+
+def test_tasks_that_crash_are_explained_at_once() -> None:
+    found = shop()
+    trouble(found, "exit", "3")
+    outcome = to(found, 3)
+    assert outcome.exit is Exit.FAILED and "but the service is degraded (1 of 3 running" in outcome.sentence
+    assert "exit code 3" in outcome.sentence
+
+
+def test_without_a_load_balancer_the_containers_check_counts() -> None:
+    found = site()
+    body = web(1, command=["CMD", "true"], interval=20, retries=2)
+    del body["Resources"]["Service"]["Properties"]["LoadBalancers"], body["Resources"]["TargetGroup"]
+    found.stand(body, tags=TAGS)
+    assert to(found, 2).exit is Exit.DONE
+    arns = found.call("ListTasks", "ecs", cluster=described_in(found).split("/")[-2])["taskArns"]
+    tasks = found.call("DescribeTasks", "ecs", cluster=described_in(found).split("/")[-2], tasks=arns)["tasks"]
+    assert [one["healthStatus"] for one in tasks] == ["HEALTHY"] * 2
+    trouble(found, "unhealthy", "container")
+    outcome = to(found, 3)
+    assert outcome.exit is Exit.FAILED and "degraded (2 of 3 running" in outcome.sentence
+    assert "container" in outcome.sentence
+
+
+def test_a_restart_is_done_when_the_targets_are_healthy() -> None:
+    found = balanced(2)
+    assert restart(Run(found.aws, found.tell, TARGET), Options(yes=True)).exit is Exit.DONE
+    assert targets(found).count("healthy") == 2
+
+
+def test_interrupted_while_the_health_is_checked() -> None:
+    found = balanced()
+    found.pressing(42.0)
+    outcome = ended(found, 3)
+    assert (outcome.exit, outcome.sentence) == (
+        Exit.INTERRUPTED,
+        "interrupted: the scaling continues; its outcome is unknown",
+    )

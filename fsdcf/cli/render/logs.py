@@ -147,7 +147,7 @@ class StructuredLine:
         """``INFO  order placed  id=7 user="a b"``, with the trace on lines of its own."""
         pairs = " ".join(f"{name}={_shown(value)}" for name, value in self.values.items())
         head = "  ".join(filter(None, (self.message, pairs)))
-        head = f"{self.level.ljust(_LEVEL_WIDTH)} {head}" if self.level else head
+        head = f"{self.level.ljust(_LEVEL_WIDTH)} {head}".rstrip() if self.level else head
         return "\n".join((head, *self.trace.splitlines()))
 
 

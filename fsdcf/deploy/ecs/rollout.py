@@ -364,6 +364,10 @@ class RolloutObserver:
             return None
         return self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, subject.since))
 
+    def running(self, service: str) -> tuple[TaskState, ...]:
+        """The running tasks of a service at the last look; empty if they could not be read."""
+        return tuple(task for task in self._tasks.get(service, {}).values() if task.status == "RUNNING")
+
     def _describe_tasks(self, rollout: ServiceRollout) -> list[Answer]:
         """The running tasks, those that ran at the last look, and the failed ones, from DescribeTasks."""
         known = self._tasks.setdefault(rollout.service, {})

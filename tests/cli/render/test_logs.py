@@ -52,7 +52,7 @@ def shown(data: dict[str, Any] | str, **flags: bool) -> list[str]:
          'NOTICE cloud  ok=true none=null list=[1,"a"]'),
         ({"Level": "Information", "Message": "dotnet"}, "INFORMATION dotnet"),
         ({"msg": "no level"}, "no level"),
-        ({"level": "info"}, "INFO  "),
+        ({"level": "info"}, "INFO"),
     ],
     ids=lambda value: next((str(one) for key, one in value.items() if "m" in key.lower()), "")[:12]
     if isinstance(value, dict)
