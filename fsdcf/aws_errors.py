@@ -54,6 +54,7 @@ _NO_CREDENTIALS = frozenset(
     {
         *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"),
         *("TokenRetrievalError", "SSOError", "LoginError", "MetadataRetrievalError", "RefreshWithMFAUnsupportedError"),
+        "InvalidConfigError",
     }
 )
 _NETWORK = frozenset(
@@ -163,14 +164,20 @@ class Denial:
     def advice(self) -> str:
         """What helps against the policy that refuses; empty if it is not known."""
         if self.unassumable:
-            return f"the role must exist, and its trust policy must allow sts:AssumeRole to {self.passed_to}"
+            trust = f"its trust policy must allow sts:AssumeRole to {self.passed_to}"
+            return f"the role must exist, {trust}, and the caller needs iam:PassRole for it"
         if self.explicit:
             more = POLICY_ADVICE.get(self.policy, "") if "control" in self.policy else ""
             found = f"find the Deny in {_article(self.policy or 'policy')}: no other statement overrides it"
             return f"{found}; {more}" if more else found
-        if self.action == "iam:PassRole" and self.policy in ("", "identity-based policy"):
+        if self.action == "iam:PassRole" and self.lacks_statement:
             return f"add this statement to a policy of the caller's role or user: {self.statement}"
         return POLICY_ADVICE.get(self.policy, "")
+
+    @property
+    def lacks_statement(self) -> bool:
+        """Whether a statement for the caller may be all that is missing."""
+        return not self.explicit and not self.unassumable and self.policy in ("", "identity-based policy")
 
     @property
     def statement(self) -> str:
@@ -354,7 +361,9 @@ def network_problem(error: Exception) -> NetworkProblem | None:
             return NetworkProblem(f"{host} does not use TLS", "check --endpoint-url: http:// or https://", True)
         return NetworkProblem(f"the certificate of {host} cannot be verified: {why}", _BUNDLE, True)
     if "resolve" in cause or "Name or service not known" in cause or "getaddrinfo" in cause:
-        return NetworkProblem(f"the host name {host} cannot be resolved", "check the region, the DNS and HTTPS_PROXY")
+        return NetworkProblem(
+            f"the host name {host} cannot be resolved", "check the region, the DNS, the network and HTTPS_PROXY"
+        )
     return NetworkProblem(" ".join(str(error).split())[:300])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from fsdcf.aws_errors import (
     network_problem,
     without_encoded,
 )
+from fsdcf.conventions import similar
 from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.credentials import (
     ALONE,
@@ -111,6 +112,11 @@ class Unreachable(AwsError):
         self.advice = advice
         self.final = final
 
+    @property
+    def unresolved(self) -> bool:
+        """Whether a host name has no address."""
+        return "cannot be resolved" in self.message
+
 
 _AGAIN = ("aws sso login", "aws sts get-caller-identity")
 
@@ -171,6 +177,7 @@ class Aws:
         renew: Callable[[], None] = lambda: None,
         pace: float = 1.0,
         source: CredentialSource | None = None,
+        regions: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -184,6 +191,7 @@ class Aws:
         self._make = make
         self._renew = renew
         self._source = source
+        self._regions = regions
         self._caller: str | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._answered = False
@@ -302,11 +310,22 @@ class Aws:
         except CredentialsError as error:
             raise Expired.unobtained(service, operation, error) from error
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
-            failure = _translate(error, service, operation, self._source)
+            failure = self._located(_translate(error, service, operation, self._source), region)
             self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)
             raise failure from error
         self._answered = True
         return answer
+
+    def _located(self, failure: AwsError, region: str) -> AwsError:
+        """The failure; if a host name cannot be resolved because its region does not exist, with that."""
+        if not isinstance(failure, Unreachable) or not failure.unresolved or region not in failure.message:
+            return failure
+        regions = self._regions()
+        if not regions or region in regions:
+            return failure
+        close = similar(region, regions)
+        advice = f"the region {region} is not known{f': did you mean {close}?' if close else ''}"
+        return Unreachable(failure.service, failure.operation, failure.message, advice, final=True)
 
     def _client(self, service: str, operation: str, region: str) -> Any:
         key = (service, region)
@@ -412,8 +431,14 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
     def make(service: str, at: str) -> Any:
         return sessions.current.client(service, region_name=at, endpoint_url=endpoint, config=configuration())
 
+    def regions() -> Sequence[str]:
+        return [
+            one for each in session.get_available_partitions() for one in session.get_available_regions("ec2", each)
+        ]
+
     own = (name, partition, sessions.renew)
-    return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, source=credentials.source)
+    more = {"source": credentials.source, "regions": regions}
+    return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, **more)
 
 
 def _missing(session: boto3.Session, region: bool, credentials: bool, around: Surroundings) -> ConnectionProblem:

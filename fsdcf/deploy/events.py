@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from fsdcf.aws_errors import without_encoded
 from fsdcf.cloudformation.types.cloudformation import STACK
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.model import StackEvent
@@ -56,10 +57,12 @@ def _hook_refusal(raw: Answer) -> str:
 
 
 def plain(reason: str) -> str:
-    """A reason without the resource handler's frame and the request token; the HandlerErrorCode stays."""
-    match = _HANDLER.match(reason.strip())
+    """A reason without the resource handler's frame, the request token and the encoded details of a denial; the
+    HandlerErrorCode stays."""
+    reason = without_encoded(reason.strip())
+    match = _HANDLER.match(reason)
     if match is None:
-        return reason.strip()
+        return reason
     message = _ATTEMPTS.sub("", match["message"]).strip()
     tail = _TOKEN.sub("", (match["tail"] or "").strip())
     return f"{message} {tail}".strip() if tail not in ("", "()") else message

@@ -18,7 +18,7 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
 from fsdcf.deploy.operation import latest_events, running_operation
-from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.run import Run, Stop, denied, describe_error, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
@@ -111,7 +111,7 @@ def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
         code = error.code if isinstance(error, ApiError) else ""
         missing = _IMAGE_ERRORS.get(code)
         if missing is None:
-            run.warn(f"the image {name} cannot be checked: {error.message}")
+            run.warn(f"the image {name} cannot be checked: {describe_error(error)}")
             return
         place = region or run.aws.region
         host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{place}.{domain_of(run.aws.partition)}"
@@ -311,8 +311,11 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
     try:
         run.aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=data, ContentType="application/json")
     except ApiError as error:
-        code, reason = (Exit.DENIED, "no permission for s3:PutObject") if error.denied else (Exit.USAGE, error.message)
-        raise stop(code, f"the template cannot be uploaded to the bucket {bucket}: {reason}") from None
+        sentence = f"the template cannot be uploaded to the bucket {bucket}"
+        if error.denied:
+            object = f"arn:{run.aws.partition}:s3:::{bucket}/{key}"
+            raise Stop(denied(error, run.aws, run.target, sentence, object)) from None
+        raise stop(Exit.USAGE, f"{sentence}: {error.message}") from None
     return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
 
 

@@ -168,15 +168,18 @@ def describe_error(error: AwsError) -> str:
     return f"{error.service}:{error.operation} failed: {error.message}"
 
 
-def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "") -> Outcome:
+def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "", resource: str = "") -> Outcome:
     """The outcome of a refused call: who may not do what and why, AWS's words, what helps, and the next commands.
 
-    ``sentence`` says what the call was for. AWS names the caller in most messages; otherwise it is asked for.
+    ``sentence`` says what the call was for, and ``resource`` is the ARN that it was about. AWS names caller and
+    resource in most messages; otherwise it is asked for the caller.
     """
-    denial = error.denial
+    denial = replace(error.denial, resource=error.denial.resource or resource)
     if not denial.principal and not denial.unassumable:
         denial = replace(denial, principal=aws.caller())
     commands = [suggested("permissions", target.spec if target else "SPEC", env=target.environment if target else None)]
+    if target and target.redeploy_command.startswith(suggested("bootstrap")):
+        commands = []  # its permissions are those of an administrator
     if denial.unassumable:
         name = shlex.quote(denial.resource.rpartition("/")[2])
         commands.insert(0, f"aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument")
@@ -184,7 +187,10 @@ def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "")
         commands.append("aws sts decode-authorization-message --query DecodedMessage --encoded-message MESSAGE")
     whole = f"{sentence}: {denial.text}" if sentence else denial.text
     evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-    return Outcome(Exit.DENIED, whole, evidence, tuple(commands), advice=Advice(denial.advice or _UNNAMED))
+    advice = denial.advice or _UNNAMED
+    if denial.lacks_statement and denial.statement not in advice:
+        advice = f"{advice}: {denial.statement}" if denial.policy else f"{denial.statement} is needed; {advice}"
+    return Outcome(Exit.DENIED, whole, evidence, tuple(commands), advice=Advice(advice))
 
 
 _UNNAMED = (

@@ -22,7 +22,7 @@ from fsdcf.deploy.events import (
 )
 from fsdcf.deploy.model import Exit, Question, StackEvent, StackEventReceived, Terminated, Waiting
 from fsdcf.deploy.operation import Operation, cancel
-from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import Snapshot, snapshot
 
 STATUS_EVERY = 15.0
@@ -141,9 +141,7 @@ class Watcher:
         if error.denied:
             self._without_events = True
             if error.operation not in self._run.warned:
-                self._run.warn(
-                    "no permission for cloudformation:DescribeStackEvents: only the stack's status is watched"
-                )
+                self._run.warn(f"only the stack's status is watched: {describe_error(error)}")
         elif not error.absent:
             raise error
 
@@ -395,12 +393,12 @@ def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
         watcher.add_token(cancel(run, operation.arn))
     except ApiError as error:
         if error.denied:
-            raise detached(run, operation, f"no permission to cancel ({error.operation})") from None
+            raise detached(run, operation, f"the update cannot be cancelled: {describe_error(error)}") from None
         late = error.code == "ValidationError"
         run.warn(f"{'too late to cancel' if late else 'the update could not be cancelled'}: {error.message}")
         return ""
     except AwsError as error:
-        raise detached(run, operation, f"the update could not be cancelled ({error.message})") from None
+        raise detached(run, operation, f"the update could not be cancelled: {describe_error(error)}") from None
     finally:
         run.aws.deadline = deadline
     return why

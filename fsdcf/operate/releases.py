@@ -12,7 +12,7 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, deployed_template
+from fsdcf.deploy.state import Snapshot, template_in
 from fsdcf.operate.service import managed_stack
 
 RECORD = "Release"
@@ -75,9 +75,9 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     target, aws = run.target, run.aws
     stack = managed_stack(run)
     wanted = select_release(history(stack, aws), to, target)
-    template = deployed_template(aws, stack.arn)
+    template = template_in(aws.call("cloudformation", "GetTemplate", StackName=stack.arn, TemplateStage="Original"))
     if template is None:
-        raise stop(Exit.DENIED, "the deployed template cannot be read", target.command("status"))
+        raise stop(Exit.FAILED, "the deployed template cannot be read: it is not valid", target.command("status"))
     release = Release(
         service=target.service,
         environment=target.environment,

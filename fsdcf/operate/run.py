@@ -13,7 +13,7 @@ from fsdcf.conventions import NOT_RUN
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question, Target
-from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.run import Run, Stop, denied, stop
 from fsdcf.masking import is_secret_name, mask_value
 from fsdcf.operate.logs import LogLine, LogStream
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, managed_stack
@@ -297,9 +297,7 @@ def _start(run: Run, service: RunningService, plan: OneOffPlan, options: OneOffO
         answer = run.aws.call("ecs", "RunTask", **parameters)
     except ApiError as error:
         if error.denied:
-            evidence = (Evidence("ecs:RunTask", error.message),)
-            sentence = "no permission to start the task"
-            raise stop(Exit.DENIED, sentence, "aws sts get-caller-identity", evidence=evidence) from None
+            raise Stop(denied(error, run.aws, run.target, "the task could not be started")) from None
         if error.throttled or error.broken:
             raise
         raise _not_started(run, error.message) from None

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fsdcf.deploy.aws import Aws, AwsError
+from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
-from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import Snapshot, absent, physical_ids, snapshot, while_running
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
@@ -120,4 +120,6 @@ def detach_on_error(detached: Callable[[Exit, str, tuple[Evidence, ...]], Stop])
         raise detached(Exit.INTERRUPTED, "interrupted", ()) from None
     except AwsError as error:
         evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
-        raise detached(Exit.UNKNOWN, "AWS no longer answers", evidence) from None
+        refused = isinstance(error, Expired) or (isinstance(error, ApiError) and error.denied)
+        reason = describe_error(error) if refused else "AWS no longer answers"
+        raise detached(Exit.UNKNOWN, reason, evidence) from None

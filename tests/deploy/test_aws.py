@@ -10,6 +10,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
+from fsdcf.aws_errors import CredentialsError
 from fsdcf.deploy.aws import (
     BUDGET,
     LONGEST_PAUSE,
@@ -119,6 +120,83 @@ def test_permanent_errors_are_raised(trouble: Exception, kind: str) -> None:
     assert len(client.asked) == (1 if kind == "api" else 2), "expired credentials are renewed once"
     assert slept == []
     assert not raised.value.repeated
+
+
+def ssl_error(reason: str) -> Exception:
+    return botocore.exceptions.SSLError(endpoint_url="https://sts.example.com/x", error=reason)
+
+
+UNTRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in chain (_ssl.c:1)"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words", "advice"),
+    [
+        (ssl_error(UNTRUSTED), "the certificate of sts.example.com cannot be verified: self-signed", "AWS_CA_BUNDLE"),
+        (ssl_error("no appropriate subjectAltName fields were found"), "cannot be verified", "AWS_CA_BUNDLE"),
+        (ssl_error("[Errno 2] No such file or directory"), "No such file or directory", "AWS_CA_BUNDLE"),
+        (ssl_error("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1)"), "does not use TLS", "http://"),
+        (
+            botocore.exceptions.ProxyConnectionError(
+                proxy_url="http://***:***@proxy:3128",
+                error="OSError('Tunnel connection failed: 407 Proxy Authentication Required')",
+            ),
+            "the proxy http://***:***@proxy:3128 does not work: 407 Proxy Authentication Required",
+            "HTTPS_PROXY",
+        ),
+    ],
+)
+def test_what_no_retry_solves_is_reported_at_once(trouble: Exception, words: str, advice: str) -> None:
+    made, client, slept = aws(trouble)
+    with pytest.raises(Unreachable) as raised:
+        call(made)
+    assert words in raised.value.message and advice in raised.value.advice and "_ssl.c" not in raised.value.message
+    assert len(client.asked) == 1 and slept == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (ssl_error("EOF occurred in violation of protocol (_ssl.c:1)"), "TLS with sts.example.com failed"),
+        (botocore.exceptions.ProxyConnectionError(proxy_url="http://proxy:1", error="refused"), "HTTPS_PROXY"),
+        (
+            botocore.exceptions.EndpointConnectionError(
+                endpoint_url="https://sts.us-east-1.amazonaws.com/", error="Failed to resolve 'sts.us-east-1...'"
+            ),
+            "the host name sts.us-east-1.amazonaws.com cannot be resolved",
+        ),
+    ],
+)
+def test_a_network_failure_that_may_pass_is_retried(trouble: Exception, words: str) -> None:
+    made, client, _ = aws(trouble, trouble, DONE)
+    assert call(made) == DONE and len(client.asked) == 3
+    made, _, _ = aws(trouble)
+    with pytest.raises(Unreachable) as raised:
+        call(made)
+    assert words in raised.value.message + raised.value.advice
+
+
+def test_a_region_that_does_not_exist_is_named_at_once() -> None:
+    host = "https://cloudformation.us-esat-1.amazonaws.com/"
+    trouble = botocore.exceptions.EndpointConnectionError(endpoint_url=host, error="Failed to resolve 'x'")
+    made, client, _ = aws(trouble)
+    made.region = "us-esat-1"
+    made._regions = lambda: ("us-east-1", "eu-west-1")
+    with pytest.raises(Unreachable) as raised:
+        call(made)
+    assert raised.value.advice == "the region us-esat-1 is not known: did you mean us-east-1?"
+    assert len(client.asked) == 1
+
+
+def test_what_cannot_be_obtained_is_tried_again_only_if_there_were_credentials_before() -> None:
+    lost = CredentialsError("no usable credentials: x", "do y", ("z",))
+    made, client, _ = aws(lost)
+    with pytest.raises(Expired) as raised:
+        call(made)
+    assert (raised.value.sentence, raised.value.advice, raised.value.next) == (str(lost), "do y", ("z",))
+    assert len(client.asked) == 1
+    made, client, _ = aws(DONE, lost, DONE)
+    assert call(made) == call(made) == DONE and len(client.asked) == 3
 
 
 def test_throttling_is_retried_forever_with_bounded_pauses() -> None:

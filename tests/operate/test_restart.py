@@ -138,7 +138,8 @@ def test_expired_credentials_while_following() -> None:
     found = shop()
     found.fault("api:DescribeServices:expired**@3")
     outcome = ended(found)
-    assert outcome.exit is Exit.UNKNOWN and "AWS no longer answers: the restart continues" in outcome.sentence
+    assert "AWS rejected the credentials" in outcome.sentence
+    assert outcome.exit is Exit.UNKNOWN and "the restart continues" in outcome.sentence
 
 
 def test_resets_and_throttling_are_retried() -> None:

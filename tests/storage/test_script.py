@@ -250,7 +250,7 @@ def test_options_and_exit_codes(bench: Bench, sql: Sql, tmp_path: Path, capsys: 
     assert code == 0 and '"kept": 1' in text
     fake.before = lambda number, items: (_ for _ in ()).throw(refusal("AccessDeniedException", "no"))
     code, text = run("--restart", "--overwrite")
-    assert code == 7 and "no permission for dynamodb:batch_write_item" in text
+    assert code == 7 and "no permission for dynamodb:BatchWriteItem" in text
     for wrong in (["--rate", "0"], ["--rate", "fast"], ["--keep-existing", "--overwrite"]):
         with pytest.raises(SystemExit):
             run(*wrong)

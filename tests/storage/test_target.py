@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+from json import JSONDecodeError
 from typing import Any
 
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
     NoCredentialsError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
+from fsdcf.aws_errors import CredentialsError
 from fsdcf.storage.migration.model import MigrationError, TargetTable
 from fsdcf.storage.migration.target import PATIENCE, MigrationStopped, RateLimiter, TableClient, with_live_key
 from tests.storage.conftest import Time
@@ -88,10 +93,16 @@ def test_temporary_errors_are_retried(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (refusal("AccessDeniedException", "not you"), "denied", "no permission for dynamodb:batch_write_item: not you"),
-        (refusal("ExpiredTokenException", "old"), "denied", "no permission"),
-        (refusal("UnrecognizedClientException", "who"), "denied", "no permission"),
+        (refusal("AccessDeniedException", "not you"), "denied", "no permission for dynamodb:BatchWriteItem: not you"),
+        (refusal("ExpiredTokenException", "old"), "denied", "rejected the credentials: old"),
+        (refusal("UnrecognizedClientException", "who"), "denied", "rejected the credentials: who"),
         (NoCredentialsError(), "denied", "credentials"),
+        (CredentialsError("no usable credentials: x"), "denied", "no usable credentials: x"),
+        (FileNotFoundError(2, "No such file", "/no/token"), "denied", "cannot be read: /no/token: No such file"),
+        (JSONDecodeError("x", "hunter2", 0), "denied", "no usable credentials"),
+        (CredentialRetrievalError(provider="custom-process", error_msg="hunter2"), "denied", "did not return"),
+        (InvalidConfigError(error_msg="no role"), "denied", "no role"),
+        (SSLError(endpoint_url="https://x", error="certificate verify failed: self-signed"), "failed", "self-signed"),
         (refusal("ValidationException", "Item size"), "failed", "ValidationException): Item size"),
         (refusal("ResourceNotFoundException", "gone"), "failed", "gone"),
         (BotoCoreError(), "failed", "cannot be called"),
@@ -102,6 +113,7 @@ def test_permanent_errors_are_not_retried(error: Exception, kind: str, words: st
     with pytest.raises(MigrationError) as found:
         one.put_batch(items(1))
     assert found.value.kind == kind and words in found.value.sentence and time.slept == 0
+    assert "hunter2" not in found.value.sentence + found.value.hint
 
 
 @pytest.mark.parametrize("stuck", ["throttled", "unprocessed"])

@@ -139,6 +139,8 @@ def _against_deployed(new: Compiled, connection: Connection) -> ComparedPlan:
     plan = attempted(connection, lambda aws: against(aws, new))
     if isinstance(plan, Outcome):
         click.echo(f"error: {visible(plan.sentence)}", err=True)
+        if plan.advice:
+            click.echo(f"help: {visible(plan.advice.text)}", err=True)
         for next in plan.next:
             click.echo(f"next: {visible(next)}", err=True)
         click.get_current_context().exit(int(plan.exit if plan.exit in _OWN_CODES else Exit.USAGE))

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from fsdcf.aws_errors import lacks_credentials
 from fsdcf.storage.migration.model import (
     VERIFICATIONS,
     Migration,
@@ -35,6 +36,7 @@ from fsdcf.storage.migration.report import (
     resume_hint,
 )
 from fsdcf.storage.migration.run import migrate
+from fsdcf.storage.migration.target import unusable
 
 _INTERVAL = 5.0
 """Seconds between two lines of progress."""
@@ -164,7 +166,9 @@ def _connect(new_client: Callable[..., Any], region: str | None, endpoint: str |
     config = Config(retries=retries, max_pool_connections=workers + 2, connect_timeout=10, read_timeout=60)
     try:
         return new_client("dynamodb", region_name=region or None, endpoint_url=endpoint, config=config)
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, OSError, KeyError, RuntimeError, ValueError) as error:
+        if lacks_credentials(error) or not (isinstance(error, BotoCoreError) or type(error) is ValueError):
+            raise unusable(error) from None
         raise MigrationError(f"cannot connect to DynamoDB: {error}", "set --region") from None
 
 

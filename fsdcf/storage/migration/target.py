@@ -8,9 +8,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fsdcf.aws_errors import categorize, is_network_failure, lacks_credentials
+from fsdcf.aws_errors import (
+    CredentialsError,
+    categorize,
+    credentials_problem,
+    denial_of,
+    lacks_credentials,
+    network_problem,
+)
 from fsdcf.storage.migration.checkpoint import Checkpoint, save
 from fsdcf.storage.migration.model import Item, Migration, MigrationError, Progress, TargetTable, Tell
 from fsdcf.storage.migration.source import write_units
@@ -146,13 +154,7 @@ class TableClient:
             except ClientError as error:
                 reason = self._retry_reason(error, operation)
             except Exception as error:
-                if is_network_failure(error):
-                    reason = f"DynamoDB cannot be reached: {' '.join(str(error).split())[:200]}"
-                elif not isinstance(error, BotoCoreError):
-                    raise
-                else:
-                    kind = "denied" if lacks_credentials(error) else "failed"
-                    raise MigrationError(f"{operation} cannot be called: {error}", kind=kind) from None
+                reason = _network_reason(error, operation)
             tries = self._wait(tries, start, reason)
 
     def _retry_reason(self, error: ClientError, operation: str) -> str:
@@ -161,14 +163,21 @@ class TableClient:
         code, message = str(details.get("Code", "")), str(details.get("Message", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
         category = categorize(code, status, message)
+        if xform_name(error.operation_name) not in (operation, "") and category not in ("throttled", "transient"):
+            raise unusable(error) from None  # the call that failed was to obtain credentials
         if category in ("throttled", "transient"):
             return f"DynamoDB is throttling or failing ({code}): {message}"
         missing = code == "ResourceNotFoundException" and operation == "describe_table"
         if missing or code == "ConditionalCheckFailedException":
             raise error
-        if category in ("denied", "credentials"):
-            hint = "renew the credentials, or add the permission"
-            raise MigrationError(f"no permission for dynamodb:{operation}: {message}", hint, "denied")
+        if category == "credentials":
+            hint = "renew the credentials, and run the same command again: it continues"
+            raise MigrationError(f"DynamoDB rejected the credentials: {message}", hint, "denied")
+        if category == "denied":
+            denial = denial_of("dynamodb", "".join(word.capitalize() for word in operation.split("_")), message)
+            hint = f"the caller needs the statement {denial.statement}" if denial.lacks_statement else denial.advice
+            text = denial.text if denial.principal else f"{denial.text}: {message}"
+            raise MigrationError(text, hint, "denied")
         raise MigrationError(f"{operation} failed ({code}): {message}", kind="failed")
 
     def _wait(self, tries: int, start: float, reason: str) -> int:
@@ -190,6 +199,35 @@ class TableClient:
         while seconds > 0 and not self.stop.is_set():
             self.pause(min(_SLICE, seconds))
             seconds -= _SLICE
+
+
+def _network_reason(error: Exception, operation: str) -> str:
+    """The reason of a network failure that a retry may solve. Raises MigrationError for any other exception of a call.
+
+    What botocore's providers of credentials raise may quote secrets, and need not be an exception of botocore.
+    """
+    problem = network_problem(error)
+    if problem is not None and not problem.final:
+        return f"DynamoDB cannot be reached: {problem.text}"
+    if problem is not None:
+        raise MigrationError(f"DynamoDB cannot be reached: {problem.text}", problem.advice, "failed") from None
+    if isinstance(error, (CredentialsError, *_OF_PROVIDERS)) or lacks_credentials(error):
+        raise unusable(error) from None
+    if isinstance(error, BotoCoreError):
+        raise MigrationError(f"{operation} cannot be called: {error}", kind="failed") from None
+    raise error
+
+
+_OF_PROVIDERS = (OSError, ValueError, KeyError, RuntimeError)
+"""What botocore's providers of credentials raise beside its own exceptions."""
+
+
+def unusable(error: Exception) -> MigrationError:
+    """The error that says why the credentials cannot be used."""
+    if isinstance(error, CredentialsError):
+        return MigrationError(str(error), "; ".join(filter(None, (error.advice, *error.next[:1]))), "denied")
+    sentence = f"no usable credentials: their source {credentials_problem(error).text}"
+    return MigrationError(sentence, "aws sts get-caller-identity", "denied")
 
 
 def with_live_key(table: TargetTable, description: Mapping[str, Any]) -> TargetTable:

@@ -281,7 +281,7 @@ def test_a_cancellation_that_is_not_permitted() -> None:
     made.pressing(10.0)
     outcome = made.deploy(template("Jobs", "Slow"), "two")
     assert outcome.exit is Exit.UNKNOWN
-    assert "no permission to cancel" in outcome.sentence
+    assert "cannot be cancelled: no permission for cloudformation:CancelUpdateStack" in outcome.sentence
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
