@@ -261,12 +261,21 @@ class CredentialsError(Exception):
 class CredentialsProblem:
     """Why a provider of credentials fails, as a predicate ("has expired").
 
-    ``kind``: the ``settings`` of the profile are wrong, the ``code`` of an MFA device is needed, or the ``role`` cannot
-    be assumed; empty for any other problem.
+    ``kind``: the ``settings`` of the profile are wrong, the ``code`` of an MFA device is needed or was a ``wrong
+    code``, the ``role`` cannot be assumed, or the ``assignment`` of a person to a role is missing; empty for any other
+    problem.
     """
 
     text: str
-    kind: Literal["settings", "code", "role", ""] = ""
+    kind: Literal["settings", "code", "wrong code", "role", "assignment", ""] = ""
+
+
+_REJECTIONS: Mapping[str, Literal["wrong code", "role", "assignment"]] = {
+    "MultiFactorAuthentication failed": "wrong code",
+    "AssumeRole": "role",
+    "GetRoleCredentials": "assignment",
+}
+"""Problems by words of a rejected call, special ones first."""
 
 
 def credentials_problem(error: Exception) -> CredentialsProblem:
@@ -279,7 +288,8 @@ def credentials_problem(error: Exception) -> CredentialsProblem:
     if isinstance(response, Mapping):
         details = response.get("Error", {})
         call = f"{getattr(error, 'operation_name', 'the call')}: {details.get('Message') or details.get('Code')}"
-        return CredentialsProblem(f"was rejected by {call}", "role" if call.startswith("AssumeRole") else "")
+        kinds = (kind for words, kind in _REJECTIONS.items() if words in call)
+        return CredentialsProblem(f"was rejected by {call}", next(kinds, ""))
     if isinstance(error, OSError):
         file = f"{error.filename}: " if error.filename else ""
         return CredentialsProblem(f"cannot be read: {file}{error.strerror or 'the reading failed'}")
@@ -301,6 +311,7 @@ _UNKNOWN = dict.fromkeys(("visited_profiles", "source_profile", "error_msg", "cr
 _PROBLEMS: Mapping[str, CredentialsProblem] = {
     "ProcessFailed": CredentialsProblem("{own}"),
     "CodeNeeded": CredentialsProblem("needs the code of an MFA device, and there is no terminal to ask for it", "code"),
+    "EOFError": CredentialsProblem("needs the code of an MFA device, and none was entered", "wrong code"),
     "RefreshWithMFAUnsupportedError": CredentialsProblem("needs another code of the MFA device to be renewed", "code"),
     "InfiniteLoopConfigError": CredentialsProblem("is in a loop: {visited_profiles} -> {source_profile}", "settings"),
     "InvalidConfigError": CredentialsProblem("is not valid: {error_msg}", "settings"),

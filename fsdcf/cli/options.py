@@ -559,7 +559,7 @@ def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
         pause()
         click.echo(text, err=True)
 
-    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    on_github = bool(os.environ.get("GITHUB_ACTIONS"))
     in_pipeline = any(os.environ.get(name) for name in _PIPELINES)
     return Surroundings(
         "github" if on_github else "ci" if in_pipeline else "terminal",

@@ -162,6 +162,12 @@ _WAYS_OUT: Mapping[str, tuple[str, ...]] = {
         "the role must exist, its trust policy must allow the caller to assume it, and so must a policy of the caller",
         "aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument",
     ),
+    "wrong code": ("enter the current code of the device: a code is valid once, for half a minute",),
+    "assignment": (
+        "sso_account_id and sso_role_name of the profile must name a permission set that is assigned to you",
+        "aws configure get sso_role_name {flag}",
+        "aws sso login {flag}",
+    ),
     "sso": ("", "aws sso login {flag}"),
     "login": ("", "aws login {flag}"),
     "custom-process": (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from fsdcf.aws_errors import Denial
 from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired, Unreachable
 from fsdcf.deploy.model import (
@@ -187,15 +188,22 @@ def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "",
         commands.append("aws sts decode-authorization-message --query DecodedMessage --encoded-message MESSAGE")
     whole = f"{sentence}: {denial.text}" if sentence else denial.text
     evidence = (Evidence(f"{error.service}:{error.operation}", error.message),)
+    return Outcome(Exit.DENIED, whole, evidence, tuple(commands), advice=Advice(_help(denial)))
+
+
+def _help(denial: Denial) -> str:
+    """What helps against a denial, with the statement that would allow the call, if one is missing."""
+    if not denial.policy and denial.encoded:
+        return "decode AWS's message, which CloudTrail contains too, to see which policy refuses the call"
     advice = denial.advice or _UNNAMED
-    if denial.lacks_statement and denial.statement not in advice:
-        advice = f"{advice}: {denial.statement}" if denial.policy else f"{denial.statement} is needed; {advice}"
-    return Outcome(Exit.DENIED, whole, evidence, tuple(commands), advice=Advice(advice))
+    if not denial.lacks_statement or not denial.resource or denial.statement in advice:
+        return advice
+    return f"{advice}: {denial.statement}" if denial.policy else f"{advice}; the statement is {denial.statement}"
 
 
 _UNNAMED = (
     "AWS does not say which policy refuses it: compare those of the caller with the output of fsdcf permissions, then"
-    " the policies of the resource and of its KMS key, a permissions boundary, and those of the organization"
+    " look at the policies of the resource and of its KMS key, a permissions boundary, and those of the organization"
 )
 
 

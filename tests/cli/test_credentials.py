@@ -7,9 +7,12 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
@@ -43,7 +46,7 @@ def attempt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Try
             monkeypatch.setenv(name, value)
         name, subject, *words = command or ("status", "hello")
         result = CliRunner().invoke(cli, [name, subject, "--profile", "p", *words])
-        said = result.stdout + result.stderr
+        said = result.output
         assert result.exit_code == exit, said
         assert SECRET not in said and "bug in fsdcf" not in said and "Traceback" not in said
         assert "reading or writing failed" not in said and "interrupted" not in said
@@ -144,7 +147,7 @@ def test_the_token_file_of_the_environment(attempt: Try, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/token")
     result = CliRunner().invoke(cli, ["status", "hello"])
-    assert result.exit_code == 7 and "/no/token" in result.stderr and "AWS_WEB_IDENTITY_TOKEN_FILE" in result.stderr
+    assert result.exit_code == 7 and "/no/token" in result.output and "AWS_WEB_IDENTITY_TOKEN_FILE" in result.output
 
 
 MFA = (
@@ -241,8 +244,8 @@ def test_half_a_key_in_the_environment(attempt: Try, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRET)
     result = CliRunner().invoke(cli, ["status", "hello"])
-    assert result.exit_code == 7 and "AWS_SECRET_ACCESS_KEY is missing" in result.stderr
-    assert SECRET not in result.stderr
+    assert result.exit_code == 7 and "AWS_SECRET_ACCESS_KEY is missing" in result.output
+    assert SECRET not in result.output
 
 
 @pytest.mark.parametrize(
@@ -265,9 +268,9 @@ def test_a_configuration_file_that_is_not_utf8_or_cannot_be_read(
         assert stat.S_ISREG(unreadable.stat().st_mode)
         monkeypatch.setenv("AWS_CONFIG_FILE", str(unreadable))
         result = CliRunner().invoke(cli, ["status", "hello", "--profile", "q", "--region", "eu-west-1"])
-        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.stderr
+        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.output
         result = CliRunner().invoke(cli, ["status", "hello", "--region", "eu-west-1"])
-        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.stderr
+        assert result.exit_code == 7 and f"{unreadable} cannot be read" in result.output
 
 
 @pytest.mark.parametrize(
@@ -306,3 +309,135 @@ def test_the_endpoint_of_a_container(
 def test_every_command_reports_it(attempt: Try, tmp_path: Path, command: tuple[str, ...]) -> None:
     said = attempt(web(tmp_path / "no-token"), *command)
     assert "the web identity token of the profile p cannot be read" in said
+
+
+class Answering(BaseHTTPRequestHandler):
+    """AWS on loopback: answers by the action of a request, or by its path."""
+
+    answers: ClassVar[dict[str, tuple[int, str]]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        action = next((part.partition("=")[2] for part in body.split("&") if part.startswith("Action=")), self.path)
+        self.asked.append(action)
+        status, text = self.answers.get(action, (404, ""))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_POST = _answer
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    Answering.answers.clear()
+    Answering.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def refused(code: str, message: str) -> tuple[int, str]:
+    return 403, f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+
+
+STATIC = f"aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = {SECRET}"
+CHAIN = f"role_arn = {ROLE}\nsource_profile = keys\n[profile keys]\n{STATIC}"
+USER = "arn:aws:iam::123456789012:user/dev"
+
+
+def test_a_role_whose_assumption_is_refused(attempt: Try, endpoint: str) -> None:
+    message = f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
+    Answering.answers["AssumeRole"] = refused("AccessDenied", message)
+    said = attempt(CHAIN, AWS_ENDPOINT_URL=endpoint)
+    assert f"the role {ROLE} of the profile p was rejected by AssumeRole" in said and USER in said
+    assert "trust policy" in said and "aws iam get-role --role-name deploy" in said
+    assert "DescribeStacks" not in Answering.asked
+
+
+def test_a_token_that_the_role_does_not_trust(attempt: Try, endpoint: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(SECRET, encoding="utf-8")
+    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    Answering.answers["AssumeRoleWithWebIdentity"] = refused("AccessDenied", message)
+    said = attempt(web(tmp_path / "token"), AWS_ENDPOINT_URL=endpoint, GITHUB_ACTIONS="true")
+    assert message in said and "trust policy" in said and "id-token: write" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "words"),
+    [
+        ("ExpiredToken", {}, ("aws configure --profile p", "aws sts get-caller-identity --profile p")),
+        ("InvalidClientTokenId", {"CI": "true"}, ("aws configure --profile p",)),
+        ("SignatureDoesNotMatch", {}, ("aws configure --profile p",)),
+    ],
+)
+def test_keys_that_aws_rejects(
+    attempt: Try, endpoint: str, code: str, place: dict[str, str], words: tuple[str, ...]
+) -> None:
+    Answering.answers["DescribeStacks"] = refused(code, "the security token is not valid")
+    said = attempt(STATIC, AWS_ENDPOINT_URL=endpoint, **place)
+    assert "AWS rejected the credentials from the access key of the profile p: the security token" in said
+    assert all(word in said for word in words), said
+
+
+def test_the_credentials_of_a_job_that_have_expired(
+    attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Answering.answers["DescribeStacks"] = refused("ExpiredToken", "the security token has expired")
+    attempt(STATIC, AWS_ENDPOINT_URL=endpoint, GITHUB_ACTIONS="true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, SECRET)
+    result = CliRunner().invoke(cli, ["status", "hello", "--region", "eu-west-1"])
+    assert result.exit_code == 7 and "environment variables AWS_ACCESS_KEY_ID" in result.output
+    assert "role-duration-seconds" in result.output and "id-token: write" in result.output
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ((404, SECRET), "answered with status 404"),
+        ((200, f"<{SECRET}"), "did not return credentials"),
+        ((200, json.dumps({"AccessKeyId": SECRET})), "it is incomplete"),
+    ],
+)
+def test_the_answer_of_a_container_endpoint(
+    attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], word: str
+) -> None:
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    Answering.answers["/creds"] = answer
+    said = attempt("", AWS_REGION="eu-west-1", AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{endpoint}/creds")
+    assert word in said and "credentials endpoint of the container" in said
+
+
+def test_credentials_that_cannot_be_renewed_in_the_middle_of_a_run(attempt: Try, endpoint: str, tmp_path: Path) -> None:
+    """The program returns credentials that expire at once; later it fails."""
+    soon = (datetime.now(timezone.utc) + timedelta(seconds=300)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    mark = tmp_path / "called"
+    code = f"import os\nif os.path.exists({str(mark)!r}): sys.exit(4)\nopen({str(mark)!r}, 'w').close()\n"
+    said = attempt(program(tmp_path, code + printing(**KEYS, Expiration=soon)), AWS_ENDPOINT_URL=endpoint)
+    assert "credential_process of the profile p failed with exit code 4" in said
+
+
+def test_a_wrong_code(attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "MultiFactorAuthentication failed with invalid MFA one time pass code"
+    Answering.answers["AssumeRole"] = refused("AccessDenied", message)
+    monkeypatch.setattr(
+        "fsdcf.cli.options.surroundings", lambda pause: module.Surroundings(ask=lambda prompt: "123456")
+    )
+    said = attempt(MFA, AWS_ENDPOINT_URL=endpoint)
+    assert message in said and "enter the current code" in said and Answering.asked == ["AssumeRole"]
+
+
+def test_a_permission_set_that_is_not_assigned(attempt: Try, endpoint: str, sso_cache: Path) -> None:
+    later = (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cached(sso_cache, "corp", json.dumps({"accessToken": SECRET, "expiresAt": later}))
+    path = "/federation/credentials?role_name=dev&account_id=123456789012"
+    Answering.answers[path] = (403, json.dumps({"message": "No access", "__type": "ForbiddenException"}))
+    said = attempt(SSO, AWS_ENDPOINT_URL=endpoint)
+    assert "was rejected by GetRoleCredentials: No access" in said and "permission set" in said
