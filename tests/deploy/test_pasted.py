@@ -164,6 +164,64 @@ def test_answers_of_the_api(data: Any, expected: list[str]) -> None:
     assert names(json.dumps(data, indent=4)) == expected
 
 
+FORMS = {
+    "the output yaml": (
+        "tasks:\n- containers:\n  - exitCode: 1\n    name: shop\n  stopCode: EssentialContainerExited\n"
+        "  stoppedReason: Essential container in task exited\n",
+        ["exit"],
+    ),
+    "the output text": (
+        "TASKS\tarn\tEssentialContainerExited\tEssential container in task exited\n"
+        "CONTAINERS\tarn\t137\tshop\tSTOPPED\tOutOfMemoryError: Container killed due to memory usage",
+        ["memory"],
+    ),
+    "the output table": (
+        f"|  stopCode      |  TaskFailedToStart  |\n|  stoppedReason |  {TASK.rpartition('start')[2]} |\n+-----+----+",
+        ["registry-unreachable"],
+    ),
+    "a part of JSON": (
+        '"exitCode": 137,\n"name": "shop",\n"stopCode": "EssentialContainerExited",\n'
+        '"stoppedReason": "Essential container in task exited",',
+        ["killed"],
+    ),
+    "JSON that is cut off": (json.dumps({"tasks": [OUT_OF_MEMORY]}, indent=4)[:-20], ["memory"]),
+    "the console": (
+        "Task stopped at: 2026-11-29T17:00:00.000Z\nEssential container in task exited\n\nshop\nStopped | Exit code: 1",
+        ["exit"],
+    ),
+    "the console's table": (
+        "Stopped reason\nEssential container in task exited\nContainer name\tStatus\tExit code\nshop\tStopped\t1",
+        ["exit-unknown"],
+    ),
+    "a table of events": (
+        "November 29, 2026 at 17:00 (UTC+1:00)\tservice shop was unable to place a task. Reason: You've reached the"
+        " limit"
+        " on the number of vCPUs you can run concurrently.\t0a1b-2c3d",
+        ["quota"],
+    ),
+    "the error of a command": (f"An error occurred (ValidationError) when calling it: {BY_ID['S04']}", ["role-quota"]),
+    "JSON lines of fsdcf": (
+        json.dumps({"event": "ended", "exit": 1, "sentence": f"Nat could not be created: {STACK}", "evidence": []}),
+        ["nat-quota"],
+    ),
+    "an event of ECS": (
+        json.dumps({"detail": {"reason": "ECS deployment circuit breaker: task failed to start."}}),
+        ["breaker"],
+    ),
+    "an answer to a mail": (
+        ">> TaskFailedToStart\n>> CannotPullContainerError: ghcr.io/a/b:1: not\n>> found",
+        ["image-missing"],
+    ),
+    "Markdown": ("*Stopped reason:* `Essential container in task exited`\n*Exit code:* `137`", ["killed"]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_forms_of_a_copy(form: str) -> None:
+    text, expected = FORMS[form]
+    assert names(text) == expected
+
+
 def test_several_messages() -> None:
     rows = (
         "2026-11-29 17:02:24 UTC+0100\tShopService\tCREATE_FAILED\t-\tResource creation cancelled\n"

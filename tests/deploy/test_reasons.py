@@ -9,12 +9,14 @@ from typing import Any, cast
 
 import pytest
 
+from fsdcf.cloudformation.registries import registry_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.explanations import repeated_reason
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, REASONS, STACK_REASONS, match_reason
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
 from fsdcf.deploy.diagnosis.reasons.reason import Reason
+from fsdcf.deploy.diagnosis.refinements import image_in
 from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask
 from fsdcf.deploy.ecs.service import EcsDeployment
 from fsdcf.language.reference import find, later
@@ -880,11 +882,82 @@ PASSING = {
     *("image-registry-fault", "secret-throttled", "network-interface-setup", "network-interface"),
     *("check-balancer-fault", "check-pending", "zone-unsupported", "spot", "capacity", "service-throttled"),
     *("image-volume", "stop", "role-invalid", "firewall-pending", "service-draining", "deployment-in-progress"),
-    *("queue-deleted-recently", "bucket-conflict", "throttled", "busy", "aws-fault", "steady"),
+    *(
+        "queue-deleted-recently",
+        "bucket-conflict",
+        "targets-unregistered",
+        "capacity-decreases",
+        "stack-busy",
+        "throttled",
+        "busy",
+        "aws-fault",
+        "steady",
+    ),
     *("stopped-by-aws", "stopped-by-spot", "stopped-by-rebalancing", "stopped-by-scaling", "stopped-by-deployment"),
     *("stopped-by-deletion", "stopped-by-ecs", "stopped-by-person"),
 }
 """The reasons that may pass without a change."""
+
+
+@pytest.mark.parametrize("reason", ROWS, ids=lambda one: one.name)
+def test_a_space_of_a_pattern_has_no_quantifier(reason: Reason) -> None:
+    """A space matches any white space, so that a quantifier after it would mean another thing."""
+    assert not re.search(r" [?*+{]", reason.pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        (
+            "pull access denied for 123456789012.dkr.ecr.us-east-1.amazonaws.com/my-service, repository does not exist",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-service",
+        ),
+        ("pull access denied for 'acme/web', repository does not exist", "acme/web"),
+        ("pull access denied for web; docker login", "web"),
+        ("failed to resolve ref ghcr.io/acme/web:1.2: 403", "ghcr.io/acme/web:1.2"),
+        ("failed to resolve ref ghcr.io/acme/web@sha256:0a1b.", "ghcr.io/acme/web@sha256:0a1b"),
+        ('failed to pull and unpack image "quay.io:8443/a/b:1": denied', "quay.io:8443/a/b:1"),
+        ("HEAD request to https://ghcr.io/v2/acme/web/manifests/1: 403", "ghcr.io/acme/web:1"),
+        ("https://registry-1.docker.io/v2/acme/web/manifests/sha256:0a1b...", "docker.io/acme/web"),
+        ("inspect image has been retried 5 time(s):", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_of_an_image_ends_where_it_ends(text: str, image: str) -> None:
+    assert image_in(text) == image
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("web", "Docker Hub"),
+        ("acme/web:1", "Docker Hub"),
+        ("index.docker.io/acme/web", "Docker Hub"),
+        ("ghcr.io/acme/web", "the GitHub Container Registry"),
+        ("quay.io/acme/web", "Quay"),
+        ("registry.gitlab.com/acme/web", "the GitLab registry"),
+        ("gitlab.example.com:5050/acme/web", "the GitLab registry"),
+        ("acme.jfrog.io/docker/web", "Artifactory"),
+        ("public.ecr.aws/acme/web", "the public gallery of Amazon ECR"),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/web", "Amazon ECR"),
+        ("europe-docker.pkg.dev/acme/web/web", "the registry of Google Cloud"),
+        ("acme.azurecr.io/web", "the registry of Azure"),
+        ("harbor.example.com/web", "the registry harbor.example.com"),
+        ("localhost:5000/web", "the registry localhost:5000"),
+    ],
+)
+def test_which_registry_it_is(image: str, registry: str) -> None:
+    assert registry_of(image).name == registry
+    assert registry_of(image).ecr == (registry == "Amazon ECR")
+
+
+@pytest.mark.parametrize(
+    "failure", ["AccessDeniedException: x", "ResourceNotFoundException: can't find the specified secret"]
+)
+def test_the_secret_of_a_registry_has_its_own_key(failure: str) -> None:
+    text = f"{SECRETS.replace('retrieve', 'get')} registry auth from asm: {RETRIED} {failure}"
+    found = match_reason(text, DiagnosisContext())
+    assert found is not None and found.key == "service.imageCredentials"
 
 
 def test_what_may_pass() -> None:

@@ -277,7 +277,7 @@ def _lines(answer: _Answer, out: Any, several: bool) -> Iterator[str]:
     if several or not answer.name:
         first = " ".join(answer.message.split())
         yield from wrapped(f"  message: {visible(first[:160])}{'...' if len(first) > 160 else ''}", out.width, 11)
-    if answer.passing:
+    if answer.passing and answer.conclusive:
         yield "  passing: it may pass without a change, so --fail-fast does not cancel a deploy for it"
     key = f" ({answer.key})" if answer.key else ""
     yield from wrapped(f"  help: {visible(answer.advice)}{key}", out.width, 8, out.paint, ("help:", "next"))

@@ -44,7 +44,7 @@ _TASK = re.compile(
 _EVENT = re.compile(r"\(service [\w.-]+\)|\bservice \([\w.-]+\)")
 _STACK = re.compile(
     rf"{CODED}|\b(?:CREATE|UPDATE|DELETE|ROLLBACK|IMPORT)_(?:\w+_)?(?:FAILED|COMPLETE|IN_PROGRESS)\b"
-    r"|\b(?:delete )?export \S+|No export named|AWS::\w+::\w+",
+    r"|\bexport \S+ (?:as|cannot)\b|No export named \S+ found|AWS::\w+::\w+|\bStack:arn:",
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(r"\b(?:CREATE|UPDATE|DELETE|ROLLBACK|IMPORT)_(?:\w+_)?(?:COMPLETE|IN_PROGRESS)\b")
@@ -61,7 +61,8 @@ _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\xa0": " ", "\u202f": " "}
 )
 _ESCAPES = (("\\n", "\n"), ("\\t", "\n"), ('\\"', '"'), ("\\'", "'"))
-_BORDER = re.compile(r"^(?:>+ |```\w*$|[+|─━┄-]{4,}$)", re.MULTILINE)
+_BORDER = re.compile(r"^(?:(?:>+ ?)+|```\w*$|[+|─━┄-]{4,}$|[-*] (?=[\w\"]))", re.MULTILINE)
+_EMPHASIS = re.compile(r"^\*+([^*\n]+)\*+|`", re.MULTILINE)
 _CELL = re.compile(r"(?<= )\|(?= )|^\||\|$|[│┃]", re.MULTILINE)
 _LABEL = re.compile(
     r"^[\"']?(?:stopped ?reason|stop ?code|status ?reason|container reason|reason|message|resource ?status ?reason)"
@@ -150,7 +151,14 @@ def _from_data(data: Any) -> Iterator[str]:
         if "stoppedReason" in fields or "stopCode" in fields:
             yield _task_in(fields)
             return
-        for name in ("resourceStatusReason", "stackStatusReason", "rolloutStateReason", "statusReason", "message"):
+        for name in (
+            "resourceStatusReason",
+            "stackStatusReason",
+            "rolloutStateReason",
+            "statusReason",
+            "message",
+            "reason",
+        ):
             if isinstance(fields.get(name), str) and fields[name]:
                 yield fields[name]
         for value in fields.values():
@@ -174,14 +182,19 @@ def _clean(text: str) -> str:
     text = html.unescape(_INVISIBLE.sub("", text[:_ALL].replace("\r", "\n")).translate(_STRAIGHT))
     for escape, character in _ESCAPES:
         text = text.replace(escape, character)
-    text = _trim(_BORDER.sub("", _trim(text)))
-    if text.count("|") > 1 or "│" in text or "┃" in text:
-        text = _trim(_CELL.sub("\n", text))
+    text = _trim(_EMPHASIS.sub(r"\1", _BORDER.sub("", _trim(text))))
+    text = _trim(_CELL.sub("\n", text))
     text = _trim(_NO_EXIT.sub("", _LABEL.sub("", text)))
     text = _EXIT_CLAUSE.sub(r"\1\nexit code \2", text)
     if _TASK.search(text) or not _EXIT_LINE.sub("", text).strip():
         text = _EXIT_LINE.sub(r"exit code \1", text)
-    return _trim(text).strip("\"'`, \n")
+    return _unquoted(_trim(text).rstrip(","))
+
+
+def _unquoted(text: str) -> str:
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
 
 
 def _trim(text: str) -> str:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fsdcf.aws_errors import denial_in
+from fsdcf.aws_errors import Denial, denial_in
 from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.cloudformation.registries import DOCKER_HUB, PUBLIC_ECR, registry_of
@@ -150,9 +150,15 @@ def refine_permission(*actions: str, key: str = "service.executionRole.statement
         refused = _refused_actions(actions, match.string)
         resource = next((arn for _, arn in refused if arn.startswith("arn:")), "")
         clause, advice = _other_policy(match.string) or _judge_role(context, refused, match.string)
-        return Refinement(clause, advice, key, f"{show} {resource}" if show and resource else "")
+        where = _credentials_key(match.string) or key
+        return Refinement(clause, advice, where, f"{show} {resource}" if show and resource else "")
 
     return refine
+
+
+def _credentials_key(text: str) -> str:
+    """The key of the credentials of a registry, if they are the secret that could not be read; empty for others."""
+    return "service.imageCredentials" if re.search(r"registry auth from (?:asm|secrets manager)", text, re.I) else ""
 
 
 def _refused_actions(actions: tuple[str, ...], text: str) -> tuple[tuple[str, str], ...]:
@@ -219,7 +225,8 @@ def refine_denial(context: DiagnosisContext, match: re.Match[str]) -> Refinement
     """Who may not do what, and which kind of policy refuses. The role's name shows whether it is one of the tasks."""
     denial = denial_in(match.string)
     if denial is None:
-        return Refinement()
+        named = re.search(r"API: (?P<action>[\w-]+:\w+)", match.string)
+        return Refinement(cause=Denial(action=named["action"]).text) if named is not None else Refinement()
     access = suggested("access", "{spec}", env="{environment}")
     advice = denial.advice
     for role, key, whose in _TASK_ROLES:
@@ -258,7 +265,8 @@ def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement
     named = _SECRET.search(match.string)
     if named is not None and named["parameter"]:
         return _named(named["parameter"], "aws ssm get-parameter --name")
-    return _named(named and named["secret"], "aws secretsmanager describe-secret --secret-id")
+    refinement = _named(named and named["secret"], "aws secretsmanager describe-secret --secret-id")
+    return replace(refinement, key=_credentials_key(match.string))
 
 
 def _named(name: str | None, command: str) -> Refinement:

@@ -34,7 +34,7 @@ CONTAINER_REASONS = (
     Reason(
         "image-volume",
         "CannotCreateVolumeError: unable to copy contents to volume on host: ... context deadline exceeded",
-        r"CannotCreateVolumeError.*(?:unable to copy contents|image reference).*(?:deadline|timed? ?out)",
+        r"CannotCreateVolumeError.*(?:unable to copy contents|image reference).*(?:deadline|timed?\s*out)",
         "Fargate did not finish in time to copy files of the image into a volume of the task",
         "start the task again: it usually passes; if not, remove VOLUME lines from the Dockerfile, or have fewer files"
         " in those folders",
@@ -162,7 +162,7 @@ CONTAINER_REASONS = (
     Reason(
         "exit-unknown",
         "Essential container in task exited, without an exit code",
-        r"Essential container in task exited\.?\s*\Z",
+        r"Essential container in task exited(?!.*exit code \d)",
         "an essential container ended, and ECS reports no exit code for it, so that the cause is not in this text",
         "look at the log, at the container's own reason, and at the other containers: one of them may have ended first",
         "service.command",

@@ -152,6 +152,16 @@ IMAGE_REASONS = (
         passing=True,
     ),
     Reason(
+        "image-registry-unresolved",
+        "CannotPullContainerError: ... dial tcp: lookup registry-1.docker.io on 10.0.0.2:53: no such host",
+        _PULL + r"dial tcp: lookup ([\w.-]+)",
+        "the tasks cannot resolve the name of the registry …",
+        "check the name, and enable DNS support in the VPC; a VPC with DNS servers of its own must resolve names of AWS"
+        " and of the internet",
+        "service.image",
+        "aws ec2 describe-vpcs --query 'Vpcs[].[VpcId,DhcpOptionsId]'",
+    ),
+    Reason(
         "image-layers-unreachable",
         "CannotPullContainerError: ... Get https://prod-REGION-starport-layer-bucket.s3...: i/o timeout",
         rf"{_PULL}starport-layer-bucket.*{CUT_OFF}",

@@ -59,7 +59,7 @@ NETWORK_REASONS = (
         "Nat Gateway is not available in this availability zone; NotAvailableInZone",
         r"(?:is )?not available in (?:this|the) availability zone|NotAvailableInZone"
         r"|does not support the availability zone of the subnet|can currently only be created in the following"
-        r"|parameter availabilityZone is invalid",
+        r"|parameter availabilityZone is invalid|UnsupportedAvailabilityZone",
         "AWS does not offer a part of the network, such as a NAT gateway or an endpoint, in one of the zones",
         "choose zones by their ids: the letter of a zone means another zone in each account",
         "service.networking.vpc.availabilityZones",
@@ -97,7 +97,8 @@ NETWORK_REASONS = (
         "network-gone",
         "The subnet ID '...' does not exist; The security group '...' does not exist; InvalidVpcID.NotFound",
         r"(?:subnet ID|security group|vpc ID|route table|Subnet|SecurityGroup) '?[\w-]+'? does not exist"
-        r"|Invalid(?:Subnet|Vpc|SecurityGroup|Group|RouteTable|Gateway)\w*\.NotFound|SubnetNotFound",
+        r"|Invalid(?:Subnet|Vpc|SecurityGroup|Group|RouteTable|Gateway)\w*\.NotFound|SubnetNotFound"
+        r"|specified subnets do not exist",
         "a subnet, security group or VPC that the template names does not exist in this region and account",
         "correct its id, or the region and the account of the deploy; delete resources of a stack only through it",
         "service.networking.vpc",

@@ -122,6 +122,26 @@ NOTICES = (
         conclusive=False,
     ),
     Reason(
+        "rolling-back",
+        "rolling back to (deployment ecs-svc/...)",
+        r"\(service [\w-]+\) (?:\(deployment [^)]*\) )?rolling back",
+        "ECS rolls the service back to its earlier deployment, because the new one failed; why is in earlier events",
+        "look at the events before, and at the stopped tasks of the new deployment",
+        "service.deployment.circuitBreaker",
+        DIAGNOSE,
+        conclusive=False,
+    ),
+    Reason(
+        "custom-resource",
+        "Received response status [FAILED] from custom resource",
+        r"Received response status \[FAILED\] from custom resource",
+        "a custom resource, which is a program of its own, reports that it failed; its message says why",
+        "read the log of its function; templates of fsdcf have no custom resources",
+        "",
+        "",
+        conclusive=False,
+    ),
+    Reason(
         "exec",
         "The execute command failed because execute command was not enabled, or the agent isn't running",
         r"execute command failed|TargetNotConnected|execute command agent|ExecuteCommandAgent",
@@ -147,7 +167,8 @@ NOTICES = (
     Reason(
         "property-refused",
         "HandlerErrorCode: InvalidRequest or NotUpdatable",
-        r"HandlerErrorCode: (?:InvalidRequest|NotUpdatable|NonCompliant)",
+        r"HandlerErrorCode: (?:InvalidRequest|NotUpdatable)|Properties validation failed"
+        r"|Encountered unsupported property",
         "AWS refuses a value of the resource; fsdcf does not know these words",
         "read which property the message names, and look at the line of the spec that the resource comes from",
         "",

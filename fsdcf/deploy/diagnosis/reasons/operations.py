@@ -23,7 +23,8 @@ OPERATION_REASONS = (
         "throttled",
         "Rate exceeded; HandlerErrorCode: Throttling; ThrottlingException",
         rf"HandlerErrorCode: Throttling|Rate exceeded.*{CODED}|{CODED}.*Rate exceeded|\ARate exceeded\.?\s*\Z"
-        r"|ThrottlingException|Throttling: Rate|RequestLimitExceeded|TooManyRequestsException",
+        r"|ThrottlingException|Throttling: Rate|RequestLimitExceeded|TooManyRequestsException"
+        rf"|Too Many Requests.*{CODED}|Too many concurrent attempts to create a new revision",
         "AWS limits the rate of requests of this account, and the request failed after its retries",
         "deploy again: it passes by itself; start fewer deploys at the same time",
         "",
@@ -68,6 +69,72 @@ OPERATION_REASONS = (
         passing=True,
     ),
     Reason(
+        "stack-state",
+        "Stack ... is in ROLLBACK_COMPLETE state and can not be updated",
+        r"is in (ROLLBACK_COMPLETE|ROLLBACK_FAILED|CREATE_FAILED) state and can\s*not be updated",
+        "the first creation of the stack failed (…), and CloudFormation can only delete such a stack",
+        "look for the cause of the first failure; then delete the stack and create it again, as deploying with"
+        " --recreate does",
+        "",
+        DIAGNOSE,
+    ),
+    Reason(
+        "stack-stuck",
+        "Stack ... is in UPDATE_ROLLBACK_FAILED state and can not be updated",
+        r"is in (UPDATE_ROLLBACK_FAILED|UPDATE_FAILED) state and can\s*not be updated",
+        "an earlier update of the stack failed and could not be rolled back completely (…)",
+        "remove what blocks the rollback, and continue it; then deploy again",
+        "",
+        suggested("recover", "{service}", env="{environment}"),
+    ),
+    Reason(
+        "stack-busy",
+        "Stack ... is in UPDATE_IN_PROGRESS state and can not be updated",
+        r"is in (\w+_IN_PROGRESS) state and can\s*not be (?:updated|deleted)",
+        "another operation on the stack is in progress (…)",
+        "follow it until it ends, then deploy again",
+        "",
+        suggested("watch", "{service}", env="{environment}"),
+        passing=True,
+    ),
+    Reason(
+        "capabilities",
+        "Requires capabilities : [CAPABILITY_NAMED_IAM]",
+        r"Requires capabilities\s*:\s*\[(\w+)",
+        "the template creates IAM resources, and the request did not acknowledge that (…)",
+        "pass the capability to the tool that deploys the template; fsdcf does so by itself",
+        "",
+        "",
+    ),
+    Reason(
+        "hook",
+        "The following hook(s) failed: [...]; HandlerErrorCode: NonCompliant",
+        r"following hook\(s\) failed:\s*\[([^\]]+)|HandlerErrorCode: NonCompliant",
+        "a hook of the account refuses the resource …",
+        "read what the hook demands in the event of the resource, and change the spec, or ask who maintains the hook",
+        "",
+        DIAGNOSE,
+    ),
+    Reason(
+        "named-replacement",
+        "CloudFormation cannot update a stack when a custom-named resource requires replacing",
+        r"custom-named resource requires replacing\. Rename (\S+)|custom-named resource requires replacing",
+        "the change replaces the resource … that has a name of its own, and the new one cannot have the same name",
+        "give it another name, which makes a new and empty one; or undo the change that replaces it, which the plan"
+        " names",
+        "",
+        suggested("deploy", "{spec}", env="{environment}", plan_only=True),
+    ),
+    Reason(
+        "index-one-at-a-time",
+        "Cannot perform more than one GSI creation or deletion in a single update",
+        r"more than one GSI creation or deletion",
+        "DynamoDB creates or deletes one index of a table at a time, and the change has several",
+        "deploy the indexes one after the other",
+        "dependencies.aws_dynamodb_table.globalSecondaryIndexes",
+        "aws dynamodb list-tables",
+    ),
+    Reason(
         "export-used",
         "Cannot delete export ... as it is in use by ...; Export ... cannot be updated as it is in use by ...",
         r"Cannot delete export (\S+) as it is in use|Export (\S+) cannot be (?:updated|deleted) as it is in use",
@@ -94,7 +161,8 @@ OPERATION_REASONS = (
     Reason(
         "breaker",
         "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'",
-        r"Circuit Breaker was triggered|deployment failed: tasks failed to start",
+        r"Circuit Breaker was triggered|deployment failed: tasks failed to start"
+        r"|circuit breaker: tasks? failed to start",
         "the tasks of the deployment failed one after the other, and the circuit breaker of ECS ended it; why they"
         " failed"
         " is not in this text",

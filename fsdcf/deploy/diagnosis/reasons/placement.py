@@ -47,7 +47,8 @@ PLACEMENT_REASONS = (
     Reason(
         "addresses",
         "insufficient free addresses in the subnet",
-        r"(?:insufficient|enough) (?:number of )?free (?:ip )?addresses|InsufficientFreeAddresses|(?:Reason:"
+        r"(?:insufficient|enough) (?:number of )?free (?:ip )?addresses|InsufficientFreeAddresses"
+        r"|NoFreeAddressesInSubnet|(?:Reason:"
         r"|^)\s*(?:TaskFailedToStart: )?RESOURCE:ENI",
         "the subnets have no free address",
         "use larger or more subnets",
@@ -140,6 +141,17 @@ PLACEMENT_REASONS = (
         "wait: ECS tries again by itself; with many services, deploy fewer at once",
         "service.resources.desiredCount",
         STATUS,
+        passing=True,
+    ),
+    Reason(
+        "targets-unregistered",
+        "failed to register targets in (target-group ...) with (error ...)",
+        r"failed to (?:de)?register targets in",
+        "ECS could not add the task to the target group of the load balancer, or remove it",
+        "read the error in the message: one about a token or a rate passes by itself; otherwise check that the target"
+        " group exists, and the service-linked role of ECS",
+        "service.networking.loadBalancer",
+        "aws iam get-role --role-name AWSServiceRoleForECS",
         passing=True,
     ),
     Reason(

@@ -174,6 +174,15 @@ PREPARATION_REASONS = (
         DIAGNOSE,
     ),
     Reason(
+        "service-unresolved",
+        "ResourceInitializationError: ... dial tcp: lookup api.ecr.us-east-1.amazonaws.com: no such host",
+        r"ResourceInit.*dial tcp: lookup ([\w.-]+)",
+        "the tasks cannot resolve the name of a service of AWS: …",
+        "enable DNS support and DNS host names in the VPC; a VPC with DNS servers of its own must resolve names of AWS",
+        "service.networking.vpc",
+        "aws ec2 describe-vpcs --query 'Vpcs[].[VpcId,DhcpOptionsId]'",
+    ),
+    Reason(
         "secret-unreachable",
         "ResourceInitializationError: ... unable to retrieve secret from asm (or ssm): ... i/o timeout",
         rf"ResourceInit.*(?:from asm|from ssm|secrets manager|secretsmanager\.|ssm\.).*{CUT_OFF}",

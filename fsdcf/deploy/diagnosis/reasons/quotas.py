@@ -147,6 +147,16 @@ QUOTA_REASONS = (
         "aws iam get-account-summary --query 'SummaryMap.[Roles,RolesQuota,Policies,PoliciesQuota]'",
         "account",
     ),
+    Reason(
+        "capacity-decreases",
+        "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day",
+        r"throughput decreases are limited",
+        "the capacity of a DynamoDB table was lowered as often as DynamoDB allows in a day",
+        "wait an hour, which allows one more decrease; or use PAY_PER_REQUEST",
+        "dependencies.aws_dynamodb_table.billingMode",
+        "aws dynamodb list-tables",
+        passing=True,
+    ),
     _quota(
         "table-quota",
         "Subscriber limit exceeded: There is a limit of 2500 tables per subscriber",

@@ -66,7 +66,7 @@ DENIED = (
 """The words of a registry, or of IAM, that refuses."""
 
 CUT_OFF = (
-    r"(?:i/o time|timed? ?out|request cancell?ed|RequestCancell?ed|Client\.Timeout|deadline exceeded|connection issue"
+    r"(?:i/o time|timed?\s*out|request cancell?ed|RequestCancell?ed|Client\.Timeout|deadline exceeded|connection issue"
     r"|no such host|connection refused|connection reset|no route to host|network is unreachable|signal: killed"
     r"|request send failed|network configuration|send request failed|TLS handshake)"
 )
