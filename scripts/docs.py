@@ -85,6 +85,8 @@ fsdcf explain --failure 'CannotPullContainerError: ... i/o timeout' --spec my-se
 aws ecs describe-tasks --cluster shop --tasks 0a1b2c | fsdcf explain --failure -
 ```
 
+A text with quotes is easiest to paste: `fsdcf explain --failure -` waits for it and for Ctrl-D.
+
 It prints the cause, the advice, the key of the spec and the next command; `--format json` prints the same for programs.
 The exit code is 0 if it knows one of the messages, and 1 if it knows none: it then says where to look, and does not
 guess. A line of an application's log is not a message of AWS.
@@ -167,7 +169,7 @@ def failures_page() -> str:
         **TASK_GROUPS,
         "The stack is complete and the service runs the old version": (HIDDEN,),
         **STACK_GROUPS,
-        "Another than the version stopped the task": tuple(STOP_REASONS.values()),
+        "The task was stopped by AWS, by ECS or by a person": tuple(STOP_REASONS.values()),
         "The message is not the cause": NOTICES,
     }
     return FAILURES_HEAD + "".join(

@@ -46,7 +46,7 @@ def test_a_spec_adds_numbers_lines_and_names(spec: str) -> None:
     assert "   --> shop.yml:10\n    10 |     path: /up\n" in out
     assert "  next: fsdcf healthcheck shop.yml --env prod --url http://127.0.0.1:8000\n" in out
     out = explain("--failure", OUT_OF_MEMORY, "--spec", spec, "--env", "prod").stdout
-    assert "(512 MiB)" in out and "next: fsdcf logs shop --env prod" in out
+    assert "; the task has 512 MiB" in out and "next: fsdcf logs shop --env prod" in out
     out = explain("--failure", DENIED, "--spec", spec).stdout
     assert "renew the user and the token in the secret of imageCredentials" in out
     assert "shop.yml:8" in out and "docker manifest inspect ghcr.io/acme/shop:1" in out

@@ -818,7 +818,7 @@ def test_a_foreign_role_and_another_repository() -> None:
     template["Resources"] = {name: one for name, one in template["Resources"].items() if name != "ExecutionRole"}
     foreign = match_reason(REFUSED, context_of(template))
     bare = match_reason(REFUSED, DiagnosisContext())
-    assert bare is not None and f"no permission for secretsmanager:GetSecretValue on {SECRET}" in bare.sentence
+    assert bare is not None and f": secretsmanager:GetSecretValue on {SECRET}" in bare.sentence
     assert foreign is not None and "not in the template" in foreign.sentence
     denied = next(words for name, words in WORDS if name == "image-denied")
     own, other = (
@@ -858,7 +858,7 @@ def test_the_sentence_contains_the_numbers() -> None:
         "/up on port 8000 and expects 200-299 (4 failures, 20 s apart, a timeout of 4 s, a grace period of 90 s)"
     )
     full = match_reason(EXITED + "exit code 137", context_of(compiled(service="  resources:\n    memory: 1024\n")))
-    assert full is not None and full.sentence.endswith("(1024 MiB)")
+    assert full is not None and full.sentence.endswith("; the task has 1024 MiB")
 
 
 ROWS = [*REASONS, *STACK_REASONS, *NOTICES, *STOP_REASONS.values(), HIDDEN]

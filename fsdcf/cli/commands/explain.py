@@ -138,6 +138,8 @@ def _text_of(failure: str | None, file: Path | None) -> str:
     if file is not None:
         text = str(read(file), "utf-8", "replace")
     elif failure == "-":
+        if sys.stdin.isatty():
+            click.echo("Paste the message, then press Ctrl-D on a line of its own.", err=True)
         text = str(sys.stdin.read(_MOST))
     else:
         text = failure or ""

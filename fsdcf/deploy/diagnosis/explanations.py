@@ -242,7 +242,7 @@ def _advice(failed: FailedOperation, cause: StackEvent | None) -> tuple[Advice |
     if cause is None or is_root(cause):
         return None, ""
     match = match_reason(cause.reason, DiagnosisContext(), STACK_REASONS)
-    if match is None:
+    if match is None or not match.reason.conclusive:
         return None, ""
     target = failed.target
     command = match.command.format(service=target.service, environment=target.environment, spec=target.spec)

@@ -218,7 +218,10 @@ def _of_denial(text: str) -> tuple[str, str]:
     denial = denial_in(text)
     if denial is None:
         return "", ""
-    return f": {denial.text}", f"allow {denial.action} for {denial.resource}" if denial.resource else ""
+    return (
+        f": {denial.text.removeprefix('no permission for ')}",
+        f"allow {denial.action} for {denial.resource}" if denial.resource else "",
+    )
 
 
 def refine_denial(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
@@ -352,6 +355,11 @@ def refine_route(*endpoints: str) -> Refine:
 def refine_memory(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The task's memory."""
     return Refinement(f"({context.memory} MiB)") if context.memory else Refinement()
+
+
+def refine_size(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The task's memory, if it is not known to be the cause."""
+    return Refinement(f"; the task has {context.memory} MiB") if context.memory else Refinement()
 
 
 def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:

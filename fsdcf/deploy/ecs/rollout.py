@@ -48,7 +48,7 @@ Ids of tasks and requests, digests, addresses and ephemeral ports, times.
 """
 
 
-TROUBLE = re.compile(r"Reason:|\(error |unable to|unhealthy in|health checks|deployment failed")
+TROUBLE = re.compile(r"Reason:|\(error |unable to|unhealthy in|health checks|deployment failed|being throttled")
 """The words of a service event that reports a failure.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
 

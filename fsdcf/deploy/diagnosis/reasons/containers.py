@@ -7,7 +7,7 @@ reports.
 from __future__ import annotations
 
 from fsdcf.deploy.diagnosis.reasons.reason import DIAGNOSE, ENDED, EXIT, LOGS, SHELL, STATUS, Reason
-from fsdcf.deploy.diagnosis.refinements import refine_memory
+from fsdcf.deploy.diagnosis.refinements import refine_memory, refine_size
 
 CONTAINER_REASONS = (
     Reason(
@@ -29,7 +29,7 @@ CONTAINER_REASONS = (
         " what kills the process",
         "service.resources.memory",
         LOGS,
-        refine_memory,
+        refine_size,
     ),
     Reason(
         "image-volume",
@@ -163,7 +163,7 @@ CONTAINER_REASONS = (
         "exit-unknown",
         "Essential container in task exited, without an exit code",
         r"Essential container in task exited(?!.*exit code \d)",
-        "an essential container ended, and ECS reports no exit code for it, so that the cause is not in this text",
+        "an essential container ended, and ECS reports neither an exit code nor a reason for it",
         "look at the log, at the container's own reason, and at the other containers: one of them may have ended first",
         "service.command",
         LOGS,
@@ -173,7 +173,7 @@ CONTAINER_REASONS = (
         "start-unexplained",
         "TaskFailedToStart; Task failed to start, without a reason",
         r"\A(?:TaskFailedToStart[:.]?\s*)?Task failed to start\.?\s*\Z|\ATaskFailedToStart\s*\Z",
-        "ECS could not start the task, and this text does not say why",
+        "ECS could not start the task, and does not say why",
         "look at the reasons of its containers, which ECS keeps for an hour, and at the events of the service",
         "service",
         DIAGNOSE,

@@ -247,7 +247,7 @@ IMAGE_REASONS = (
         "image-pull-unexplained",
         "CannotPullContainerError: inspect image has been retried 5 time(s):",
         _PULL + r"has been retried \d+ time\(s\):?\s*(?:\.\.\.|…)?\s*\Z",
-        "the image cannot be pulled, and this message does not say why",
+        "the image cannot be pulled, and ECS does not say why",
         "check in this order: the route of the tasks to the registry, the name and tag of the image, the permission to"
         " pull it",
         "service.image",
