@@ -42,6 +42,11 @@ class ScalingLimits:
     halted: tuple[str, ...] = ()
 
     @property
+    def stopped(self) -> bool:
+        """Whether all kinds of scaling are suspended."""
+        return set(self.halted) == set(_SUSPENSIONS.values())
+
+    @property
     def suspended(self) -> bool:
         """Whether auto scaling neither adds nor removes tasks with the load."""
         return {"scaling out", "scaling in"} <= set(self.halted)

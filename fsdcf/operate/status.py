@@ -51,11 +51,15 @@ SIGNALS_EVERY = 30.0
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm in the state ALARM: since when, and CloudWatch's reason."""
+    """An alarm in the state ALARM: since when, and CloudWatch's reason.
+
+    ``own``: it is one of the stack, or stops its deployments. Another one watches a metric of the service.
+    """
 
     name: str
     since: datetime | None
     reason: str = ""
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ class RolloutProgress:
 class ServiceSignals:
     """What surrounds a service and rarely changes: its alarms, auto scaling, and the tasks that stopped.
 
-    ``watched`` alarms exist, and those in ``alarms`` are in ALARM. ``stopped`` has the causes of the stopped tasks that
-    ECS still knows, most frequent first, each with its number. ``read_at`` is the time by our clock.
+    ``watched`` is the number of its own alarms. ``alarms`` are in ALARM: its own, and others that watch its metrics.
+    ``stopped`` has the causes of the stopped tasks that ECS still knows, most frequent first, each with its number.
+    ``read_at`` is the time by our clock.
     """
 
     watched: int = 0
@@ -311,6 +316,8 @@ def _signals(status: Status, service: EcsService | None, before: Status | None, 
     names = _alarm_names(status, service)
     composite = bool(status.resources and status.resources.composite)
     alarms = tuple(_alarms(names, composite, calls))
+    if service is not None and status.service and not calls.missing:
+        alarms += tuple(alarm for alarm in _others(status, service, calls) if alarm.name not in names)
     signals = ServiceSignals(len(names), alarms, read_at=now)
     if service is not None and status.service:
         cluster, _, name = status.service.partition("/")
@@ -338,8 +345,42 @@ def _alarms(names: tuple[str, ...], composite: bool, calls: _OptionalCalls) -> I
         )
         for raw in (*(answer.get("MetricAlarms") or []), *(answer.get("CompositeAlarms") or [])):
             if raw.get("StateValue") == "ALARM":
-                since = raw.get("StateTransitionedTimestamp") or raw.get("StateUpdatedTimestamp")
-                yield Alarm(text(raw, "AlarmName"), since, text(raw, "StateReason"))
+                yield _alarm(raw, own=True)
+
+
+def _others(status: Status, service: EcsService, calls: _OptionalCalls) -> Iterator[Alarm]:
+    """The alarms in ALARM that watch a metric of the service, its target groups or its load balancer.
+
+    Those of target tracking are left out: one of them is in ALARM whenever there is little load. Of an account with
+    more than a hundred alarms in ALARM, one page is read.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html,
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+    """
+    cluster, _, name = status.service.partition("/")
+    physical = status.resources.physical if status.resources else {}
+    balancers = {id.partition(":loadbalancer/")[2] for id in physical.values() if ":loadbalancer/" in id}
+    groups = {group.rpartition(":")[2] for group in service.target_groups}
+    unknown = "the alarms on its metrics are unknown"
+    answer = calls.call(unknown, "cloudwatch", "DescribeAlarms", StateValue="ALARM", MaxRecords=_ALARMS)
+    for raw in answer.get("MetricAlarms") or []:
+        metrics = [(query.get("MetricStat") or {}).get("Metric") or {} for query in raw.get("Metrics") or []]
+        values = [
+            {one.get("Name"): one.get("Value") for one in metric.get("Dimensions") or []} for metric in (raw, *metrics)
+        ]
+        if text(raw, "AlarmName").startswith("TargetTracking-") or raw.get("StateValue") != "ALARM":
+            continue
+        if any(
+            (one.get("ServiceName") == name and one.get("ClusterName") == cluster)
+            or one.get("TargetGroup") in groups
+            or one.get("LoadBalancer") in balancers
+            for one in values
+        ):
+            yield _alarm(raw, own=False)
+
+
+def _alarm(raw: Answer, own: bool) -> Alarm:
+    since = raw.get("StateTransitionedTimestamp") or raw.get("StateUpdatedTimestamp")
+    return Alarm(text(raw, "AlarmName"), since, text(raw, "StateReason"), own)
 
 
 def _scaling(cluster: str, name: str, calls: _OptionalCalls) -> tuple[ScalingLimits | None, ScalingActivity | None]:

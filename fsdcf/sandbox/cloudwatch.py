@@ -48,7 +48,15 @@ def _described(state: SandboxState, name: str, body: Data) -> Document:
     counts = {
         key: int(properties[key]) for key in ("Period", "EvaluationPeriods", "DatapointsToAlarm") if key in properties
     }
-    names = ("AlarmDescription", "MetricName", "Namespace", "Statistic", "ComparisonOperator", "TreatMissingData")
+    names = (
+        "Dimensions",
+        "AlarmDescription",
+        "MetricName",
+        "Namespace",
+        "Statistic",
+        "ComparisonOperator",
+        "TreatMissingData",
+    )
     in_alarm = body["state"] == "ALARM"
     return {
         "AlarmName": name,

@@ -53,7 +53,7 @@ def test_status_of_a_service_that_runs(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.calls()
     shown = stage("status", "hello")
-    assert stage.calls() <= 7
+    assert stage.calls() <= 8
     for words in (
         "hello-staging  CREATE_COMPLETE",
         "image    000000000000.dkr.ecr",

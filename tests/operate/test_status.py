@@ -33,7 +33,7 @@ def put(state: str) -> Site:
 def test_every_state_of_a_stack(state: str) -> None:
     made = put(state)
     found = status(STACK, made.aws)
-    assert len(made.aws.calls) <= 8
+    assert len(made.aws.calls) <= 9
     if state == "DELETE_COMPLETE":
         assert found is None
         return
@@ -278,7 +278,7 @@ def test_the_alarms_of_the_stack_and_of_the_deployment() -> None:
     )
     found = status(STACK, answers)  # type: ignore[arg-type]
     assert found is not None
-    asked = dict(answers.asked)["DescribeAlarms"]
+    asked = next(members for name, members in answers.asked if name == "DescribeAlarms")
     assert asked["AlarmNames"] == ["shop-Errors", "shop-Any", "other"] and "CompositeAlarm" in asked["AlarmTypes"]
     text = "\n".join(status_lines(found, plain))
     assert (
@@ -291,7 +291,39 @@ def test_the_alarms_of_the_stack_and_of_the_deployment() -> None:
     assert again is not None and "  alarms   0 of 3 in ALARM" in "\n".join(status_lines(again, plain))
 
 
-def test_no_alarms_cost_no_call() -> None:
+def test_alarms_of_others_on_the_metrics_of_the_service() -> None:
+    def alarm(name: str, **dimensions: str) -> dict[str, Any]:
+        pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        return {**ALARM, "AlarmName": name, "Dimensions": pairs}
+
+    metric = alarm("by-query", TargetGroup="targetgroup/shop/1")
+    query = {"Metrics": [{"MetricStat": {"Metric": {"Dimensions": metric.pop("Dimensions")}}}, {"Expression": "m1"}]}
+    alarms = [
+        alarm("cpu", ClusterName="x", ServiceName="x"),
+        alarm("another-cluster", ClusterName="y", ServiceName="x"),
+        alarm("TargetTracking-service/x/x-AlarmLow-1", ClusterName="x", ServiceName="x"),
+        alarm("errors", LoadBalancer="app/shop/2"),
+        {**metric, **query},
+        alarm("foreign", QueueName="x"),
+        {**alarm("ok", ClusterName="x", ServiceName="x"), "StateValue": "OK"},
+    ]
+    balancer = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/shop/2"
+    row = {"LogicalResourceId": "LoadBalancer", "PhysicalResourceId": balancer, "ResourceStatus": "CREATE_COMPLETE"}
+    group = {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/shop/1"}
+    found, text = read_status(
+        ListStackResources={"StackResourceSummaries": [row]},
+        DescribeServices={"services": [{**BALANCED, "loadBalancers": [group]}]},
+        DescribeAlarms={"MetricAlarms": alarms},
+    )
+    assert [(one.name, one.own) for one in found.signals.alarms] == [
+        ("cpu", False),
+        ("errors", False),
+        ("by-query", False),
+    ]
+    assert "  alarms   3 on its metrics in ALARM\n           cpu since 2026-11-24 15:02:11 UTC: Threshold" in text
+
+
+def test_what_a_service_does_not_have_costs_no_call() -> None:
     answers = Answers(DescribeStacks=STACK_ANSWER, DescribeServices={"services": [BALANCED]})
     found = status(STACK, answers)  # type: ignore[arg-type]
     assert found is not None and "alarms" not in "\n".join(status_lines(found, plain))
@@ -299,6 +331,7 @@ def test_no_alarms_cost_no_call() -> None:
         "DescribeStacks",
         "ListStackResources",
         "DescribeServices",
+        "DescribeAlarms",
         "DescribeScalableTargets",
         "ListTasks",
     ]
@@ -330,6 +363,11 @@ def test_auto_scaling_and_its_last_activity() -> None:
     scaling = status_record(found)["scaling"]
     assert (scaling["minimum"], scaling["suspended"]) == (2, ["scaling in"])
     assert scaling["lastActivity"]["text"] == "Setting desired count to 4."
+    every = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+    _, text = read_status(
+        DescribeServices={"services": [BALANCED]}, DescribeScalableTargets=scaled(**dict.fromkeys(every, True))
+    )
+    assert "  scaling  2 to 10 tasks, suspended" in text
     failed = {**activity, "StatusCode": "Failed", "StatusMessage": "Failed to set desired count: denied"}
     _, text = read_status(
         DescribeServices={"services": [BALANCED]},
@@ -420,7 +458,7 @@ def test_alarms_and_scaling_in_the_sandbox() -> None:
     made.deploy(body)
     made.forget()
     found = status(STACK, made.aws)
-    assert found is not None and found.missing == () and len(made.aws.calls) <= 9
+    assert found is not None and found.missing == () and len(made.aws.calls) <= 10
     text = "\n".join(status_lines(found, plain))
     assert "alarms   1 of 2 in ALARM\n           shop-staging-Errors-" in text
     assert "scaling  2 to 4 tasks\n" in text and "Setting desired count to 2. (minimum capacity was set to 2)" in text

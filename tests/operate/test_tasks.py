@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,6 +194,14 @@ def test_a_service_without_a_running_task_names_the_next_command() -> None:
     found.call("StopTask", "ecs", cluster=described(found)["clusterArn"], task=task)
     assert shown(found).endswith(f"\nno task runs; to find the cause: {DIAGNOSE}")
     assert DIAGNOSE not in shown(shop(count=0)), "no task is desired"
+
+
+def test_a_paused_service() -> None:
+    found = look(shop(count=0))
+    stack = replace(found.service.stack, outputs={"Paused": "since 2026-11-29T15:02:11Z (3 tasks before)"})
+    paused = replace(found, service=replace(found.service, stack=stack))
+    text = "\n".join(tasks_lines(paused, plain, None, EVERY, DIAGNOSE))
+    assert text == "shop-staging  0 of 0 running\npaused since 2026-11-29T15:02:11Z (3 tasks before)"
 
 
 def test_one_task_by_a_prefix() -> None:

@@ -320,7 +320,11 @@ def _progress(status: Status) -> Iterator[tuple[str, str, str]]:
 def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
     """The alarms, auto scaling, and the stopped tasks."""
     if signals.alarms:
-        yield "alarms", f"{len(signals.alarms)} of {signals.watched} in ALARM", "bad"
+        own = sum(alarm.own for alarm in signals.alarms)
+        others = len(signals.alarms) - own
+        parts = [f"{own} of {signals.watched} in ALARM"] if signals.watched else []
+        parts += [f"{others} on its metrics in ALARM"] if others else []
+        yield "alarms", ", ".join(parts), "bad"
         for alarm in signals.alarms:
             since = f" since {moment(alarm.since)}" if alarm.since else ""
             yield "", visible(f"{alarm.name}{since}: {alarm.reason}".removesuffix(": ")), "bad"
@@ -330,6 +334,7 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
         limits, activity = signals.scaling, signals.activity
         are = "is" if len(limits.halted) == 1 else "are"
         halted = f", but {' and '.join(limits.halted)} {are} suspended" if limits.halted else ""
+        halted = ", suspended" if limits.stopped else halted
         yield "scaling", f"{limits.minimum} to {limits.maximum} tasks{halted}", "warn" if halted else ""
         if activity:
             failed = activity.status in ("Failed", "Unfulfilled", "Overridden")
@@ -432,7 +437,7 @@ def status_record(status: Status) -> dict[str, Any]:
         else None,
         "alarms": {
             "watched": signals.watched,
-            "inAlarm": [{**fields(one, "name", "reason"), "since": iso(one.since)} for one in signals.alarms],
+            "inAlarm": [{**fields(one, "name", "reason", "own"), "since": iso(one.since)} for one in signals.alarms],
         },
         "scaling": {
             **fields(signals.scaling, "minimum", "maximum"),

@@ -17,6 +17,7 @@ from fsdcf.cli.render.values import fields, shown, visible
 from fsdcf.cli.runtime import StackCall, stack_command, with_options
 from fsdcf.deploy.ecs.rollout import task_counts
 from fsdcf.deploy.model import Exit, Options, Outcome
+from fsdcf.deploy.pause import pause_of
 from fsdcf.diagnostics import Paint
 
 if TYPE_CHECKING:
@@ -104,15 +105,9 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
 
     ``every`` is the command that lists all stopped ones, ``diagnose`` the one that looks for the cause if none runs.
     """
-    ecs, all_tasks = found.service.ecs, (*found.active, *found.stopped)
-    shortest = id_width([task.id for task in all_tasks])
+    ecs, shortest = found.service.ecs, id_width([task.id for task in (*found.active, *found.stopped)])
     common = _common(found.active)
-    role = "good" if ecs.running == ecs.desired else "warn"
-    head = [paint(found.service.stack.name, "strong"), paint(task_counts(ecs.running, ecs.desired), role)]
-    if any(common):
-        each = "each " if len(found.active) > 1 else ""
-        head.append(paint(each + ", ".join(filter(None, common)), "soft"))
-    yield "  ".join(head)
+    yield from _head(found, common, paint)
     if found.active:
         yield from _table(found.active, paint, width, shortest, common)
         for task in found.active:
@@ -128,6 +123,19 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
     starting = ecs.primary is not None and ecs.primary.state == "IN_PROGRESS" and not found.stopped
     if ecs.desired and not ecs.running and not starting:
         yield paint(f"no task runs; to find the cause: {diagnose}", "warn")
+
+
+def _head(found: ServiceTasks, common: tuple[str, str], paint: Paint) -> Iterator[str]:
+    """The counts of the service and what its tasks have in common, and its pause."""
+    ecs, stack = found.service.ecs, found.service.stack
+    role = "good" if ecs.running == ecs.desired else "warn"
+    head = [paint(stack.name, "strong"), paint(task_counts(ecs.running, ecs.desired), role)]
+    if any(common):
+        each = "each " if len(found.active) > 1 else ""
+        head.append(paint(each + ", ".join(filter(None, common)), "soft"))
+    yield "  ".join(head)
+    if pause := pause_of(stack):
+        yield paint(visible(f"paused {pause.text}"), "warn")
 
 
 def id_width(ids: Sequence[str]) -> int:
