@@ -15,6 +15,7 @@ from fsdcf.diagnostics import plain
 from fsdcf.operate.pause import pause, resume
 from fsdcf.operate.releases import rollback
 from fsdcf.operate.rolling import restart, scale
+from fsdcf.operate.services import services
 from fsdcf.operate.status import status
 from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.site import STACK, Site
@@ -62,6 +63,8 @@ def test_pause_and_resume(bounds: tuple[int, int] | None) -> None:
     shown = status(STACK, found.aws)
     assert shown is not None and f"  paused   {known.text}" in list(status_lines(shown, plain))
     assert status_record(shown)["paused"]["tasks"] == 3
+    (one,) = services(Run(found.aws, found.tell, TARGET), None)
+    assert one.condition == "notable" and one.state.startswith("paused since 20")
     if bounds:
         assert limits(found) == (0, 4, ALL)
     assert do(found, pause).sentence.startswith("shop-staging is already paused since 20")

@@ -100,16 +100,22 @@ def _iso(line: LogLine) -> str:
     return f"{line.moment:%Y-%m-%dT%H:%M:%S}.{line.time % 1000:03}Z"
 
 
-_LEVELS = ("level_name", "levelname", "level", "log.level", "severity", "loglevel", "log_level", "lvl", "@l")
-_MESSAGES = ("message", "msg", "@m", "@mt", "short_message", "fields.message", "event")
+_LEVELS = (
+    *("level_name", "levelname", "level", "log.level", "severity", "severitytext", "severity_text"),
+    *("loglevel", "log_level", "lvl", "@level", "@l", "record.level.name"),
+)
+_MESSAGES = (
+    *("message", "msg", "@message", "@m", "@mt", "short_message"),
+    *("fields.message", "body", "record.message", "event"),
+)
 _TIMES = ("time", "timestamp", "@timestamp", "ts", "@t", "asctime", "datetime", "timemillis", "date")
 _TRACES = (
-    *("stack", "stacktrace", "stack_trace", "exception", "exc_info", "traceback"),
+    *("stack", "stacktrace", "stack_trace", "exception", "exc_info", "traceback", "@x"),
     *("err.stack", "error.stack", "error.stack_trace"),
 )
 """The keys of a line in JSON, in lower case, by their rank; a nested key has dots. They are those of pino, bunyan,
-winston, structlog, python-json-logger, logrus, zap, slog, tracing, logback, Monolog, Serilog, GELF, the Elastic Common
-Schema and Powertools for AWS Lambda."""
+winston, structlog, python-json-logger, logrus, zap, slog, tracing, logback, Monolog, Serilog, hclog, loguru, GELF, the
+Elastic Common Schema, OpenTelemetry and Powertools for AWS Lambda."""
 
 _NUMBERS: Mapping[int, str] = {
     **{10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"},  # pino and bunyan
@@ -128,6 +134,9 @@ _LEVEL_STYLES: Mapping[str, str] = {
 _LEVEL_WIDTH = 5
 _NEAR = 5.0
 """Seconds between the time that the application wrote and that of the line, in which they are the same."""
+
+_LATEST = 1e20
+"""A number above any time in nanoseconds."""
 
 _DEEPEST = 4
 """Levels of nested values that become keys with dots."""
@@ -171,7 +180,9 @@ def structured(text: str, moment: datetime) -> StructuredLine | None:
     trace = _take(values, _TRACES, lambda value: isinstance(value, str) and "\n" in value)
     masked = {name: mask_value(value, name.rpartition(".")[2]) for name, value in values.items()}
     name = "" if level is None else str(_NUMBERS.get(level, level) if isinstance(level, int) else level)
-    return StructuredLine(name.upper(), (message or "").rstrip(), masked, (trace or "").rstrip())
+    return StructuredLine(
+        _COLOUR_CODES.sub("", name).strip().upper(), (message or "").rstrip(), masked, (trace or "").rstrip()
+    )
 
 
 def _flat(data: Mapping[str, Any], above: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
@@ -200,7 +211,7 @@ def _is_near(value: object, moment: datetime) -> bool:
     """Whether a time, as a number since 1970 in any unit or as text in ISO 8601, is that of the line."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         line = moment.timestamp()
-        return any(abs(value / unit - line) <= _NEAR for unit in (1, 1e3, 1e6, 1e9))
+        return abs(value) < _LATEST and any(abs(value / unit - line) <= _NEAR for unit in (1, 1e3, 1e6, 1e9))
     if not isinstance(value, str):
         return False
     whole = re.sub(r"([.,]\d{1,6})\d*", lambda found: found[1].replace(",", ".").ljust(7, "0"), value.strip(), count=1)

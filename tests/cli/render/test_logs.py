@@ -51,6 +51,9 @@ def shown(data: dict[str, Any] | str, **flags: bool) -> list[str]:
         ({"severity": "NOTICE", "message": "cloud", "ok": True, "none": None, "list": [1, "a"]},
          'NOTICE cloud  ok=true none=null list=[1,"a"]'),
         ({"Level": "Information", "Message": "dotnet"}, "INFORMATION dotnet"),
+        ({"@level": "warn", "@message": "hclog", "@module": "m"}, "WARN  hclog  @module=m"),
+        ({"SeverityText": "INFO", "Body": "otel", "TraceId": "a"}, "INFO  otel  TraceId=a"),
+        ({"level": "\x1b[32minfo\x1b[39m", "message": "\x1b[1mwinston\x1b[0m"}, "INFO  winston"),
         ({"msg": "no level"}, "no level"),
         ({"level": "info"}, "INFO"),
     ],
@@ -84,6 +87,12 @@ def test_a_stack_trace_is_shown_below() -> None:
 def test_other_lines_are_shown_as_they_are(text: str) -> None:
     assert structured(text, AT) is None and shown(text) == [text]
     assert structured('{"a":' * 100_000, AT) is None
+
+
+@pytest.mark.parametrize("time", ["1" * 400, "1e400", "NaN", "-1", '"9999-99-99"', '"0001-01-01T00:00:00+23:59"', "{}"])
+def test_no_time_is_too_odd(time: str) -> None:
+    found = structured(f'{{"msg": "x", "time": {time}}}', AT)
+    assert found is not None and found.message == "x" and "time" in found.values
 
 
 def test_secrets_are_masked_and_no_control_character_passes() -> None:
