@@ -49,6 +49,7 @@ class Program(LazyGroup):
             "services": ("services", "List the services of the account and Region."),
             "tasks": ("tasks", "List the tasks of a service, and why tasks have stopped."),
             "history": ("status", "List the releases of a service."),
+            "drift": ("drift", "Show what was changed outside CloudFormation."),
             "logs": ("logs", "Show the logs of a service."),
             "restart": ("stack", "Replace the tasks of a service."),
             "scale": ("stack", "Change the number of tasks of a service."),

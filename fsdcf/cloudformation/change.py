@@ -22,6 +22,14 @@ KNOWN_LATER = "KNOWN_AFTER_APPLY"
 
 
 @dataclass(frozen=True)
+class Drifted:
+    """A value that was changed outside CloudFormation: that of the last deployment, and the actual one."""
+
+    previous: Any
+    actual: Any
+
+
+@dataclass(frozen=True)
 class Detail:
     """A reason why a resource changes.
 
@@ -29,7 +37,8 @@ class Detail:
     ``before`` and ``after`` are plain data, None without a value. A Static detail is known now. A Dynamic one depends
     on the change of another resource; ``after`` is then what the template has, not the resulting value. ``cause`` is
     the parameter, resource or attribute (``Role.Arn``) that causes it. ``title`` is the path for a reader, with the
-    names of list items (``ContainerDefinitions[app].Image``); empty if they are not known.
+    names of list items (``ContainerDefinitions[app].Image``); empty if they are not known. ``drift`` is set if the
+    change set looked for drift and found some.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
     """
 
@@ -43,6 +52,7 @@ class Detail:
     cause: str | None = None
     evaluation: Literal["Static", "Dynamic"] = "Static"
     title: str = ""
+    drift: Drifted | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,9 @@ class Change:
 
     ``before`` and ``after`` are the whole resource (``{"Properties": ...}``) on each side of a Modify, as plain data;
     None if it is not known. They repeat the details, for a comparison of list items by name.
+
+    ``drift`` is the resource's drift status (MODIFIED, DELETED, IN_SYNC, …), empty if the change set did not look for
+    drift. ``ignored`` are paths whose drift it leaves alone, with CloudFormation's reason.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
 
@@ -66,6 +79,8 @@ class Change:
     details: tuple[Detail, ...] = ()
     before: Any = field(default=None, compare=False, repr=False)
     after: Any = field(default=None, compare=False, repr=False)
+    drift: str = ""
+    ignored: tuple[tuple[str, str], ...] = ()
 
 
 NAMES = ("Name", "Key", "Sid", "PolicyName", "AttributeName", "IndexName", "Id")

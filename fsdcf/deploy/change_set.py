@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from fsdcf.cloudformation.change import Change, Detail, at, title
+from fsdcf.cloudformation.change import Change, Detail, Drifted, at, title
 from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Expired
@@ -69,6 +69,10 @@ def _change(raw: Answer) -> Change:
         policy=raw.get("PolicyAction"),
         scope=tuple(raw.get("Scope") or ()),
         details=tuple(_detail(detail, before, after) for detail in raw.get("Details") or ()),
+        drift=text(raw, "ResourceDriftStatus"),
+        ignored=tuple(
+            (text(item, "Path"), text(item, "Reason")) for item in raw.get("ResourceDriftIgnoredAttributes") or ()
+        ),
         before=before,
         after=after,
     )
@@ -83,14 +87,23 @@ def _detail(raw: Answer, before: Any, after: Any) -> Detail:
         attribute=attribute,
         name=name,
         path=path,
-        before=_value(target["BeforeValue"]) if "BeforeValue" in target else at(before, path),
-        after=_value(target["AfterValue"]) if "AfterValue" in target else at(after, path),
+        before=value_of(target["BeforeValue"]) if "BeforeValue" in target else at(before, path),
+        after=value_of(target["AfterValue"]) if "AfterValue" in target else at(after, path),
         recreation=target.get("RequiresRecreation") or "Never",
         source=raw.get("ChangeSource") or "DirectModification",
         cause=raw.get("CausingEntity"),
         evaluation=raw.get("Evaluation") or "Static",
         title=title(path, before, after),
+        drift=_drifted(target.get("Drift")),
     )
+
+
+def _drifted(raw: Answer | None) -> Drifted | None:
+    """The drift of a value.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_LiveResourceDrift.html
+    """
+    return Drifted(value_of(raw.get("PreviousValue")), value_of(raw.get("ActualValue"))) if raw else None
 
 
 def _context(content: Any) -> Any:
@@ -100,7 +113,7 @@ def _context(content: Any) -> Any:
         return None
 
 
-def _value(value: Any) -> Any:
+def value_of(value: Any) -> Any:
     """A property value as plain data. CloudFormation writes maps and lists as JSON, and other values as they are."""
     parsed = _context(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
     return value if parsed is None else parsed
@@ -231,7 +244,8 @@ def _read_complete(run: Run, leftovers: Leftovers, creates: bool) -> ChangeSet:
         changes = merged(read(_all_changes(run, leftovers, without_values, False)), changes)
     adopted = tuple(change.logical_id for change in changes if change.action == "Import")
     warnings = _validation_warnings(run, leftovers) if result == "ready" else ()
-    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted, creates, warnings)
+    drift = text(first, "StackDriftStatus")
+    plan = Plan(leftovers.name, changes, data_at_risk(changes, None), adopted, creates, warnings, drift)
     return ChangeSet(leftovers.name, leftovers.arn, leftovers.stack_arn, created, result == "empty", plan)
 
 

@@ -143,10 +143,15 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             "Capabilities": list(capabilities(release.template)),
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
             "RoleARN": options.role_arn,
+            "DeploymentMode": "REVERT_DRIFT" if options.revert_drift and not isinstance(action, Create) else None,
             "DeploymentConfig": {"Mode": "EXPRESS", "DisableRollback": False} if options.express else None,
         }
         try:
             change_set = _plan(run, ChangeSetRequest(release.stack, release.image_sha or "", members), leftovers)
+            if options.revert_drift and isinstance(action, Create):
+                run.warn("--revert-drift has no effect: the stack does not exist yet, and cannot have drifted")
+            elif options.revert_drift and change_set.plan.drift not in ("", "IN_SYNC"):
+                run.tell(NoticeIssued("drift", _REVERTS))
             if options.express and not change_set.empty:
                 run.tell(NoticeIssued("express", _express(release, isinstance(action, Create))))
             if options.plan_only:
@@ -206,6 +211,14 @@ def _plan(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeSe
         plan = change_set.plan
         run.tell(PlanCreated(plan, run.places(change.logical_id for change in plan.changes)))
     return change_set
+
+
+_REVERTS = (
+    "the changes outside CloudFormation are reverted; if the deploy fails, the resources return to their actual state"
+    " of now, not to that of the last deploy"
+)
+"""What ``--revert-drift`` does, and what a rollback then restores.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html"""
 
 
 def _express(release: Release, creates: bool) -> str:

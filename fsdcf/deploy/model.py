@@ -189,7 +189,8 @@ class StackEvent:
 @dataclass(frozen=True)
 class Plan:
     """The changes of a change set. ``adopted`` are existing resources that it imports into the stack. ``first``: the
-    change set creates the stack. ``warnings`` are those of CloudFormation's validation.
+    change set creates the stack. ``warnings`` are those of CloudFormation's validation. ``drift`` is the stack's drift
+    status (DRIFTED, IN_SYNC, …), empty unless the change set reverts drift.
     """
 
     change_set: str
@@ -198,6 +199,7 @@ class Plan:
     adopted: tuple[str, ...] = ()
     first: bool = False
     warnings: tuple[Evidence, ...] = ()
+    drift: str = ""
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,21 @@ class TaskFault:
     times: int | None = 1
 
 
-Fault = CallFault | ResourceFault | TaskFault | Quirk
+@dataclass(frozen=True)
+class DriftFault:
+    """A resource that is changed outside CloudFormation after a deploy, or before drift is looked for.
+
+    ``path`` is that of a property (``RetentionInDays``), ``value`` its new value as JSON or text; without a path the
+    resource is deleted.
+    """
+
+    target: str
+    path: str = ""
+    value: str = ""
+    times: int | None = 1
+
+
+Fault = CallFault | ResourceFault | TaskFault | DriftFault | Quirk
 F = TypeVar("F", bound=Fault)
 
 
@@ -252,6 +266,10 @@ class Faults:
         """
         return self._take(TaskFault, lambda fault: fault.phase == phase and fault.target in (name, SERVICE))
 
+    def drift_fault(self, logical_id: str, type: str) -> DriftFault | None:
+        """Return the next change of a resource outside CloudFormation and use it up once."""
+        return self._take(DriftFault, lambda fault: fault.target in (logical_id, type))
+
     def quirk(self, kind: str) -> Quirk | None:
         """Return the quirk of this name, if CloudFormation shows it now, and use it up once."""
         return self._take(Quirk, lambda fault: fault.kind == kind)
@@ -283,6 +301,7 @@ _CALL = re.compile(
 _RESOURCE = re.compile(
     rf"(?P<target>[A-Za-z0-9:_-]+?):(?P<phase>{'|'.join(PHASES)}):(?P<reason>.+?)(?:\*(?P<times>\d+|\*))?", re.DOTALL
 )
+_DRIFT = re.compile(r"(?P<target>[A-Za-z0-9:_-]+?):drift:(?:(?P<path>\w+(?:/\w+)*)=(?P<value>.*)|deleted)", re.DOTALL)
 _DETAILS = {
     "error": (r".+", "name the error code, for example error=AccessDeniedException"),
     "delay": (r"\d+(\.\d+)?", "give the number of seconds, for example delay=2.5"),
@@ -303,6 +322,10 @@ def parse_fault(text: str) -> Fault:
         return _parse_call_fault(text, call)
     if text.startswith("api:"):
         raise FaultError(f"{text!r}: write api:OPERATION:KIND, where KIND is one of {', '.join(CALL_KINDS)}")
+    if drift := _DRIFT.fullmatch(text):
+        return DriftFault(drift["target"], drift["path"] or "", drift["value"] or "")
+    if ":drift:" in text:
+        raise FaultError(f"{text!r}: write LOGICAL_ID:drift:PROPERTY=VALUE or LOGICAL_ID:drift:deleted")
     resource = _RESOURCE.fullmatch(text)
     if resource is None:
         phases = ", ".join(PHASES)

@@ -170,7 +170,7 @@ def test_every_action_has_a_group_and_new_words_are_kept() -> None:
     }
     assert words == {
         *("added", "adopted", "replaced", "perhaps replaced", "changed", "removed", "left behind"),
-        *("known when it is executed", "brought back in line", "Tickle"),
+        *("known when it is executed", "only recorded", "Tickle"),
     }
     assert group_of(Change("Add", "A", "AWS::SQS::Queue"), ("A",)) == "adopted"
     assert counts(Plan("x", CHANGES, adopted=("MailQueue",)))["adopted"] == 2

@@ -83,6 +83,11 @@ _NEW = ("Add", "Import")
     "--fail-fast", is_flag=True, help="Cancel the update as soon as its tasks fail twice for the same reason."
 )
 @click.option(
+    "--revert-drift",
+    is_flag=True,
+    help="Also revert what was changed outside CloudFormation; the plan shows it. See `fsdcf drift`.",
+)
+@click.option(
     "--express",
     is_flag=True,
     help="Do not let CloudFormation wait until resources are ready: faster, and only the service is still waited for.",

@@ -77,6 +77,7 @@ def _planned(event: PlanCreated) -> dict[str, Any]:
         "event": "planned",
         "changeSet": plan.change_set,
         "first": plan.first,
+        "drift": plan.drift or None,
         "counts": counts(plan),
         "changes": [
             {"group": group_of(one, plan.adopted), **_change(one), "spec": place(event.places.get(one.logical_id))}
@@ -124,6 +125,8 @@ def _change(change: Change) -> dict[str, Any]:
     return {
         **fields(change, "action", "logical_id", "physical_id", "type", "replacement", "policy"),
         "details": [_detail(detail) for detail in change.details],
+        "drift": change.drift or None,
+        "driftIgnored": [{"path": path, "reason": reason} for path, reason in change.ignored],
     }
 
 
@@ -136,6 +139,12 @@ def _detail(detail: Detail) -> dict[str, Any]:
         "before": mask_value(detail.before, name),
         "after": mask_value(detail.after, name),
         **fields(detail, "recreation", "source", "cause", "evaluation"),
+        "drift": {
+            "previous": mask_value(detail.drift.previous, name),
+            "actual": mask_value(detail.drift.actual, name),
+        }
+        if detail.drift
+        else None,
     }
 
 

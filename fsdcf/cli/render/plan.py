@@ -13,6 +13,7 @@ from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
 from fsdcf.cloudformation.types import record_of
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
+from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
 from fsdcf.plan.diff.tags import TagChange, tag_changes, tags_line, without_tags
 
@@ -32,12 +33,12 @@ GROUPS = {
     "only metadata": ("~", "soft"),
     "adopted": ("<", "good"),
     "added": ("+", "good"),
-    "brought back in line": ("~", "strong"),
+    "only recorded": ("=", "soft"),
     "known when it is executed": ("?", "warn"),
 }
 """The groups of changes, most important first: the mark and the paint's role."""
 
-DETAILED = ("changed", "only metadata", "replaced", "perhaps replaced", "brought back in line")
+DETAILED = ("changed", "only metadata", "replaced", "perhaps replaced", "only recorded")
 """The groups whose resources are shown with their properties."""
 
 _WHEN: Mapping[When, str] = {
@@ -48,6 +49,7 @@ _WHEN: Mapping[When, str] = {
 BLOCKED = "AWS rejects these changes, or may reject them"
 UNSAFE = "changes that a rollback does not undo together with the image"
 EFFECTS = "what else the update does"
+DRIFTED = "changes made outside CloudFormation"
 VALIDATED = "CloudFormation accepts the changes, but doubts them"
 """The explanations of the sections of a plan."""
 
@@ -190,7 +192,7 @@ def group_of(change: Change, adopted: Sequence[str] = ()) -> str:
         return {"True": "replaced", "Conditional": "perhaps replaced"}.get(change.replacement or "", "changed")
     if change.action == "Remove":
         return "left behind" if change.policy in _RETAINED else "removed"
-    words = {"Add": "added", "Dynamic": "known when it is executed", "SyncWithActual": "brought back in line"}
+    words = {"Add": "added", "Dynamic": "known when it is executed", "SyncWithActual": "only recorded"}
     return words.get(change.action, change.action)
 
 
@@ -235,6 +237,7 @@ def plan_lines(
     yield paint("plan: ", "strong") + summary(plan, stack_tags)
     yield from _risks(plan, places, paint, width)
     yield from _warnings(plan, paint, width)
+    yield from _drift(plan, places, paint, width)
     yield from _obstacles(remarks, paint, width)
     yield from _unsafe(remarks, paint, width)
     yield from _effects(remarks, paint, width)
@@ -316,6 +319,53 @@ def _risks(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | N
         yield from _remark(risk.logical_id, text, "bad", paint, width)
         for line in _at(places.get(risk.logical_id), paint):
             yield f"{line}: {visible(places[risk.logical_id].text.strip())}"
+
+
+_IGNORED = {
+    "MANAGED_BY_AWS": "AWS sets it",
+    "WRITE_ONLY_PROPERTY": "its value cannot be read",
+    "SENSITIVE_PROPERTY": "its value is secret",
+}
+"""Why CloudFormation leaves the drift of a property alone."""
+
+
+def _drift(plan: Plan, places: Mapping[str, Place], paint: Paint, width: int | None) -> Iterator[str]:
+    """What a change set that reverts drift has found, and what it does with it."""
+    if not plan.drift:
+        return
+    lines = [line for change in plan.changes for line in _drift_of(change, places, paint, width)]
+    if lines or plan.drift == "DRIFTED":
+        yield from ("", f"{paint('drift', 'warn')}: {DRIFTED}", *lines)
+    else:
+        status = "no drift was found" if plan.drift == "IN_SYNC" else f"the drift is not known ({visible(plan.drift)})"
+        yield from ("", f"{paint('drift', 'warn')}: {status}")
+
+
+def _drift_of(change: Change, places: Mapping[str, Place], paint: Paint, width: int | None) -> Iterator[str]:
+    if change.drift == "DELETED":
+        yield from _remark(change.logical_id, "was deleted, and is created again", "warn", paint, width)
+        yield from _at(places.get(change.logical_id), paint)
+    for detail in change.details:
+        if detail.drift is None:
+            continue
+        named = title_of(detail, change)
+        name = deciding_name(named)
+        was, now, then = (
+            shown(mask_value(value, name)) for value in (detail.drift.previous, detail.drift.actual, detail.after)
+        )
+        then = (
+            "it stays, as the template now has it" if change.action == "SyncWithActual" else f"{then} after the deploy"
+        )
+        text = f"{named}: {was} at the last deploy, {now} now, {then}"
+        yield from _remark(change.logical_id, visible(text), "warn", paint, width)
+        yield from _at(places.get(change.logical_id), paint)
+    for path, reason in change.ignored:
+        named = path.removeprefix("/Properties").strip("/").replace("/", ".")
+        text = f"  = {change.logical_id} {named} is left alone: {_IGNORED.get(reason, reason)}"
+        yield from wrapped(visible(text), width, 4, paint, ("=", "soft"))
+    if change.drift in ("UNKNOWN", "UNSUPPORTED"):
+        why = "could not be read" if change.drift == "UNKNOWN" else "is of a type without drift detection"
+        yield from wrapped(f"  ? {change.logical_id} {why}", width, 4, paint, ("?", "soft"))
 
 
 def _warnings(plan: Plan, paint: Paint, width: int | None) -> Iterator[str]:

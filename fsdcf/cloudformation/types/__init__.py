@@ -9,6 +9,7 @@ them names an AWS type.
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -206,6 +207,19 @@ class Simulation(NamedTuple):
         return self.create
 
 
+class Managed(NamedTuple):
+    """A property that AWS sets while the resource is in use, so that another value than the template's is no drift.
+
+    ``path`` is a pattern of its path in the properties (``/DesiredCount``), ``by`` says in a clause who sets it.
+    ``when`` is whether that is so, by the resource's properties and the template.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+    """
+
+    path: str
+    by: str
+    when: Callable[[Properties, Mapping[str, Any]], bool] = lambda properties, template: True
+
+
 SideCosts = Callable[["PlannedStack", Sequence["PlannedResource"]], Iterator["Unpriced"]]
 """Costs that resources of a type cause and that the template does not contain."""
 
@@ -244,8 +258,16 @@ class ResourceType:
     single: Single | None = None
     """None where resources do not exclude each other."""
 
+    managed: tuple[Managed, ...] = ()
+    """What AWS sets in a resource of a running stack."""
+
     taken_over: str = ""
     """How a stack can use one again that a deletion kept; empty where a new one takes its place."""
+
+    def managed_by(self, path: str, properties: Properties, template: Mapping[str, Any]) -> str:
+        """Who of AWS sets the property at a path (``/DesiredCount``), in a clause; empty if a change of it is drift."""
+        found = (one for one in self.managed if re.fullmatch(one.path, path) and one.when(properties, template))
+        return next((one.by for one in found), "")
 
     @property
     def part(self) -> Part:

@@ -9,6 +9,7 @@ from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule,
 from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
+    Managed,
     Part,
     ResourceType,
     Simulation,
@@ -60,6 +61,13 @@ RECORDS = (
             linked_role="ecs.application-autoscaling.amazonaws.com",
         ),
         side_costs=_other_targets,
+        managed=(
+            Managed(
+                "/(Min|Max)Capacity",
+                "a scheduled action sets the limits of auto scaling",
+                lambda properties, template: bool(properties.get("ScheduledActions")),
+            ),
+        ),
     ),
     ResourceType(
         SCALING_POLICY,

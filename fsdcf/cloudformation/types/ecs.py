@@ -30,6 +30,7 @@ from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
     ForeignType,
+    Managed,
     Part,
     Properties,
     ResourceType,
@@ -418,6 +419,11 @@ def _shows_another(path: str, before: Mapping[str, Any], after: Mapping[str, Any
     return f"{path} shows {new} instead of {old}, whose files stay there" if old != new else ""
 
 
+def _is_scaled(properties: Properties, template: Mapping[str, Any]) -> bool:
+    """Whether a template scales a service."""
+    return any(mapping(one).get("Type") == SCALABLE_TARGET for one in mapping(template.get("Resources")).values())
+
+
 RECORDS = (
     ResourceType(
         CLUSTER,
@@ -456,6 +462,7 @@ RECORDS = (
             ),
         ),
         side_costs=_service_side_costs,
+        managed=(Managed("/DesiredCount", "auto scaling sets the number of tasks", _is_scaled),),
     ),
     ResourceType(
         TASK_DEFINITION,

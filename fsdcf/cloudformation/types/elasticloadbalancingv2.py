@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, target_of
 from fsdcf.cloudformation.pricing import (
@@ -26,6 +27,7 @@ from fsdcf.cloudformation.types import (
     DeletionProtection,
     DeployPermissions,
     ForeignType,
+    Managed,
     Part,
     Properties,
     ResourceType,
@@ -148,6 +150,24 @@ def _settings(property: str) -> Updates:
     return Updates(kept={property: "Key"})
 
 
+def _is_shifted(properties: Properties, template: Mapping[str, Any]) -> bool:
+    """Whether ECS shifts the traffic of a service between two target groups.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-loadbalancer.html
+    """
+    written = (mapping(one).get("Properties") for one in mapping(template.get("Resources")).values())
+    balancers = (one for properties in written for one in mappings(mapping(properties).get("LoadBalancers")))
+    return any("AdvancedConfiguration" in one for one in balancers)
+
+
+_SHIFTED = (
+    Managed(
+        r"/(Default)?Actions/\d+/ForwardConfig/TargetGroups/\d+/Weight",
+        "ECS shifts the traffic of a deployment between the target groups",
+        _is_shifted,
+    ),
+)
+
 RECORDS = (
     ResourceType(
         LOAD_BALANCER,
@@ -211,6 +231,7 @@ RECORDS = (
         Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
         DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
         updates=_settings("ListenerAttributes"),
+        managed=_SHIFTED,
     ),
     ResourceType(
         TARGET_GROUP,
@@ -228,6 +249,7 @@ RECORDS = (
         LISTENER_RULE,
         price="free",
         simulation=Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}"),
+        managed=_SHIFTED,
     ),
     ForeignType("AWS::ElasticLoadBalancingV2::ListenerCertificate", price="free"),
 )

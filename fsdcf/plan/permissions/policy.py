@@ -29,6 +29,9 @@ CALLS: Mapping[str, frozenset[str]] = {
             "ExecuteChangeSet",
             "ListChangeSets",
             "CancelUpdateStack",
+            "DetectStackDrift",
+            "DescribeStackDriftDetectionStatus",
+            "DescribeStackResourceDrifts",
             "ContinueUpdateRollback",
             "RollbackStack",
             "DeleteStack",
@@ -59,11 +62,17 @@ _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
         "cloudformation:TagResource",
         "cloudformation:UntagResource",
     ),
+    ("cloudformation", "DetectStackDrift"): (
+        "cloudformation:BatchDescribeTypeConfigurations",
+        "cloudformation:DetectStackDrift",
+        "cloudformation:DetectStackResourceDrift",
+    ),
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
     ("sts", "GetCallerIdentity"): (),
 }
-"""Operations that need other actions than the one of their name: a change set may change the stack's tags,
-CloudFormation reads the staged template with the caller's rights, and GetCallerIdentity needs no permission.
+"""Operations that need other actions than the one of their name: a change set may change the stack's tags, drift
+detection looks at each resource, CloudFormation reads the staged template with the caller's rights, and
+GetCallerIdentity needs no permission.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html,
 list_amazons3.html"""
 

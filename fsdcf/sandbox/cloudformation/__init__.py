@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.sandbox.cloudformation import changesets, operations, stacks
+from fsdcf.sandbox.cloudformation import changesets, drift, operations, stacks
 
 OPERATIONS = {
     "CancelUpdateStack": stacks.cancel_update_stack,
@@ -28,5 +28,6 @@ OPERATIONS = {
     "RollbackStack": stacks.rollback_stack,
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stacks.update_termination_protection,
+    **drift.OPERATIONS,
 }
 ACTIONS = {**operations.ACTIONS, **changesets.ACTIONS}

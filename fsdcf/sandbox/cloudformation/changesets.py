@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from fsdcf.cloudformation.change import Change, Detail, at
@@ -14,7 +15,8 @@ from fsdcf.cloudformation.references import function_of
 from fsdcf.cloudformation.types.s3 import BUCKET
 from fsdcf.cloudformation.validation import type_problem
 from fsdcf.sandbox import ids, s3
-from fsdcf.sandbox.cloudformation import messages, operations, records, resources, values
+from fsdcf.sandbox.cloudformation import drift, messages, operations, records, resources, values
+from fsdcf.sandbox.cloudformation.drift import ActualResource
 from fsdcf.sandbox.cloudformation.records import page
 from fsdcf.sandbox.cloudformation.resource_steps import GONE
 from fsdcf.sandbox.faults import UnlistedValue
@@ -31,7 +33,7 @@ KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Placeholder for a value that is known only after the execution."""
 
 _CONTEXT = ("Properties", "Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
-_VALUES = ("Path", "BeforeValue", "AfterValue", "BeforeValueFrom", "AfterValueFrom", "AttributeChangeType")
+_VALUES = ("Path", "BeforeValue", "AfterValue", "BeforeValueFrom", "AfterValueFrom", "AttributeChangeType", "Drift")
 _HOOKS = {
     "NAME_CONFLICT_VALIDATION": "AWS::EarlyValidation::ResourceExistenceCheck",
     "PROPERTY_VALIDATION": "AWS::EarlyValidation::PropertyValidation",
@@ -48,6 +50,8 @@ _WARNING = (
 class ChangeSetResult:
     """The result of creating a change set: ``changes`` with property values, ``bare`` without them.
 
+    ``drift`` is the stack's drift status, if the change set reverts drift.
+
     ``imports`` are physical ids by logical id, ``findings`` those of early validation. With a ``reason`` the change
     set fails.
     """
@@ -57,6 +61,7 @@ class ChangeSetResult:
     imports: dict[str, str] = field(default_factory=dict)
     findings: list[Document] = field(default_factory=list)
     reason: str | None = None
+    drift: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,10 +156,16 @@ def _with_placeholders(value: Any) -> Any:
 
 
 def changes(
-    state: SandboxState, stack: Document, settings: Document, every_attribute: bool = False
+    state: SandboxState,
+    stack: Document,
+    settings: Document,
+    every_attribute: bool = False,
+    found: Mapping[str, ActualResource] = MappingProxyType({}),
 ) -> tuple[Change, ...]:
-    """Return the changes that these settings make. Raises EvaluationError."""
+    """Return the changes that these settings make, also to the drift that was ``found``. Raises EvaluationError."""
     before = values.present(state, stack) if stack["settings"] is not None else None
+    if before is not None and found:
+        before = drift.with_actual(found, before)
     after = values.side(state, stack, settings)
     return difference(before, after, values.pseudo(state, stack), every_attribute)
 
@@ -188,15 +199,20 @@ def _compute(state: SandboxState, stack: Document, change_set: Document) -> Chan
     reason = f"{resources.HOOK}: [{hook.detail}]" if hook is not None else problem(state, stack, settings)
     if reason is not None:
         return ChangeSetResult(reason=reason)
+    reverts = change_set.get("mode") == "REVERT_DRIFT"
+    found = drift.actual_resources(state, stack) if reverts else {}
     try:
-        raw = changes(state, stack, settings)
-        all_attributes = changes(state, stack, settings, every_attribute=True)
+        raw = changes(state, stack, settings, found=found)
+        all_attributes = changes(state, stack, settings, every_attribute=True, found=found)
     except EvaluationError as error:
         return ChangeSetResult(reason=str(error))
-    if is_empty(state, stack, settings, raw):
+    new = _new_template(state, stack, settings)
+    raw, all_attributes = (_with_deleted(some, found, new) for some in (raw, all_attributes))
+    named = {change.logical_id for change in raw}
+    rest = [one for key, one in found.items() if one.drift and key in new.resources and key not in named]
+    if not rest and is_empty(state, stack, settings, raw):
         other = state.faults.quirk("no-updates") is not None
         return ChangeSetResult(reason=messages.NO_UPDATES if other else messages.NO_CHANGES)
-    new = _new_template(state, stack, settings)
     imports = _imports(state, change_set, raw, new)
     excess = [one.logical_id for one in raw if change_set["type"] == "IMPORT" and one.logical_id not in imports]
     if excess:
@@ -209,13 +225,32 @@ def _compute(state: SandboxState, stack: Document, change_set: Document) -> Chan
     if failed:
         return ChangeSetResult(findings=findings, reason=messages.EARLY_VALIDATION.format(", ".join(failed)))
     rows = {key: row for key, row in records.rows(state, stack["id"]).items() if row["status"] not in GONE}
+    rows |= {key: one.actual_row for key, one in found.items() if one.drift}
 
     def described(change: Change) -> Document:
         logical = change.logical_id
-        return describe_change(change, rows.get(logical), new.resources.get(logical), new.scope)
+        shown = describe_change(change, rows.get(logical), new.resources.get(logical), new.scope)
+        if logical in found:
+            drift.decorate(shown["ResourceChange"], found[logical])
+        return shown
 
-    without = [_without_values(described(one)) for one in bare]
-    return ChangeSetResult(list(map(described, final)), without, imports, _warnings(state, final))
+    recorded = [drift.synchronized(one) for one in rest]
+    without = [*(_without_values(described(one)) for one in bare), *map(_without_values, recorded)]
+    status = _drift_status(found) if reverts else ""
+    return ChangeSetResult([*map(described, final), *recorded], without, imports, _warnings(state, final), drift=status)
+
+
+def _drift_status(found: Mapping[str, ActualResource]) -> str:
+    return "DRIFTED" if any(one.properties is None or one.drift for one in found.values()) else "IN_SYNC"
+
+
+def _with_deleted(
+    changes: tuple[Change, ...], found: Mapping[str, ActualResource], new: NewTemplate
+) -> tuple[Change, ...]:
+    """Return the changes, with the creation of what was deleted outside CloudFormation."""
+    deleted = {key: one for key, one in found.items() if one.properties is None}
+    added = (Change("Add", key, one.row["type"]) for key, one in deleted.items() if key in new.resources)
+    return (*(change for change in changes if change.logical_id not in deleted), *added)
 
 
 def _new_template(state: SandboxState, stack: Document, settings: Document) -> NewTemplate:
@@ -341,6 +376,8 @@ def create_change_set(state: SandboxState, params: Document) -> Document:
     if is_new:
         records.add_stack_event(state, now, stack, None, "REVIEW_IN_PROGRESS", messages.USER_INITIATED)
         records.save_stack(state, stack)
+    if params.get("DeploymentMode") and not is_new:
+        drift.strike(state, stack)
     body = _new_change_set(state, stack, kind, settings, params)
     records.save_change_set(state, body)
     for delay, stage in ((STARTED_AFTER, "CREATE_IN_PROGRESS"), (CREATED_AFTER, "CREATE_COMPLETE")):
@@ -385,6 +422,7 @@ def _new_change_set(state: SandboxState, stack: Document, kind: str, settings: D
         "import_existing": bool(params.get("ImportExistingResources")),
         "validates": not params.get("DisableValidation"),
         "deployment": dict(params.get("DeploymentConfig") or {}),
+        "mode": params.get("DeploymentMode"),
         "imports": {},
         "changes": [],
         "bare": [],
@@ -525,6 +563,8 @@ def describe_change_set(state: SandboxState, params: Document) -> Document:
         "OnStackFailure": body["on_failure"],
         "ImportExistingResources": body["import_existing"] or None,
         "DeploymentConfig": body.get("deployment") or None,
+        "DeploymentMode": body.get("mode"),
+        "StackDriftStatus": body.get("drift") or None,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.references import needs
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.cloudformation import messages, records, resource_steps, resources, values
+from fsdcf.sandbox.cloudformation import drift, messages, records, resource_steps, resources, values
 from fsdcf.sandbox.cloudformation.records import OLD, ROW
 from fsdcf.sandbox.cloudformation.resource_steps import GONE, StackSimulation, halt, opened
 from fsdcf.sandbox.state import Data, Document, SandboxState
@@ -54,6 +54,8 @@ def begin(
     express = (params.get("DeploymentConfig") or {}).get("Mode") == "EXPRESS"
     # In the express mode, CloudFormation does not roll back unless the request says so.
     on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback", express) else "ROLLBACK")
+    if change_set is not None and change_set.get("mode") == "REVERT_DRIFT" and kind == "update":
+        drift.accept(state, stack)
     identifier, imports = (change_set["id"], change_set["imports"]) if change_set is not None else (None, {})
     operation |= {
         "kind": kind,
@@ -248,6 +250,8 @@ def _end(simulation: StackSimulation, status: str, reason: str | None = None) ->
     simulation.operation["phase"] = "over"
     simulation.set_status(status, reason)
     records.forget_operation(simulation.state, simulation.id)
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        drift.strike(simulation.state, simulation.stack)
 
 
 def _publish(simulation: StackSimulation) -> str | None:

@@ -293,7 +293,7 @@ def _start_update(simulation: StackSimulation, key: str, row: Document) -> None:
     wanted = running["wanted"]
     needed = effect(row, wanted, tags)
     if needed == "none":
-        row |= {"definition": wanted, "needs": running["needs"], "tags": tags}
+        row |= {"definition": wanted, "needs": running["needs"], "tags": tags, "declared": None}
         if row["status"] == "UPDATE_FAILED":
             # It still has the state from before its failure, which is the wanted one again.
             simulation.set_resource_status(row, "UPDATE_COMPLETE")
@@ -348,7 +348,7 @@ def resume_apply(simulation: StackSimulation, key: str, row: Document, stage: st
         elif _has_finished(simulation, key, row, resources.is_settled):
             running = simulation.steps[key]
             tags = simulation.operation["after"]["tags"]
-            row |= {"definition": running["wanted"], "needs": running["needs"], "tags": tags}
+            row |= {"definition": running["wanted"], "needs": running["needs"], "tags": tags, "declared": None}
             simulation.end_step(key, row, "CREATE_COMPLETE" if running["verb"] == "create" else "UPDATE_COMPLETE")
     except ResourceFailure as failure:
         _fail(simulation, key, row, failure)
@@ -433,7 +433,7 @@ def start_revert(simulation: StackSimulation, key: str) -> None:
         simulation.set_aside(row, f"{key}|{row['physical']}", "Delete")
         records.drop_row(simulation.state, simulation.id, LEFTOVER, f"{key}|{old['physical']}")
     simulation.steps[key] |= {"state": "running", "replaced": replaced}
-    back = {**row, **{name: old[name] for name in ("physical", "definition", "needs", "tags")}}
+    back = {**row, **{name: old.get(name) for name in ("physical", "definition", "needs", "tags", "declared")}}
     simulation.set_resource_status(back, "UPDATE_IN_PROGRESS")
     _set_fault(simulation, key, row, "rollback")
     simulation.schedule_step(0.4, key, "work")

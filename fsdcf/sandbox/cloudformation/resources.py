@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Any
 
 from fsdcf.cloudformation.facts import custom_name, facts_of, tag_property, tag_values
 from fsdcf.cloudformation.types import record_of
@@ -130,6 +132,8 @@ class NewResource:
 class ResourceHandler:
     """How resources of a type are created, updated and deleted, and whether they have settled or are gone.
 
+    ``read`` returns the properties that others can change through the service's API, of those that CloudFormation set.
+
     ``create`` gets a generated physical id and returns the physical id if it is another one. Each function may raise
     ResourceFailure or the ServiceError of the service that it calls.
     """
@@ -139,6 +143,7 @@ class ResourceHandler:
     delete: Callable[[SandboxState, str], None] = lambda state, physical: None
     is_settled: Callable[[SandboxState, str], bool] = lambda state, physical: True
     is_gone: Callable[[SandboxState, str], bool] = lambda state, physical: True
+    read: Callable[[SandboxState, str, Data], Document] = lambda state, physical, properties: {}
 
 
 def _declared(
@@ -205,6 +210,28 @@ def _service_is_gone(state: SandboxState, physical: str) -> bool:
     return service is None or service["status"] == "INACTIVE"
 
 
+def _read_service(state: SandboxState, physical: str, properties: Data) -> Document:
+    """Return what UpdateService can change, in the form of the properties."""
+    service = ecs.service_of(state, physical)
+    if service is None:
+        return {}
+    names = ("DesiredCount", "TaskDefinition", "EnableExecuteCommand", "HealthCheckGracePeriodSeconds")
+    members = {name: service[f"{name[:1].lower()}{name[1:]}"] for name in names if name in properties}
+    nested = ("DeploymentConfiguration", "NetworkConfiguration", "CapacityProviderStrategy", "LoadBalancers")
+    observed = {name: service[f"{name[:1].lower()}{name[1:]}"] for name in nested if properties.get(name)}
+    return {**members, **{name: _as_declared(properties[name], value) for name, value in observed.items()}}
+
+
+def _as_declared(declared: Any, observed: Any) -> Any:
+    """Return a part of an answer in the form of a property, without what the template does not declare."""
+    if isinstance(declared, Mapping) and isinstance(observed, Mapping):
+        members = {f"{key[:1].upper()}{key[1:]}": value for key, value in observed.items()}
+        return {key: _as_declared(child, members[key]) for key, child in declared.items() if key in members}
+    if isinstance(declared, list) and isinstance(observed, list):
+        return [_as_declared(next(iter(declared[index : index + 1]), {}), one) for index, one in enumerate(observed)]
+    return observed
+
+
 def _create_definition(state: SandboxState, new: NewResource, physical: str) -> str:
     request = request_of("ecs", "RegisterTaskDefinition", new.properties)
     request.setdefault("family", f"{new.stack['name']}-{new.logical}")
@@ -267,7 +294,9 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
     TARGET_GROUP: _declared(elbv2.put_target_group, elbv2.remove_target_group),
     CLUSTER: ResourceHandler(_create_cluster, delete=ecs.delete_cluster),
-    SERVICE: ResourceHandler(_create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone),
+    SERVICE: ResourceHandler(
+        _create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone, _read_service
+    ),
     TASK_DEFINITION: ResourceHandler(_create_definition, delete=ecs.deregister),
     SUBNET: ResourceHandler(_create_subnet),
     LOG_GROUP: ResourceHandler(
@@ -277,7 +306,12 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     FILE_SYSTEM: _declared(efs.put_file_system, efs.remove_file_system),
     ACCESS_POINT: _stored(efs.ACCESS_POINT),
     MOUNT_TARGET: _stored(efs.MOUNT_TARGET),
-    PARAMETER: ResourceHandler(_create_parameter, _update_parameter, ssm.delete),
+    PARAMETER: ResourceHandler(
+        _create_parameter,
+        _update_parameter,
+        ssm.delete,
+        read=lambda state, physical, properties: {"Value": ssm.value_of(state, physical)},
+    ),
 }
 """The handlers by resource type, for the services of the sandbox."""
 
@@ -412,6 +446,38 @@ def is_settled(state: SandboxState, row: Document) -> bool:
     with _failing():
         exists = find_row(state, row) is not None
         return not exists or _handler(row["type"]).is_settled(state, row["physical"])
+
+
+def read(state: SandboxState, row: Document) -> Document | None:
+    """Return the properties of the resource of a row as its service has them; None if it does not exist."""
+    resource = find_row(state, row)
+    if resource is None:
+        return None
+    own = resource["properties"]
+    return {**own, **_handler(row["type"]).read(state, row["physical"], own)}
+
+
+def change_outside(state: SandboxState, row: Document, path: str, value: Any) -> None:
+    """Change a property of the resource of a row, of which CloudFormation learns nothing."""
+    resource = existing(state, row)
+    properties: Document = deepcopy(resource["properties"])
+    *steps, last = path.split("/")
+    place: Any = properties
+    for step in steps:
+        place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
+    place[int(last) if isinstance(place, list) else last] = value
+    with _failing():
+        _handler(row["type"]).update(state, resource, properties, "update")
+    save(state, {**resource, "properties": properties})
+
+
+def delete_outside(state: SandboxState, row: Document) -> None:
+    """Delete the resource of a row, of which CloudFormation learns nothing."""
+    resource = find_row(state, row)
+    if resource is not None:
+        with _failing():
+            _handler(row["type"]).delete(state, row["physical"])
+        remove(state, resource)
 
 
 def protection(state: SandboxState, row: Document) -> ResourceFailure | None:

@@ -9,7 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.parameters import is_no_echo
 from fsdcf.cloudformation.types.cloudformation import STACK as STACK_TYPE
 from fsdcf.cloudformation.types.iam import capabilities
-from fsdcf.sandbox.cloudformation import changesets, messages, operations, records, values
+from fsdcf.sandbox.cloudformation import changesets, drift, messages, operations, records, values
 from fsdcf.sandbox.cloudformation.changesets import existing_stack, parameters, tags
 from fsdcf.sandbox.cloudformation.operations import Kind
 from fsdcf.sandbox.cloudformation.records import PAGE, page
@@ -224,7 +224,7 @@ def _described(state: SandboxState, stack: Document) -> Document:
     settings = stack["settings"] or {}
     status, reason = _status(state, stack)
     return {
-        **_summary(stack),
+        **_summary(state, stack),
         "ChangeSetId": stack["change_set"],
         "Description": settings.get("description"),
         "Parameters": parameters(settings),
@@ -247,12 +247,12 @@ def list_stacks(state: SandboxState, params: Document) -> Document:
     matches = [stack for stack in records.every_stack(state) if not statuses or stack["status"] in statuses]
 
     def describe(stack: Document) -> Document:
-        return {**_summary(stack), "TemplateDescription": (stack["settings"] or {}).get("description")}
+        return {**_summary(state, stack), "TemplateDescription": (stack["settings"] or {}).get("description")}
 
     return page(state, matches, params, "StackSummaries", describe)
 
 
-def _summary(stack: Document) -> Document:
+def _summary(state: SandboxState, stack: Document) -> Document:
     return {
         "StackId": stack["id"],
         "StackName": stack["name"],
@@ -261,7 +261,7 @@ def _summary(stack: Document) -> Document:
         "DeletionTime": stack["deleted"],
         "StackStatus": stack["status"],
         "StackStatusReason": stack["reason"],
-        "DriftInformation": {"StackDriftStatus": NOT_CHECKED},
+        "DriftInformation": drift.information(state, stack["id"]),
         "LastOperations": stack["operations"] or None,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cli.commands.drift import drift_record
 from fsdcf.cli.commands.healthcheck import HealthCheckPrinter
 from fsdcf.cli.commands.services import service_record
 from fsdcf.cli.commands.status import release_record, status_record
@@ -18,6 +19,7 @@ from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
 from fsdcf.deploy.state import Snapshot
+from fsdcf.operate.drift import DriftReport
 from fsdcf.operate.healthcheck import HealthCheckAttempt
 from fsdcf.operate.logs import LogLine
 from fsdcf.operate.releases import RecordedRelease
@@ -115,6 +117,7 @@ def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
         status_record(Status(stack)),
         service_record(ManagedService("shop", "staging", stack, "good", "running")),
         task_record(ServiceTask("0a", "RUNNING")),
+        drift_record(DriftReport("shop-staging", ())),
         release_record(RecordedRelease(1, "shop:one", "one", None)),
     ]
     return [*told, *map(record, events), *records]

@@ -74,7 +74,7 @@ def test_a_deploy_needs_no_newer_member() -> None:
 
 def test_what_needs_a_newer_one_says_so() -> None:
     made = old()
-    for option in ("express",):
+    for option in ("express", "revert_drift"):
         made.stand() if not made.status() else None
         outcome = made.deploy(sha="two", **{option: True})
         assert outcome.exit is Exit.USAGE and "botocore is too old" in outcome.sentence

@@ -18,8 +18,9 @@ from tests.conftest import ROOT
 ENGINE = [
     *(one for one in sorted((ROOT / "fsdcf" / "deploy").rglob("*.py")) if "permissions" not in one.parts),
     ROOT / "fsdcf" / "cli" / "review.py",
+    ROOT / "fsdcf" / "operate" / "drift.py",
 ]
-"""The engine, and what ``fsdcf deploy`` reads beside it."""
+"""The engine, what ``fsdcf deploy`` reads beside it, and the look for drift before it."""
 
 
 @cache
