@@ -110,6 +110,14 @@ class Watcher:
         boundary = self.timeline.boundary
         self.timeline.boundary = replace(boundary, tokens=boundary.tokens | {token})
 
+    def left(self, why: str) -> Stop:
+        """The run ends while the operation, or its rollback, continues."""
+        operation = self.operation
+        if operation.verb == "update" and self._rolls_back():
+            operation = replace(operation, verb="roll back")
+            self._run.running = self._run.running.replace("the update", "the rollback")
+        return detached(self._run, operation, why)
+
     def _poll(self) -> tuple[StackEvent, ...]:
         fresh = self.timeline.take(self._listed())
         for event in fresh:
@@ -323,17 +331,17 @@ def follow(
                 raise pressed
             return replace(watcher.watch(), cancelled=cancelled, too_late=too_late)
         except Terminated as terminated:
-            raise detached(run, operation, f"received {terminated.signal}") from None
+            raise watcher.left(f"received {terminated.signal}") from None
         except KeyboardInterrupt:
             if cancelled or too_late:
                 raise
             pressed = None
             if not _wants_to_cancel(run, operation):
-                raise detached(run, operation, "detached") from None
+                raise watcher.left("detached") from None
             cancelled = _cancel(run, operation, watcher, "by you (Ctrl-C)")
         except DeadlinePassed:
             if on_timeout == "detach" or cancelled or too_late:
-                raise detached(run, operation, "the deadline has passed") from None
+                raise watcher.left("the deadline has passed") from None
             cancelled = _cancel(run, operation, watcher, "because the deadline passed")
             run.aws.deadline = run.aws.clock() + GRACE
         except TasksKeepFailing as reason:
@@ -352,6 +360,7 @@ def detached(run: Run, operation: Operation, why: str, told: bool = False) -> St
         "delete": (watch, target.redeploy()),
         "create": (watch, diagnose, target.command("delete")),
         "update": (watch, diagnose, target.command("cancel")),
+        "roll back": (watch, target.command("recover"), diagnose),
     }.get(operation.verb, (watch, diagnose))
     sentence = f"{why}: {run.running or 'the operation'} continues; its outcome is unknown"
     return stop(Exit.UNKNOWN, sentence, *next_steps, detached=told)

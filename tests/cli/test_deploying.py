@@ -232,3 +232,9 @@ def test_a_load_balancer_becomes_internal_and_public_again(stage: Stage) -> None
         updated = order.index(("Service", "UPDATE_COMPLETE"))
         assert all(order.index((name, "DELETE_COMPLETE")) > updated for name in replaced)
         assert order[-1][1] == ("UPDATE_ROLLBACK_COMPLETE" if fault else "UPDATE_COMPLETE")
+
+
+def test_express_leaves_no_update_to_cancel(stage: Stage) -> None:
+    for options in (("--fail-fast",), ("--timeout", "5m", "--on-timeout", "cancel")):
+        assert "no update to cancel" in stage.deploy("--yes", "--express", *options, expect=2).stderr
+    assert stage.connections == []

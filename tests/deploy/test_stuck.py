@@ -150,3 +150,10 @@ def test_without_the_permission_nothing_is_changed() -> None:
     made.fault("api:UpdateService:error=AccessDeniedException**")
     outcome = made.recover(desired_to_running=True, yes=True)
     assert outcome.exit is Exit.DENIED and "UpdateService" in outcome.sentence
+
+
+def test_a_run_that_leaves_the_rollback_names_recover() -> None:
+    made = stuck()
+    made.pressing(30)
+    outcome = made.recover(force_deployment=True, yes=True)
+    assert outcome.exit is Exit.UNKNOWN and RECOVER in outcome.next

@@ -178,6 +178,9 @@ def _options(flags: dict[str, Any]) -> Options:
         raise click.UsageError("--detailed-exitcode needs --plan-only")
     if flags["detach"] and (flags["timeout"] is not None or flags["fail_fast"]):
         raise click.UsageError("--detach does not wait: it cannot be combined with --timeout or --fail-fast")
+    if flags["express"] and (flags["fail_fast"] or flags["on_timeout"] == "cancel"):
+        sentence = "with --express, CloudFormation ends the update before the rollout"
+        raise click.UsageError(f"{sentence}: --fail-fast and --on-timeout cancel have no update to cancel")
     if flags["on_timeout"] == "cancel" and flags["timeout"] is None:
         raise click.UsageError("--on-timeout cancel needs --timeout")
     return Options(**{**flags, "allow": frozenset(flags["allow"])})

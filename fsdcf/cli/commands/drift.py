@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from fsdcf.cli.lookup import SpecLines
 from fsdcf.cli.options import timeout_option
 from fsdcf.cli.render.jsonlines import JsonLines, place
 from fsdcf.cli.render.parts import short
@@ -31,9 +32,12 @@ def drift_command(call: StackCall, timeout: float | None) -> Outcome:
     Each difference has its line in the spec, the expected and the actual value. What AWS sets itself, such as the
     number of tasks under auto scaling, is not drift. The exit code is 0 without drift and 10 with drift.
     """
+    from fsdcf.deploy.state import deployed_template
     from fsdcf.operate.drift import detect, outcome_of
 
-    run = call.run
+    run, places = call.run, call.subject.place
+    if isinstance(places, SpecLines):  # the deployed template has the paths of what the spec no longer makes
+        places.deployed = lambda: deployed_template(call.aws, call.subject.stack) or {}
     report = detect(run, timeout)
     if call.as_json:
         JsonLines(sys.stdout).write(drift_record(report))
