@@ -41,7 +41,9 @@ def pairs(file: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Call):
             words = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
             yield from (
-                (str(a), str(b)) for a, b in pairwise(words) if a in services and b is not None and str(b)[:1].isupper()
+                (str(a), b)
+                for a, b in pairwise(words)
+                if a in services and isinstance(b, str) and b.isidentifier() and b[0].isupper()
             )
 
 
