@@ -485,7 +485,7 @@ class _Sessions:
             sentence = f"the profile {name!r} {f'cannot be looked up: {why}' if why else 'does not exist'}"
             code = Exit.DENIED if why else Exit.USAGE
             raise ConnectionProblem(sentence, ("aws configure list-profiles",), code) from None
-        except botocore.exceptions.BotoCoreError as error:
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:  # such as a timeout that is not a number
             sentence = f"the AWS configuration cannot be read: {error}{line_in(error)}"
             raise ConnectionProblem(sentence, ("aws configure list",), Exit.USAGE) from None
         return session

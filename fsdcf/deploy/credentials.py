@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import botocore.exceptions
@@ -192,7 +193,8 @@ def for_a_job(around: Surroundings) -> tuple[str, tuple[str, ...]]:
     """What a job of a pipeline needs instead of a person's credentials."""
     if around.place != "github":
         return _JOB, ("aws configure list",)
-    return _GITHUB, (suggested("bootstrap", github=around.repository or "ORG/REPO"),)
+    bootstrap = suggested("bootstrap", github=around.repository or "ORG/REPO")
+    return f"{_GITHUB} (`{bootstrap}` writes such roles)", ()
 
 
 def without_credentials(profile: str, around: Surroundings) -> tuple[str, str, tuple[str, ...]]:
@@ -282,12 +284,12 @@ class _Providers:
     def explained(self, provider: Any, profile: str) -> Any:
         """A provider whose errors say what was tried."""
         if isinstance(provider, ProcessProvider):
-            provider = ProcessProvider(profile, lambda: self._session.full_config, self._start)
+            provider = ProcessProvider(profile, lambda: self._session.full_config, partial(self._start, profile))
         settings = self._session.full_config.get("profiles", {}).get(profile, {})
         return _ExplainedProvider(provider, CredentialSource(provider.METHOD, profile, settings, self._around))
 
-    def _start(self, words: list[str], **streams: Any) -> _BoundedProcess:
-        return _BoundedProcess(words, self._around, **streams)
+    def _start(self, profile: str, words: list[str], **streams: Any) -> _BoundedProcess:
+        return _BoundedProcess(profile, words, self._around, **streams)
 
 
 class _ExplainedProvider:
@@ -362,7 +364,8 @@ class _BoundedProcess:
 
     returncode = 0
 
-    def __init__(self, words: list[str], around: Surroundings, **streams: Any) -> None:
+    def __init__(self, profile: str, words: list[str], around: Surroundings, **streams: Any) -> None:
+        self._profile = profile
         self._around = around
         self._limit = PATIENCE if around.ask is None else PATIENCE_WITH_PERSON
         if not words:
@@ -396,7 +399,8 @@ class _BoundedProcess:
         try:
             return self._process.communicate(timeout=min(_SILENCE, self._limit))
         except subprocess.TimeoutExpired:
-            self._around.notice(f"waiting up to {self._limit:.0f} seconds for the credential_process")
+            program = f"the credential_process of the profile {self._profile}"
+            self._around.notice(f"waiting for {program} for up to {self._limit:.0f} seconds")
             return self._process.communicate(timeout=max(0.0, self._limit - _SILENCE))
 
 
@@ -411,7 +415,8 @@ def _check(answer: bytes) -> None:
         raise ProcessFailed("printed no JSON") from None
     if not isinstance(found, dict):
         raise ProcessFailed("printed no JSON object")
-    lacking = [name for name in ("AccessKeyId", "SecretAccessKey") if not isinstance(found.get(name), str)]
+    names = ("AccessKeyId", "SecretAccessKey")
+    lacking = [name for name in names if not (isinstance(found.get(name), str) and found[name])]
     if found.get("Version") != 1:
         lacking.insert(0, "Version: 1")
     if lacking:

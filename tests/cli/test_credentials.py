@@ -79,6 +79,7 @@ KEYS = {"Version": 1, "AccessKeyId": SECRET, "SecretAccessKey": SECRET, "Session
         ("sys.stdout.buffer.write(bytes([255, 254]))", "printed no JSON"),
         (f"print('[\"{SECRET}\"]')", "printed no JSON object"),
         (printing(Version=1, AccessKeyId=SECRET), "without SecretAccessKey"),
+        (printing(**{**KEYS, "AccessKeyId": ""}), "without AccessKeyId"),
         (printing(**{**KEYS, "Version": "1"}), "without Version: 1"),
         (printing(**KEYS, Expiration="2020-01-01T00:00:00Z"), "have expired"),
         (printing(**KEYS, Expiration="soon"), "cannot be used"),
@@ -108,7 +109,7 @@ def test_a_credential_process_that_hangs(attempt: Try, tmp_path: Path, monkeypat
     monkeypatch.setattr(module, "PATIENCE", 0.5)
     monkeypatch.setattr(module, "_SILENCE", 0.1)
     said = attempt(program(tmp_path, f"print('{SECRET}', flush=True); time.sleep(60)"))
-    assert "did not end within" in said and "waiting up to" in said
+    assert "did not end within" in said and "waiting for the credential_process of the profile p" in said
 
 
 def test_the_profile_of_a_source_is_named(attempt: Try, tmp_path: Path) -> None:
@@ -250,7 +251,12 @@ def test_half_a_key_in_the_environment(attempt: Try, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("line", "word"),
-    [(f"aws_secret_access_key {SECRET}", "line 3"), (f"[profile p]\nregion = {SECRET}", "line 3"), ("a\n b", "line")],
+    [
+        ("metadata_service_timeout = soon", "soon"),
+        (f"aws_secret_access_key {SECRET}", "line 3"),
+        (f"[profile p]\nregion = {SECRET}", "line 3"),
+        ("a\n b", "line"),
+    ],
 )
 def test_a_configuration_file_with_a_fault(attempt: Try, line: str, word: str) -> None:
     said = attempt(line, exit=2)

@@ -40,6 +40,7 @@ from fsdcf.storage.migration.model import (
     TargetTable,
 )
 from fsdcf.storage.migration.report import event_line, event_record, report_lines, report_record
+from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -236,7 +237,8 @@ def migrate_data_command(
     display = MigrationDisplay(as_json)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        return _migrated(replace(migration, table=_in_account(migration.table, aws)), aws, display)
+        permissions = suggested("permissions", compiled.name, env=compiled.environment)
+        return _migrated(replace(migration, table=_in_account(migration.table, aws)), aws, display, permissions)
 
     run(f"{migration.source} to {migration.table.name}", connection, as_json, act, quiet=True)
 
@@ -260,7 +262,8 @@ def _emit(migration: Migration, script: Path) -> None:
     click.echo(f"the script needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
 
 
-def _migrated(migration: Migration, aws: Aws, display: MigrationDisplay) -> Outcome:
+def _migrated(migration: Migration, aws: Aws, display: MigrationDisplay, permissions: str) -> Outcome:
+    """The outcome of a migration. ``permissions`` prints the policy of a deploy, which is suggested after a denial."""
     from fsdcf.storage.migration.report import resume_hint
     from fsdcf.storage.migration.run import migrate
 
@@ -274,7 +277,9 @@ def _migrated(migration: Migration, aws: Aws, display: MigrationDisplay) -> Outc
             for finding in error.findings
             for text in finding.examples
         )
-        return Outcome(_EXITS[error.kind], error.sentence, evidence, (error.hint,) if error.hint else ())
+        advice = (error.hint,) if error.hint else ()
+        more = (permissions,) if error.sentence.startswith("no permission") else ()
+        return Outcome(_EXITS[error.kind], error.sentence, evidence, (*advice, *more))
     except KeyboardInterrupt:
         return Outcome(Exit.INTERRUPTED, resume_hint(migration.restart))
     display.report(report)
