@@ -367,8 +367,8 @@ class ContainerCommand(TargetCommand):
 
     def _divided(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str], bool]:
         """The arguments of fsdcf, the words of the container's command, and whether a ``--`` precedes those."""
-        flags = click.Command(None, params=[each for each in self.get_params(ctx) if isinstance(each, click.Option)])
-        parser = flags.make_parser(ctx)
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]  # also --help
+        parser = click.Command(None, params=options, add_help_option=False).make_parser(ctx)
         parser.allow_interspersed_args = False
         own: list[str] = []
         rest = args
@@ -382,7 +382,8 @@ class ContainerCommand(TargetCommand):
         return own, rest, False
 
     def _check(self, ctx: click.Context, own: list[str], words: list[str]) -> None:
-        flags = {flag for each in self.params if isinstance(each, click.Option) for flag in each.opts}
+        options = (each for each in self.params if isinstance(each, click.Option) and not each.hidden)
+        flags = {flag for option in options for flag in option.opts}
         ours = next((word for word in words if word.partition("=")[0] in flags), None)
         if ours is not None:
             raise click.UsageError(

@@ -233,6 +233,14 @@ def test_another_size_and_more_variables() -> None:
     assert "sesame" not in str(found.told) + str(returned)
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"])
+def test_credentials_of_aws_are_no_variable_to_add_or_to_store(name: str) -> None:
+    found = shop()
+    do(found, variables={name: "open sesame"})
+    (warning,) = (one for one in found.warnings() if name in one)
+    assert "hides the task role" in warning and "secrets" not in warning
+
+
 @pytest.mark.parametrize(
     ("size", "words", "next"),
     [

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,14 @@ _WITHOUT_VARIABLE = (1, 2, 497)
 """The last version of the plugin that does not know the variable."""
 
 
+def _habit(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A flag that docker, kubectl and the AWS CLI need for a terminal, which a session always has."""
+    return click.option(*names, is_flag=True, hidden=True, expose_value=False)
+
+
 @stack_command(
+    _habit("-i", "--interactive"),
+    _habit("-t", "--tty"),
     click.argument("words", nargs=-1, metavar="[-- COMMAND...]"),
     click.option(
         "--task", default="", metavar="ID", help="Task ID, or a unique prefix of it.  [default: the newest task]"
