@@ -16,7 +16,8 @@ import click
 
 from fsdcf.cli.files import LARGEST, read
 from fsdcf.cli.options import SpecInputs
-from fsdcf.cli.render.findings import show, summary
+from fsdcf.cli.render.findings import add_errors_to_summary, show, summary
+from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.planned import PlanError
 from fsdcf.compiler.service import tags_of
 from fsdcf.diagnostics import Diagnostic, Severity
@@ -91,6 +92,8 @@ def compile_or_refuse(
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
 
+        if on_github():
+            add_errors_to_summary(request.name, result.diagnostics)
         sentence = f"{request.name}: {summary(result.diagnostics)}; {failure}"
         end(Outcome(Exit.USAGE, sentence, next=(inputs.validate_command,)), as_json)
     return Compiled(request.name, request.environment, result.template.data, result), result.spec

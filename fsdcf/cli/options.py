@@ -367,7 +367,7 @@ class ContainerCommand(TargetCommand):
 
     def _divided(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str], bool]:
         """The arguments of fsdcf, the words of the container's command, and whether a ``--`` precedes those."""
-        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]  # also --help
+        options: list[click.Parameter] = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
         parser = click.Command(None, params=options, add_help_option=False).make_parser(ctx)
         parser.allow_interspersed_args = False
         own: list[str] = []

@@ -12,22 +12,27 @@ from fsdcf.diagnostics import Diagnostic, Severity, render
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
     """Print findings to standard error, in colour on a terminal unless NO_COLOR is set. On GitHub Actions they are also
-    annotations, and errors are in the summary of the step."""
+    annotations."""
     diagnostics = list(diagnostics)
     out = LineWriter(sys.stderr)
     for diagnostic in diagnostics:
         out.lines([render(diagnostic, sources, out.paint), ""])
     if on_github():
-        from fsdcf.cli.render.actions import MOST_ANNOTATIONS, add_to_summary, markdown, markdown_place
+        from fsdcf.cli.render.actions import MOST_ANNOTATIONS
 
         for severity in Severity:
             of_kind = [each for each in diagnostics if each.severity is severity]
             for diagnostic in of_kind[:MOST_ANNOTATIONS]:
                 out.command(as_github(diagnostic))
-        errors = [each for each in diagnostics if each.severity is Severity.ERROR]
-        if errors:
-            items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in errors]
-            add_to_summary([f"### {markdown(errors[0].span.file)}: {summary(errors)}", "", *items])
+
+
+def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None:
+    """Add the errors of a spec to the summary of a step of GitHub Actions."""
+    from fsdcf.cli.render.actions import add_to_summary, markdown, markdown_place  # loaded on GitHub alone
+
+    errors = [each for each in diagnostics if each.severity is Severity.ERROR]
+    items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in errors]
+    add_to_summary([f"### {markdown(title)}: {summary(errors)}", "", *items])
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:

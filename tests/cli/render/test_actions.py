@@ -209,3 +209,6 @@ def test_the_findings_of_a_spec_are_annotations_too(stage: Stage, github: Path) 
     result = stage.deploy("--yes", expect=2)
     assert any(line.startswith("::error file=hello.yml,line=") for line in result.stderr.splitlines())
     assert "### hello.yml: 1 error\n\n- **S" in github.read_text(encoding="utf-8")
+    github.unlink()
+    assert "::error file=hello.yml," in stage("template", "hello.yml", expect=2).stderr
+    assert not github.exists(), "what only looks has no summary"
