@@ -29,6 +29,7 @@ class Service:
         self.sandbox = sandbox
         self.ecs = sandbox.client("ecs")
         self.checked = checked
+        self.container: dict[str, Any] = {}
         ecs.create_cluster(sandbox.state, {"clusterName": "c"})
         properties = {
             "HealthCheckPath": "/health",
@@ -63,6 +64,7 @@ class Service:
             "logConfiguration": LOGS,
             "command": ["gunicorn", "app"],
             **({"healthCheck": CHECK} if self.checked else {}),
+            **self.container,
         }
         definition = {
             "family": "hello",

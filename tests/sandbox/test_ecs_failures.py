@@ -165,6 +165,13 @@ def test_a_task_ends_in_the_words_of_ecs(
     assert bool(container) is ("reason" in answer)
 
 
+def test_the_credentials_of_the_registry_are_named_if_they_are_the_only_secret(make: Make) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/registry"
+    service = make("update:ResourceInitializationError=secret")
+    service.container = {"repositoryCredentials": {"credentialsParameter": arn}}
+    assert f"failed to fetch secret {arn} from secrets manager" in failing(service)["stoppedReason"]
+
+
 def test_every_trouble_is_tried() -> None:
     assert {row[0].partition("=")[0] for row in ENDINGS} == set(TASK_PROBLEMS) - {"slow", "stuck"}
 
