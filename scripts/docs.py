@@ -87,7 +87,9 @@ aws ecs describe-tasks --cluster shop --tasks 0a1b2c | fsdcf explain --failure -
 
 A text with quotes is easiest to paste: `fsdcf explain --failure -` waits for it and for Ctrl-D.
 
-It prints the cause, the advice, the key of the spec and the next command; `--format json` prints the same for programs.
+It prints the cause, the advice, the key of the spec and the next command. `--format json` prints an object: `known`,
+and in `failures` for each message `name`, `message`, `cause`, `advice`, `key`, `spec` (the line), `next`, `conclusive`
+(the message has the cause, and does not only follow from it) and `passing` (it may pass without a change).
 The exit code is 0 if it knows one of the messages, and 1 if it knows none: it then says where to look, and does not
 guess. A line of an application's log is not a message of AWS.
 

@@ -95,6 +95,50 @@ def test_a_known_reason_of_a_resource_has_advice_and_a_command() -> None:
     assert outcome.next[0] == "fsdcf recover shop --env staging" and "" not in outcome.next
 
 
+ROLE = "arn:aws:iam::123456789012:role/shop-TaskRole-1A"
+REFUSED = (
+    "User: arn:aws:sts::123456789012:assumed-role/deploy/ci is not authorized to perform: iam:PassRole on resource: "
+    + ROLE
+)
+
+
+@pytest.mark.parametrize(
+    ("why", "said", "advice"),
+    [
+        (
+            "because no identity-based policy allows the iam:PassRole action",
+            "no identity-based policy",
+            "PassedToService",
+        ),
+        ("because no resource-based policy allows the iam:PassRole action", "no resource-based policy", "itself"),
+        ("because no permissions boundary allows the iam:PassRole action", "no permissions boundary", "boundary"),
+        ("because no session policy allows the iam:PassRole action", "no session policy", "session"),
+        ("because no VPC endpoint policy allows the iam:PassRole action", "no VPC endpoint policy", "endpoint"),
+        ("because no service control policy allows the iam:PassRole action", "no service control", "organization"),
+        ("because no resource control policy allows the iam:PassRole action", "no resource control", "organization"),
+        ("with an explicit deny in a service control policy", "denies it explicitly", "find the Deny"),
+        ("with an explicit deny in a permissions boundary", "denies it explicitly", "find the Deny"),
+        ("", "", "PassedToService"),
+    ],
+)
+def test_a_role_that_may_not_be_passed(why: str, said: str, advice: str) -> None:
+    reason = f"{REFUSED} {why} (Service: Ecs, Status Code: 400) (HandlerErrorCode: AccessDenied)"
+    denied = event("Service", "CREATE_FAILED", reason, "AWS::ECS::Service")
+    outcome = diagnose_operation(case("ROLLBACK_COMPLETE", denied, event("shop-staging", "ROLLBACK_IN_PROGRESS")))
+    assert outcome.advice is not None and outcome.next[0] == "fsdcf permissions shop.yml --env staging"
+    assert outcome.advice.text.startswith(
+        f"no permission to pass the role {ROLE} to ecs-tasks.amazonaws.com (iam:PassRole) as "
+        "arn:aws:sts::123456789012:assumed-role/deploy/ci"
+    )
+    assert said in outcome.advice.text and advice in outcome.advice.text
+
+
+def test_an_event_without_the_cause_gives_no_advice() -> None:
+    tripped = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+    outcome = diagnose_operation(case("ROLLBACK_COMPLETE", event("Service", "CREATE_FAILED", tripped)))
+    assert outcome.advice is None
+
+
 def test_what_can_be_skipped_is_named() -> None:
     stuck = event("Mails", "UPDATE_FAILED", "stuck")
     outcome = diagnose_operation(case("UPDATE_ROLLBACK_FAILED", FAILED, BACK, stuck))

@@ -84,8 +84,10 @@ CONTAINER_REASONS = (
     ),
     Reason(
         "runtime-timeout",
-        "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting",
-        r"(?:ContainerRuntime|Docker)TimeoutError",
+        "ContainerRuntimeTimeoutError: Could not transition to running; failed to create shim task: context deadline"
+        " exceeded",
+        r"(?:ContainerRuntime|Docker)TimeoutError|failed to create (?:shim"
+        r"|new container runtime).*(?:deadline exceeded|timed?\s*out)",
         "the container did not start in the time that Fargate allows",
         "check what the container does at startup, and whether a log driver or a volume blocks it; then try again",
         "service.command",

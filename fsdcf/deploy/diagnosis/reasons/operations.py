@@ -208,7 +208,7 @@ DELETION_REASONS = (
     Reason(
         "security-group-in-use",
         "resource sg-... has a dependent object; DependencyViolation",
-        r"(sg-\w+) has a dependent object",
+        r"(sg-\w+)\b.{0,60}has a dependent object",
         "a network interface, or a rule of another security group, still uses the security group …",
         f"remove what uses it, then delete the stack again: {_GUARD}; interfaces of tasks disappear within minutes",
         "service.networking.vpc",

@@ -59,7 +59,7 @@ PREPARATION_REASONS = (
         "secret-missing",
         "ResourceInitializationError: ... Secrets Manager can't find the specified secret; invalid ssm parameters",
         _INIT + r"(?:can(?:'|no)t find the specified secret|check that the secret exists|invalid (?:ssm )?parameters"
-        r"|ParameterNotFound|secrets manager: ResourceNotFoundException)",
+        r"|ParameterNotFound|secret\b.*ResourceNotFoundException)",
         "a secret or parameter of the spec does not exist",
         "create it, or correct its name or ARN, including the region and the account",
         "service.secrets",
@@ -277,7 +277,7 @@ PREPARATION_REASONS = (
     Reason(
         "registry-unreachable",
         "ResourceInitializationError: unable to pull secrets or registry auth: ... connection issue; i/o timeout",
-        rf"ResourceInit.*{CUT_OFF}",
+        rf"ResourceInit.*(?:registry auth|pull secrets|api\.ecr|Amazon ECR).*{CUT_OFF}",
         "the tasks cannot reach ECR",
         f"{ROUTE_ADVICE} endpoints for ecr.api, ecr.dkr and logs",
         "service.networking.vpc.nat",

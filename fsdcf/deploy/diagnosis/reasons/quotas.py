@@ -24,7 +24,7 @@ QUOTA_REASONS = (
         "vpc-quota",
         "The maximum number of VPCs (or internet gateways) has been reached",
         r"maximum number of (?:VPCs|internet gateways) has been reached|(?:Vpc|InternetGateway)LimitExceeded",
-        "VPCs",
+        "VPCs, or of internet gateways, of which each VPC needs one,",
         "use an existing VPC, delete an unused one, or request a higher quota",
         _NETWORK,
         "aws ec2 describe-vpcs --query 'Vpcs[].[VpcId,CidrBlock,Tags]'",
