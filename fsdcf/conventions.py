@@ -18,6 +18,16 @@ IMAGE_PARAMETER = "ImageSha"
 NOT_RUN = "The command was not run: the sandbox runs no containers"
 """Why a one-off task of the sandbox stops. It has no exit code, which would be made up."""
 
+RELEASE_RECORD = "Release"
+"""Logical id of the SSM parameter whose value is the released image."""
+
+RELEASE_OUTPUT = "ReleaseParameter"
+"""The stack output with the name of that parameter."""
+
+UNPROVEN = "unproven-"
+"""How a label of a version of that parameter begins if no task of the release was ever started.
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-labels.html"""
+
 DEFAULT_ENVIRONMENT = "staging"
 
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"

@@ -76,6 +76,16 @@ With the spec instead of the name it also shows the spec's line. ECS forgets sto
 of the service and its deployments then have to suffice. If a failed first deploy has deleted the service again, only
 the messages of CloudFormation are left: use the output of `deploy`.
 
+A deploy is done when CloudFormation and ECS say so, the desired number of tasks runs, and the load balancer's targets
+are healthy. Tasks that start are waited for. `fsdcf diagnose`, `fsdcf watch` and a deploy without changes check the
+same at any time. They fail (exit 1) if the service is down, for example because its tasks crash again and again. They
+show the tasks that stopped and why, the service events, the targets with the load balancer's reason, and what changed
+last. They exit with 6 if tasks are still starting and nothing has failed.
+
+Who stopped a task decides before its exit code: a task that AWS stopped (maintenance, a Spot interruption, zone
+rebalancing), that a person stopped, or that was not needed any more, is no failure of the version. Tasks, events and
+log lines of another version are no evidence against the new one.
+
 A message that you copied from a console, a terminal or a colleague is explained without AWS: the stopped reason of a
 task, events of a service, events of a stack, or the answer of `aws ecs describe-tasks`, with the line breaks, quotes
 and table borders that copying adds.
@@ -95,9 +105,10 @@ guess. A line of an application's log is not a message of AWS.
 
 - Two tasks that stop for the same reason are reported at once. `fsdcf deploy my-service.yml --env prod --fail-fast`
   then cancels the update, unless the reason may pass without a change. The tables say which those are.
+- Service events that report trouble, such as a task that cannot be placed, are shown as they come.
 - `fsdcf status my-service --env prod --watch` shows the tasks of a rollout that another user started.
 - To rehearse: `fsdcf deploy my-service.yml --image-sha one --sandbox --fault Service:create:oom`; [more
-  faults](sandbox.md).
+  faults](sandbox.md). A crash loop after a good deploy: `--fault Service:running:oom`.
 - What to do with the stack afterwards: [how to recover](recover.md).
 
 Deploying does not need the permission to read ECS: each denied call causes one warning, and its information is missing

@@ -24,6 +24,10 @@ ENGINE = ("cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs",
 """Services whose actions are all kept: the deploy engine and the pipeline call them, whatever a template makes."""
 
 
+OTHERS = {"ssm:labelparameterversion"}
+"""Actions of other services that the engine calls."""
+
+
 def reference(bundle: Path = BUNDLE) -> dict[str, Any]:
     """The service authorization reference: services, their actions in small letters, their resource types."""
     found: dict[str, Any] = json.loads((bundle / "AdditionalSpecs" / "Policies.json").read_text(encoding="utf-8"))
@@ -80,7 +84,7 @@ def content(bundle: Path = BUNDLE) -> dict[str, Any]:
     types = {kind: handlers(kind, listed, known, bundle) for kind in sorted(kinds)}
     called = {one for each in types.values() for actions in each.values() for one in actions if "*" not in one}
     actions = {":".join(spelled(one)) for one in called}
-    actions |= {f"{service}:{name}" for service in ENGINE for name in known[service]["Actions"]}
+    actions |= OTHERS | {f"{service}:{name}" for service in ENGINE for name in known[service]["Actions"]}
     services = sorted({one.partition(":")[0] for one in actions})
     date = json.loads((bundle / "schemas" / "version.json").read_text(encoding="utf-8"))["schema_date"]
     return {

@@ -66,6 +66,7 @@ until a deploy deletes it after an hour. And polling is slow: an end is noticed 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -73,7 +74,7 @@ from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.cloudformation.types.iam import capabilities
-from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, RELEASE_OUTPUT, RELEASE_RECORD, SERVICE_TAG, UNPROVEN
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
 from fsdcf.deploy.cleanup import Leftovers, conclude
@@ -97,7 +98,7 @@ from fsdcf.deploy.operation import execute
 from fsdcf.deploy.pause import kept_paused, pause_of
 from fsdcf.deploy.prepare import preflight, prepare, secrets, stage
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Create, Snapshot, snapshot
+from fsdcf.deploy.state import Create, Snapshot, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.masking import mask_secrets
 
@@ -174,7 +175,8 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             run.step("rollout", "CloudFormation has applied the configuration; following the rollout of the service")
             rollouts = follow_rollouts(run, result.stack, result.rollouts, operation.begun)
             result = replace(result, rollouts=tuple(rollouts))
-        return assess(run, result, release.image_sha, release.stack, deployed=True)
+        before = stack.parameters.get(IMAGE_PARAMETER, "") if stack is not None else ""
+        return assess(run, result, release.image_sha, release.stack, before=before)
     raise stop(
         Exit.BUSY,
         f"other users changed the stack {PLANS} times during planning",
@@ -341,12 +343,13 @@ def assess(
     sha: str | None,
     name: str,
     report: bool = False,
-    deployed: bool = False,
+    before: str | None = None,
 ) -> Outcome:
     """The outcome of an operation: a success if the stack is complete and verified, else a diagnosis.
 
     ``sha`` is the image of the release, None if that is unknown; ``name`` is the stack's name. ``report``: a
-    service that changes is only reported, and not waited for. ``deployed``: this run deployed the version.
+    service that changes is only reported, and not waited for. ``before`` is the image
+    that this run has replaced by it, empty for none; None if this run deployed nothing.
     """
     run.running, run.over = "", f"{name} is {result.status}"
     if result.status not in _SUCCESSES or result.stack is None:
@@ -357,8 +360,10 @@ def assess(
     image = sha or result.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
     if verdict.idle:
-        unproven = _UNPROVEN.format(why=_why_idle(result.stack), image=image or "this version")
-        runs = f"; {unproven}" if deployed else _without_tasks(result.stack, verdict)
+        never_ran = _NEVER_RAN.format(why=_why_idle(result.stack), image=image or "this version")
+        runs = f"; {never_ran}" if before is not None else _without_tasks(result.stack, verdict)
+        if before is not None and image != before:
+            _mark_unproven(run, result.stack, image)
     start = run.target.command("resume") if pause_of(result.stack) else run.target.command("scale", "1")
     next_steps = (start,) if verdict.idle else ()
     late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
@@ -409,7 +414,20 @@ def _why_idle(stack: Snapshot) -> str:
     return "is paused" if pause_of(stack) else "is scaled to 0"
 
 
-_UNPROVEN = "no task was started, because the service {why}: nothing shows whether {image} works"
+_NEVER_RAN = "no task was started, because the service {why}: nothing shows whether {image} works"
+
+
+def _mark_unproven(run: Run, stack: Snapshot, image: str) -> None:
+    """Label the record of a release that no task has run, so that a rollback does not choose it.
+
+    A label belongs to one version of the parameter: without a version, to the latest one.
+    Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_LabelParameterVersion.html
+    """
+    name = stack.outputs.get(RELEASE_OUTPUT) or (physical_ids(run.aws, stack.arn) or {}).get(RELEASE_RECORD)
+    if name:
+        label = UNPROVEN + re.sub(r"[^\w.-]", "-", image)[:80]
+        without = f"{image} is not marked as unproven, and a rollback may choose it"
+        run.optional(without, "ssm", "LabelParameterVersion", Name=name, Labels=[label])
 
 
 def _stops(run: Run, verdict: Verdict) -> tuple[Evidence, ...]:

@@ -279,6 +279,19 @@ class RolloutChanged:
 
 
 @dataclass(frozen=True)
+class ServiceEventReceived:
+    """An event of an ECS service that reports trouble, such as a task that cannot be placed. Reported once.
+
+    ``service`` is the logical id, ``elapsed`` the seconds since the execution began, ``time`` the one of ECS.
+    """
+
+    elapsed: float
+    service: str
+    text: str
+    time: datetime | None = None
+
+
+@dataclass(frozen=True)
 class NoticeIssued:
     """Information that needs no action. ``label`` is its category."""
 
@@ -339,7 +352,15 @@ class RunEnded:
 
 
 Event = (
-    StepStarted | PlanCreated | StackEventReceived | RolloutChanged | Waiting | NoticeIssued | WarningIssued | RunEnded
+    StepStarted
+    | PlanCreated
+    | StackEventReceived
+    | RolloutChanged
+    | ServiceEventReceived
+    | Waiting
+    | NoticeIssued
+    | WarningIssued
+    | RunEnded
 )
 Tell = Callable[[Event], None]
 """Receives the progress events in order."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fsdcf.cloudformation.ecr import ADDRESS, image_tag
+from fsdcf.conventions import RELEASE_OUTPUT, RELEASE_RECORD, UNPROVEN
+from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
@@ -15,21 +17,27 @@ from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, template_in
 from fsdcf.operate.service import managed_stack
 
-RECORD = "Release"
-"""Logical id of the SSM parameter whose value is the released image."""
-
 _ECR = re.compile(ADDRESS + r"(?P<name>[^:@]+)")
 
 
 @dataclass(frozen=True)
 class RecordedRelease:
-    """A release: the version of the record, the image, its tag or digest, and the time of the record."""
+    """A release: the version of the record, the image, its tag or digest, and the time of the record.
+
+    ``labels`` mark a release of which no task was ever started: it is not ``proven``.
+    """
 
     version: int
     image: str
     sha: str
     time: datetime | None
     latest: bool = False
+    labels: tuple[str, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether a task of the release was started, as far as fsdcf knows."""
+        return not self.labels
 
 
 def history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
@@ -52,6 +60,7 @@ def history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
             str(version["Value"]),
             image_tag(str(version["Value"])),
             version.get("LastModifiedDate"),
+            labels=tuple(label for label in version.get("Labels") or [] if label.startswith(UNPROVEN)),
         )
         for page in pages
         for version in page.get("Parameters") or []
@@ -59,12 +68,36 @@ def history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
 
 
 def collapse(versions: Iterable[RecordedRelease]) -> tuple[RecordedRelease, ...]:
-    """Releases, newest first. Consecutive versions with the same image are one release: the earliest version."""
+    """Releases, newest first. Consecutive versions with the same image are one release: the earliest version.
+
+    An image that has run once is proven for good.
+    """
     releases: list[RecordedRelease] = []
+    proven: set[str] = set()
     for version in sorted(versions, key=lambda version: version.version):
         if not releases or releases[-1].image != version.image:
             releases.append(version)
-    return tuple(replace(release, latest=release is releases[-1]) for release in reversed(releases))
+        proven |= {version.image} if version.proven else set()
+    return tuple(
+        replace(release, latest=release is releases[-1], labels=() if release.image in proven else release.labels)
+        for release in reversed(releases)
+    )
+
+
+def mark_proven(run: Run, stack: Snapshot) -> None:
+    """Remove the mark of the latest release that no task of it was started: its tasks run now.
+
+    An error is one warning.
+    """
+    name = stack.outputs.get(RELEASE_OUTPUT, "")
+    without = "the release keeps its mark as unproven"
+    pages = run.optional_pages(without, "ssm", "GetParameterHistory", Name=name, MaxResults=50) if name else ()
+    versions = [version for page in pages for version in page.get("Parameters") or []]
+    latest: Answer = max(versions, key=lambda version: int(version["Version"]), default={})
+    labels = [label for label in latest.get("Labels") or [] if label.startswith(UNPROVEN)]
+    if labels:
+        version = int(latest["Version"])
+        run.optional(without, "ssm", "UnlabelParameterVersion", Name=name, ParameterVersion=version, Labels=labels)
 
 
 def rollback(run: Run, to: str | None, options: Options) -> Outcome:
@@ -74,7 +107,11 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     """
     target, aws = run.target, run.aws
     stack = managed_stack(run)
-    wanted = select_release(history(stack, aws), to, target)
+    releases = history(stack, aws)
+    wanted = select_release(releases, to, target)
+    for skipped in releases[1 : releases.index(wanted)] if to is None else ():
+        if not skipped.proven:
+            run.warn(f"{skipped.sha} is skipped: no task of it was ever started (--to {skipped.sha} deploys it)")
     template = template_in(aws.call("cloudformation", "GetTemplate", StackName=stack.arn, TemplateStage="Original"))
     if template is None:
         raise stop(Exit.FAILED, "the deployed template cannot be read: it is not valid", target.command("status"))
@@ -92,11 +129,17 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
 
 
 def select_release(releases: Sequence[RecordedRelease], to: str | None, target: Target) -> RecordedRelease:
-    """The release to roll back to. Raises Stop (exit 2) if it does not exist or ``to`` is ambiguous."""
+    """The release to roll back to: without ``to``, the previous one whose tasks have run.
+
+    Raises Stop (exit 2) if it does not exist or ``to`` is ambiguous.
+    """
     if to is None:
-        if len(releases) < 2:
-            raise stop(Exit.USAGE, "the service has no earlier release", target.command("history"))
-        return releases[1]
+        earlier = [release for release in releases[1:] if release.image != releases[0].image]
+        proven = next((release for release in earlier if release.proven), None)
+        if proven is None:
+            more = " whose tasks have run" if earlier else ""
+            raise stop(Exit.USAGE, f"the service has no earlier release{more}", target.command("history"))
+        return proven
     prefix = to.removeprefix("sha256:")
     latest = {release.sha: release for release in reversed(releases)}
     matches = [to] if to in latest else [sha for sha in latest if sha.removeprefix("sha256:").startswith(prefix)]
@@ -116,10 +159,12 @@ def ecr_repository(image: str) -> tuple[str | None, str | None, str] | None:
 
 def _record_name(stack: Snapshot, aws: Aws) -> str:
     """The name of the release record, from an output or the resource."""
-    name = stack.outputs.get("ReleaseParameter", "")
+    name = stack.outputs.get(RELEASE_OUTPUT, "")
     if not name:
         try:
-            answer = aws.call("cloudformation", "DescribeStackResource", StackName=stack.arn, LogicalResourceId=RECORD)
+            answer = aws.call(
+                "cloudformation", "DescribeStackResource", StackName=stack.arn, LogicalResourceId=RELEASE_RECORD
+            )
             name = str(answer.get("StackResourceDetail", {}).get("PhysicalResourceId") or "")
         except ApiError as error:
             if error.denied:

@@ -17,6 +17,7 @@ from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
+from fsdcf.operate.releases import mark_proven
 from fsdcf.operate.scaling import ScalingLimits, read_limits, scalable_target
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, idle_stack
 
@@ -326,7 +327,11 @@ def set_count(run: Run, service: RunningService, count: int, action: str, overri
     outcome = watcher.follow(
         lambda state: _judge_scaling(watcher, state, count, overrides), lambda state: state.service.desired == count
     )
-    return watcher.checked(outcome, f"{target.stack} was scaled to {count_text(count)}") if count else outcome
+    if count:
+        outcome = watcher.checked(outcome, f"{target.stack} was scaled to {count_text(count)}")
+    if outcome.exit is Exit.DONE and count and not ecs.desired:
+        mark_proven(run, service.stack)
+    return outcome
 
 
 def _judge_scaling(

@@ -84,8 +84,7 @@ def _described(state: SandboxState, identifier: str) -> Document:
     body = _parameter(state, name)
     found = next((one for one in reversed(body["versions"]) if not version or str(one["number"]) == version), None)
     if found is None:
-        message = f"Systems Manager could not find version {version} of {name}. Verify the version and try again."
-        raise ServiceError("ParameterVersionNotFound", message)
+        raise _no_version(name, version)
     return {
         **_version(body, found),
         "Selector": f":{version}" if version else None,
@@ -134,7 +133,7 @@ def get_parameter_history(state: SandboxState, params: Document) -> Document:
             **_version(body, version),
             "Description": version["description"] or None,
             "LastModifiedUser": f"arn:{state.partition}:iam::{state.account}:user/sandbox",
-            "Labels": [],
+            "Labels": version.get("labels", []),
             "Tier": "Standard",
         }
         for version in body["versions"]
@@ -143,9 +142,61 @@ def get_parameter_history(state: SandboxState, params: Document) -> Document:
     return page(history, params, "Parameters", PAGE, invalid, "NextToken", "MaxResults")
 
 
+LABELS = 10
+"""The most labels of a version.
+
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-labels.html"""
+
+
+def label_parameter_version(state: SandboxState, params: Document) -> Document:
+    """LabelParameterVersion: a label belongs to one version, the latest if none is given."""
+    body = _parameter(state, params["Name"])
+    version = _version_to_label(body, params.get("ParameterVersion"))
+    invalid = [one for one in params["Labels"] if not _is_label(one)]
+    valid = [one for one in params["Labels"] if _is_label(one)]
+    for one in body["versions"]:
+        one["labels"] = [label for label in one.get("labels", []) if label not in valid]
+    if len(version["labels"]) + len(valid) > LABELS:
+        raise ServiceError("ParameterVersionLabelLimitExceeded", "A parameter version can have maximum 10 labels.")
+    version["labels"] += valid
+    state.store.put(PARAMETER, body["name"], body)
+    return {"InvalidLabels": invalid, "ParameterVersion": version["number"]}
+
+
+def unlabel_parameter_version(state: SandboxState, params: Document) -> Document:
+    """UnlabelParameterVersion."""
+    body = _parameter(state, params["Name"])
+    version = _version_to_label(body, params["ParameterVersion"])
+    removed = [one for one in params["Labels"] if one in version.get("labels", [])]
+    version["labels"] = [one for one in version.get("labels", []) if one not in removed]
+    state.store.put(PARAMETER, body["name"], body)
+    return {"RemovedLabels": removed, "InvalidLabels": [one for one in params["Labels"] if one not in removed]}
+
+
+def _version_to_label(body: Document, number: int | None) -> Document:
+    versions: list[Document] = body["versions"]
+    found = versions[-1] if number is None else next((one for one in versions if one["number"] == number), None)
+    if found is None:
+        raise _no_version(body["name"], number)
+    return found
+
+
+def _no_version(name: str, number: object) -> ServiceError:
+    message = f"Systems Manager could not find version {number} of {name}. Verify the version and try again."
+    return ServiceError("ParameterVersionNotFound", message)
+
+
+def _is_label(label: str) -> bool:
+    """Return whether a label is allowed: up to 100 letters, numbers, ``.``, ``-`` and ``_``, not a number first."""
+    allowed = re.fullmatch(r"[a-zA-Z_.-][a-zA-Z0-9_.-]{0,99}", label)
+    return allowed is not None and not re.match(r"aws|ssm", label, re.IGNORECASE)
+
+
 OPERATIONS = {
     "GetParameter": get_parameter,
     "GetParameterHistory": get_parameter_history,
     "GetParameters": get_parameters,
+    "LabelParameterVersion": label_parameter_version,
     "PutParameter": put_parameter,
+    "UnlabelParameterVersion": unlabel_parameter_version,
 }

@@ -17,6 +17,7 @@ from fsdcf.operate.releases import (
     rollback,
     select_release,
 )
+from fsdcf.operate.rolling import scale
 from fsdcf.operate.service import existing_stack
 from tests.deploy.site import STACK, Site, record, service, site, template
 
@@ -179,3 +180,101 @@ class _Alias(Target):
     @property
     def stack(self) -> str:
         return STACK
+
+
+def zero(count: int) -> dict[str, object]:
+    """A service whose number of tasks a deploy does not set, as with auto scaling."""
+    parts = service(count)
+    parts["Release"]["Properties"]["Value"] = {"Fn::Sub": "shop:${ImageSha}"}
+    if not count:
+        del parts["Service"]["Properties"]["DesiredCount"]
+    return template(**parts)
+
+
+def marks(made: Site) -> list[tuple[str, bool]]:
+    return [(one.sha, one.proven) for one in history(existing_stack(SHOP, made.aws), made.aws)]
+
+
+def idle() -> Site:
+    """A service that ran one, was scaled to zero, and then got two."""
+    made = site()
+    made.stand(zero(1))
+    _set_count(made, 0)
+    made.fault("Service:update:oom")
+    made.forget()
+    outcome = made.run(made.release(zero(0), "two"))
+    assert outcome.exit is Exit.DONE and "no task was started" in outcome.sentence and "two" in outcome.sentence
+    assert outcome.next == ("fsdcf scale shop --env staging 1",)
+    return made
+
+
+def _set_count(made: Site, count: int) -> None:
+    names = {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for one in made.call("DescribeStackResources", StackName=STACK)["StackResources"]
+    }
+    made.call("UpdateService", "ecs", cluster=names["Cluster"], service=names["Service"], desiredCount=count)
+    made.clock.advance(300)
+
+
+def test_a_release_that_no_task_has_run_is_not_chosen_by_a_rollback() -> None:
+    made = idle()
+    assert marks(made) == [("two", False), ("one", True)]
+    made.forget()
+    assert made.run(made.release(zero(0), "three")).exit is Exit.DONE
+    assert marks(made) == [("three", False), ("two", False), ("one", True)]
+    run = Run(made.aws, made.tell, SHOP)
+    outcome = rollback(run, None, Options(yes=True))
+    assert "no task was started" in outcome.sentence and "one" in outcome.sentence
+    assert any("two is skipped" in one and "--to two" in one for one in made.warnings())
+    assert marks(made)[0] == ("one", True), "an image that has run is proven for good"
+
+
+def test_nothing_is_left_to_roll_back_to() -> None:
+    found = collapse(
+        [
+            RecordedRelease(1, "shop:a", "a", NOON, labels=("unproven-a",)),
+            RecordedRelease(2, "shop:b", "b", NOON),
+        ]
+    )
+    with pytest.raises(Stop, match="no earlier release whose tasks have run"):
+        select_release(found, None, SHOP)
+    assert select_release(found, "a", SHOP).sha == "a"
+
+
+def test_a_scaling_from_zero_proves_a_release() -> None:
+    made = site()
+    body = zero(1)
+    body["Outputs"] = {
+        "ReleaseParameter": {"Value": {"Ref": "Release"}},
+        "ClusterName": {"Value": {"Ref": "Cluster"}},
+        "ServiceName": {"Value": {"Fn::GetAtt": ["Service", "Name"]}},
+    }
+    made.stand(body)
+    _set_count(made, 0)
+    del body["Resources"]["Service"]["Properties"]["DesiredCount"]  # type: ignore[index]
+    made.run(made.release(body, "two"))
+    assert marks(made)[0] == ("two", False)
+    outcome = scale(Run(made.aws, made.tell, SHOP), 1, Options(yes=True))
+    assert outcome.exit is Exit.DONE and marks(made)[0] == ("two", True)
+
+
+def test_a_label_that_is_denied_is_one_warning() -> None:
+    made = site()
+    made.stand(zero(1))
+    _set_count(made, 0)
+    made.fault("api:LabelParameterVersion:error=AccessDeniedException**")
+    assert made.run(made.release(zero(0), "two")).exit is Exit.DONE
+    (warning,) = made.warnings()
+    assert "two is not marked as unproven" in warning and "ssm:LabelParameterVersion" in warning
+
+
+def test_a_deploy_without_a_new_image_proves_nothing_new_and_marks_nothing() -> None:
+    made = site()
+    made.stand(zero(1))
+    _set_count(made, 0)
+    body = zero(0)
+    body["Resources"]["Jobs"] = {"Type": "AWS::SNS::Topic"}  # type: ignore[index]
+    outcome = made.run(made.release(body, "one"))
+    assert outcome.exit is Exit.DONE and "no task was started" in outcome.sentence
+    assert marks(made) == [("one", True)]

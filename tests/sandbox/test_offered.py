@@ -95,7 +95,9 @@ GOOD: list[Call] = [
     ("ssm", "GetParameter", {"Name": "/a/p"}),
     ("ssm", "GetParameterHistory", {"Name": "/a/p"}),
     ("ssm", "GetParameters", {"Names": ["/a/p", "none"]}),
+    ("ssm", "LabelParameterVersion", {"Name": "/a/p", "Labels": ["good", "awsbad", "1"]}),
     ("ssm", "PutParameter", {"Name": "q", "Value": "v", "Type": "String"}),
+    ("ssm", "UnlabelParameterVersion", {"Name": "/a/p", "ParameterVersion": 1, "Labels": ["good"]}),
     ("sts", "GetCallerIdentity", {}),
 ]
 
@@ -335,6 +337,20 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("s3", "GetBucketLocation", {"Bucket": "none"}, "NoSuchBucket", "does not exist"),
     ("ssm", "GetParameter", {"Name": "none"}, "ParameterNotFound", ""),
     ("ssm", "GetParameter", {"Name": "/a/p:7"}, "ParameterVersionNotFound", "could not find version 7 of /a/p"),
+    (
+        "ssm",
+        "LabelParameterVersion",
+        {"Name": "/a/p", "ParameterVersion": 7, "Labels": ["a"]},
+        "ParameterVersionNotFound",
+        "could not find version 7 of /a/p",
+    ),
+    (
+        "ssm",
+        "LabelParameterVersion",
+        {"Name": "/a/p", "Labels": [*"abcdefghij", "k"]},
+        "ParameterVersionLabelLimitExceeded",
+        "10 labels",
+    ),
     ("ssm", "GetParameterHistory", {"Name": "/a/p", "NextToken": "odd"}, "InvalidNextToken", "token"),
     ("ssm", "PutParameter", {"Name": "/a/p", "Value": "v"}, "ParameterAlreadyExists", "The parameter already exists."),
     ("ssm", "PutParameter", {"Name": "aws-mine", "Value": "v"}, "ValidationException", "can't be prefixed"),

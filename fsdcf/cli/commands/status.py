@@ -461,10 +461,11 @@ def status_record(status: Status) -> dict[str, Any]:
 
 
 def history_lines(releases: Sequence[RecordedRelease], paint: Paint) -> Iterator[str]:
-    """A line for each release: the version of its record, the time, the tag or digest, and a mark on the latest."""
+    """A line for each release: the version, the time, the tag or digest, and marks on the latest and the unproven."""
     widest = max((len(one.sha) for one in releases), default=0)
     for one in releases:
         latest = paint("  latest", "good") if one.latest else ""
+        latest += "" if one.proven else paint("  unproven: no task was started", "warn")
         yield f"{one.version:>4}  {paint(moment(one.time), 'soft')}  {one.sha.ljust(widest)}{latest}".rstrip()
 
 
@@ -475,4 +476,5 @@ def release_record(one: RecordedRelease) -> dict[str, Any]:
         **fields(one, "version", "image", "sha"),
         "time": iso(one.time),
         "latest": one.latest,
+        "proven": one.proven,
     }

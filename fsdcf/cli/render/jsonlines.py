@@ -20,6 +20,7 @@ from fsdcf.deploy.model import (
     PlanCreated,
     RolloutChanged,
     RunEnded,
+    ServiceEventReceived,
     StackEvent,
     StackEventReceived,
     StepStarted,
@@ -56,6 +57,10 @@ def record(event: Event) -> dict[str, Any]:
             return {"event": "seen", "elapsed": elapsed, **_stack_event(event.event), "spec": place(event.place)}
         case RolloutChanged():
             return rollout_record(event)
+        case ServiceEventReceived():
+            elapsed = round(event.elapsed, 3)
+            time = event.time.isoformat() if event.time else None
+            return {"event": "serviceEvent", "elapsed": elapsed, "time": time, **fields(event, "service", "text")}
         case Waiting():
             return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
         case NoticeIssued():

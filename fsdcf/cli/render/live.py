@@ -14,7 +14,7 @@ from rich.text import Text
 from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.outcome import account_lines, is_good, word_lines
 from fsdcf.cli.render.parts import PARTS, part_of
-from fsdcf.cli.render.plain import waits_for
+from fsdcf.cli.render.plain import service_event_line, waits_for
 from fsdcf.cli.render.plan import plan_lines, remarks_of
 from fsdcf.cli.render.rollouts import checks_of, counts_of, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, Sink
@@ -28,6 +28,7 @@ from fsdcf.deploy.model import (
     PlanCreated,
     RolloutChanged,
     RunEnded,
+    ServiceEventReceived,
     StackEventReceived,
     StepStarted,
     TaskState,
@@ -194,6 +195,8 @@ class Live(Sink):
                 if not self._executing:
                     self._elapsed, self._updated_at = event.elapsed, self._clock()
                 self._show()
+            case ServiceEventReceived():
+                self._say([service_event_line(event, paint)])
             case NoticeIssued():
                 self._say(word_lines(event.label, event.text, "strong", paint, width))
             case WarningIssued():

@@ -18,6 +18,7 @@ from fsdcf.deploy.model import (
     PlanCreated,
     RolloutChanged,
     RunEnded,
+    ServiceEventReceived,
     StackEventReceived,
     StepStarted,
     Waiting,
@@ -64,6 +65,9 @@ class Plain(Sink):
                 for line in self._rollouts.of(event, paint):
                     self._printed_at = event.elapsed
                     yield line
+            case ServiceEventReceived():
+                self._printed_at = event.elapsed
+                yield service_event_line(event, paint)
             case Waiting() if event.elapsed - self._printed_at >= HEARTBEAT:
                 self._printed_at = event.elapsed
                 yield f"[{format_duration(event.elapsed):>7}] {paint(waits_for(event.on), 'soft')}"
@@ -77,6 +81,12 @@ class Plain(Sink):
         state = f"{one.status} {one.physical_id if one.status.startswith('DELETE') else ''}"
         known, self._last[one.logical_id] = self._last.get(one.logical_id), state
         return known != state or one.status.endswith("FAILED")
+
+
+def service_event_line(event: ServiceEventReceived, paint: Paint) -> str:
+    """An event of an ECS service on a line."""
+    head = f"[{format_duration(event.elapsed):>7}] {paint('SERVICE EVENT'.ljust(18), 'warn')}"
+    return f"{head} {event.service} {visible(event.text)}"
 
 
 def seen_line(event: StackEventReceived, paint: Paint) -> str:

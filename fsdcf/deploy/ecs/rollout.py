@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
@@ -33,7 +33,7 @@ from fsdcf.deploy.ecs.tasks import (
     who_stopped,
 )
 from fsdcf.deploy.events import rollback_begin
-from fsdcf.deploy.model import RolloutChanged, StackEvent, TaskState
+from fsdcf.deploy.model import RolloutChanged, ServiceEventReceived, StackEvent, TaskState
 from fsdcf.deploy.run import Run
 
 _EVENTS = 20
@@ -55,6 +55,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-even
 UNPLACED = re.compile(r"unable to (?:place|launch|consistently start)")
 """The words of a service event about a task that cannot be started."""
 
+_PREFIX = re.compile(r"^\(service [^)]*\) ")
 _TASK = re.compile(r"\b[0-9a-f]{32}\b")
 _DEPLOYMENT = re.compile(r"\becs-svc/\w+")
 """The ids in a service event."""
@@ -131,6 +132,12 @@ class StoppedTask:
     def cause(self) -> StopCause:
         """Who stopped the task, and whether that is a failure of its version."""
         return who_stopped(self.code, self.reason, self._ends, self.deployment)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The reasons that ECS gives for the task and its containers."""
+        reasons = (self.reason, *(reason for _, _, reason in self.containers))
+        return tuple(reason.rstrip(".") for reason in reasons if reason)
 
     @property
     def _ends(self) -> list[tuple[int | None, str]]:
@@ -311,6 +318,34 @@ def _read_task(raw: Answer) -> StoppedTask:
     )
 
 
+@dataclass
+class ServiceEvents:
+    """Reports the events of services that tell of trouble, each once. Their ids and addresses make no difference.
+
+    What a task's row shows is left out: its health checks, and the reason for which it stopped. So are the events from
+    before the first look, unless it is known when the rollout began.
+    """
+
+    run: Run
+    _known: dict[str, set[str]] = field(default_factory=dict)
+
+    def report(self, rollout: ServiceRollout, elapsed: float) -> None:
+        """Report the new events of a rollout, the oldest first."""
+        old = rollout.service not in self._known and rollout.subject.since is None
+        known = self._known.setdefault(rollout.service, set())
+        shown = {words for task in rollout.stopped for words in task.words}
+        for message in reversed(rollout.ecs.messages if rollout.ecs is not None else ()):
+            text = message.text
+            essence = _OWN.sub("…", text)
+            matters = text in rollout.events and TROUBLE.search(text) and not _TASK.search(text)
+            if not matters or essence in known:
+                continue
+            known.add(essence)
+            if not old and not any(words in text for words in shown):
+                event = ServiceEventReceived(elapsed, rollout.logical_id, _PREFIX.sub("", text), message.time)
+                self.run.tell(event)
+
+
 LOGS = 3
 """The number of stopped tasks whose last log lines are read."""
 
@@ -334,6 +369,7 @@ class RolloutObserver:
         self._reported: dict[str, RolloutChanged] = {}
         self._counted: dict[str, tuple[str, int]] = {}
         self._streams: dict[str, dict[str, tuple[str, str]]] = {}
+        self._events = ServiceEvents(run)
 
     def look(
         self,
@@ -355,6 +391,7 @@ class RolloutObserver:
         states = self._states(rollout, tasks)
         rollout = self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary))
         self._report(rollout, states, elapsed)
+        self._events.report(rollout, elapsed)
         return rollout
 
     def afterwards(self, service: str, logical_id: str, subject: Subject) -> ServiceRollout | None:

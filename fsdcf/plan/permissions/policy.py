@@ -52,6 +52,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "elbv2": frozenset({"DescribeTargetHealth"}),
     "logs": frozenset({"GetLogEvents"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
+    "ssm": frozenset({"LabelParameterVersion"}),
     "sts": frozenset({"GetCallerIdentity"}),
 }
 """The operations that the engine calls, by botocore's names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fsdcf.cli.commands.status import release_record, status_record
 from fsdcf.cli.commands.tasks import task_record
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import LogPrinter
-from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, TaskState, WarningIssued
+from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, ServiceEventReceived, TaskState, WarningIssued
 from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.drift import DriftReport
 from fsdcf.operate.healthcheck import HealthCheckAttempt
@@ -100,6 +101,8 @@ def test_the_plan_is_whole_and_without_secrets() -> None:
 
 
 TASK = TaskState("0a", "RUNNING", 3.0, (("PENDING", 2.0),), True, "HEALTHY", "unhealthy", "404")
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+TROUBLE = ServiceEventReceived(9.5, "Service", "was unable to place a task. Reason: x.", NOON)
 ROLLOUT = RolloutChanged(75.0, "Service", (TASK,), "IN_PROGRESS", 2, 1, 1, 1, 1, 3)
 
 
@@ -111,7 +114,7 @@ def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     view.head("load balancer", "GET /")
     view.rounds("load balancer", iter([HealthCheckAttempt(1, 0, True, "healthy", "200")]))
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
-    events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT]
+    events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT, TROUBLE]
     stack = Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")
     records = [
         status_record(Status(stack)),
@@ -130,4 +133,11 @@ def test_the_page_names_every_event_with_its_fields(capsys: pytest.CaptureFixtur
     assert named == {one["event"]: set(one) - {"event"} for one in every_kind(capsys)}
     (task,) = record(ROLLOUT)["tasks"]
     assert all(f"`{field}`" in page for field in task)
+    assert record(TROUBLE) == {
+        "event": "serviceEvent",
+        "elapsed": 9.5,
+        "service": "Service",
+        "time": "2026-11-24T12:00:00+00:00",
+        "text": "was unable to place a task. Reason: x.",
+    }
     assert all(code.name in page for code in Exit)

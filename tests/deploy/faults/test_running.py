@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Outcome, Place
+from fsdcf.deploy.model import Exit, Outcome, Place, ServiceEventReceived
 from tests.deploy.faults.test_tasks import update, web
 from tests.deploy.site import Site, service, site, template
 
@@ -156,3 +156,31 @@ def test_a_failed_update_names_what_runs_now() -> None:
 def test_a_service_of_zero_tasks_is_not_down() -> None:
     made = standing(count=0)
     assert made.diagnose().exit is made.watch().exit is made.deploy(web(0)).exit is Exit.DONE
+
+
+def told(made: Site) -> list[ServiceEventReceived]:
+    return [one for one in made.told if isinstance(one, ServiceEventReceived)]
+
+
+@pytest.mark.parametrize("detail", ["vcpu", "addresses"])
+def test_a_service_event_that_matters_is_told_as_it_comes_and_once(detail: str) -> None:
+    made, outcome = update(f"capacity={detail}", web(2, failures=4))
+    assert outcome.exit is Exit.FAILED
+    texts = [one.text for one in told(made)]
+    assert texts[0].startswith("was unable to place a task. Reason: ")
+    assert len(texts) == len(set(texts)) and sum("unable to place" in one for one in texts) == 1
+    (first, *_) = told(made)
+    failed = next(one for one in made.told if getattr(getattr(one, "event", None), "status", "") == "UPDATE_FAILED")
+    assert made.told.index(first) < made.told.index(failed) and first.elapsed > 0 and first.time is not None
+
+
+def test_what_the_rows_of_the_tasks_show_is_not_told_again() -> None:
+    for fault in ("CannotPullContainerError", "unhealthy=404"):
+        made, _ = update(fault, web(2))
+        assert not [one for one in told(made) if "CannotPull" in one.text or "unhealthy" in one.text]
+
+
+def test_events_from_before_are_not_told() -> None:
+    made = standing("capacity=vcpu")
+    made.run(made.release(web(2), "two"))
+    assert not told(made)

@@ -201,7 +201,7 @@ def test_every_action_of_every_resource_is_allowed_and_none_besides(example: Pat
     granted = {action for one in policy["Statement"] for action in one["Action"]}
     assert wanted <= granted
     besides = granted - wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}
-    diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents")
+    diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents", "ssm:LabelParameterVersion")
     assert all(
         one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing))
         for one in besides
