@@ -151,8 +151,8 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             change_set = _plan(run, ChangeSetRequest(release.stack, release.image_sha or "", members), leftovers)
             if options.revert_drift and isinstance(action, Create):
                 run.warn("--revert-drift has no effect: the stack does not exist yet, and cannot have drifted")
-            elif options.revert_drift and change_set.plan.drift not in ("", "IN_SYNC"):
-                run.tell(NoticeIssued("drift", _REVERTS))
+            elif options.revert_drift and not change_set.empty:
+                _tell_of_drift(run, change_set.plan)
             if options.express and not change_set.empty:
                 run.tell(NoticeIssued("express", _express(release, isinstance(action, Create))))
             if options.plan_only:
@@ -221,6 +221,14 @@ _REVERTS = (
 )
 """What ``--revert-drift`` does, and what a rollback then restores.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html"""
+
+
+def _tell_of_drift(run: Run, plan: Plan) -> None:
+    """What a change set does with drift; a warning if it does not say that it looked for any, as of an emulator."""
+    if not plan.drift:
+        run.warn("the change set does not say whether the resources have drifted: drift may remain")
+    elif plan.drift != "IN_SYNC":
+        run.tell(NoticeIssued("drift", _REVERTS))
 
 
 def _express(release: Release, creates: bool) -> str:

@@ -213,8 +213,15 @@ def _difference(
     expected = None if change == "added" else value_of(raw.get("ExpectedValue"))
     actual = None if change == "removed" else value_of(raw.get("ActualValue"))
     named = title(f"/Properties{path}", *sides) or path.strip("/").replace("/", ".")
-    managed = record_of(type).managed_by(path, sides[0]["Properties"], template)
+    managed = record_of(type).managed_by(path, sides[0]["Properties"], template) or _same_resource(expected, actual)
     return PropertyDrift(path, named, change, expected, actual, managed, run.place(name, path))
+
+
+def _same_resource(expected: Any, actual: Any) -> str:
+    """A clause if the service answers with the ARN of the resource that the template names; empty otherwise."""
+    named = isinstance(expected, str) and isinstance(actual, str) and actual.startswith("arn:")
+    same = named and expected != actual and re.split("[:/]", actual)[-1] == expected
+    return "the service answers with the ARN of what the template names" if same else ""
 
 
 def _object(content: Any) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fsdcf.deploy.model import Exit, NoticeIssued
 from fsdcf.operate.drift import DriftReport, detect
 from tests.deploy.site import STACK, Site, queue, site, template, topic
@@ -95,3 +97,16 @@ def test_a_stack_that_does_not_exist_cannot_have_drifted() -> None:
     assert made.deploy(BODY, revert_drift=True).exit is Exit.DONE
     assert any("--revert-drift has no effect" in text for text in made.warnings())
     assert made.status(STACK) == "CREATE_COMPLETE"
+
+
+def test_an_endpoint_that_does_not_look_for_drift_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = stand("Jobs:drift:DisplayName=six")
+    call = made.aws.call
+
+    def forget(service: str, name: str, /, **parameters: Any) -> Any:
+        parameters.pop("DeploymentMode", None)
+        return call(service, name, **parameters)
+
+    monkeypatch.setattr(made.aws, "call", forget)
+    made.deploy(BODY, "two", revert_drift=True, plan_only=True)
+    assert any("drift may remain" in text for text in made.warnings()) and notices(made) == []

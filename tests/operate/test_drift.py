@@ -210,3 +210,13 @@ def test_a_stack_in_another_state_is_not_compared(status: str, exit: Exit) -> No
     with pytest.raises(Stop) as refused:
         look(made)
     assert refused.value.outcome.exit is exit and not made.made("DetectStackDrift")
+
+
+@pytest.mark.parametrize(
+    ("actual", "drifts"),
+    [("arn:aws:sns:us-east-1:1:five", False), ("arn:aws:sns:us-east-1:1:six", True), ("six", True)],
+)
+def test_the_arn_of_what_the_template_names_is_no_drift(actual: str, drifts: bool) -> None:
+    made = stand(template(Jobs=topic(DisplayName="five")), f"Jobs:drift:DisplayName={actual}")
+    report = look(made)
+    assert bool(report.drifted) is drifts and bool(report.managed) is not drifts
