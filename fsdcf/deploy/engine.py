@@ -380,13 +380,18 @@ def assess(
 
 
 def verified(
-    run: Run, stack: Snapshot, lead: str, known: Sequence[ServiceRollout] = (), report: bool = False
+    run: Run,
+    stack: Snapshot,
+    lead: str,
+    known: Sequence[ServiceRollout] = (),
+    report: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Verdict | Outcome:
     """What the services run, if that is what the stack says, with all their tasks; else the outcome.
 
-    ``lead`` begins its sentence.
+    ``lead`` begins its sentence; the other parameters are those of ``verify``.
     """
-    verdict = verify(run, stack, known, report)
+    verdict = verify(run, stack, known, report, also)
     if verdict.state == "astray":
         return _astray(run, stack, verdict, lead)
     if verdict.state == "down":

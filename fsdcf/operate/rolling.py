@@ -153,12 +153,14 @@ class ServiceWatcher:
     def checked(self, outcome: Outcome, lead: str) -> Outcome:
         """The outcome of a success, once the service does its work: as a deploy is done, so is this.
 
-        ``lead`` begins the sentence of a failure. Raises Stop when fsdcf stops following it.
+        The version is that which ran before, even if it is not the stack's. ``lead`` begins the sentence of a failure.
+        Raises Stop when fsdcf stops following it.
         """
         if outcome.exit is not Exit.DONE:
             return outcome
         with detach_on_error(self._detached):
-            verdict = verified(self.run, self.service.stack, lead)
+            also = (self.service.ecs.task_definition,)
+            verdict = verified(self.run, self.service.stack, lead, also=also)
         return verdict if isinstance(verdict, Outcome) else outcome
 
     def _follow(

@@ -241,3 +241,17 @@ def test_interrupted_while_the_health_is_checked() -> None:
         Exit.INTERRUPTED,
         "interrupted: the scaling continues; its outcome is unknown",
     )
+
+
+def test_a_version_that_is_not_the_stacks_can_be_scaled_and_restarted() -> None:
+    found = shop()
+    service = described(found)
+    container = {"name": "shop", "image": "shop:by-hand"}
+    made = found.call("RegisterTaskDefinition", "ecs", family="by-hand", containerDefinitions=[container])
+    definition = made["taskDefinition"]["taskDefinitionArn"]
+    where = {"cluster": service["clusterArn"], "service": service["serviceName"]}
+    found.call("UpdateService", "ecs", **where, taskDefinition=definition)
+    found.clock.advance(300)
+    assert to(found, 2).exit is Exit.DONE
+    assert restart(Run(found.aws, found.tell, TARGET), Options(yes=True)).exit is Exit.DONE
+    assert described(found)["taskDefinition"] == definition

@@ -98,11 +98,17 @@ class Verdict:
     idle: tuple[str, ...] = ()
 
 
-def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), report: bool = False) -> Verdict:
+def verify(
+    run: Run,
+    stack: Snapshot,
+    known: Sequence[ServiceRollout] = (),
+    report: bool = False,
+    also: tuple[str, ...] = (),
+) -> Verdict:
     """Verify each ECS service of the stack: its PRIMARY deployment, the number of its tasks and their health.
 
     ``report``: only what is now is of interest. A service that changes is not waited for, and the tasks that have
-    stopped are read even if it is steady.
+    stopped are read even if it is steady. ``also`` are task definitions that count as those of the stack.
     """
     pages = list(
         run.optional_pages("rollout not verified", "cloudformation", "ListStackResources", StackName=stack.arn)
@@ -111,6 +117,7 @@ def verify(run: Run, stack: Snapshot, known: Sequence[ServiceRollout] = (), repo
         return Verdict("unread")
     resources: list[Answer] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
     definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == TASK_DEFINITION)
+    definitions = (*definitions, *also)
     services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
     if services:
         run.step("verify", "reading the running version from ECS")
