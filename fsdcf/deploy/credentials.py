@@ -91,9 +91,9 @@ _SUBJECTS: Mapping[str, str] = {
 }
 """What a provider reads, by botocore's name of it."""
 
-_OF_A_PERSON = ("sso", "login", "custom-process")
-_OF_A_JOB = (("github", "env"), ("github", "assume-role-with-web-identity"))
-"""Providers that usually need a person, and those that a job on GitHub usually has."""
+_OF_A_PERSON = ("sso", "login")
+_OF_A_JOB = ("env", "assume-role-with-web-identity")
+"""Providers that need a person, and those that a job on GitHub usually has."""
 
 
 @dataclass(frozen=True)
@@ -135,20 +135,24 @@ class CredentialSource:
 
     def way_out(self, kind: str) -> tuple[str, tuple[str, ...]]:
         """What helps in this place against a problem of this kind, and the commands to run."""
+        advice, commands = self._own_way_out(kind)
+        place = self.around.place
+        if place == "terminal":
+            return advice, commands
+        more, job = for_a_job(self.around)
+        if kind == "code" or (self.method in _OF_A_PERSON and kind != "settings") or not advice:
+            return more, job
+        if place == "github" and kind == "" and self.method in _OF_A_JOB:
+            return more, job
+        if place == "github" or self.method == "custom-process":
+            return f"{advice}; otherwise, {more}", (*commands, *job)
+        return advice, commands
+
+    def _own_way_out(self, kind: str) -> tuple[str, tuple[str, ...]]:
+        """What helps this provider, in any place."""
         flag = shlex.join(("--profile", self.profile)) if self.profile != "default" else ""
         if kind == "settings":
             return f"correct the profile {self.profile} in the AWS configuration", ("aws configure list-profiles",)
-        advice, commands = self._own_way_out(kind, flag)
-        place, code = self.around.place, kind == "code"
-        if place == "terminal" or not (code or self.method in _OF_A_PERSON or (place, self.method) in _OF_A_JOB):
-            return advice, commands
-        more, job = for_a_job(self.around)
-        if self.method == "custom-process" or (kind == "rejected" and self.method == "env"):
-            return f"{advice}; otherwise, {more}", (*commands, *job)
-        return more, job
-
-    def _own_way_out(self, kind: str, flag: str) -> tuple[str, tuple[str, ...]]:
-        """What helps this provider, in any place."""
         advice, *own = _WAYS_OUT.get(kind) or _WAYS_OUT.get(self.method) or ("",)
         if kind == "rejected" and self.method == "env" and self.around.place == "github":
             advice, own = _HOUR, []
@@ -181,8 +185,8 @@ _WAYS_OUT: Mapping[str, tuple[str, ...]] = {
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, with AWS_SESSION_TOKEN if they are temporary",
         "aws configure list",
     ),
-    "shared-credentials-file": ("", "aws configure {flag}"),
-    "config-file": ("", "aws configure {flag}"),
+    "shared-credentials-file": ("both parts of the key must be there and valid", "aws configure {flag}"),
+    "config-file": ("both parts of the key must be there and valid", "aws configure {flag}"),
     "container-role": ("the task or pod needs a role, and its endpoint must answer",),
     "iam-role": ("the instance needs an instance profile, and IMDS must answer",),
 }

@@ -217,6 +217,10 @@ def test_the_way_out_of_a_pipeline(attempt: Try, sso_cache: Path) -> None:
     assert "fsdcf bootstrap --github acme/shop" in said
     assert "id-token: write" in attempt(MFA) and "id-token: write" in attempt(web(Path("/no/token")))
     assert "no AWS credentials were found in the profile p" in attempt("") and "id-token: write" in attempt("")
+    said = attempt("aws_access_key_id = AKIAEXAMPLE")
+    assert "aws configure --profile p" in said and "otherwise, give the job `permissions: id-token: write`" in said
+    said = attempt("credential_process = /no/program")
+    assert "run the program" in said and "otherwise, give the job `permissions: id-token: write`" in said
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,9 @@ def test_recover_from_a_rollback_that_failed(stage: Stage) -> None:
 
 def test_no_permission_and_no_answer(stage: Stage) -> None:
     stage.site.fault("api:DescribeStacks:error=AccessDenied*9")
-    assert "no permission for cloudformation:DescribeStacks" in stage("status", "hello", expect=7).stderr
+    denied = stage("status", "hello", expect=7).stderr
+    assert "no permission for cloudformation:DescribeStacks as arn:aws:" in denied
+    assert "next: fsdcf permissions hello.yml --env staging" in denied
     stage.site.fault("api:DescribeStacks:expired**")
     denied = stage("status", "hello", "--json", expect=7)
     assert lines(denied)[-1]["outcome"] == "DENIED"
