@@ -169,7 +169,9 @@ def test_the_credentials_of_the_registry_are_named_if_they_are_the_only_secret(m
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/registry"
     service = make("update:ResourceInitializationError=secret")
     service.container = {"repositoryCredentials": {"credentialsParameter": arn}}
-    assert f"failed to fetch secret {arn} from secrets manager" in failing(service)["stoppedReason"]
+    reason = failing(service)["stoppedReason"]
+    assert "unable to retrieve registry auth from asm: service call" in reason
+    assert f"failed to fetch secret {arn} from secrets manager" in reason
 
 
 def test_every_trouble_is_tried() -> None:

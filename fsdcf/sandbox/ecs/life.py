@@ -90,6 +90,7 @@ class TaskScenario:
     command: str = ""
     role: str = ""
     secret: str = ""
+    credentials: str = ""
     file_system: str = ""
     port: int = 0
     target_group: str = ""
@@ -155,7 +156,8 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
     partition = partition_of(scenario.region)
     role = f"arn:{partition}:sts::{scenario.account}:assumed-role/{scenario.role or 'ecsTaskExecutionRole'}/task"
     default = f"arn:{partition}:secretsmanager:{scenario.region}:{scenario.account}:secret:{scenario.container}"
-    secret = scenario.secret or default
+    secret = scenario.secret or scenario.credentials or default
+    purpose = "registry auth" if scenario.credentials and not scenario.secret else "secret"
 
     def denied(retrieved: str, failed: str, action: str, resource: str) -> str:
         return (
@@ -173,7 +175,7 @@ def _preparation_failure(scenario: TaskScenario, detail: str) -> TaskEnding:
     cause = {
         "denied": denied("ecr registry auth", "", "ecr:GetAuthorizationToken", "*"),
         "secret": denied(
-            "secret from asm",
+            f"{purpose} from asm",
             f"failed to fetch secret {secret} from secrets manager: ",
             "secretsmanager:GetSecretValue",
             secret,

@@ -144,10 +144,8 @@ def _scenario(state: SandboxState, definition: Data, options: Data) -> TaskScena
         container=main["name"],
         command=next(iter([*main.get("entryPoint", []), *main.get("command", [])]), ""),
         role=(definition.get("executionRoleArn") or "").rpartition("/")[2],
-        secret=next(
-            (secret["valueFrom"] for secret in main.get("secrets", [])),
-            main.get("repositoryCredentials", {}).get("credentialsParameter", ""),
-        ),
+        secret=next((secret["valueFrom"] for secret in main.get("secrets", [])), ""),
+        credentials=main.get("repositoryCredentials", {}).get("credentialsParameter", ""),
         file_system=next((volume.get("fileSystemId", "") for volume in _file_systems(definition)), ""),
         port=balancer.get("containerPort") or next(iter(ports), 0),
         target_group=group,
