@@ -60,7 +60,7 @@ REASON_EXAMPLE = {
 }
 
 FAILURES_HEAD = """\
-<!-- Generated from fsdcf/deploy/diagnosis/reasons.py: make docs. -->
+<!-- Generated from fsdcf/deploy/diagnosis/reasons: make docs. -->
 
 # My deploy fails
 

@@ -960,6 +960,36 @@ def test_the_secret_of_a_registry_has_its_own_key(failure: str) -> None:
     assert found is not None and found.key == "service.imageCredentials"
 
 
+HUB = (
+    "CannotPullContainerError: failed to do request: Head "
+    '"https://registry-1.docker.io/v2/a/b/manifests/2": dial tcp 52.1.2.3:443: i/o timeout'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "clause", "advice"),
+    [
+        (HUB, ENDPOINTS, "no route to Docker Hub", "no endpoint leads there"),
+        (HUB, "", "the tasks have a NAT gateway", "network ACLs"),
+        (HUB.replace("a/b/manifests/2", ""), ENDPOINTS, "no route to Docker Hub", "no endpoint leads there"),
+        (
+            HUB.replace("registry-1.docker.io", "public.ecr.aws"),
+            ENDPOINTS,
+            "no route to the public gallery",
+            "no endpoint",
+        ),
+        (HUB.replace("registry-1.docker.io", "123456789012.dkr.ecr.us-east-1.amazonaws.com"), ENDPOINTS, "", "ecr.dkr"),
+        (HUB, None, "(docker.io)", "no endpoint leads there"),
+        (HUB.replace("52.1.2.3", "10.1.2.3"), None, "docker.io is at 10.1.2.3", "firewalls"),
+    ],
+)
+def test_endpoints_lead_to_no_other_registry(text: str, service: str | None, clause: str, advice: str) -> None:
+    context = DiagnosisContext() if service is None else context_of(compiled(service=service))
+    found = match_reason(text, context)
+    assert found is not None and found.reason.name == "image-unreachable"
+    assert clause in found.sentence and advice in found.advice
+
+
 def test_what_may_pass() -> None:
     assert {one.name for one in ROWS if one.passing} == PASSING
 

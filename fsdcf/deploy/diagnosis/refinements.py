@@ -352,6 +352,27 @@ def refine_route(*endpoints: str) -> Refine:
     return refine
 
 
+def refine_registry_route(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """Whether the template gives the tasks a route to the registry: endpoints lead to ECR alone."""
+    url = re.search(rf"https?://(?P<host>{_PART}(?::\d+)?)/v2/", match.string)
+    image = image_in(match.string) or (f"{url['host']}/" if url is not None else "")
+    registry = registry_of(image) if image else None
+    if registry is None or registry.ecr:
+        return refine_route("ecr.api", "ecr.dkr")(context, match)
+    private = _PRIVATE_ADDRESS.search(match.string)
+    if private is not None:
+        return Refinement(
+            f": {registry.host} is at {private['address']}, a private address that does not answer",
+            "check the route of the tasks to that network, and the security groups and firewalls on the way",
+            "service.networking.vpc",
+        )
+    advice = "give the tasks NAT or a public address: no endpoint leads there; or keep a copy of the image in ECR"
+    if context.route in ("none", "endpoints"):
+        return Refinement(f": the tasks have no route to {registry.name}: neither NAT nor a public address", advice)
+    refinement = refine_route()(context, match)
+    return replace(refinement, clause=refinement.clause or f"({registry.host})", advice=refinement.advice or advice)
+
+
 def refine_memory(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The task's memory."""
     return Refinement(f"({context.memory} MiB)") if context.memory else Refinement()

@@ -22,8 +22,8 @@ from fsdcf.deploy.diagnosis.refinements import (
     refine_image,
     refine_image_permission,
     refine_registry,
+    refine_registry_route,
     refine_repository,
-    refine_route,
     refine_unexplained_pull,
     refine_upstream,
 )
@@ -179,7 +179,7 @@ IMAGE_REASONS = (
         f"{ROUTE_ADVICE} endpoints for ecr.api, ecr.dkr and logs",
         "service.networking.vpc.nat",
         GRAPH,
-        refine_route("ecr.api", "ecr.dkr"),
+        refine_registry_route,
     ),
     Reason(
         "image-name-invalid",
