@@ -298,7 +298,12 @@ def _continue_rollback(run: Run, stack: Snapshot, options: Recovery) -> Outcome:
             raise stop(Exit.REFUSED, "refused: nothing was changed", run.target.command("recover"))
     run.step("recover", f"continuing the rollback of {stack.name}")
     started = operation.continue_rollback(run, stack, skip, options.force)
-    return _assess_recovery(run, stack, follow(run, started), events)
+    outcome = _assess_recovery(run, stack, follow(run, started), events)
+    left = skip or (tuple(stuck) if options.force else ())
+    if not left or outcome.exit is not Exit.DONE:
+        return outcome
+    were = "which were skipped and differ" if len(left) > 1 else "which was skipped and differs"
+    return replace(outcome, sentence=f"{outcome.sentence}, except {', '.join(left)}, {were} from the template")
 
 
 def _assess_recovery(run: Run, stack: Snapshot, result: OperationResult, earlier: Sequence[StackEvent] = ()) -> Outcome:

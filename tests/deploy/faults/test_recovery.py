@@ -51,7 +51,7 @@ def test_a_deploy_after_a_failed_rollback_names_the_resources_to_skip() -> None:
 def test_skipping_warns_of_the_inconsistency() -> None:
     made = stuck("**")
     outcome = made.recover("Jobs")
-    assert outcome.exit is Exit.DONE
+    assert outcome.exit is Exit.DONE and "except Jobs, which was skipped" in outcome.sentence
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert any("Jobs will be marked as rolled back" in one for one in made.warnings())
 
@@ -75,7 +75,8 @@ def test_a_forced_recovery_skips_what_fails_after_a_confirmation() -> None:
     assert made.asked and "Jobs" in made.asked[-1].details[0]
     assert not made.made("ContinueUpdateRollback")
     made.answers = None
-    assert made.recover(force=True, yes=True).exit is Exit.DONE
+    outcome = made.recover(force=True, yes=True)
+    assert outcome.exit is Exit.DONE and "except Jobs, which was skipped" in outcome.sentence
     assert made.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert any("(Jobs) will be marked as rolled back" in one for one in made.warnings())
 
