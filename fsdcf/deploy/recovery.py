@@ -45,7 +45,7 @@ from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
-from fsdcf.deploy.stuck import apply, choose
+from fsdcf.deploy.stuck import apply, choose, waiting
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
 
 _CONFIRM = "confirmation is required: nothing was changed"
@@ -175,6 +175,9 @@ def _so_far(run: Run, stack: Snapshot) -> Outcome:
         return diagnose_result(run, stack.name, result, explain_rollouts(run, rollouts, stack.arn))
     if failing:
         return _failing_tasks(run, stack, failing[0])
+    stuck = waiting(run, stack) if stack.status == STUCK else None
+    if stuck is not None:
+        return stuck
     sentence = f"{stack.name} is {stack.status}, and nothing has failed so far"
     return Outcome(Exit.DONE, sentence, next=while_running(stack, run.target))
 

@@ -20,11 +20,11 @@ from fsdcf.deploy.diagnosis.explanations import RolloutCause, explain_rollouts, 
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, Subject, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, request_about
 from fsdcf.deploy.events import in_progress, rollback_begin
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Question, Recovery, StackEvent
+from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Question, Recovery, StackEvent
 from fsdcf.deploy.operation import latest_events
 from fsdcf.deploy.prepare import event_evidence
-from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, deployed_template
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.state import Snapshot, deployed_template, while_running
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,25 @@ def choose(run: Run, stack: Snapshot, options: Recovery) -> Remedy:
     Stops the run: exit 2 for a way that does not apply, 3 without a choice or a confirmation, 5 if no service is rolled
     back, or if nothing shows that it needs more than time.
     """
-    service = _service(run, stack, latest_events(run, stack.arn))
+    events = latest_events(run, stack.arn)
+    service = _service(run, stack, events)
+    if service is None:
+        sentence = f"{stack.name} is {stack.status}: it cannot be recovered until the operation ends"
+        working = in_progress(events[rollback_begin(events) or 0 :])
+        raise stop(Exit.BUSY, sentence, _watch(run), evidence=tuple(event_evidence(run, one) for one in working))
     remedies = tuple(_remedies(service, run, stack))
     return _chosen(run, stack, service, remedies, options, (*_evidence(run, service, remedies), _patience(service)))
+
+
+def waiting(run: Run, stack: Snapshot) -> Outcome | None:
+    """Why the rollback in progress waits for a service; None if nothing shows that it needs more than time."""
+    service = _service(run, stack, latest_events(run, stack.arn))
+    if service is None or not _is_stuck(service):
+        return None
+    evidence = tuple(_evidence(run, service, ()))
+    return Outcome(
+        Exit.UNKNOWN, _state(stack, service), evidence, while_running(stack, run.target), advice=_advice(service)
+    )
 
 
 def apply(run: Run, remedy: Remedy) -> None:
@@ -79,18 +95,19 @@ def apply(run: Run, remedy: Remedy) -> None:
     run.aws.call("ecs", "UpdateService", **at, service=name, **remedy.request)
 
 
-def _service(run: Run, stack: Snapshot, events: tuple[StackEvent, ...]) -> StuckService:
-    """The service that is rolled back. Only what its PRIMARY deployment shows since the rollback began counts."""
+def _service(run: Run, stack: Snapshot, events: tuple[StackEvent, ...]) -> StuckService | None:
+    """The service that is rolled back; None if CloudFormation waits for none.
+
+    Only what its PRIMARY deployment shows since the rollback began counts.
+    """
     begin = rollback_begin(events) or 0
     working = in_progress(events[begin:])
     event = next((one for one in working if one.type == SERVICE and one.physical_id), None)
-    sentence = f"{stack.name} is {stack.status}: it cannot be recovered until the operation ends"
-    busy = Outcome(Exit.BUSY, sentence, tuple(event_evidence(run, one) for one in working), (_watch(run),))
     subject = Subject(since=events[begin].time if events else None)
     observed = RolloutObserver(run).afterwards(event.physical_id, event.logical_id, subject) if event else None
     primary = observed.primary if observed is not None else None
     if observed is None or primary is None:
-        raise Stop(busy)
+        return None
     stopped = tuple(task for task in observed.stopped if task.deployment == primary.id)
     own = replace(observed, deployments=(primary,), stopped=stopped)
     others = sum(one.running for one in observed.deployments if one.id != primary.id)
@@ -164,8 +181,7 @@ def _chosen(
         sentence = f"{wanted} does not help: all {_count(service.primary.desired)} of the earlier version run"
         raise stop(Exit.USAGE, sentence, _watch(run), evidence=evidence[:1])
     offered = [one for one in remedies if not explicit or one.option == wanted]
-    why = f": {service.cause.sentence}" if service.cause else ""
-    state = f"the rollback of {stack.name} waits for {service.rollout.logical_id}"
+    state = _state(stack, service)
     if not explicit and not _is_stuck(service):
         sentence = f"{state}, and nothing shows that its tasks cannot start: {stack.name} is {stack.status}"
         raise stop(Exit.BUSY, sentence, _watch(run), evidence=evidence)
@@ -179,8 +195,17 @@ def _chosen(
                 return one
         raise stop(Exit.REFUSED, "refused: nothing was changed", _watch(run))
     commands = [run.target.command("recover", **{_name(one.option): True, "yes": True}) for one in offered]
-    advice = service.cause.advice if service.cause and not service.cause.passing else None
-    raise stop(Exit.REFUSED, f"{state}{why}", *commands, _watch(run), evidence=evidence, advice=advice)
+    raise stop(Exit.REFUSED, state, *commands, _watch(run), evidence=evidence, advice=_advice(service))
+
+
+def _state(stack: Snapshot, service: StuckService) -> str:
+    why = f": {service.cause.sentence}" if service.cause else ""
+    return f"the rollback of {stack.name} waits for {service.rollout.logical_id}{why}"
+
+
+def _advice(service: StuckService) -> Advice | None:
+    """How to remove the cause; None for one that may pass by itself."""
+    return service.cause.advice if service.cause and not service.cause.passing else None
 
 
 def _is_stuck(service: StuckService) -> bool:

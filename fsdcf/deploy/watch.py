@@ -115,7 +115,7 @@ class Watcher:
         operation = self.operation
         if operation.verb == "update" and self._rolls_back():
             operation = replace(operation, verb="roll back")
-            self._run.running = self._run.running.replace("the update", "the rollback")
+            _rename(self._run)
         return detached(self._run, operation, why)
 
     def _poll(self) -> tuple[StackEvent, ...]:
@@ -349,6 +349,11 @@ def follow(
         too_late = not cancelled
 
 
+def _rename(run: Run) -> None:
+    """What continues without the run is no longer the update, but its rollback."""
+    run.running = run.running.replace("the update", "the rollback")
+
+
 def detached(run: Run, operation: Operation, why: str, told: bool = False) -> Stop:
     """The run ends while the operation is still running. Its outcome is unknown; the next commands follow it.
 
@@ -400,6 +405,7 @@ def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
             return ""
         run.step("cancel", "cancelling the update; CloudFormation rolls it back")
         watcher.add_token(cancel(run, operation.arn))
+        _rename(run)
     except ApiError as error:
         if error.denied:
             raise detached(run, operation, f"the update cannot be cancelled: {describe_error(error)}") from None

@@ -136,6 +136,12 @@ def test_options_of_another_state_are_refused() -> None:
     assert outcome.exit is Exit.USAGE and "rollback in progress" in outcome.sentence
 
 
+@pytest.mark.parametrize("detail", ["", "=image"])
+def test_diagnose_says_what_the_rollback_waits_for(detail: str) -> None:
+    outcome = stuck(detail).diagnose()
+    assert outcome.exit is Exit.UNKNOWN and "waits for Service: " in outcome.sentence and RECOVER in outcome.next
+
+
 def test_commands_that_the_rollback_blocks_name_recover() -> None:
     made = stuck()
     assert RECOVER in made.cancel().next and RECOVER in made.diagnose().next
