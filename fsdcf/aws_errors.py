@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-Category = Literal["throttled", "denied", "credentials", "transient", "other"]
+Category = Literal["throttled", "denied", "credentials", "transient", "unimplemented", "other"]
 
 CODES: Mapping[Category, frozenset[str]] = {
     "throttled": frozenset(
@@ -42,10 +42,17 @@ CODES: Mapping[Category, frozenset[str]] = {
             *("ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException"),
         }
     ),
+    "unimplemented": frozenset(
+        {
+            *("UnknownOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"),
+            *("NotImplementedException", "NotImplementedError", "501"),
+        }
+    ),
 }
 """Throttled: too many calls, and the call was not carried out. Denied: a permission is missing.
 
 Credentials: AWS rejects the signature. Transient: AWS itself failed, and the call may have been carried out.
+Unimplemented: the endpoint lacks the operation, or the whole service, and always will.
 
 Sources: the common errors of each API reference, and botocore's retry tables (botocore/retries/standard.py).
 """
@@ -65,9 +72,22 @@ _NETWORK = frozenset(
 )
 
 
+_UNIMPLEMENTED = re.compile(
+    r"(?i)not (?:yet )?(?:been )?(?:implemented|emulated)|NotImplemented|pro feature"
+    r"|licen[cs]e plan|not included (?:with)?in your .*?licen[cs]e"
+    r"|unknown operation|(?:unable to|could not) find operation"
+)
+"""The words of emulators for an operation or a service that they lack, most of them with the code InternalFailure.
+
+Sources: localstack's utils/coverage_docs.py and aws/protocol/parser.py, and moto's core/responses.py.
+"""
+
+
 def categorize(code: str, status: int = 400, message: str = "") -> Category:
-    """What an error response of AWS means, by its code, HTTP status and message."""
+    """What an error response of AWS, or of an emulator, means, by its code, HTTP status and message."""
     category: Category = next((name for name, codes in CODES.items() if code in codes), "other")
+    if status == 501 or (category in ("transient", "other") and _UNIMPLEMENTED.search(message)):
+        return "unimplemented"
     if category != "other":
         return category
     if status == 429 or (status < 500 and "Rate exceeded" in message):
@@ -380,6 +400,11 @@ def network_problem(error: Exception) -> NetworkProblem | None:
 
 def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether an answer arrived that is not one of AWS, nor one that a proxy gives while AWS is not reachable."""
+    return _is_one_of(error, frozenset({"ForeignResponse"})) and not getattr(error, "passing", True)
 
 
 def _is_one_of(error: Exception, names: frozenset[str]) -> bool:

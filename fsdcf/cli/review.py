@@ -103,14 +103,17 @@ def monthly_cost(new: Compiled, region: str) -> str:
 
 
 def importers(aws: Aws) -> Importers:
-    """A function that asks CloudFormation which stacks import an export; None if that is denied."""
-    from fsdcf.deploy.aws import ApiError
+    """A function that asks CloudFormation which stacks import an export; None if that is denied or cannot be read."""
+    from fsdcf.deploy.aws import ApiError, Unreachable
 
     def ask(name: str) -> tuple[str, ...] | None:
         try:
-            return tuple(aws.call("cloudformation", "ListImports", ExportName=name).get("Imports") or ())
-        except ApiError as error:
-            return None if error.denied else ()  # CloudFormation reports an export without importers as an error
+            answer = aws.call("cloudformation", "ListImports", look=True, ExportName=name)
+            return tuple(answer.get("Imports") or ())
+        except Unreachable:
+            return None
+        except ApiError as error:  # CloudFormation reports an export without importers as an error, too
+            return () if error.category == "other" else None
 
     return ask
 

@@ -227,14 +227,12 @@ def perform(
             if connection.sandbox and target:
                 reporter(NoticeIssued("sandbox", MADE_UP))
             complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
-            outcome = attempted(
-                connection,
-                lambda aws: act(aws, reporter, person(reporter.pause)),
-                complete,
-                also,
-                target,
-                reporter.pause,
-            )
+
+            def act_aloud(aws: Aws) -> Outcome:
+                aws.announce = lambda text: reporter(NoticeIssued("waiting", text))
+                return act(aws, reporter, person(reporter.pause))
+
+            outcome = attempted(connection, act_aloud, complete, also, target, reporter.pause)
             reporter(RunEnded(outcome))
     finally:
         reporter.pause()
@@ -265,6 +263,7 @@ def attempted(
 
     try:
         with connected(connection, pause) as aws:
+            aws.announce = lambda text: click.echo(f"waiting: {text}", err=True)
             try:
                 return act(aws)
             except AwsError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 Answer = Mapping[str, Any]
@@ -17,3 +18,12 @@ def text(answer: Answer, member: str) -> str:
 def texts(answer: Answer, **members: str) -> dict[str, Any]:
     """The texts of several members, each under the name of its argument."""
     return {name: text(answer, member) for name, member in members.items()}
+
+
+def with_zones(value: Any) -> Any:
+    """The value with a time zone in each of its times: AWS names one, some emulators do not and mean UTC."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    if isinstance(value, dict):
+        return {key: with_zones(part) for key, part in value.items()}
+    return [with_zones(part) for part in value] if isinstance(value, list) else value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
@@ -25,8 +29,9 @@ from fsdcf.aws_errors import (
     network_problem,
     without_encoded,
 )
+from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.conventions import similar
-from fsdcf.deploy.answers import Answer
+from fsdcf.deploy.answers import Answer, with_zones
 from fsdcf.deploy.credentials import (
     ALONE,
     CredentialSource,
@@ -50,8 +55,23 @@ PATIENCE = 300.0
 FIRST_PATIENCE = 15.0
 """Seconds of retrying after a network or server error.
 
-The short time applies until AWS has answered for the first time.
+The short time applies until AWS has answered for the first time, and at an endpoint that is not AWS's, until the
+operation has been answered for the first time.
 """
+
+LOOK = 10.0
+"""Seconds after which an optional look gives up, whose answer the run can do without."""
+
+SILENCE = 3.0
+"""Seconds for which a call may wait without saying for what."""
+
+_READ_TIMEOUT = 60
+"""Seconds for which an answer is waited for."""
+
+HTTP_OK = 200
+
+_SHORTEST = 0.5
+"""Seconds between two attempts at the end of the patience."""
 
 _LEAST = 4
 """The fewest attempts of a call, however slowly each of them fails."""
@@ -94,6 +114,11 @@ class ApiError(AwsError):
         return self.category == "transient"
 
     @property
+    def unimplemented(self) -> bool:
+        """The endpoint does not have the operation: it is an emulator, or a Region without it."""
+        return self.category == "unimplemented"
+
+    @property
     def absent(self) -> bool:
         """The resource of the call does not exist."""
         return self.code in ("ChangeSetNotFound", "ChangeSetNotFoundException", "404", "NoSuchBucket") or (
@@ -119,6 +144,23 @@ class Unreachable(AwsError):
 
 
 _AGAIN = ("aws sso login", "aws sts get-caller-identity")
+
+
+class Unreadable(Unreachable):
+    """A response that cannot be one of AWS, with its HTTP status: the page of a proxy, a portal or another server.
+
+    ``passing``: a server that is overloaded or restarts says such a thing, and so does a proxy while AWS is not
+    reachable. Any other one is what this endpoint has to say, if it comes at the first contact; so is a ``crashed``
+    read, if the endpoint is an emulator.
+    """
+
+    def __init__(self, service: str, operation: str, status: int) -> None:
+        passing = _passes(status)
+        code = f" (HTTP {status})" if status != HTTP_OK else ""
+        text = f"HTTP {status} without an error of AWS" if passing else f"the response{code} did not come from AWS"
+        super().__init__(service, operation, text)
+        self.passing = passing
+        self.crashed = status == 500 and operation.startswith(("Describe", "List", "Get"))
 
 
 class Expired(AwsError):
@@ -163,7 +205,10 @@ class Aws:
     ``sleep`` takes seconds. ``renew`` discards expired credentials, so that ``make`` finds new ones. ``deadline``, by
     the clock, ends all retries. ``calls`` lists every attempt (time, service, operation); ``throttles`` counts the
     throttled ones. ``pace`` is how many seconds of AWS's time stamps pass in one second of the clock: 1, and less in an
-    accelerated sandbox.
+    accelerated sandbox. ``make_hasty`` creates clients for optional looks, which do not wait long for an answer.
+    ``alarm`` calls a function after some seconds of real time, so that a call without an answer says so.
+
+    ``announce`` takes a sentence on what a call waits for, and for how long, once it waits for more than ``SILENCE``.
     """
 
     def __init__(
@@ -178,6 +223,8 @@ class Aws:
         pace: float = 1.0,
         source: CredentialSource | None = None,
         regions: Callable[[], Sequence[str]] = tuple,
+        make_hasty: Callable[[str, str], Any] | None = None,
+        alarm: Callable[[float, Callable[[], None]], threading.Timer] | None = None,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -188,24 +235,32 @@ class Aws:
         self.deadline: float | None = None
         self.calls: list[tuple[float, str, str]] = []
         self.throttles = 0
+        self.announce: Callable[[str], None] = lambda text: None
         self._make = make
+        self._make_hasty = make_hasty
         self._renew = renew
         self._source = source
         self._regions = regions
         self._caller: str | None = None
-        self._clients: dict[tuple[str, str], Any] = {}
-        self._answered = False
+        self._alarm = alarm
+        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._answered: set[tuple[str, str]] = set()
 
-    def call(self, service: str, operation: str, /, *, at: str | None = None, **parameters: Any) -> Answer:
+    def call(
+        self, service: str, operation: str, /, *, at: str | None = None, look: object = False, **parameters: Any
+    ) -> Answer:
         """The answer to one call, in the region ``at`` or the run's own. Raises ApiError, Unreachable or Expired.
 
         Throttling is retried until the deadline, network and server errors for some minutes, always with the same
-        parameters: a call that changes something needs a token. Expired credentials are renewed once.
+        parameters: a call that changes something needs a token. Expired credentials are renewed once. An operation
+        that the endpoint does not implement is an error at once, and so is a response that did not come from AWS if
+        the endpoint is unknown so far; later, such a response passes, as the page of a proxy in the middle of a
+        deploy does. ``look``: the caller can do without the answer, and the call gives up after ``LOOK`` seconds.
         """
-        tried, repeated, renewed, begun = 0, False, False, self.clock()
+        tried, repeated, renewed, begun, said = 0, False, False, self.clock(), False
         while True:
             try:
-                return self._attempt(service, operation, at or self.region, parameters)
+                return self._attempt(service, operation, at or self.region, parameters, bool(look))
             except Expired as error:
                 error.repeated = repeated
                 if renewed or not (error.obtained or self._answered):
@@ -216,14 +271,19 @@ class Aws:
             except (ApiError, Unreachable) as error:
                 throttled = isinstance(error, ApiError) and error.throttled
                 self.throttles += throttled
-                patience = self._patience(error)
+                patience = self._patience(error, bool(look))
                 error.repeated = repeated
                 tried += 1
+                waited = self.clock() - begun
                 late = self.deadline is not None and self.clock() >= self.deadline
-                if patience is None or (tried >= _LEAST and self.clock() - begun >= patience) or late:
+                if patience is None or ((look or tried >= _LEAST) and waited >= patience) or late:
                     raise
                 repeated = repeated or not throttled
-                self._pause(min(LONGEST_PAUSE, (1.0 if throttled else 0.5) * 2 ** min(tried - 1, 10)))
+                pause = self._next_pause((1.0 if throttled else 0.5) * 2 ** min(tried - 1, 10))
+                if waited + pause > SILENCE and not said:
+                    said = True
+                    self.announce(self._on_retries(error, patience - waited))
+                self.sleep(min(pause, max(_SHORTEST, patience - waited)))
 
     def pages(
         self,
@@ -236,14 +296,16 @@ class Aws:
     ) -> Iterator[Answer]:
         """The pages of an answer, each requested when the caller takes it. Raises what ``call`` raises.
 
-        ``call`` replaces this object's own ``call``; an empty answer of it ends the pages. A token that repeats ends
-        them, too.
+        ``call`` replaces this object's own ``call``; an empty answer of it ends the pages. A token that was there
+        before ends them, too: some emulators repeat it for ever.
         """
         token: Answer = {}
+        before: list[Answer] = []
         while answer := (call or self.call)(service, operation, **{**parameters, **token}):
             yield answer
-            before, token = token, {key: answer[key] for key in ("NextToken", "nextToken") if answer.get(key)}
-            if not token or token == before:
+            before.append(token)
+            token = {key: answer[key] for key in ("NextToken", "nextToken") if answer.get(key)}
+            if not token or token in before:
                 return
 
     def supports(self, service: str, operation: str, member: str | None = None) -> bool:
@@ -257,6 +319,16 @@ class Aws:
     def endpoint(self, service: str) -> str:
         """The URL of a service in the region, as botocore resolves it. Raises ApiError for an invalid configuration."""
         return str(self._client(service, "", self.region).meta.endpoint_url)
+
+    def answered(self, service: str, operation: str) -> bool:
+        """Whether the endpoint has answered this operation, with a result or with an error of AWS."""
+        return (service, operation) in self._answered
+
+    def is_foreign(self, service: str) -> bool:
+        """Whether the service's endpoint is not one of AWS, but an emulator, or a server between AWS and here."""
+        meta = _meta(self._client(service, "", self.region))
+        host = urlsplit(meta.endpoint_url).hostname or "" if meta is not None else ""
+        return bool(host) and not host.endswith(_DOMAINS)
 
     def room(self, spare: int = 0) -> float:
         """Seconds until the budget allows a call to CloudFormation and ``spare`` more calls."""
@@ -274,46 +346,65 @@ class Aws:
         if self._caller is None:
             self._caller = ""
             with suppress(AwsError):
-                self._caller = str(self._attempt("sts", "GetCallerIdentity", self.region, {}).get("Arn") or "")
+                self._caller = str(self._attempt("sts", "GetCallerIdentity", self.region, {}, True).get("Arn") or "")
         return self._caller
 
     def token(self) -> str:
         """A new idempotency token: a call that is sent again with it is carried out once."""
         return f"fsdcf-{self.random.getrandbits(96):024x}"
 
-    def _patience(self, error: ApiError | Unreachable) -> float | None:
+    def _patience(self, error: ApiError | Unreachable, look: bool) -> float | None:
         """Seconds for which the failed call is retried; None if it is not."""
         if isinstance(error, ApiError) and error.throttled:
             return float("inf")
         if isinstance(error, Unreachable) and error.final:
             return None
+        foreign = self.is_foreign(error.service)
+        known = self.answered(error.service, error.operation) if foreign else bool(self._answered)
+        if isinstance(error, Unreadable) and not known and (not error.passing or (foreign and error.crashed)):
+            return None
         if isinstance(error, Unreachable) or error.broken:
-            return PATIENCE if self._answered else FIRST_PATIENCE
+            return LOOK if look else PATIENCE if known else FIRST_PATIENCE
         return None
 
-    def _pause(self, longest: float) -> None:
-        seconds = longest * (0.5 + self.random.random() / 2)
-        if self.deadline is not None:
-            seconds = min(seconds, max(0.0, self.deadline - self.clock()))
-        self.sleep(seconds)
+    def _next_pause(self, longest: float) -> float:
+        """Seconds until the next attempt, at random, and at most until the deadline."""
+        seconds = min(LONGEST_PAUSE, longest) * (0.5 + self.random.random() / 2)
+        return seconds if self.deadline is None else min(seconds, max(0.0, self.deadline - self.clock()))
 
-    def _attempt(self, service: str, operation: str, region: str, parameters: Answer) -> Answer:
+    def _on_retries(self, error: ApiError | Unreachable, left: float) -> str:
+        """What a failed call waits for, and for how long."""
+        if self.deadline is not None:
+            left = min(left, self.deadline - self.clock())
+        throttled = isinstance(error, ApiError) and error.throttled
+        why = "is throttled" if throttled else f"failed ({' '.join(error.message.split())[:_LONGEST_MESSAGE]})"
+        end = "until it succeeds" if left == float("inf") else f"for up to {max(1, round(left))} s"
+        return f"{error.service}:{error.operation} {why}: it is repeated {end}"
+
+    def _attempt(self, service: str, operation: str, region: str, parameters: Answer, look: bool) -> Answer:
         if service == "cloudformation":
-            while (wait := self.room()) > 0:
-                self.sleep(wait)
-        method = getattr(self._client(service, operation, region), xform_name(operation), None)
+            self._keep_budget()
+        method = getattr(self._client(service, operation, region, look), xform_name(operation), None)
         if method is None:
             raise ApiError(service, operation, "UnknownOperation", f"the installed botocore has no {operation}")
         self.calls.append((self.clock(), service, operation))
         try:
-            answer: Answer = method(**parameters)
+            with self._alarmed(service, operation, LOOK if look else _READ_TIMEOUT):
+                answer: Answer = with_zones(method(**parameters))
         except CredentialsError as error:
             raise Expired.unobtained(service, operation, error) from error
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ResponseParserError) as error:
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             failure = self._located(_translate(error, service, operation, self._source), region)
-            self._answered = self._answered or (isinstance(failure, ApiError) and not failure.broken)
+            if isinstance(failure, ApiError) and not (failure.broken or failure.unimplemented):
+                self._answered.add((service, operation))
             raise failure from error
-        self._answered = True
+        except ForeignResponse as error:
+            if error.broken:
+                raise Unreachable(service, operation, str(error)) from error
+            raise Unreadable(service, operation, error.status) from error
+        except (ResponseParserError, *_UNEXPECTED) as error:
+            raise Unreadable(service, operation, HTTP_OK) from error
+        self._answered.add((service, operation))
         return answer
 
     def _located(self, failure: AwsError, region: str) -> AwsError:
@@ -327,22 +418,117 @@ class Aws:
         advice = f"the region {region} is not known{f': did you mean {close}?' if close else ''}"
         return Unreachable(failure.service, failure.operation, failure.message, advice, final=True)
 
-    def _client(self, service: str, operation: str, region: str) -> Any:
-        key = (service, region)
+    def _keep_budget(self) -> None:
+        """Wait until the budget allows a call to CloudFormation."""
+        while (wait := self.room()) > 0:
+            if wait > SILENCE:
+                self.announce(
+                    f"the next call to cloudformation is made in {wait:.0f} s: {BUDGET} a minute leave room for others"
+                )
+            self.sleep(wait)
+
+    @contextmanager
+    def _alarmed(self, service: str, operation: str, longest: float) -> Iterator[None]:
+        """Announce, while the block lasts, that there is no answer yet."""
+        if self._alarm is None:
+            yield
+            return
+        text = f"{service}:{operation} has no answer yet: one is waited for up to {longest:.0f} s"
+        timer = self._alarm(SILENCE, lambda: self.announce(text))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _client(self, service: str, operation: str, region: str, look: bool = False) -> Any:
+        key = (service, region, look)
         if key not in self._clients:
-            self._clients[key] = self._new_client(service, operation, region)
+            self._clients[key] = self._new_client(service, operation, region, look)
         return self._clients[key]
 
-    def _new_client(self, service: str, operation: str, region: str) -> Any:
+    def _new_client(self, service: str, operation: str, region: str, look: bool = False) -> Any:
         """A new client.
 
         An invalid setting in the environment or in AWS's configuration file is an ApiError with botocore's words.
         """
         try:
-            return self._make(service, region)
+            client = ((look and self._make_hasty) or self._make)(service, region)
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             message = f"the AWS configuration is not valid for {service}: {error}"
             raise ApiError(service, operation, type(error).__name__, message) from error
+        meta = _meta(client)
+        if meta is not None:
+            meta.events.register("before-parse", refuse_foreign, unique_id="fsdcf-refuse-foreign")
+        return client
+
+
+_DOMAINS = tuple(f".{domain}" for domain in (*{one.domain for one in PARTITIONS.values()}, "api.aws"))
+"""How the host names of AWS's endpoints end. Those of VPC endpoints end in the same way.
+Source: https://docs.aws.amazon.com/general/latest/gr/rande.html"""
+
+_LONGEST_MESSAGE = 200
+
+_UNEXPECTED = (AttributeError, LookupError, TypeError, ValueError)
+"""What botocore's parsers raise for a body that has the syntax of the protocol, but not the shape of an answer."""
+
+_JSON, _XML = ("json", "rest-json"), ("query", "ec2")
+_REFUSALS = (401, 403)
+"""The status codes of a missing permission, which is an error of AWS even where the body does not say so."""
+
+
+def _meta(client: Any) -> Any:
+    """What a client tells of itself; None for a client that is not one of botocore."""
+    return getattr(client, "meta", None)
+
+
+def _passes(status: int) -> bool:
+    return status == 429 or (status >= 500 and status != 501)
+
+
+class ForeignResponse(ResponseParserError):  # type: ignore[misc]
+    """A response that is not one of AWS, with its HTTP status; ``broken`` if its end is missing."""
+
+    def __init__(self, status: int, broken: bool = False) -> None:
+        super().__init__("the response broke off" if broken else f"HTTP {status} did not come from AWS")
+        self.status = status
+        self.broken = broken
+        self.passing = broken or _passes(status)
+
+
+def refuse_foreign(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """A handler of botocore's event before-parse. Raises ForeignResponse for a response that is not one of AWS.
+
+    botocore takes any text for an empty answer of a service that speaks JSON, whatever its status is, also half of an
+    answer, and forgets the status of an error that is not XML. An error of AWS has a code; S3's may have no body.
+    """
+    service = operation_model.service_model
+    protocol = getattr(service, "resolved_protocol", service.metadata.get("protocol"))  # botocore versions differ
+    body, status, headers = response_dict["body"], response_dict["status_code"], response_dict["headers"]
+    if not isinstance(body, bytes):  # a stream
+        return
+    length = {str(name).lower(): str(value) for name, value in headers.items()}.get("content-length", "")
+    if length.isdecimal() and len(body) < int(length) and operation_model.http.get("method") != "HEAD":
+        raise ForeignResponse(status, broken=True)
+    failed = status >= 300 and status not in _REFUSALS
+    if protocol in _JSON:
+        data = _json_object(body)
+        coded = bool({"__type", "code", "Code"} & data.keys()) if data else False
+        named = any(str(name).lower() in ("x-amzn-errortype", "x-amzn-query-error") for name in headers)
+        if data is None or (failed and not (coded or named)):
+            raise ForeignResponse(status)
+    elif protocol in _XML and failed and b"<Code>" not in body:
+        raise ForeignResponse(status)
+
+
+def _json_object(body: bytes) -> Mapping[str, Any] | None:
+    """The object in a body; an empty one for an empty body, and None for anything else."""
+    try:
+        data = json.loads(body) if body.strip() else {}
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def _translate(error: Exception, service: str, operation: str, source: CredentialSource | None) -> AwsError:
@@ -359,8 +545,6 @@ def _translate(error: Exception, service: str, operation: str, source: Credentia
         return refused
     if lacks_credentials(error):
         return Expired(service, operation, str(error), source)
-    if isinstance(error, ResponseParserError):  # its message quotes the whole body
-        return Unreachable(service, operation, "the response did not come from AWS")
     problem = network_problem(error)
     if problem is not None:
         return Unreachable(service, operation, problem.text, problem.advice, problem.final)
@@ -392,15 +576,15 @@ class ConnectionProblem(Exception):
         self.advice = advice
 
 
-def configuration() -> Config:
-    """The configuration of the clients.
+def configuration(read_timeout: float = _READ_TIMEOUT) -> Config:
+    """The configuration of the clients. ``read_timeout`` is in seconds.
 
     One attempt per call, since ``Aws.call`` retries within the run's budget and deadline.
     """
     return Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=read_timeout,
         max_pool_connections=40,  # a migration writes with up to 32 threads
         user_agent_extra="fsdcf",
     )
@@ -428,8 +612,9 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
     with suppress(botocore.exceptions.BotoCoreError):
         partition = str(session.get_partition_for_region(name))
 
-    def make(service: str, at: str) -> Any:
-        return sessions.current.client(service, region_name=at, endpoint_url=endpoint, config=configuration())
+    def make(service: str, at: str, read_timeout: float = _READ_TIMEOUT) -> Any:
+        config = configuration(read_timeout)
+        return sessions.current.client(service, region_name=at, endpoint_url=endpoint, config=config)
 
     def regions() -> Sequence[str]:
         return [
@@ -437,7 +622,9 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
         ]
 
     own = (name, partition, sessions.renew)
-    more = {"source": credentials.source, "regions": regions}
+    hasty = partial(make, read_timeout=LOOK)
+    more: dict[str, Any] = {"make_hasty": hasty, "alarm": threading.Timer}
+    more |= {"source": credentials.source, "regions": regions}
     return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, **more)
 
 

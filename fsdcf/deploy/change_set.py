@@ -20,7 +20,12 @@ from fsdcf.deploy.run import Run, Stop, stop
 
 State = Literal["pending", "ready", "empty", "failed", "gone"]
 
-_EMPTY = ("The submitted information didn't contain changes", "No updates are to be performed")
+_EMPTY = re.compile(
+    r"(?i)\s*(?:the submitted information (?:didn.t|did not) contain changes|no (?:updates|changes) are to be performed"
+    r"|there are no changes|no changes\b)"
+)
+"""How the reason of an empty change set begins. The first two are of AWS, the others of emulators."""
+
 EARLY_VALIDATION = "AWS::EarlyValidation::"
 
 
@@ -31,8 +36,8 @@ def state(status: str, reason: str) -> State:
     """
     if status == "CREATE_COMPLETE":
         return "ready"
-    if status == "FAILED":
-        return "empty" if reason.strip().startswith(_EMPTY) else "failed"
+    if status == "FAILED" or (reason and not status):
+        return "empty" if _EMPTY.match(reason) else "failed"
     return "gone" if status.startswith("DELETE") else "pending"
 
 
@@ -121,7 +126,9 @@ def value_of(value: Any) -> Any:
 
 LONGEST_NAME = 128
 _NAMES = 3
-_LONGEST_WAIT = 900.0
+_USUAL_WAIT, _LONGEST_WAIT = 15.0, 900.0
+"""Seconds within which the changes are usually calculated, and for which they are waited for."""
+
 _CHANGED = re.compile(r"is in [A-Z_]+ state|already exists and cannot be created again|^Stack \S+ does not exist")
 """The messages of CreateChangeSet if the stack's state has changed in the last moment: busy, created, deleted.
 Source: recordings of AWS in the snapshots of localstack's tests (tests/aws/services/cloudformation)."""
@@ -168,6 +175,8 @@ def create(run: Run, request: ChangeSetRequest, leftovers: Leftovers) -> ChangeS
                 continue
             if not error.repeated:
                 leftovers.name = ""  # refused at the first attempt: there is nothing to delete
+            if error.code == "ValidationError" and _EMPTY.match(error.message):  # as an emulator says at once
+                return ChangeSet(leftovers.name, "", "", None, True, Plan(leftovers.name, ()))
             raise _refusal(error, request) from error
         except Expired as error:
             leftovers.name = leftovers.name if error.repeated else ""
@@ -193,7 +202,7 @@ def _send(run: Run, request: ChangeSetRequest, name: str) -> tuple[str, str]:
             run.require("CreateChangeSet", member, feature)
     if run.aws.supports("cloudformation", "CreateChangeSet", "ImportExistingResources"):
         members["ImportExistingResources"] = True
-    names = {"StackName": request.stack, "ChangeSetName": name}
+    names: dict[str, Any] = {"StackName": request.stack, "ChangeSetName": name}
     try:
         answer = run.aws.call("cloudformation", "CreateChangeSet", **names, ClientToken=run.aws.token(), **members)
     except ApiError as error:
@@ -201,11 +210,11 @@ def _send(run: Run, request: ChangeSetRequest, name: str) -> tuple[str, str]:
             raise
         # An earlier attempt succeeded, and its answer was lost: the name identifies our change set.
         answer = run.aws.call("cloudformation", "DescribeChangeSet", **names)
-    return text(answer, "Id") or text(answer, "ChangeSetId"), text(answer, "StackId")
+    return text(answer, "Id") or text(answer, "ChangeSetId"), text(answer, "StackId") or request.stack
 
 
 def _refusal(error: ApiError, request: ChangeSetRequest) -> Exception:
-    if error.denied or error.broken or error.throttled:
+    if error.denied or error.broken or error.throttled or error.unimplemented:
         return error
     if error.code == "ValidationError" and _CHANGED.search(error.message):
         return StackChanged(error.message)
@@ -228,6 +237,7 @@ def _read_complete(run: Run, leftovers: Leftovers, creates: bool) -> ChangeSet:
     """
     valued = run.aws.supports("cloudformation", "DescribeChangeSet", "IncludePropertyValues")
     first = _wait(run, leftovers, valued)
+    leftovers.arn = leftovers.arn or text(first, "ChangeSetId")
     result, reason = _state_of(first)
     if result == "failed" and not reason and valued:
         first = _describe(run, leftovers, False)  # with property values, the reason may be missing
@@ -251,12 +261,13 @@ def _read_complete(run: Run, leftovers: Leftovers, creates: bool) -> ChangeSet:
 
 def _state_of(answer: Answer) -> tuple[State, str]:
     reason = text(answer, "StatusReason")
-    return state(text(answer, "Status"), reason), reason
+    usable = "CREATE_COMPLETE" if answer.get("ExecutionStatus") == "AVAILABLE" else ""
+    return state(text(answer, "Status") or usable, reason), reason
 
 
 def _wait(run: Run, leftovers: Leftovers, valued: bool) -> Answer:
     """The first page, once CloudFormation has calculated the changes."""
-    begun, pause = run.aws.clock(), 2.0
+    begun, pause, said = run.aws.clock(), 2.0, False
     while True:
         run.rest(pause)
         answer = _describe(run, leftovers, valued)
@@ -265,6 +276,9 @@ def _wait(run: Run, leftovers: Leftovers, valued: bool) -> Answer:
         if run.late() or run.aws.clock() - begun > _LONGEST_WAIT:
             sentence = "CloudFormation did not calculate the changes in time; nothing was changed"
             raise stop(Exit.FAILED, sentence, run.target.redeploy())
+        if not said and run.aws.clock() - begun > _USUAL_WAIT:
+            said = True
+            run.waits("CloudFormation still calculates the changes", _LONGEST_WAIT - _USUAL_WAIT)
         pause = 3.0
 
 
@@ -273,7 +287,7 @@ def _describe(run: Run, leftovers: Leftovers, valued: bool, **more: Any) -> Answ
     if valued:
         more["IncludePropertyValues"] = True
     try:
-        return run.aws.call("cloudformation", "DescribeChangeSet", ChangeSetName=leftovers.arn, **more)
+        return run.aws.call("cloudformation", "DescribeChangeSet", **leftovers.identity(), **more)
     except ApiError as error:
         if error.absent:
             raise _deleted(run, leftovers) from error

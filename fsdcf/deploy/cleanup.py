@@ -7,17 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, AwsError, Expired, Unreachable
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, RunEnded, Terminated
-from fsdcf.deploy.run import Run, Stop, advised, outcome_of
+from fsdcf.deploy.run import Run, Stop, advised, describe_error, is_foreign, outcome_of
 from fsdcf.deploy.state import snapshot
 
 STALE = timedelta(hours=1)
 """The age, by AWS's clock, from which a change set of fsdcf belongs to no run any more."""
 
-_TRIES = 20
+_TRIES, _UNSAID = 20, 3
+"""Attempts to delete, one a second, and those that nothing is said of."""
+
 _MOST = 10
 _OWN_NAME = re.compile(r"fsdcf-(.+-)?[0-9a-f]{10}")
 _TOGETHER = timedelta(minutes=1)
@@ -94,9 +97,7 @@ class Leftovers:
         if self.executed:
             return True
         try:
-            answer = run.aws.call(
-                "cloudformation", "DescribeChangeSet", ChangeSetName=self.arn or self.name, **self._stack_name()
-            )
+            answer = run.aws.call("cloudformation", "DescribeChangeSet", **self.identity())
         except ApiError as error:
             if not error.absent:
                 raise
@@ -108,9 +109,9 @@ class Leftovers:
         self.executing = self.executing and status not in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE")
         return self.executing
 
-    def _stack_name(self) -> dict[str, str]:
-        """The parameter that a change set's name needs beside it; an ARN needs none."""
-        return {} if self.arn else {"StackName": self.stack}
+    def identity(self) -> dict[str, Any]:
+        """The parameters of a request that identify the change set: its ARN, or its name and the stack's."""
+        return {"ChangeSetName": self.arn} if self.arn else {"ChangeSetName": self.name, "StackName": self.stack}
 
     def _retry(self, run: Run, delete: Callable[[Run], str | None]) -> str:
         """Retry until ``delete`` returns None: a change set cannot be deleted while it is being created.
@@ -118,16 +119,18 @@ class Leftovers:
         Returns what is left.
         """
         left: str | None = ""
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             left = delete(run)
             if left is None:
                 return ""
+            if tried == _UNSAID:
+                run.waits(f"{left}, which is tried again", _TRIES - tried)
             run.aws.sleep(1.0)
         return left or ""
 
     def _delete_change_set(self, run: Run) -> str | None:
         try:
-            run.aws.call("cloudformation", "DeleteChangeSet", ChangeSetName=self.arn or self.name, **self._stack_name())
+            run.aws.call("cloudformation", "DeleteChangeSet", **self.identity())
         except ApiError as error:
             if error.absent:
                 return None
@@ -180,7 +183,8 @@ class Leftovers:
         others = self._others(run, self.stack_arn, own)
         stale = [summary for summary in others if self._is_stale(summary)]
         created_stack = self.review is not None and any(
-            abs(summary["CreationTime"] - self.review) < _TOGETHER for summary in stale
+            abs(summary["CreationTime"] - self.review) < _TOGETHER
+            for summary in stale  # a stale one has a time
         )
         if created_stack and len(stale) == len(others):
             stack = snapshot(run.aws, self.stack_arn)
@@ -198,7 +202,7 @@ class Leftovers:
                 "the change set of an earlier run was not deleted",
                 "cloudformation",
                 "DeleteChangeSet",
-                ChangeSetName=summary["ChangeSetId"],
+                ChangeSetName=text(summary, "ChangeSetId"),
             )
 
     def _is_stale(self, summary: Answer) -> bool:
@@ -278,6 +282,10 @@ def _cause(run: Run, failure: BaseException | None) -> Outcome:
         return outcome_of(failure, run.aws, run.target)
     action = f"{failure.service}:{failure.operation}"
     evidence = (Evidence(action, failure.message),)
+    if is_foreign(failure, run.aws):
+        return Outcome(Exit.FAILED, f"the endpoint does not answer as AWS does ({failure.service})", evidence)
+    if isinstance(failure, ApiError) and failure.unimplemented:
+        return Outcome(Exit.FAILED, describe_error(failure), evidence)
     if not isinstance(failure, ApiError) or failure.broken:
         advice = advised(failure.advice) if isinstance(failure, Unreachable) else None
         return Outcome(Exit.FAILED, f"AWS cannot be reached ({failure.service})", evidence, advice=advice)

@@ -26,12 +26,14 @@ class EventBoundary:
 
     ``tokens`` are the ClientRequestTokens that started it, or cancelled it. ``since`` is a time of AWS's clock before
     which it cannot have events: the creation of its change set. ``seen`` are the ids of earlier events. The local clock
-    is not used: it may be wrong.
+    is not used: it may be wrong. ``bare``: the endpoint is an emulator, whose events may bear no token at all: then all
+    that are not ``seen`` belong to the operation.
     """
 
     tokens: frozenset[str] = frozenset()
     since: datetime | None = None
     seen: frozenset[str] = frozenset()
+    bare: bool = False
 
 
 def read(raw: Answer) -> StackEvent:
@@ -39,11 +41,14 @@ def read(raw: Answer) -> StackEvent:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
     """
+    status = text(raw, "ResourceStatus") or text(raw, "HookStatus")
+    parts = (raw.get("Timestamp"), text(raw, "LogicalResourceId"), status)
     return StackEvent(
-        **texts(raw, id="EventId", logical_id="LogicalResourceId", physical_id="PhysicalResourceId"),
+        id=text(raw, "EventId") or " ".join(map(str, parts)),
+        **texts(raw, logical_id="LogicalResourceId", physical_id="PhysicalResourceId"),
         **texts(raw, type="ResourceType", operation="OperationId", stack="StackId"),
         time=raw.get("Timestamp") or datetime.fromtimestamp(0, timezone.utc),
-        status=text(raw, "ResourceStatus") or text(raw, "HookStatus"),
+        status=status,
         reason=plain(text(raw, "ResourceStatusReason") or text(raw, "HookStatusReason")),
         token=text(raw, "ClientRequestToken"),
         hook=_hook_refusal(raw),
@@ -70,9 +75,16 @@ def plain(reason: str) -> str:
 
 def is_root(event: StackEvent) -> bool:
     """Whether an event is about the stack itself, not about a resource or a nested stack."""
-    return event.type == STACK and (
-        event.physical_id == event.stack if event.stack else event.physical_id.startswith("arn:")
-    )
+    if event.type != STACK:
+        return False
+    if event.stack and not event.physical_id:  # a nested stack that is about to be created, or the event of an emulator
+        return event.logical_id == stack_name(event.stack)
+    return event.physical_id == event.stack if event.stack else event.physical_id.startswith("arn:")
+
+
+def stack_name(arn: str) -> str:
+    """The name of a stack in its ARN; a name is one already."""
+    return arn.partition(":stack/")[2].partition("/")[0] or arn
 
 
 def is_terminal(status: str) -> bool:
@@ -157,7 +169,7 @@ class Timeline:
         if event.operation and event.operation in self._operations:
             return True
         begins = is_root(event) and event.status in _BEGINNINGS
-        if begins and (tokens or self.events):
+        if begins and ((tokens and not self.boundary.bare) or self.events):
             return False  # this operation begins once, with its own token
         return not self._is_before(event) and not self.succeeded and self.end is None
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from fsdcf.deploy.answers import text
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.change_set import ChangeSet, StackChanged
 from fsdcf.deploy.cleanup import Leftovers
@@ -54,12 +53,10 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, leftovers: 
     verb, before = "create", "REVIEW_IN_PROGRESS"
     if stack is not None and not stack.in_review:
         verb, before = "update", stack.status
-    own = Operation(change_set.stack_arn, EventBoundary(frozenset({token}), change_set.created), begun, verb, before)
+    own = Operation(change_set.stack_arn, _boundary(run, change_set, token), begun, verb, before)
     leftovers.sent = leftovers.executing = True
     try:
-        run.aws.call(
-            "cloudformation", "ExecuteChangeSet", ChangeSetName=change_set.arn, ClientRequestToken=token, **members
-        )
+        run.aws.call("cloudformation", "ExecuteChangeSet", **leftovers.identity(), ClientRequestToken=token, **members)
     except INTERRUPTS as pressed:
         if not leftovers.is_executed(run):
             raise
@@ -71,6 +68,23 @@ def execute(run: Run, change_set: ChangeSet, stack: Snapshot | None, leftovers: 
         own = _after_error(run, error, change_set, leftovers, own)
     leftovers.executed = True
     return own
+
+
+def _boundary(run: Run, change_set: ChangeSet, token: str) -> EventBoundary:
+    """What separates the events of the execution from earlier ones.
+
+    AWS gives the change set a time and the events a token. An emulator may do neither, and its clock may be coarse: its
+    latest events are read before the execution.
+    """
+    if change_set.created is not None and not run.aws.is_foreign("cloudformation"):
+        return EventBoundary(frozenset({token}), change_set.created)
+    return EventBoundary(frozenset({token}), None, _earlier_events(run, change_set.stack_arn), bare=True)
+
+
+def _earlier_events(run: Run, arn: str) -> frozenset[str]:
+    """The ids of the latest events of a stack; empty without the permission."""
+    answer = run.optional("earlier events cannot be read", "cloudformation", "DescribeStackEvents", StackName=arn)
+    return frozenset(read(raw).id for raw in answer.get("StackEvents") or [])
 
 
 def _after_error(run: Run, error: ApiError, change_set: ChangeSet, leftovers: Leftovers, own: Operation) -> Operation:
@@ -180,9 +194,8 @@ def cancel(run: Run, arn: str) -> str:
 
 def _start(run: Run, stack: Snapshot, call: str, verb: str, role_arn: str | None, **more: Any) -> Operation:
     token = run.aws.token()
-    answer = run.optional("earlier events cannot be read", "cloudformation", "DescribeStackEvents", StackName=stack.arn)
-    before = frozenset(text(raw, "EventId") for raw in answer.get("StackEvents") or [])
-    boundary = EventBoundary(frozenset({token}), None, before)
+    bare = run.aws.is_foreign("cloudformation")
+    boundary = EventBoundary(frozenset({token}), None, _earlier_events(run, stack.arn), bare)
     operation = Operation(stack.arn, boundary, run.aws.clock(), verb, stack.status)
     if role_arn:
         more["RoleARN"] = role_arn

@@ -97,7 +97,8 @@ def _platform(template: Mapping[str, Any]) -> str:
 def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
     """Stop the run if ECR does not have the image.
 
-    If ECR cannot be read, that is a warning: a pull may work nevertheless.
+    If ECR cannot be read, that is a warning: a pull may work nevertheless. So it is at the endpoint of an emulator,
+    most of which run no container.
     """
     registry, region, repository = release.image or (None, None, "")
     digest = sha.startswith("sha256:")
@@ -106,12 +107,15 @@ def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
     if registry:
         parameters["registryId"] = registry
     try:
-        run.aws.call("ecr", "DescribeImages", at=region, **parameters)
+        run.aws.call("ecr", "DescribeImages", at=region, look=True, **parameters)
     except (ApiError, Unreachable) as error:
         code = error.code if isinstance(error, ApiError) else ""
         missing = _IMAGE_ERRORS.get(code)
         if missing is None:
             run.warn(f"the image {name} cannot be checked: {describe_error(error)}")
+            return
+        if run.aws.is_foreign("ecr"):
+            run.warn(f"{missing.format(image=name)} at this endpoint, which is not AWS's and may not need it")
             return
         place = region or run.aws.region
         host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{place}.{domain_of(run.aws.partition)}"
@@ -229,6 +233,7 @@ def _wait(run: Run, release: Release, stack: Snapshot, action: Await, begun: flo
     if run.aws.deadline is None and run.aws.clock() - begun > LONGEST_LOCK:
         raise busy
     own, run.aws.deadline = run.aws.deadline, run.aws.deadline or begun + LONGEST_LOCK
+    run.waits("the end of that operation", LONGEST_LOCK)
     try:
         Watcher(run, running_operation(run, stack)).watch()
     except DeadlinePassed:

@@ -10,12 +10,13 @@ from typing import Any
 
 from fsdcf.aws_errors import Denial
 from fsdcf.deploy.answers import Answer
-from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired, Unreachable
+from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired, Unreachable, Unreadable
 from fsdcf.deploy.model import (
     Advice,
     Ask,
     Evidence,
     Exit,
+    NoticeIssued,
     Outcome,
     Place,
     Question,
@@ -68,6 +69,12 @@ class Run:
         """Set the deadline in seconds from now; None means no limit."""
         self.aws.deadline = None if timeout is None else self.aws.clock() + timeout
 
+    def waits(self, text: str, seconds: float) -> None:
+        """Report what the run waits for, and for how long at most, in seconds."""
+        if self.aws.deadline is not None:
+            seconds = min(seconds, max(0.0, self.aws.deadline - self.aws.clock()))
+        self.tell(NoticeIssued("waiting", f"{text}: for up to {seconds:.0f} s"))
+
     def step(self, name: str, text: str) -> None:
         """Report that a stage begins."""
         self.tell(StepStarted(name, text))
@@ -83,18 +90,21 @@ class Run:
     ) -> Answer:
         """The answer to a call that the run can do without.
 
-        An error is one warning, which begins with ``without``, and gives an empty answer.
+        An error is one warning, which begins with ``without``, and gives an empty answer. The call gives up after ten
+        seconds. It is not made again after an error of AWS, or if the endpoint never answered it; an operation that
+        was answered before may be answered again.
 
         ``may_be_gone``: no warning if the ECS service or its cluster no longer exists.
         """
         if operation in self.warned:
             return {}
         try:
-            return self.aws.call(service, operation, **parameters)
+            return self.aws.call(service, operation, look=True, **parameters)
         except AwsError as error:
             if may_be_gone and isinstance(error, ApiError) and error.code in _GONE:
                 return {}
-            if not isinstance(error, ApiError) or not error.throttled:
+            refused = isinstance(error, ApiError) and not (error.throttled or error.broken)
+            if refused or not self.aws.answered(service, operation):
                 self.warned.add(operation)
             self.warn(f"{without}: {describe_error(error)}")
             return {}
@@ -166,7 +176,14 @@ def describe_error(error: AwsError) -> str:
         return error.denial.text
     if isinstance(error, Expired):
         return error.sentence
+    if isinstance(error, ApiError) and error.unimplemented:
+        return f"the endpoint does not implement {error.service}:{error.operation}"
     return f"{error.service}:{error.operation} failed: {error.message}"
+
+
+def is_foreign(error: AwsError, aws: Aws) -> bool:
+    """Whether an error is the answer of an endpoint that is not AWS, not one that a proxy gives in passing."""
+    return isinstance(error, Unreadable) and (not error.passing or aws.is_foreign(error.service))
 
 
 def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "", resource: str = "") -> Outcome:
@@ -214,7 +231,13 @@ def outcome_of(error: AwsError, aws: Aws, target: Target | None) -> Outcome:
     if isinstance(error, ApiError):
         if error.denied:
             return denied(error, aws, target)
+        if error.unimplemented:
+            sentence = f"{describe_error(error)}: {error.message}"
+            return Outcome(Exit.FAILED, sentence, next=("check --endpoint-url",))
         return Outcome(Exit.FAILED, f"{error.operation} failed: {error.message}")
+    if is_foreign(error, aws):
+        sentence = f"the endpoint does not answer as AWS does: {error}"
+        return Outcome(Exit.FAILED, sentence, next=("check --endpoint-url and the network",))
     advice = error.advice if isinstance(error, Unreachable) else ""
     next = () if advice else ("check --region, --endpoint-url and the network",)
     return Outcome(Exit.UNKNOWN, f"AWS cannot be reached: {error.message}", next=next, advice=advised(advice))

@@ -11,7 +11,7 @@ from typing import Any
 from fsdcf.cloudformation.template import TemplateError, read
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, similar
 from fsdcf.deploy.answers import Answer, text, texts
-from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.aws import HTTP_OK, ApiError, Aws, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
 
 
@@ -65,7 +65,10 @@ def snapshot(aws: Aws, stack: str) -> Snapshot | None:
         if error.absent:
             return None
         raise
-    return next((_read(raw) for raw in answer.get("Stacks") or []), None)
+    found = next((_read(raw) for raw in answer.get("Stacks") or []), None)
+    if found is not None and not found.status:
+        raise Unreadable("cloudformation", "DescribeStacks", HTTP_OK)
+    return found
 
 
 _MOST_PAGES = 10
@@ -90,7 +93,7 @@ def absent(target: Target, aws: Aws, more: str = "") -> Outcome:
 def _environments(service: str, aws: Aws) -> list[str]:
     """The environments that a service is deployed to, by the tags of the stacks; none if they cannot be listed."""
     try:
-        stacks = list(snapshots(aws, _MOST_PAGES))
+        stacks = list(snapshots(aws, _MOST_PAGES, look=True))
     except AwsError:
         return []
     return sorted({stack.tags.get(ENVIRONMENT_TAG, "") for stack in stacks if stack.tags.get(SERVICE_TAG) == service})
@@ -105,20 +108,25 @@ def target_of(stack: Snapshot | None, name: str) -> Target:
     return Target(service or name, environment)
 
 
-def snapshots(aws: Aws, pages: int | None = None) -> Iterator[Snapshot]:
-    """The stacks of the account and Region, on at most so many ``pages``. Raises the errors of DescribeStacks."""
-    for page in islice(aws.pages("cloudformation", "DescribeStacks"), pages):
+def snapshots(aws: Aws, pages: int | None = None, look: bool = False) -> Iterator[Snapshot]:
+    """The stacks of the account and Region, on at most so many ``pages``. Raises the errors of DescribeStacks.
+
+    ``look``: the caller can do without them.
+    """
+    optional: dict[str, Any] = {"look": True} if look else {}
+    for page in islice(aws.pages("cloudformation", "DescribeStacks", **optional), pages):
         yield from map(_read, page.get("Stacks") or [])
 
 
 def _read(raw: Answer) -> Snapshot:
     def pairs(section: str, key: str, value: str) -> dict[str, str]:
-        return {item[key]: item.get(value, "") for item in raw.get(section) or []}
+        return {text(item, key): text(item, value) for item in raw.get(section) or []}
 
     drift = raw.get("DriftInformation") or {}
     is_checked = text(drift, "StackDriftStatus") not in ("", "NOT_CHECKED")
     return Snapshot(
-        **texts(raw, name="StackName", arn="StackId", status="StackStatus", change_set="ChangeSetId"),
+        **texts(raw, name="StackName", status="StackStatus", change_set="ChangeSetId"),
+        arn=text(raw, "StackId") or text(raw, "StackName"),
         reason=text(raw, "StackStatusReason").strip(),
         tags=pairs("Tags", "Key", "Value"),
         parameters=pairs("Parameters", "ParameterKey", "ParameterValue"),
@@ -272,8 +280,8 @@ def _stuck(stack: Snapshot, target: Target) -> Refuse:
 def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:
     """The deployed template; None if it does not exist or cannot be read."""
     try:
-        answer = aws.call("cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
-    except ApiError:
+        answer = aws.call("cloudformation", "GetTemplate", look=True, StackName=stack, TemplateStage="Original")
+    except (ApiError, Unreachable):
         return None
     return template_in(answer)
 
@@ -295,8 +303,8 @@ def template_in(answer: Answer) -> Mapping[str, Any] | None:
 def physical_ids(aws: Aws, stack: str) -> Mapping[str, str] | None:
     """The physical ids of a stack's existing resources, by logical id; None if they cannot be read."""
     try:
-        pages = list(aws.pages("cloudformation", "ListStackResources", StackName=stack))
-    except ApiError:
+        pages = list(aws.pages("cloudformation", "ListStackResources", look=True, StackName=stack))
+    except (ApiError, Unreachable):
         return None
     return {
         text(row, "LogicalResourceId"): text(row, "PhysicalResourceId")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE
-from fsdcf.deploy.aws import ApiError, AwsError, Unreachable
+from fsdcf.deploy.aws import ApiError, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, subject_of
 from fsdcf.deploy.events import (
     Timeline,
@@ -31,6 +31,13 @@ EVIDENCE_EVERY = 5.0
 BUSY_FOR = 30.0
 LONGEST_DOUBT = 600.0
 """Seconds for which events and status may contradict each other before the outcome counts as unknown."""
+
+LAG = 60.0
+"""Seconds for which events may lag behind the status until they count as missing, or as those of somebody else."""
+
+SETTLED = 20.0
+"""Seconds for which an emulator must report the same status until that counts as the end of an operation that nothing
+else shows."""
 
 _EAGER = (0.4, 0.8)
 _SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -76,11 +83,14 @@ class Watcher:
         self._polls = 0
         self._slowdown = 1.0
         self._throttles = run.aws.throttles
-        self._status_due = run.aws.clock() + STATUS_EVERY
+        self._foreign = run.aws.is_foreign("cloudformation")
+        self._status_due = run.aws.clock() + (0.0 if self._foreign else STATUS_EVERY)
         self._evidence_due = 0.0
         self._doubt_since: float | None = None
         self._last_status = ""
+        self._same_since = 0.0
         self._was_in_progress = False
+        self._said = False
         self._reason = ""
 
     def watch(self) -> OperationResult:
@@ -141,17 +151,24 @@ class Watcher:
                     break
         except ApiError as error:
             self._tolerate(error)
+        except Unreadable as error:
+            if self._run.aws.answered(error.service, error.operation):
+                raise
+            self._do_without_events(error)
         return listed
 
     def _tolerate(self, error: ApiError) -> None:
         if error.throttled and self._run.late():
             raise DeadlinePassed from error
-        if error.denied:
-            self._without_events = True
-            if error.operation not in self._run.warned:
-                self._run.warn(f"only the stack's status is watched: {describe_error(error)}")
+        if error.denied or error.unimplemented:
+            self._do_without_events(error)
         elif not error.absent:
             raise error
+
+    def _do_without_events(self, error: AwsError) -> None:
+        self._without_events = True
+        if error.operation not in self._run.warned:
+            self._run.warn(f"only the stack's status is watched: {describe_error(error)}")
 
     def _result(self) -> OperationResult | None:
         """The end, once events and status agree on it.
@@ -180,22 +197,33 @@ class Watcher:
             self._reason = stack.reason if stack is not None else ""
             self._doubt(now, end is not None)
             return None
-        if self._without_events and self._is_plausible(status, stack):
+        if self._is_plausible(status, stack, now) and self._lacks_events(now):
             return self._end(status, stack)
         self._doubt(now, True)
         return None
 
-    def _is_plausible(self, status: str, stack: Snapshot | None) -> bool:
+    def _lacks_events(self, now: float) -> bool:
+        """Whether the status has to suffice: the events cannot be read, or none of them bears the operation's token."""
+        if self._without_events:
+            return True
+        tokened = any(event.token for event in self.timeline.events)
+        doubt = 0.0 if self._doubt_since is None else now - self._doubt_since
+        return doubt >= SETTLED or not tokened if self._foreign else not tokened and doubt >= LAG
+
+    def _is_plausible(self, status: str, stack: Snapshot | None, now: float) -> bool:
         """Whether a terminal status, without events to confirm it, is the operation's end and not a stale read.
 
         It must be read twice, and it must differ from the earlier status, follow one in progress, or have a later date.
-        Only a creation ends in CREATE_COMPLETE or CREATE_FAILED.
+        Only a creation ends in CREATE_COMPLETE or CREATE_FAILED. The status of an emulator, which knows no stale reads,
+        may also just stay the same.
         """
         since, before = self.operation.boundary.since, self.operation.before
         newer = stack is not None and stack.since is not None and since is not None and stack.since > since
         twice, self._last_status = self._last_status == status, status
+        self._same_since = self._same_since if twice else now
+        settled = self._foreign and now - self._same_since >= SETTLED
         possible = self.operation.verb == "create" or not status.startswith("CREATE_")
-        return twice and possible and (self._was_in_progress or newer or status != before)
+        return twice and possible and (self._was_in_progress or newer or status != before or settled)
 
     def _doubt(self, now: float, contradicted: bool) -> None:
         """Note whether events and status contradict each other.
@@ -206,7 +234,11 @@ class Watcher:
             self._doubt_since = None
             return
         self._status_due = min(self._status_due, now + STATUS_EVERY / 3)
-        self._doubt_since = now if self._doubt_since is None else self._doubt_since
+        if self._doubt_since is None:
+            self._doubt_since = now
+        elif not self._said and now - self._doubt_since > LAG:
+            self._said = True
+            self._run.waits("the stack's events and its status contradict each other", LONGEST_DOUBT - LAG)
         if now - self._doubt_since > LONGEST_DOUBT:
             raise stop(
                 Exit.UNKNOWN,

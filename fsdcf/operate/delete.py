@@ -9,6 +9,7 @@ from typing import Any
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.deploy import operation
+from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.cleanup import conclude
 from fsdcf.deploy.diagnosis.causes import blockers
 from fsdcf.deploy.events import leftover_resources
@@ -90,8 +91,22 @@ def _delete(run: Run, options: Options) -> Outcome:
         lost = [one for one in resources if one.fate == "deleted" and one.logical_id not in left]
         _confirm(run, options, stack, lost)
         run.step("delete", f"deleting the stack {stack.name}{' without what blocks it' if options.force else ''}")
-        started = operation.delete(run, stack, options.role_arn, options.force)
+        try:
+            started = operation.delete(run, stack, options.role_arn, options.force)
+        except ApiError as error:
+            if not _is_gone(run, stack, error):
+                raise
+            return Outcome(Exit.DONE, f"the stack {stack.name} is deleted")
     return _follow(run, stack, resources, started, options)
+
+
+def _is_gone(run: Run, stack: Snapshot, error: ApiError) -> bool:
+    """Whether an emulator has deleted the stack although it answers with an error. A warning names what may be left."""
+    if error.denied or not run.aws.is_foreign("cloudformation") or snapshot(run.aws, stack.name) is not None:
+        return False
+    run.running = ""
+    run.warn(f"the emulator has removed the stack, and perhaps not all of its resources: {error.message}")
+    return True
 
 
 def _check(run: Run, stack: Snapshot) -> None:

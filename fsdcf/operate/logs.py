@@ -220,7 +220,7 @@ class LogStream:
         token = {"nextToken": self._token} if self._token else {}
         place = {"logGroupName": self.group, "logStreamName": self.name, **token}
         try:
-            return run.aws.call("logs", "GetLogEvents", startFromHead=True, **place)
+            return run.aws.call("logs", "GetLogEvents", look=True, startFromHead=True, **place)
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and error.code == "ResourceNotFoundException":
                 return {}

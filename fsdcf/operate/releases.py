@@ -9,12 +9,12 @@ from datetime import datetime
 
 from fsdcf.cloudformation.ecr import ADDRESS, image_tag
 from fsdcf.conventions import RELEASE_OUTPUT, RELEASE_RECORD, UNPROVEN
-from fsdcf.deploy.answers import Answer
-from fsdcf.deploy.aws import ApiError, Aws
+from fsdcf.deploy.answers import Answer, text
+from fsdcf.deploy.aws import ApiError, Aws, Unreadable
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, template_in
+from fsdcf.deploy.state import Snapshot, physical_ids, template_in
 from fsdcf.operate.service import managed_stack
 
 _ECR = re.compile(ADDRESS + r"(?P<name>[^:@]+)")
@@ -56,9 +56,9 @@ def history(stack: Snapshot, aws: Aws) -> tuple[RecordedRelease, ...]:
         raise stop(Exit.USAGE, sentence) from None
     return collapse(
         RecordedRelease(
-            int(version["Version"]),
-            str(version["Value"]),
-            image_tag(str(version["Value"])),
+            int(version.get("Version") or 0),
+            text(version, "Value"),
+            image_tag(text(version, "Value")),
             version.get("LastModifiedDate"),
             labels=tuple(label for label in version.get("Labels") or [] if label.startswith(UNPROVEN)),
         )
@@ -169,6 +169,11 @@ def _record_name(stack: Snapshot, aws: Aws) -> str:
         except ApiError as error:
             if error.denied:
                 raise
+        except Unreadable:  # an emulator may list the resources, and not show a single one
+            ids = physical_ids(aws, stack.arn)
+            if ids is None:
+                raise
+            name = ids.get(RELEASE_RECORD, "")
     if not name:
         raise stop(Exit.USAGE, f"the stack {stack.name} has no release yet: its status is {stack.status}")
     return name

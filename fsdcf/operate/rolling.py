@@ -365,7 +365,7 @@ def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any
     """The limits of auto scaling, from its API, or from the template after an error; None without auto scaling."""
     wanted = scalable_target(service.cluster, service.name)
     try:
-        return read_limits(run.aws.call("application-autoscaling", "DescribeScalableTargets", **wanted))
+        return read_limits(run.aws.call("application-autoscaling", "DescribeScalableTargets", look=True, **wanted))
     except (ApiError, Unreachable) as error:
         run.warn(f"the limits of auto scaling are read from the template: {describe_error(error)}")
         return _limits_in(template)

@@ -65,11 +65,14 @@ def resource_names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
     """The physical names of Cluster, Service and LogGroup; empty if the stack does not have one (yet).
 
     Outputs exist once the stack has been complete; before that the names are read from its resources, with one call.
+    Raises Stop (exit 1) if they cannot be read.
     """
     names = {name: stack.outputs.get(output, "") for name, output in _OUTPUTS.items()}
     if names["Cluster"] and names["Service"]:
         return names
-    physical = physical_ids(aws, stack.arn) or {}
+    physical = physical_ids(aws, stack.arn)
+    if physical is None:
+        raise stop(Exit.FAILED, f"the resources of the stack {stack.name} cannot be read from CloudFormation")
     return {name: value or physical.get(name, "") for name, value in names.items()}
 
 

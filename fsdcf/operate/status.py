@@ -171,7 +171,7 @@ class _OptionalCalls:
 
     def call(self, unknown: str, service: str, operation: str, /, **parameters: Any) -> Answer:
         try:
-            return self.aws.call(service, operation, **parameters)
+            return self.aws.call(service, operation, look=True, **parameters)
         except (ApiError, Unreachable) as error:
             self.missing.append(f"{unknown}: {describe_error(error)}")
             return {}
@@ -203,7 +203,7 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
             result = replace(_with_service(result, service, calls), service=label)
         elif answer:
             calls.missing.append(f"the service {name} does not exist in the cluster {cluster}")
-    else:
+    elif not calls.missing:
         calls.missing.append("the stack has no ECS service yet")
     signals = _signals(result, service, before, aws)
     return replace(result, signals=signals, missing=(*calls.missing, *signals.missing))

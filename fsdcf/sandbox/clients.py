@@ -20,7 +20,7 @@ READ_TIMEOUT = 60.0
 """Default read timeout of botocore's clients, in seconds."""
 
 
-class _Body(io.BytesIO):
+class Body(io.BytesIO):
     """A response body with urllib3's ``stream`` and ``release_conn``."""
 
     def stream(self, amount: int = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
@@ -69,9 +69,9 @@ def _deliver(request: AWSPreparedRequest, answer: HttpResponse) -> AWSResponse:
         raise EndpointConnectionError(endpoint_url=request.url)
     if answer.delivery == "reset":
         raise ConnectionClosedError(endpoint_url=request.url)
-    # botocore does not compare the body with Content-Length; it notices half an answer when it parses it.
+    headers = {**dict(answer.headers), "Content-Length": str(len(answer.body))}
     body = answer.body[: len(answer.body) // 2] if answer.delivery == "half" else answer.body
-    return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(body))
+    return AWSResponse(request.url, answer.status, headers, Body(body))
 
 
 KEY = "sandbox"

@@ -33,7 +33,7 @@ from fsdcf.plan.permissions.policy import CALLS
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Fault, Faults, parse_fault
 from fsdcf.sandbox.state import SandboxState, VirtualClock
-from tests.deploy.wired import Quiet, wired
+from tests.deploy.wired import Quiet, Rewrite, wired
 
 TAG = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64})$"
 STACK = "shop-staging"
@@ -306,10 +306,16 @@ def nowhere(logical_id: str) -> Place | None:
 
 
 def site(
-    *faults: str | Fault, seed: int = 0, region: str = "us-east-1", clock: VirtualClock | None = None, pace: float = 1.0
+    *faults: str | Fault,
+    seed: int = 0,
+    region: str = "us-east-1",
+    clock: VirtualClock | None = None,
+    pace: float = 1.0,
+    endpoint: str = "",
+    rewrite: Rewrite | None = None,
 ) -> Site:
     """A new sandbox with these faults. With a ``pace`` below 1 all is over sooner, and the engine looks less often
-    meanwhile."""
+    meanwhile. ``endpoint`` makes it that of an emulator, whose answers ``rewrite`` changes."""
     clock = clock or VirtualClock()
     state = SandboxState(clock=clock, faults=Faults(seed=seed), region=region, pace=pace, sleep=clock.advance)
     hooks: list[Callable[[float], None]] = []
@@ -319,7 +325,7 @@ def site(
         for hook in list(hooks):
             hook(seconds)
 
-    wire, make = wired(state)
+    wire, make = wired(state, endpoint, rewrite)
     made = Site(
         state,
         clock,

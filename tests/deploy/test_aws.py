@@ -282,6 +282,156 @@ def test_spare_room_in_the_budget() -> None:
     assert made.room(spare=6) == pytest.approx(WINDOW)
 
 
+def said(made: Aws) -> list[str]:
+    texts: list[str] = []
+    made.announce = texts.append
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (CLOSED, "failed (Connection was closed"),
+        (error("Throttling", "Rate exceeded"), "is throttled: it is repeated until it succeeds"),
+        (error("InternalFailure", status=500), "it is repeated for up to 15 s"),
+    ],
+    ids=str,
+)
+def test_a_call_that_waits_for_more_than_three_seconds_says_so_once(trouble: Exception, words: str) -> None:
+    made, _, slept = aws(trouble, trouble, DONE)
+    texts = said(made)
+    call(made)
+    assert sum(slept) < 3 and texts == []
+    made, _, slept = aws(*[trouble] * 6, DONE)
+    texts = said(made)
+    call(made)
+    assert sum(slept) > 3
+    assert len(texts) == 1
+    assert "cloudformation:DescribeStacks" in texts[0]
+    assert words in texts[0] or "for up to 1" in texts[0]
+
+
+def test_what_a_call_waits_for_ends_with_the_deadline() -> None:
+    made, _, _ = aws(error("Throttling"), deadline=40.0)
+    texts = said(made)
+    with pytest.raises(ApiError):
+        call(made)
+    assert len(texts) == 1
+    assert "until" not in texts[0] and "for up to 3" in texts[0]
+
+
+def test_the_budget_says_how_long_it_holds_a_call_back() -> None:
+    made, _, _ = aws(DONE)
+    texts = said(made)
+    for _ in range(BUDGET + 1):
+        call(made)
+    assert len(texts) == 1 and "is made in 60 s" in texts[0]
+
+
+@pytest.mark.parametrize(
+    "trouble", [CLOSED, error("InternalFailure", status=500), botocore.exceptions.ReadTimeoutError(endpoint_url="x")]
+)
+def test_a_look_gives_up_after_ten_seconds(trouble: Exception) -> None:
+    made, _, slept = aws(DONE, trouble)
+    call(made)
+    with pytest.raises(AwsError):
+        made.call("cloudformation", "DescribeStacks", look=True)
+    assert 5 < sum(slept) <= 10
+
+
+def test_a_look_has_a_client_that_does_not_wait_long() -> None:
+    clients = {"usual": Client(DONE), "hasty": Client(DONE)}
+    clock = VirtualClock(0.0)
+    made = Aws(
+        lambda service, region: clients["usual"],
+        clock.now,
+        clock.advance,
+        random.Random(1),
+        "us-east-1",
+        make_hasty=lambda service, region: clients["hasty"],
+    )
+    made.call("cloudformation", "DescribeStacks", look=True)
+    assert [len(one.asked) for one in clients.values()] == [0, 1]
+    assert (configuration().read_timeout, configuration(10).read_timeout) == (60, 10)
+
+
+def test_a_call_without_an_answer_says_so_while_it_waits() -> None:
+    alarms: list[Callable[[], None]] = []
+
+    class Alarm:
+        daemon = False
+
+        def __init__(self, seconds: float, ring: Callable[[], None]) -> None:
+            assert seconds == 3
+            alarms.append(ring)
+
+        def start(self) -> None:
+            alarms[-1]()
+
+        def cancel(self) -> None:
+            alarms.clear()
+
+    clock, client = VirtualClock(0.0), Client(DONE)
+    made = Aws(
+        lambda service, region: client,
+        clock.now,
+        clock.advance,
+        random.Random(1),
+        "us-east-1",
+        alarm=Alarm,  # type: ignore[arg-type]
+    )
+    texts = said(made)
+    call(made)
+    assert texts == ["cloudformation:DescribeStacks has no answer yet: one is waited for up to 60 s"]
+    assert alarms == []
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status"),
+    [
+        ("InternalFailure", "API for service 'ecs' not yet implemented or pro feature - please check the page", 501),
+        ("InternalFailure", "The API action 'X' for service 's3' is either not available in your license plan", 501),
+        ("InternalError", "exception while calling ecs.DescribeServices: NotImplementedError: no", 500),
+        ("InternalFailure", "not implemented", 500),
+        ("UnknownOperationException", "", 400),
+        ("InvalidAction", "The action X is not valid for this web service.", 400),
+        ("501", "Not Implemented", 501),
+    ],
+)
+def test_what_an_endpoint_does_not_implement_is_final(code: str, message: str, status: int) -> None:
+    made, client, slept = aws(DONE, error(code, message, status))
+    call(made)
+    with pytest.raises(ApiError) as raised:
+        call(made)
+    assert raised.value.unimplemented
+    assert (len(client.asked), slept) == (2, [])
+
+
+@pytest.mark.parametrize("message", ["Resource is not in a state to be updated", "An internal error occurred"])
+def test_a_failure_of_aws_is_no_lack_of_an_operation(message: str) -> None:
+    made, client, _ = aws(error("InternalFailure", message, 500), DONE)
+    assert call(made) == DONE
+    assert len(client.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "foreign"),
+    [
+        ("http://127.0.0.1:4566", True),
+        ("http://localhost.localstack.cloud:4566", True),
+        ("https://aws.example.com", True),
+        (None, False),
+        ("https://vpce-1-a.cloudformation.eu-west-1.vpce.amazonaws.com", False),
+        ("https://cloudformation.cn-north-1.amazonaws.com.cn", False),
+        ("https://cloudformation.eu-west-1.api.aws", False),
+    ],
+)
+def test_which_endpoints_are_not_those_of_aws(nobody: pytest.MonkeyPatch, url: str | None, foreign: bool) -> None:
+    nobody.setenv("AWS_ACCESS_KEY_ID", "a")
+    nobody.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    assert connect(None, "eu-west-1", url).is_foreign("cloudformation") is foreign
+
+
 def test_tokens_are_unique_and_valid() -> None:
     made, _, _ = aws(DONE)
     tokens = {made.token() for _ in range(100)}

@@ -102,10 +102,10 @@ def test_a_stack_is_polled_by_its_arn() -> None:
     asked: list[str] = []
     plain = made.aws._attempt
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object], look: bool) -> dict[str, object]:
         if name in ("DescribeStacks", "DescribeStackEvents") and made.made("ExecuteChangeSet"):
             asked.append(str(parameters["StackName"]))
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     made.deploy()
@@ -196,10 +196,10 @@ def test_rollback_is_requested_explicitly() -> None:
     sent: dict[str, object] = {}
     plain = made.aws._attempt
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object], look: bool) -> dict[str, object]:
         if name in ("CreateChangeSet", "ExecuteChangeSet"):
             sent[name] = parameters
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     role = "arn:aws:iam::000000000000:role/deploy"

@@ -11,10 +11,11 @@ from xml.etree.ElementTree import Element
 
 import botocore.session
 from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
 from botocore.parsers import QueryParser, ResponseParserFactory
 
 from fsdcf.deploy.aws import configuration
-from fsdcf.sandbox.clients import connect
+from fsdcf.sandbox.clients import Body, connect
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.state import SandboxState
 
@@ -28,12 +29,17 @@ class Quiet(Faults):
         self.task_fault = faults.task_fault  # type: ignore[method-assign]
 
 
+Rewrite = Callable[[str, int, bytes], tuple[int, bytes]]
+"""Another answer than the sandbox's: takes the operation, the status and the body of an answer, and returns both."""
+
+
 class Wire:
     """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for
     what."""
 
-    def __init__(self, world: SandboxState) -> None:
+    def __init__(self, world: SandboxState, rewrite: Rewrite | None = None) -> None:
         self.state = world
+        self.rewrite = rewrite
         self.requests: list[tuple[float, str]] = []
 
     def get_component(self, name: str) -> Wire:
@@ -42,7 +48,11 @@ class Wire:
     def register(self, name: str, answer: Callable[..., Any]) -> None:
         def noted(request: Any, **more: Any) -> Any:
             self.requests.append((self.state.clock.now(), more["event_name"]))
-            return answer(request, **more)
+            given = answer(request, **more)
+            if self.rewrite is None:
+                return given
+            status, body = self.rewrite(more["event_name"].rpartition(".")[2], given.status_code, given.content)
+            return AWSResponse(given.url, status, {}, Body(body))
 
         self.answer = noted
 
@@ -112,8 +122,9 @@ change."""
 
 
 @cache
-def _shared(service: str, region: str) -> Any:
-    return _session().create_client(service, region_name=region, config=configuration())
+def _shared(service: str, region: str, endpoint: str) -> Any:
+    url = endpoint or None
+    return _session().create_client(service, region_name=region, endpoint_url=url, config=configuration())
 
 
 @cache
@@ -133,8 +144,12 @@ def _session() -> Any:
     return session
 
 
-def wired(world: SandboxState) -> tuple[Wire, Callable[[str, str], Any]]:
-    """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy."""
-    wire = Wire(world)
+def wired(
+    world: SandboxState, endpoint: str = "", rewrite: Rewrite | None = None
+) -> tuple[Wire, Callable[[str, str], Any]]:
+    """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy.
+
+    ``endpoint`` is that of an emulator, empty for AWS's own."""
+    wire = Wire(world, rewrite)
     connect(wire, world)
-    return wire, lambda service, region: _Client(_shared(service, region), wire)
+    return wire, lambda service, region: _Client(_shared(service, region, endpoint), wire)

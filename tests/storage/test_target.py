@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from fsdcf.aws_errors import CredentialsError
+from fsdcf.deploy.aws import ForeignResponse
 from fsdcf.storage.migration.model import MigrationError, TargetTable
 from fsdcf.storage.migration.target import PATIENCE, MigrationStopped, RateLimiter, TableClient, with_live_key
 from tests.storage.conftest import Time
@@ -80,6 +81,8 @@ def test_pauses_grow_and_vary() -> None:
         ConnectTimeoutError(endpoint_url="http://x"),
         ReadTimeoutError(endpoint_url="http://x"),
         ResponseParserError("invalid JSON"),
+        ForeignResponse(503),
+        ForeignResponse(200, broken=True),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -106,6 +109,9 @@ def test_temporary_errors_are_retried(error: Exception) -> None:
         (refusal("ValidationException", "Item size"), "failed", "ValidationException): Item size"),
         (refusal("ResourceNotFoundException", "gone"), "failed", "gone"),
         (BotoCoreError(), "failed", "cannot be called"),
+        (ForeignResponse(200), "failed", "the endpoint does not answer as DynamoDB does"),
+        (ForeignResponse(404), "failed", "the endpoint does not answer as DynamoDB does"),
+        (refusal("InternalFailure", "not yet implemented or pro feature", status=501), "failed", "does not implement"),
     ],
 )
 def test_permanent_errors_are_not_retried(error: Exception, kind: str, words: str) -> None:
@@ -213,3 +219,12 @@ def test_the_rate_limiter_allows_no_burst() -> None:
     time.sleep(100)
     assert limiter.wait_for(25) == 0 and limiter.wait_for(25) == pytest.approx(2.5)
     assert RateLimiter(None, time.clock).wait_for(1e9) == 0
+
+
+def test_what_is_waited_for_is_said_once_a_minute() -> None:
+    one, _ = target(raising(*[refusal("ThrottlingException", "Rate exceeded")] * 9))
+    said: list[str] = []
+    one.announce = said.append
+    one.put_batch(items(1))
+    assert len(said) == 1
+    assert "Rate exceeded" in said[0] and "for up to" in said[0]

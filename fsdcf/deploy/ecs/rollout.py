@@ -450,7 +450,7 @@ class RolloutObserver:
         arns = [
             item["serviceDeploymentArn"]
             for item in listed.get("serviceDeployments") or []
-            if not Subject(since=since).is_older(item.get("createdAt"))
+            if item.get("serviceDeploymentArn") and not Subject(since=since).is_older(item.get("createdAt"))
         ]
         if not arns:
             return rollout

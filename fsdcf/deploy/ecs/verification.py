@@ -116,8 +116,8 @@ def verify(
     if not pages or pages[-1].get("NextToken"):
         return Verdict("unread")
     resources: list[Answer] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
-    definitions = tuple(row["PhysicalResourceId"] for row in resources if row.get("ResourceType") == TASK_DEFINITION)
-    definitions = (*definitions, *also)
+    tasks = (row for row in resources if row.get("ResourceType") == TASK_DEFINITION)
+    definitions = (*(text(row, "PhysicalResourceId") for row in tasks), *also)
     services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
     if services:
         run.step("verify", "reading the running version from ECS")

@@ -56,6 +56,7 @@ def migrate(
     ``chance`` selects the items to read back.
     """
     start, target = clock(), TableClient(client, migration.table.name, clock, sleep, chance.random)
+    target.announce = lambda text: tell(MigrationNotice(text))
     with consistent_copy(migration.source) as copy, sqlite_errors(migration.source):
         report = _migrate_copy(migration, copy, target, tell, chance)
     report.retried = target.retried

@@ -16,6 +16,7 @@ from fsdcf.aws_errors import (
     categorize,
     credentials_problem,
     denial_of,
+    is_unreadable,
     lacks_credentials,
     network_problem,
 )
@@ -36,6 +37,9 @@ PATIENCE = 300.0
 FIRST_PATIENCE = 15.0
 """Seconds without progress before a call fails; the shorter time applies until DynamoDB has answered once."""
 
+SILENCE = 3.0
+"""Seconds for which a call may wait without saying for what."""
+
 SAVE_INTERVAL = 0.5
 """Seconds between two saves of the checkpoint: the work that a resume repeats after a crash."""
 
@@ -50,8 +54,8 @@ class MigrationStopped(Exception):
 class TableClient:
     """A table behind a boto3 client. Thread-safe.
 
-    ``clock`` returns seconds, ``pause`` waits for seconds, ``random`` returns numbers from 0 to 1. Setting ``stop``
-    ends all waiting.
+    ``clock`` returns seconds, ``pause`` waits for seconds, ``random`` returns numbers from 0 to 1. ``announce`` takes a
+    sentence on what is waited for, and for how long. Setting ``stop`` ends all waiting.
     """
 
     client: Any
@@ -60,9 +64,11 @@ class TableClient:
     pause: Callable[[float], None]
     random: Callable[[], float]
     retried: int = 0
+    announce: Callable[[str], None] = lambda text: None
     stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _answered: bool = False
+    _announced: float | None = None
 
     def put_batch(self, items: Sequence[Item]) -> None:
         """Put at most 25 items, and repeat what DynamoDB leaves unprocessed until all are written."""
@@ -130,10 +136,12 @@ class TableClient:
     def describe(self) -> Mapping[str, Any]:
         """Describe the table. MigrationError if there is none, or if it is not active."""
         try:
-            table: Mapping[str, Any] = self._call("describe_table", TableName=self.table)["Table"]
+            table: Mapping[str, Any] = self._call("describe_table", TableName=self.table).get("Table") or {}
         except ClientError:
             hint = "deploy the spec first, or check --env, --region and --profile"
             raise MigrationError(f"the table {self.table!r} does not exist", hint) from None
+        if not table.get("TableStatus"):
+            raise MigrationError("the endpoint does not answer as DynamoDB does", "check --endpoint-url", "failed")
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
             raise MigrationError(f"the table {self.table!r} is {table['TableStatus']}", "wait until it is ACTIVE")
         return table
@@ -154,6 +162,11 @@ class TableClient:
             except ClientError as error:
                 reason = self._retry_reason(error, operation)
             except Exception as error:
+                if is_unreadable(error) and not self._answered:
+                    hint = "check --region, --endpoint-url and the network"
+                    raise MigrationError(
+                        f"the endpoint does not answer as DynamoDB does: {error}", hint, "failed"
+                    ) from None
                 reason = _network_reason(error, operation)
             tries = self._wait(tries, start, reason)
 
@@ -165,6 +178,9 @@ class TableClient:
         category = categorize(code, status, message)
         if xform_name(error.operation_name) not in (operation, "") and category not in ("throttled", "transient"):
             raise unusable(error) from None  # the call that failed was to obtain credentials
+        if category == "unimplemented":
+            hint = "check --endpoint-url"
+            raise MigrationError(f"the endpoint does not implement dynamodb:{operation}: {message}", hint, "failed")
         if category in ("throttled", "transient"):
             return f"DynamoDB is throttling or failing ({code}): {message}"
         missing = code == "ResourceNotFoundException" and operation == "describe_table"
@@ -191,8 +207,21 @@ class TableClient:
         if self.clock() - start >= patience:
             hint = "try a lower --rate" if self._answered else "check --region, --endpoint-url and the network"
             raise MigrationError(f"no progress for {patience:.0f} seconds: {reason}", hint, "failed")
-        self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self.random() / 2))
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 20)) * (0.5 + self.random() / 2)
+        waited = self.clock() - start
+        if waited + pause > SILENCE:
+            self._announce(f"{reason}: it is repeated for up to {max(1, round(patience - waited))} s")
+        self.sleep(pause)
         return tries + 1
+
+    def _announce(self, text: str) -> None:
+        """Say what is waited for, at most once a minute for all threads."""
+        with self._lock:
+            now = self.clock()
+            quiet = self._announced is not None and now - self._announced < 60
+            self._announced = self._announced if quiet else now
+        if not quiet:
+            self.announce(text)
 
     def sleep(self, seconds: float) -> None:
         """Sleep in short slices, so that ``stop`` takes effect quickly."""

@@ -22,14 +22,14 @@ def interrupting(made: Site, operation: str, kind: type[BaseException], times: i
     """Interrupts calls of an operation, before they are sent or after they are done."""
     plain, left = made.aws._attempt, [times]
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object], look: bool) -> dict[str, object]:
         if name == operation and left[0]:
             left[0] -= 1
             with suppress(ApiError):
                 if done:
-                    plain(service, name, region, parameters)
+                    plain(service, name, region, parameters, look)
             raise kind
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
 
@@ -112,7 +112,7 @@ def test_twice_during_the_call_that_executes(done: bool) -> None:
     interrupting(made, "ExecuteChangeSet", KeyboardInterrupt, done=done)
     plain, presses = made.aws._attempt, [1]
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object], look: bool) -> dict[str, object]:
         if (
             name == "DescribeChangeSet"
             and made.made("ExecuteChangeSet") + (not done)
@@ -121,7 +121,7 @@ def test_twice_during_the_call_that_executes(done: bool) -> None:
         ):
             presses.pop()
             raise KeyboardInterrupt
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     outcome = made.deploy(sha="two")
@@ -136,12 +136,12 @@ def test_an_execution_that_arrives_after_its_interruption() -> None:
     interrupting(made, "ExecuteChangeSet", KeyboardInterrupt)
     plain = made.aws._attempt
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, object]) -> dict[str, object]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, object], look: bool) -> dict[str, object]:
         if name == "DeleteChangeSet" and not made.executions():
             made.call(
                 "ExecuteChangeSet", ChangeSetName=parameters["ChangeSetName"], ClientRequestToken="fsdcf-in-flight"
             )
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     outcome = made.deploy(sha="two")

@@ -106,11 +106,11 @@ def test_an_interrupted_creation_does_not_delete_the_stack_of_somebody_who_was_f
     made = site()
     plain = made.aws._attempt
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, Any], look: bool) -> dict[str, Any]:
         if name == "CreateChangeSet":
             made.beside("CreateChangeSet", template(), "one", ChangeSetName="theirs", ChangeSetType="CREATE")
             raise KeyboardInterrupt
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     assert made.deploy().exit is Exit.INTERRUPTED
@@ -123,13 +123,13 @@ def test_a_change_set_that_is_still_being_made_is_deleted_when_it_can_be() -> No
     refused = [3]
     plain = made.aws._attempt
 
-    def attempt(service: str, name: str, region: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def attempt(service: str, name: str, region: str, parameters: dict[str, Any], look: bool) -> dict[str, Any]:
         from fsdcf.deploy.aws import ApiError
 
         if name == "DeleteChangeSet" and refused[0]:
             refused[0] -= 1
             raise ApiError(service, name, "InvalidChangeSetStatus", "cannot be deleted in status CREATE_IN_PROGRESS")
-        return plain(service, name, region, parameters)
+        return plain(service, name, region, parameters, look)
 
     made.aws._attempt = attempt  # type: ignore[method-assign]
     assert made.deploy(sha="two", plan_only=True).exit is Exit.DONE

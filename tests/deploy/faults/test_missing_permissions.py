@@ -170,4 +170,4 @@ def test_a_repository_that_does_not_exist_is_created_before_the_push() -> None:
 def test_the_image_is_looked_for_where_it_is_kept() -> None:
     made = site()
     made.run(made.release(sha="sha256:" + "a" * 64, image=("123456789012", "eu-west-1", "shop")), plan_only=True)
-    assert ("ecr", "eu-west-1") in made.aws._clients
+    assert ("ecr", "eu-west-1", True) in made.aws._clients

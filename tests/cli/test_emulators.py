@@ -1,0 +1,94 @@
+"""The commands on an endpoint that is not quite AWS: a sentence and an exit code, and no silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import Stage, isolated, lines
+from tests.deploy.emulators import LACKING, LOCAL, instead
+from tests.deploy.site import site
+from tests.deploy.wired import Rewrite
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "status": ("status", "hello"),
+    "tasks": ("tasks", "hello"),
+    "diagnose": ("diagnose", "hello"),
+    "watch": ("watch", "hello"),
+    "history": ("history", "hello"),
+    "logs": ("logs", "hello"),
+    "diff": ("diff", "hello.yml", "--deployed"),
+    "restart": ("restart", "hello", "--yes"),
+    "scale": ("scale", "hello", "1", "--yes"),
+    "run": ("run", "hello", "--yes", "--", "true"),
+    "rollback": ("rollback", "hello", "--yes"),
+    "cancel": ("cancel", "hello"),
+    "recover": ("recover", "hello"),
+    "delete": ("delete", "hello", "--yes", "--allow", "LogGroup"),
+}
+LOOKS = (
+    *("DescribeStackEvents", "ListStackResources", "GetTemplate", "DescribeTasks", "ListTasks", "DescribeTargetHealth"),
+    *("ListServiceDeployments", "DescribeScalableTargets", "DescribeAlarms", "DescribeScalingActivities"),
+)
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+    """A service at an emulator, whose answers ``answer`` changes."""
+    isolated(monkeypatch, tmp_path, tmp_path / "cache")
+    state: dict[str, Rewrite] = {}
+
+    def rewrite(operation: str, status: int, body: bytes) -> tuple[int, bytes]:
+        return state["now"](operation, status, body) if state else (status, body)
+
+    stage = Stage(tmp_path, site(endpoint=LOCAL, rewrite=rewrite, pace=0.1), [])
+    stage.answers = state  # type: ignore[attr-defined]
+    stage.deploy("--yes")
+    stage.deploy("--yes", sha="two")
+    stage.site.aws._answered.clear()  # as in a new process
+    return stage
+
+
+@pytest.mark.parametrize("kind", ["license", "a page"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_service_that_is_missing(emulated: Stage, command: str, kind: str) -> None:
+    """Without ECS, as in an emulator's free edition."""
+    ecs = ("DescribeServices", "DescribeTasks", "ListTasks", "RunTask", "UpdateService", "DescribeTaskDefinition")
+    emulated.answers["now"] = instead(LACKING[kind], *ecs)  # type: ignore[attr-defined]
+    begun = emulated.site.clock.now()
+    code = 1 if command in ("tasks", "restart", "scale", "run") else 3 if command == "cancel" else 0
+    result = emulated(*COMMANDS[command], expect=code)
+    assert emulated.site.clock.now() - begun < 60
+    if code == 1:
+        assert "implement" in result.output or "as AWS does" in result.output
+        assert "ecs" in result.output or "Describe" in result.output
+
+
+@pytest.mark.parametrize("operation", LOOKS)
+@pytest.mark.parametrize("command", ["status", "delete"])
+def test_a_look_that_is_missing(emulated: Stage, command: str, operation: str) -> None:
+    emulated.answers["now"] = instead(LACKING["pro"], operation)  # type: ignore[attr-defined]
+    result = emulated(*COMMANDS[command], expect=0)
+    assert result.output.count(f":{operation}") <= 1
+
+
+@pytest.mark.parametrize("kind", LACKING)
+def test_no_aws_at_all(emulated: Stage, kind: str) -> None:
+    emulated.answers["now"] = instead(LACKING[kind])  # type: ignore[attr-defined]
+    begun = emulated.site.clock.now()
+    told = lines(emulated("status", "hello", "--json", expect=1))
+    assert [one["event"] for one in told] == ["ended"]
+    assert "DescribeStacks" in told[0]["sentence"]
+    assert emulated.site.clock.now() - begun < 5
+
+
+def test_a_command_that_waits_says_so(emulated: Stage) -> None:
+    emulated.answers["now"] = instead((503, lambda given: b""), "DescribeServices")  # type: ignore[attr-defined]
+    told = lines(emulated("status", "hello", "--json"))
+    assert [one["event"] for one in told] == ["noted", "status", "ended"]
+    assert told[0]["lead"] == "waiting"
+    assert "ecs:DescribeServices failed" in told[0]["text"] and "for up to" in told[0]["text"]
+    emulated.site.aws._answered.clear()
+    result = emulated("status", "hello")
+    assert result.output.count("waiting: ecs:DescribeServices") == 1
