@@ -133,6 +133,7 @@ class ServiceWatcher:
     def proven(self, count: int) -> bool:
         """Whether the running tasks do their work, as far as their containers show it; a load balancer shows more.
 
+        ECS waits for that in a deployment, but not when a service is scaled.
         With a health check, the containers must pass it; else they must have been running for a while.
         """
         running = self.observer.running(self.service.ecs.arn)
@@ -295,7 +296,10 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
         sentence = f"{target.stack} is paused {pause.text}: it has no tasks until it is resumed"
         raise stop(Exit.REFUSED, sentence, target.command("resume"))
     if ecs.desired == count and ecs.running == count:
-        return Outcome(Exit.DONE, f"{target.stack} already runs {count_text(count)}")
+        lead = f"{target.stack} is scaled to {count_text(count)}"
+        verdict = verified(run, service.stack, lead, also=(ecs.task_definition,)) if count else None
+        done = Outcome(Exit.DONE, f"{target.stack} already runs {count_text(count)}")
+        return verdict if isinstance(verdict, Outcome) else done
     template = deployed_template(aws, service.stack.arn)
     if template is None:
         run.warn("the number of tasks in the template is unknown: the template cannot be read")

@@ -10,6 +10,7 @@ from fsdcf.deploy.model import Exit, Options, Outcome, RolloutChanged
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import count_overrides, restart, scale
 from fsdcf.operate.scaling import ScalingLimits
+from fsdcf.sandbox import elbv2
 from fsdcf.sandbox.ecs import scheduler
 from tests.deploy.faults.test_tasks import web
 from tests.deploy.site import STACK, TAGS, Site, site
@@ -202,6 +203,18 @@ def test_tasks_that_run_but_are_not_healthy_are_explained() -> None:
     assert outcome.exit is Exit.FAILED
     assert outcome.sentence.startswith("shop-staging was scaled to 3 tasks, but the service is degraded (")
     assert "404" in outcome.sentence + str(outcome.evidence)
+
+
+def test_a_number_that_is_reached_already_is_checked_too() -> None:
+    found = balanced(2)
+    assert to(found, 2).sentence == "shop-staging already runs 2 tasks"
+    rows = found.call("ListStackResources", StackName=STACK)["StackResourceSummaries"]
+    group = next(row["PhysicalResourceId"] for row in rows if row["LogicalResourceId"] == "TargetGroup")
+    answer = found.call("DescribeTargetHealth", "elbv2", TargetGroupArn=group)
+    one = answer["TargetHealthDescriptions"][0]["Target"]
+    elbv2.set_target(found.state, group, one["Id"], one["Port"], "unhealthy", "Target.Timeout", "Request timed out")
+    outcome = to(found, 2)
+    assert outcome.exit is Exit.FAILED and "is scaled to 2 tasks, but the service is degraded" in outcome.sentence
 
 
 def test_tasks_that_crash_are_explained_at_once() -> None:
