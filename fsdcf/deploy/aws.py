@@ -38,6 +38,7 @@ from fsdcf.deploy.credentials import (
     Surroundings,
     explain_credentials,
     line_in,
+    obtained_by,
     unreadable_file,
     without_credentials,
 )
@@ -547,7 +548,8 @@ def _translate(error: Exception, service: str, operation: str, source: Credentia
         return Expired(service, operation, str(error), source)
     problem = network_problem(error)
     if problem is not None:
-        return Unreachable(service, operation, problem.text, problem.advice, problem.final)
+        text = f"{problem.text}, which {own} needs" if (own := obtained_by(error)) else problem.text
+        return Unreachable(service, operation, text, problem.advice, problem.final)
     return ApiError(service, operation, type(error).__name__, str(error))
 
 

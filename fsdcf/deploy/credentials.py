@@ -125,6 +125,7 @@ class CredentialSource:
             raise CredentialsError(sentence, error.advice, error.next, self.profile) from error
         except Exception as error:
             if _may_pass(error):
+                vars(error).setdefault(_OBTAINED, self.subject)
                 raise
             problem = credentials_problem(error)
             if self.method == "assume-role-with-web-identity" and "WebIdentityToken" in problem.text:
@@ -159,6 +160,14 @@ class CredentialSource:
         role = str(self.settings.get("role_arn", "")).rpartition("/")[2] or "ROLE"
         asked = (*own, "aws sts get-caller-identity {flag}") if not own or kind == "rejected" else own
         return advice, tuple(dict.fromkeys(one.format(flag=flag, role=shlex.quote(role)).strip() for one in asked))
+
+
+_OBTAINED = "fsdcf_obtained"
+
+
+def obtained_by(error: Exception) -> str:
+    """What was being obtained when the network or AWS failed in this way, in words; empty for the call itself."""
+    return str(vars(error).get(_OBTAINED, ""))
 
 
 _WAYS_OUT: Mapping[str, tuple[str, ...]] = {

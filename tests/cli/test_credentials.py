@@ -451,3 +451,11 @@ def test_a_permission_set_that_is_not_assigned(attempt: Try, endpoint: str, sso_
     Answering.answers[path] = (403, json.dumps({"message": "No access", "__type": "ForbiddenException"}))
     said = attempt(SSO, AWS_ENDPOINT_URL=endpoint)
     assert "was rejected by GetRoleCredentials: No access" in said and "permission set" in said
+
+
+def test_a_network_that_fails_while_credentials_are_obtained(
+    attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fsdcf.deploy.aws.FIRST_PATIENCE", 0.0)
+    said = attempt(CHAIN, exit=6, AWS_ENDPOINT_URL=endpoint, AWS_ENDPOINT_URL_STS="http://127.0.0.1:9")
+    assert "cannot be reached" in said and f"which the role {ROLE} of the profile p needs" in said
