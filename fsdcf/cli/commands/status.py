@@ -365,7 +365,7 @@ _CAUSES = 4
 """The most causes of stopped tasks that are shown."""
 
 _DRIFT = {
-    "DRIFTED": ("resources differ from the template (DRIFTED)", "warn"),
+    "DRIFTED": ("resources differ from the template (DRIFTED), as `fsdcf drift` shows", "warn"),
     "IN_SYNC": ("none (IN_SYNC)", "good"),
     "UNKNOWN": ("unknown: the detection failed for a resource (UNKNOWN)", "warn"),
 }
