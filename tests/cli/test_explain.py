@@ -52,6 +52,13 @@ def test_a_spec_adds_numbers_lines_and_names(spec: str) -> None:
     assert "shop.yml:8" in out and "docker manifest inspect ghcr.io/acme/shop:1" in out
 
 
+def test_a_template_has_numbers_and_no_name(spec: str) -> None:
+    template = CliRunner().invoke(cli, ["template", spec, "--no-lint"]).stdout
+    Path("shop.template.yml").write_text(template, encoding="utf-8")
+    out = explain("--failure", OUT_OF_MEMORY, "--spec", "shop.template.yml").stdout
+    assert "; the task has 512 MiB" in out and out.endswith("next: fsdcf logs SPEC\n") and "-->" not in out
+
+
 def test_standard_input_and_a_file(tmp_path: Path) -> None:
     data = {"tasks": [{"stopCode": "TaskFailedToStart", "stoppedReason": DENIED, "containers": []}]}
     Path(tmp_path, "tasks.json").write_text(json.dumps(data), encoding="utf-8")
@@ -59,6 +66,9 @@ def test_standard_input_and_a_file(tmp_path: Path) -> None:
     assert "the GitHub Container Registry" in expected
     assert explain("--failure", "-", stdin=json.dumps(data)).stdout == expected
     assert explain("--file", str(tmp_path / "tasks.json")).stdout == expected
+    result = CliRunner().invoke(cli, ["explain", "--failure", "-"], input=b"\xff " + DENIED.encode())
+    assert result.exit_code == 0 and result.stdout == expected
+    assert explain("--failure", "\udcff\n" + DENIED).stdout == expected
     Path(tmp_path, "bytes").write_bytes(b"\xff\xfe" + DENIED.encode())
     assert explain("--file", str(tmp_path / "bytes")).stdout == expected
 

@@ -140,16 +140,16 @@ def _text_of(failure: str | None, file: Path | None) -> str:
     elif failure == "-":
         if sys.stdin.isatty():
             click.echo("Paste the message, then press Ctrl-D on a line of its own.", err=True)
-        text = str(sys.stdin.read(_MOST))
+        text = str(sys.stdin.buffer.read(_MOST), "utf-8", "replace")
     else:
-        text = failure or ""
+        text = str((failure or "").encode("utf-8", "replace"), "utf-8")
     if not text.strip():
         raise click.UsageError("the message is empty")
     return text
 
 
 _MOST = 1 << 20
-"""Characters that are read from standard input."""
+"""Bytes that are read from standard input."""
 
 
 @dataclass(frozen=True)
@@ -243,14 +243,14 @@ def _completed(command: str, message: str, compiled: Compiled | None, inputs: Sp
     own = command.startswith("fsdcf ")
     service = spec = "SPEC"
     environment = inputs.environment_option or ""
-    if compiled is not None:
+    if compiled is not None and compiled.spec is not None:
         spec = shlex.quote(str(inputs.files[0]))
-        service = compiled.spec.metadata.name if compiled.spec is not None else spec
+        service = compiled.spec.metadata.name
         environment = compiled.environment
     if not environment:
         command = command.replace(" --env {environment}", "")
     return command.format(
-        service=service if own or compiled is not None else "NAME",
+        service=service if own or service != "SPEC" else "NAME",
         environment=environment,
         spec=spec,
         port=port or 8000,
