@@ -78,8 +78,8 @@ class ServiceState:
 class ServiceWatcher:
     """Follows a service. ``deployment`` is the ID of the deployment, ``action`` names the change: "the restart".
 
-    ``existing``: the deployment is not new, so ECS does not count tasks that fail now. ``reported`` are the messages
-    and reasons that are not reported again, ``known`` are the tasks that had failed before.
+    ``existing``: the deployment is not new, so ECS does not count tasks that fail now. ``reported`` are the reasons
+    that are not reported again, ``known`` are the tasks that had failed before.
     """
 
     run: Run
@@ -95,7 +95,6 @@ class ServiceWatcher:
 
     def __post_init__(self) -> None:
         self.observer = RolloutObserver(self.run)
-        self.reported.update(message.text for message in self.service.ecs.messages)
         if self.existing:
             self.look()
             self.reported.update(task.essence for task in self.failures())
@@ -200,14 +199,14 @@ class ServiceWatcher:
         return ServiceState(service, followed)
 
     def _warn(self) -> None:
-        """Warn once of each reason why tasks stop, unless a rollout shows it, and why ECS cannot start tasks."""
-        rollout = self.look() if self.existing else self.rollout
-        reasons = {task.essence: f"a task stopped: {task.essence}" for task in self.failures() if self.existing}
-        reasons |= {text: text for text in (rollout.events if rollout else ()) if "unable to" in text}
-        for reason, text in reasons.items():
+        """Warn once of each reason why tasks of an existing deployment stop, which no rollout shows."""
+        if not self.existing:
+            return
+        self.look()
+        for reason in dict.fromkeys(task.essence for task in self.failures()):
             if reason not in self.reported:
                 self.reported.add(reason)
-                self.run.warn(text)
+                self.run.warn(f"a task stopped: {reason}")
 
     def _detached(self, code: Exit, why: str, evidence: tuple[Evidence, ...] = ()) -> Stop:
         sentence = f"{why}: {self.action} continues; its outcome is unknown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.model import Exit, Options, Outcome, Place, RolloutChanged, Terminated
+from fsdcf.deploy.model import Exit, Options, Outcome, Place, RolloutChanged, ServiceEventReceived, Terminated
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import restart
 from tests.deploy.site import Site, site
@@ -75,11 +75,12 @@ def test_a_failed_deployment_is_explained() -> None:
     assert found.warnings() == [], "the picture of the rollout shows the tasks that stop"
 
 
-def test_missing_capacity_is_a_warning() -> None:
+def test_missing_capacity_is_reported() -> None:
     found = shop("AWS::ECS::Service:update:capacity")
     outcome = again(found)
     assert outcome.exit is Exit.FAILED and "no capacity" in outcome.sentence
-    assert any("unable to place a task" in one for one in found.warnings())
+    told = [one.text for one in found.told if isinstance(one, ServiceEventReceived)]
+    assert sum("unable to place a task" in one for one in told) == 1
 
 
 def test_a_service_without_tasks_is_not_restarted() -> None:

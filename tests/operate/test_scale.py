@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Options, Outcome, RolloutChanged
+from fsdcf.deploy.model import Exit, Options, Outcome, RolloutChanged, ServiceEventReceived
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.rolling import count_overrides, restart, scale
 from fsdcf.operate.scaling import ScalingLimits
@@ -150,7 +150,8 @@ def test_tasks_that_do_not_start_are_explained_until_the_deadline() -> None:
         Exit.UNKNOWN,
         "the deadline has passed: the scaling continues; its outcome is unknown",
     )
-    assert any("unable to place a task" in one for one in found.warnings())
+    told = [one.text for one in found.told if isinstance(one, ServiceEventReceived)]
+    assert sum("unable to place a task" in one for one in told) == 1
     assert sum("a task stopped: Capacity is unavailable" in one for one in found.warnings()) == 1
 
 

@@ -134,10 +134,10 @@ class StoppedTask:
         return who_stopped(self.code, self.reason, self._ends, self.deployment)
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """The reasons that ECS gives for the task and its containers."""
+    def errors(self) -> tuple[str, ...]:
+        """The errors of the agent that started the task, such as CannotPullContainerError, in its own words."""
         reasons = (self.reason, *(reason for _, _, reason in self.containers))
-        return tuple(reason.rstrip(".") for reason in reasons if reason)
+        return tuple(reason.rstrip(".") for reason in reasons if re.match(r"\w+Error\b", reason))
 
     @property
     def _ends(self) -> list[tuple[int | None, str]]:
@@ -322,8 +322,8 @@ def _read_task(raw: Answer) -> StoppedTask:
 class ServiceEvents:
     """Reports the events of services that tell of trouble, each once. Their ids and addresses make no difference.
 
-    What a task's row shows is left out: its health checks, and the reason for which it stopped. So are the events from
-    before the first look, unless it is known when the rollout began.
+    What a task's row shows is left out: its health checks, and the error that prevented its start. So are the events
+    from before the first look, unless it is known when the rollout began.
     """
 
     run: Run
@@ -333,7 +333,7 @@ class ServiceEvents:
         """Report the new events of a rollout, the oldest first."""
         old = rollout.service not in self._known and rollout.subject.since is None
         known = self._known.setdefault(rollout.service, set())
-        shown = {words for task in rollout.stopped for words in task.words}
+        shown = {words for task in rollout.stopped for words in task.errors}
         for message in reversed(rollout.ecs.messages if rollout.ecs is not None else ()):
             text = message.text
             essence = _OWN.sub("…", text)

@@ -13,7 +13,16 @@ from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.ecs.rollout import UNPLACED, RolloutObserver, ServiceRollout, Subject, look, read_stopped, task_counts
+from fsdcf.deploy.ecs.rollout import (
+    UNPLACED,
+    RolloutObserver,
+    ServiceEvents,
+    ServiceRollout,
+    Subject,
+    look,
+    read_stopped,
+    task_counts,
+)
 from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth, read_health
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
@@ -145,6 +154,7 @@ class _Check:
     report: bool
     known: ServiceRollout | None
     begun: float = field(init=False)
+    events: ServiceEvents = field(init=False)
     patience: float = field(init=False)
     complete_since: float | None = None
     steady_since: float | None = None
@@ -152,14 +162,17 @@ class _Check:
     crashes: int = 0
 
     def __post_init__(self) -> None:
-        self.begun = self.run.aws.clock()
+        self.begun, self.events = self.run.aws.clock(), ServiceEvents(self.run)
         self.patience = _BRIEF if self.report else _LONGEST
 
     def verdict(self) -> Verdict:
         """Look at the service until the verdict is clear, or the patience ends."""
         while True:
             subject = Subject(frozenset(self.definitions))
-            verdict = self._judge(look(self.run, self.arn, self.name, self.known, subject=subject))
+            rollout = look(self.run, self.arn, self.name, self.known, subject=subject)
+            if rollout is not None:
+                self.events.report(rollout, self.run.aws.clock() - self.begun)
+            verdict = self._judge(rollout)
             if verdict is not None:
                 return verdict
             self.run.rest(_EVERY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.deploy.model import Exit, Outcome, Place, ServiceEventReceived
+from fsdcf.sandbox.ecs.definitions import SERVICE, add_event
 from tests.deploy.faults.test_tasks import update, web
 from tests.deploy.site import Site, service, site, template
 
@@ -184,3 +185,18 @@ def test_events_from_before_are_not_told() -> None:
     made = standing("capacity=vcpu")
     made.run(made.release(web(2), "two"))
     assert not told(made)
+
+
+def test_events_are_told_while_the_service_is_waited_for() -> None:
+    made = site()
+    made.stand(web(2))
+    made.deploy(web(2))
+    made.fault("Service:running:maintenance")
+    made.watch()
+    made.clock.advance(62)
+    made.forget()
+    key = next(key for key, _ in made.state.store.every(SERVICE))
+    made.after(8, lambda: add_event(made.state, key, "was unable to place a task. Reason: Internal error."))
+    assert made.deploy(web(2)).exit is Exit.DONE
+    (event,) = told(made)
+    assert event.text == "was unable to place a task. Reason: Internal error." and event.elapsed >= 5
