@@ -1,6 +1,6 @@
 """Messages that are not the cause of a failure: who else stopped a task, what follows from a failure, and news.
 
-Only ``fsdcf explain --failure`` knows them: a diagnosis has better evidence.
+Only ``explain --failure`` knows them: a diagnosis has better evidence.
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html,
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html,
