@@ -207,7 +207,8 @@ class Aws:
     the clock, ends all retries. ``calls`` lists every attempt (time, service, operation); ``throttles`` counts the
     throttled ones. ``pace`` is how many seconds of AWS's time stamps pass in one second of the clock: 1, and less in an
     accelerated sandbox. ``make_hasty`` creates clients for optional looks, which do not wait long for an answer.
-    ``alarm`` calls a function after some seconds of real time, so that a call without an answer says so.
+    ``alarm`` calls a function after some seconds of real time, so that a call without an answer says so. ``obtain``
+    obtains the credentials before that time runs: a person may have to enter a code.
 
     ``announce`` takes a sentence on what a call waits for, and for how long, once it waits for more than ``SILENCE``.
     """
@@ -226,6 +227,7 @@ class Aws:
         regions: Callable[[], Sequence[str]] = tuple,
         make_hasty: Callable[[str, str], Any] | None = None,
         alarm: Callable[[float, Callable[[], None]], threading.Timer] | None = None,
+        obtain: Callable[[], object] = lambda: None,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -244,6 +246,7 @@ class Aws:
         self._regions = regions
         self._caller: str | None = None
         self._alarm = alarm
+        self._obtain = obtain
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._answered: set[tuple[str, str]] = set()
 
@@ -390,6 +393,7 @@ class Aws:
             raise ApiError(service, operation, "UnknownOperation", f"the installed botocore has no {operation}")
         self.calls.append((self.clock(), service, operation))
         try:
+            self._obtain()
             with self._alarmed(service, operation, LOOK if look else _READ_TIMEOUT):
                 answer: Answer = with_zones(method(**parameters))
         except CredentialsError as error:
@@ -627,6 +631,8 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
     hasty = partial(make, read_timeout=LOOK)
     more: dict[str, Any] = {"make_hasty": hasty, "alarm": threading.Timer}
     more |= {"source": credentials.source, "regions": regions}
+    if around.ask is not None:
+        more["obtain"] = lambda: sessions.current.get_credentials().get_frozen_credentials()
     return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, **more)
 
 

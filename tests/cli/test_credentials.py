@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from typing import ClassVar
 
 import pytest
@@ -459,3 +460,16 @@ def test_a_network_that_fails_while_credentials_are_obtained(
     monkeypatch.setattr("fsdcf.deploy.aws.FIRST_PATIENCE", 0.0)
     said = attempt(CHAIN, exit=6, AWS_ENDPOINT_URL=endpoint, AWS_ENDPOINT_URL_STS="http://127.0.0.1:9")
     assert "cannot be reached" in said and f"which the role {ROLE} of the profile p needs" in said
+
+
+def test_no_call_waits_for_an_answer_while_a_person_enters_the_code(
+    attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(prompt: str) -> str:
+        sleep(0.3)
+        return "123456"
+
+    Answering.answers["AssumeRole"] = refused("AccessDenied", "no")
+    monkeypatch.setattr("fsdcf.deploy.aws.SILENCE", 0.05)
+    monkeypatch.setattr("fsdcf.cli.options.surroundings", lambda pause: module.Surroundings(ask=slowly))
+    assert "has no answer yet" not in attempt(MFA, AWS_ENDPOINT_URL=endpoint)
