@@ -119,7 +119,7 @@ NAME_REASONS = (
         r"|Resource of type '\S+' with identifier .* already exists|already exists in stack"
         rf"|already exists.*{CODED}|{CODED}.*already exists|Topic already exists with different|Table already exists"
         r"|Tried to create resource record set .* but it already exists|bucket name is not available"
-        r"|\A\S+ already exists\.?\s*\Z",
+        r"|\A\S+-\S+ already exists\.?\s*\Z",
         "a resource with that name already exists in this account or, for a bucket, in any account",
         "choose another name, or delete the existing resource if it is unused",
         "",

@@ -136,7 +136,7 @@ NETWORK_REASONS = (
         "certificate",
         "The certificate '...' must have a fully-qualified domain name, a supported signature, and a supported key"
         " size; CertificateNotFound",
-        r"certificate '[^']*' (?:must have|not found|was not found)|CertificateNotFound|UnsupportedCertificate",
+        r"certificate 'arn:[^']*' (?:must have|not found|was not found)|CertificateNotFound|UnsupportedCertificate",
         "the load balancer cannot use the certificate",
         "use one that ACM has issued (not one with a pending validation) in the region of the load balancer",
         "service.networking.loadBalancer.certificateArn",

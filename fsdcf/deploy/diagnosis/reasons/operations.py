@@ -152,7 +152,7 @@ OPERATION_REASONS = (
     Reason(
         "export-missing",
         "No export named ... found",
-        r"No export named (\S+) found",
+        r"No export named (\S+) found(?:\.|\s*\Z)",
         "no stack of this account and region exports …",
         "deploy the stack that exports it first; check that both are in the same region and account",
         "",

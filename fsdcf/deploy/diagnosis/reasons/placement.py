@@ -97,7 +97,7 @@ PLACEMENT_REASONS = (
     Reason(
         "spot",
         "Your Spot Task was interrupted; SpotInterruption",
-        r"Spot(?: Task was interrupted|Interruption|InterruptionError)",
+        r"Spot Task was interrupted|SpotInterruptionError|^SpotInterruption$",
         "AWS reclaimed the Spot capacity",
         "set spot.base to run some tasks on FARGATE",
         "service.resources.spot",

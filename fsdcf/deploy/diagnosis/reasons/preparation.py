@@ -297,7 +297,7 @@ PREPARATION_REASONS = (
     Reason(
         "preparation",
         "ResourceInitializationError, for another reason",
-        r"ResourceInit\w*Error(?!: (?:failed|unable) to create new container)",
+        r"ResourceInit\w*Error:(?! (?:failed|unable) to create new container)",
         "the task could not be prepared",
         "read ECS's message: secrets, registry, volumes and logs are set up before the container starts",
         "service",
