@@ -183,7 +183,8 @@ class Reporter:
         if any(word.startswith("--") and word not in flags for word in own_words):
             return ()  # such as --recreate for a command that cannot
         own = options if name == self.context.info_name else ()
-        settings = settings_in(self.target.redeploy_command) if self.target else ()
+        names_spec = self.target is not None and self.target.spec in command  # explain takes settings only with a spec
+        settings = settings_in(self.target.redeploy_command) if self.target and names_spec else ()
         lacking = tuple(option for option in (*settings, *own, *self.connection.flags) if option[0] in flags)
         return (with_options(command, lacking),)
 
