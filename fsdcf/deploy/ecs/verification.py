@@ -160,6 +160,7 @@ class _Check:
     steady_since: float | None = None
     desired: int = 0
     crashes: int = 0
+    announced: bool = False
 
     def __post_init__(self) -> None:
         self.begun, self.events = self.run.aws.clock(), ServiceEvents(self.run)
@@ -195,6 +196,10 @@ class _Check:
         self.complete_since, self.known = None, rollout
         if run.late() or run.aws.clock() - self.begun >= self.patience:
             return Verdict("pending", rollout, definitions)
+        if not self.announced:
+            self.announced = True
+            counts = task_counts(primary.running, primary.desired)
+            run.step("verify", f"waiting up to {self.patience:.0f} s until ECS completes the rollout: {counts}")
         return None
 
     def _judge_health(self, rollout: ServiceRollout, primary: EcsDeployment) -> Verdict | None:
