@@ -28,6 +28,7 @@ _POINTER = re.compile(
 """A value that names the place of a secret and does not contain it."""
 _PAIR = re.compile(r"""([A-Za-z_][\w.-]*)(["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,{}\[\]"'][^,}]*)""")
 """A key and its value, as in YAML or in a command-line option."""
+_ASSIGNMENT = re.compile(r"""(?<!\w)([A-Za-z_]\w*)=("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)""")
 ACCESS_KEY_VARIABLES = frozenset(
     f"AWS_{name}"
     for name in ("ACCESS_KEY_ID", "ACCESS_KEY", "SECRET_ACCESS_KEY", "SECRET_KEY", "SESSION_TOKEN", "SECURITY_TOKEN")
@@ -80,6 +81,12 @@ def mask_value(value: Any, name: str = "") -> Any:
     if value and is_secret_name(name) and not _POINTER.match(value):
         return MASK
     return _USER_INFO.sub(MASK, _KEY.sub(MASK, value))
+
+
+def mask_text(text: str) -> str:
+    """A text without its secrets, in which ``DB_PASSWORD=...`` is one, but ``ExpiredToken: ...`` is a message."""
+    masked = _ASSIGNMENT.sub(lambda pair: f"{pair[1]}={mask_value(pair[2], pair[1])}", text)
+    return str(mask_value(masked))
 
 
 def mask_line(line: str) -> str:

@@ -106,8 +106,24 @@ def test_an_unknown_message_says_where_to_look(message: str, where: str) -> None
 
 
 def test_secrets_in_a_message_are_masked() -> None:
-    out = explain("--failure", "hello https://user:hunter2@example.com/", code=1).stdout
-    assert "hunter2" not in out and "********" in out
+    for message in ("hello https://user:hunter2@example.com/", "DB_PASSWORD=hunter2 python app.py", 'TOKEN="hunter2"'):
+        out = explain("--failure", message, code=1).stdout
+        assert "hunter2" not in out and "********" in out
+    key = "AKIA" + "A" * 16
+    command = f'CannotStartContainerError: runc: exec: "run {key} --url=x://u:hunter2@h API_KEY=hunter2": not found'
+    for form in ("text", "json"):
+        out = explain("--failure", command, "--format", form).stdout
+        assert key not in out and "hunter2" not in out and "the command run ********" in out
+    assert (
+        "expired" in explain("--failure", "ExpiredToken: The security token included in the request is expired").stdout
+    )
+
+
+def test_no_control_character_is_printed() -> None:
+    text = 'CannotStartContainerError: exec: "\x9b31mrun\x1b]0;title\x07\x85\x7f\x1b[2J\u202e": not found'
+    for form in ("text", "json"):
+        out = explain("--failure", text, "--format", form).stdout
+        assert "the command run is not" in out and all(one.isprintable() or one == "\n" for one in out)
 
 
 @pytest.mark.parametrize(

@@ -892,6 +892,8 @@ PASSING = {
         "busy",
         "aws-fault",
         "steady",
+        "certificate-pending",
+        "discovery-in-use",
     ),
     *("stopped-by-aws", "stopped-by-spot", "stopped-by-rebalancing", "stopped-by-scaling", "stopped-by-deployment"),
     *("stopped-by-deletion", "stopped-by-ecs", "stopped-by-person"),

@@ -26,6 +26,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
 from fsdcf.language.rules import rules_in
+from fsdcf.masking import mask_text
 from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
 
@@ -134,7 +135,7 @@ def _explain_name(what: str) -> None:
 
 
 def _text_of(failure: str | None, file: Path | None) -> str:
-    """The message in an option, on standard input or in a file. A usage error for one without words."""
+    """The message in an option, on standard input or in a file, without its secrets. A usage error without words."""
     if file is not None:
         text = str(read(file), "utf-8", "replace")
     elif failure == "-":
@@ -145,11 +146,11 @@ def _text_of(failure: str | None, file: Path | None) -> str:
         text = str((failure or "").encode("utf-8", "replace"), "utf-8")
     if not text.strip():
         raise click.UsageError("the message is empty")
-    return text
+    return mask_text(text[:_MOST])
 
 
 _MOST = 1 << 20
-"""Bytes that are read from standard input."""
+"""Characters of a text that are read."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,8 @@ def _explain_failure(text: str, spec: Path | None, inputs: SpecInputs, form: str
 
 def _answer(explanation: Explanation, compiled: Compiled | None, inputs: SpecInputs, port: int | None) -> _Answer:
     from fsdcf.cli.lookup import line_at
-    from fsdcf.masking import mask_value
 
-    message, match = str(mask_value(explanation.message)), explanation.match
+    message, match = explanation.message, explanation.match
     if match is None:
         cause, advice = _UNKNOWN[explanation.kind]
         return _Answer("", message, cause, advice, "", None, "", False, False)

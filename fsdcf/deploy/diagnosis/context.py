@@ -41,7 +41,7 @@ class DiagnosisContext:
 
     port: int | None = None
     memory: str = ""
-    architecture: str = "x86_64"
+    architecture: str = ""
     path: str = ""
     codes: str = ""
     interval: str = ""
@@ -81,7 +81,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
     return DiagnosisContext(
         port=next((number for number in numbers if number is not None), None),
         memory=_text(definition.get("Memory")),
-        architecture=(_text(mapping(definition.get("RuntimePlatform")).get("CpuArchitecture")) or "X86_64").lower(),
+        architecture=_architecture(definition),
         path=_text(group.get("HealthCheckPath")),
         codes=_text(mapping(group.get("Matcher")).get("HttpCode")),
         interval=_text(group.get("HealthCheckIntervalSeconds")),
@@ -100,6 +100,11 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
 def _properties(stack: PlannedStack, name: str | None) -> Mapping[str, Any]:
     resource = stack.resources.get(name or "")
     return resource.properties if resource is not None else {}
+
+
+def _architecture(definition: Mapping[str, Any]) -> str:
+    named = _text(mapping(definition.get("RuntimePlatform")).get("CpuArchitecture"))
+    return (named or "X86_64").lower() if definition else ""
 
 
 def _text(value: Any) -> str:

@@ -33,7 +33,8 @@ _CODES = (
 _CODE = re.compile(rf"^({_CODES})[:.,]?\s*$", re.MULTILINE)
 _STOPPED = re.compile(
     r"^(?:\(?service [^\n]{0,80}: )?(?:Scaling activity initiated by|Service is being deleted|Task stopped by user"
-    r"|Your Spot Task was interrupted|(?:Amazon )?ECS is performing maintenance|[^\n]*task retirement)",
+    r"|Your Spot Task was interrupted|Host EC2 \(instance|(?:Amazon )?ECS is performing maintenance"
+    r"|[^\n]*task retirement)",
     re.IGNORECASE | re.MULTILINE,
 )
 _TASK = re.compile(
@@ -41,7 +42,7 @@ _TASK = re.compile(
     r"|ResourceInitialization\w*Error|ContainerRuntime\w*Error|DockerTimeoutError"
     r"|Task failed (?:ELB|container) health checks|OutOfMemoryError: Container)\b"
 )
-_EVENT = re.compile(r"\(service [\w.-]+\)|\bservice \([\w.-]+\)")
+_EVENT = re.compile(r"\(service [\w.-]+(?:, taskSet [\w/.-]+)?\)|\bservice \([\w.-]+\)")
 _STACK = re.compile(
     rf"{CODED}|\b(?:CREATE|UPDATE|DELETE|ROLLBACK|IMPORT)_(?:\w+_)?(?:FAILED|COMPLETE|IN_PROGRESS)\b"
     r"|\bexport \S+ (?:as|cannot)\b|No export named \S+ found|AWS::\w+::\w+|\bStack:arn:",
@@ -56,7 +57,9 @@ _ROW = re.compile(
 )
 """Where a message begins, if a text holds several."""
 
-_INVISIBLE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x08\x0b-\x1f]")
+_INVISIBLE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-9;?]*[A-Za-z]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)|[\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\xa0": " ", "\u202f": " "}
 )
@@ -213,7 +216,7 @@ def _kind(message: str) -> Kind:
 
 _ORDERS: Mapping[Kind, tuple[Sequence[Any], ...]] = {
     "task": (REASONS, NOTICES, STACK_REASONS),
-    "event": (REASONS, NOTICES, STACK_REASONS),
+    "event": (REASONS, STACK_REASONS, NOTICES),
     "stack": (STACK_REASONS, NOTICES, REASONS),
     "unknown": (REASONS, STACK_REASONS, NOTICES),
 }

@@ -47,7 +47,7 @@ _PRIVATE_ADDRESS = re.compile(
 )
 _SECRET = re.compile(
     r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))"
-    r"|invalid (?:ssm )?parameters: (?P<parameter>[\w./-]+)"
+    r"|(?:invalid (?:ssm )?parameters: |fetch parameters \[)(?P<parameter>[\w./-]+)"
 )
 _ECS_NAMES = {"secretsmanager": "asm", "ssm": "ssm"}
 """ECS's name of a service in ``unable to retrieve secret from asm``, by the service's endpoint."""
@@ -268,7 +268,8 @@ def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement
     named = _SECRET.search(match.string)
     if named is not None and named["parameter"]:
         return _named(named["parameter"], "aws ssm get-parameter --name")
-    refinement = _named(named and named["secret"], "aws secretsmanager describe-secret --secret-id")
+    whole = named is not None and named.end() < len(match.string)  # ECS cuts an ARN off at the end of its message
+    refinement = _named(named["secret"] if named and whole else "", "aws secretsmanager describe-secret --secret-id")
     return replace(refinement, key=_credentials_key(match.string))
 
 
@@ -419,8 +420,12 @@ def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> R
 
 
 def refine_architecture(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The processor that the tasks run on."""
-    platform = ecs.docker_platform(context.architecture)
+    """The processor that the tasks run on, by the template or the words of AWS; nothing if neither names it."""
+    asked = re.search(r"platform '?(linux/\w+)", match.string)
+    platform = ecs.docker_platform(context.architecture) if context.architecture else asked and asked[1]
+    if not platform:
+        return Refinement()
     return Refinement(
-        f": the tasks run on {context.architecture}", f"build the image for {platform}, or change the architecture"
+        f": the tasks run on {context.architecture or platform}",
+        f"build the image for {platform}, or change the architecture",
     )

@@ -44,10 +44,30 @@ IDENTITY_REASONS = (
         _CALLER,
     ),
     Reason(
+        "account-blocked",
+        "Your account is currently blocked; This AWS account currently does not support creating load balancers",
+        r"account is (?:currently )?(?:blocked|suspended|pending verification|not (?:yet )?(?:activated|verified))"
+        r"|account currently does not support|PendingVerification|aws-verification@amazon\.com",
+        "AWS blocks the account, or has not verified it yet; neither the template nor a permission is the cause",
+        "ask AWS Support to unblock it, from the root user's console; look for mail of AWS about a payment or a check",
+        "",
+        _CALLER,
+    ),
+    Reason(
+        "assume-role",
+        "User: ... is not authorized to perform: sts:AssumeRole; ... sts:AssumeRoleWithWebIdentity",
+        r"not authorized to perform:? sts:(?:AssumeRole|TagSession)",
+        "the caller may not assume the role, or the role does not exist",
+        "name the caller in the trust policy of the role (for a job on GitHub: its provider, and its repository with"
+        " branch or environment), and let a policy of the caller allow the action",
+        "",
+        "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument",
+        refine_denial,
+    ),
+    Reason(
         "stack-role",
-        "Role ... is invalid or cannot be assumed; not authorized to perform: sts:AssumeRole",
-        r"[Rr]ole (?:arn:\S+ )?is invalid or cannot be assumed|not authorized to perform:? sts:AssumeRole"
-        r"|cannot assume the provided role",
+        "Role ... is invalid or cannot be assumed",
+        r"[Rr]ole (?:arn:\S+ )?is invalid or cannot be assumed|cannot assume the provided role",
         "CloudFormation, or the deploying user, cannot assume the role; the template is not the cause",
         "name cloudformation.amazonaws.com in the trust policy of the role of --role-arn, check its ARN, and let the"
         " deploying role pass it",

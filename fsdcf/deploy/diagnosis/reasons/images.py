@@ -33,6 +33,9 @@ _ELSEWHERE = r"\A(?!.*(?:\.dkr[.-]ecr|Amazon ECR|Elastic Container Registry|ecr:
 """The message does not come from a private registry of ECR."""
 _ANSWER = r"unexpected status(?: code)?(?: from \w+ request to)? "
 _FOUND = r"\A(?!.*Status Code: 404).*"
+_FAULT = r"\b50[0234] (?:Internal|Bad Gateway|Service Unavail|Gateway)"
+_REFUSED = rf"\A(?!.*(?:(?:dial|read|write) tcp|Client\.Timeout|TLS handshake|x509:|{_FAULT}))"
+"""The registry, or the server of its tokens, could be reached and answered, whatever was to be fetched from it."""
 
 IMAGE_REASONS = (
     Reason(
@@ -113,7 +116,7 @@ IMAGE_REASONS = (
     Reason(
         "image-registry-denied",
         "CannotPullContainerError: ... 401 Unauthorized; failed to fetch anonymous token; pull access denied (not ECR)",
-        _ELSEWHERE + _PULL + DENIED,
+        _REFUSED + _ELSEWHERE + _PULL + DENIED,
         "the registry refuses the pull: the image is private, or it does not exist there",
         "check the name of the image; if it is private, store the user and the token for its registry in a secret and"
         " name it in imageCredentials",
@@ -124,7 +127,7 @@ IMAGE_REASONS = (
     Reason(
         "image-denied",
         "CannotPullContainerError: ... 403 Forbidden; check that the role has the permissions (ECR)",
-        _FOUND + _PULL + DENIED,
+        _REFUSED + _FOUND + _PULL + DENIED,
         "the tasks have no permission to pull the image",
         "let the execution role pull from the repository, and let the repository's policy allow this account",
         "service.executionRole.statements",
@@ -235,7 +238,7 @@ IMAGE_REASONS = (
     Reason(
         "image-registry-fault",
         "CannotPullContainerError: ... 500 Internal Server Error; 503 Service Unavailable",
-        _PULL + r"\b50[0234] (?:Internal|Bad Gateway|Service Unavail|Gateway)",
+        _PULL + _FAULT,
         "the registry itself fails",
         "try again later; a copy of the image in ECR does not depend on another registry",
         "service.image",

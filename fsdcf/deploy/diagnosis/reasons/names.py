@@ -25,6 +25,15 @@ NAME_REASONS = (
         ),
     ),
     Reason(
+        "export-taken",
+        "Export with name ... is already exported by stack ...",
+        r"Export with name (\S+) is already exported by",
+        "another stack of this account and region exports the name … already",
+        "remove the export from one of the stacks, or give it another name",
+        "",
+        "aws cloudformation list-exports --query 'Exports[].[Name,ExportingStackId]'",
+    ),
+    Reason(
         "route-taken",
         "route table ... already has a route with destination-prefix-list-id ...",
         r"already has a route with destination|RouteAlreadyExists|route identified by \S+ already exists",

@@ -136,7 +136,8 @@ NETWORK_REASONS = (
         "certificate",
         "The certificate '...' must have a fully-qualified domain name, a supported signature, and a supported key"
         " size; CertificateNotFound",
-        r"certificate 'arn:[^']*' (?:must have|not found|was not found)|CertificateNotFound|UnsupportedCertificate",
+        r"certificate (?:ARN )?'arn:[^']*' (?:must have|(?:was |is )?not (?:found|valid))|CertificateNotFound"
+        r"|UnsupportedCertificate",
         "the load balancer cannot use the certificate",
         "use one that ACM has issued (not one with a pending validation) in the region of the load balancer",
         "service.networking.loadBalancer.certificateArn",
@@ -179,6 +180,15 @@ NETWORK_REASONS = (
         " that is encrypted with SSE-S3",
         "service.networking.loadBalancer",
         "aws s3api get-bucket-policy --bucket BUCKET",
+    ),
+    Reason(
+        "flow-logs",
+        "Access Denied for LogDestination: ... Please check LogDestination permission",
+        r"Access Denied for LogDestination|check LogDestination permission",
+        "VPC flow logs may not be written to the bucket or log group",
+        "let the policy of the destination allow delivery.logs.amazonaws.com, and the key that encrypts it, too",
+        "service.networking.vpc",
+        "aws ec2 describe-flow-logs",
     ),
     Reason(
         "firewall-pending",

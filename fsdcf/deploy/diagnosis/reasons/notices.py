@@ -142,6 +142,18 @@ NOTICES = (
         conclusive=False,
     ),
     Reason(
+        "certificate-pending",
+        "Content of DNS Record is: {Name: _x.shop.example.com.,Type: CNAME,...}",
+        r"Content of DNS Record is",
+        "ACM waits for the DNS record that proves the domain of the certificate; this is not a failure yet",
+        "create the CNAME record of the message in the public zone of the domain, and check that the zone is the one"
+        " to which the registrar delegates",
+        "service.networking.loadBalancer.certificateArn",
+        "aws acm list-certificates --certificate-statuses PENDING_VALIDATION",
+        passing=True,
+        conclusive=False,
+    ),
+    Reason(
         "exec",
         "The execute command failed because execute command was not enabled, or the agent isn't running",
         r"execute command failed|TargetNotConnected|execute command agent|ExecuteCommandAgent",
@@ -154,9 +166,10 @@ NOTICES = (
     Reason(
         "steady",
         "has reached a steady state; has started 2 tasks; registered 2 targets",
-        r"\(service [\w-]+\).{0,300}?(?:has reached a steady state|has started \d+ tasks|registered \d+ targets"
+        r"\(service [^)\n]{1,200}\).{0,300}?(?:has reached a steady state|has started \d+ tasks|registered \d+ targets"
         r"|deregistered \d+"
-        r" targets|deployment completed|is (?:not )?AZ balanced|has begun draining|has stopped \d+ running tasks)",
+        r" targets|deployment completed|is (?:not )?AZ balanced|has begun draining|has stopped \d+ running tasks"
+        r"|updated computedDesiredCount)",
         "this is not a failure: ECS reports what it does",
         "look for an event with a reason, if something is wrong all the same",
         "",
@@ -167,8 +180,8 @@ NOTICES = (
     Reason(
         "property-refused",
         "HandlerErrorCode: InvalidRequest or NotUpdatable",
-        r"HandlerErrorCode: (?:InvalidRequest|NotUpdatable)|Properties validation failed"
-        r"|Encountered unsupported property",
+        r"HandlerErrorCode: (?:InvalidRequest|NotUpdatable)|(?:Properties|Model) validation failed"
+        r"|Encountered unsupported property|Value of property \S+ must be",
         "AWS refuses a value of the resource; fsdcf does not know these words",
         "read which property the message names, and look at the line of the spec that the resource comes from",
         "",

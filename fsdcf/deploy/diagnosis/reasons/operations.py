@@ -23,7 +23,7 @@ OPERATION_REASONS = (
         "throttled",
         "Rate exceeded; HandlerErrorCode: Throttling; ThrottlingException",
         rf"HandlerErrorCode: Throttling|Rate exceeded.*{CODED}|{CODED}.*Rate exceeded|\ARate exceeded\.?\s*\Z"
-        r"|ThrottlingException|Throttling: Rate|RequestLimitExceeded|TooManyRequestsException"
+        r"|ThrottlingException|\bThrottling\b.{0,120}Rate exceeded|RequestLimitExceeded|TooManyRequestsException"
         rf"|Too Many Requests.*{CODED}|Too many concurrent attempts to create a new revision",
         "AWS limits the rate of requests of this account, and the request failed after its retries",
         "deploy again: it passes by itself; start fewer deploys at the same time",
@@ -90,12 +90,30 @@ OPERATION_REASONS = (
     Reason(
         "stack-busy",
         "Stack ... is in UPDATE_IN_PROGRESS state and can not be updated",
-        r"is in (\w+_IN_PROGRESS) state and can\s*not be (?:updated|deleted)",
+        r"is in ((?!REVIEW)\w+_IN_PROGRESS) state and can\s*not be (?:updated|deleted)",
         "another operation on the stack is in progress (…)",
         "follow it until it ends, then deploy again",
         "",
         suggested("watch", "{service}", env="{environment}"),
         passing=True,
+    ),
+    Reason(
+        "stack-in-review",
+        "Stack ... is in REVIEW_IN_PROGRESS state and can not be updated",
+        r"is in REVIEW_IN_PROGRESS state and can\s*not be",
+        "the stack is empty: a change set was to create it and was not executed, so there is nothing to update",
+        "deploy: fsdcf creates the stack with a new change set; other tools need it to be deleted first",
+        "",
+        suggested("deploy", "{spec}", env="{environment}", plan_only=True),
+    ),
+    Reason(
+        "replacement-without-rollback",
+        "Replacement type updates not supported on stack with disable-rollback",
+        r"Replacement type updates not supported",
+        "the update replaces a resource, which CloudFormation refuses while the rollback is disabled",
+        "leave the rollback enabled for this update, as fsdcf does",
+        "",
+        suggested("deploy", "{spec}", env="{environment}", plan_only=True),
     ),
     Reason(
         "capabilities",
@@ -182,6 +200,16 @@ DELETION_REASONS = (
         "stop those tasks and delete those services, then delete the stack again",
         "",
         _DELETE,
+    ),
+    Reason(
+        "discovery-in-use",
+        "Service contains registered instances; delete the instances before deleting the service (ServiceDiscovery)",
+        r"contains registered instances|Namespace .*(?:contains|has) services|has associated services",
+        "tasks are still registered in Cloud Map, or something outside the stack was",
+        "wait until the tasks have stopped, then delete the stack again; deregister what is not of the stack",
+        "service",
+        "aws servicediscovery list-services",
+        passing=True,
     ),
     Reason(
         "guardduty",

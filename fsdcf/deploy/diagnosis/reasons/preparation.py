@@ -59,7 +59,8 @@ PREPARATION_REASONS = (
         "secret-missing",
         "ResourceInitializationError: ... Secrets Manager can't find the specified secret; invalid ssm parameters",
         _INIT + r"(?:can(?:'|no)t find the specified secret|check that the secret exists|invalid (?:ssm )?parameters"
-        r"|ParameterNotFound|secret\b.*ResourceNotFoundException)",
+        r"|ParameterNotFound|secret\b.*ResourceNotFoundException)"
+        r"|Unable to fetch parameters \[[^\]]+\] from parameter store",
         "a secret or parameter of the spec does not exist",
         "create it, or correct its name or ARN, including the region and the account",
         "service.secrets",
@@ -215,12 +216,22 @@ PREPARATION_REASONS = (
     Reason(
         "logs-unreachable",
         "ResourceInitializationError: failed to validate logger args: ... i/o timeout",
-        rf"(?:logger args|logging driver).*{CUT_OFF}",
+        rf"(?:logger args|logging driver)(?!.*dial tcp [\d.]+:(?!443\b)).*{CUT_OFF}",
         "the tasks cannot reach CloudWatch Logs",
         f"{ROUTE_ADVICE} the endpoint logs",
         "service.networking.vpc.nat",
         GRAPH,
         refine_route("logs"),
+    ),
+    Reason(
+        "log-router-unreachable",
+        "failed to initialize logging driver: dial tcp 10.0.1.5:24224: connect: connection refused",
+        r"logging driver.*dial tcp ([\d.]+:\d+)",
+        "the log driver of the container cannot reach the log collector at …",
+        "check the address and port in the driver's options, and that the collector runs; the templates of fsdcf use"
+        " awslogs, which needs none",
+        "service.observability.logs",
+        DIAGNOSE,
     ),
     Reason(
         "file-system-denied",
@@ -293,6 +304,18 @@ PREPARATION_REASONS = (
         " try again first",
         "service.taskRole",
         ACCESS,
+    ),
+    Reason(
+        "secret-unexplained",
+        "ResourceInitializationError: ... failed to fetch secret arn:aws:secretsmanager:... (cut off)",
+        _INIT + r"(?:from asm|from ssm|secrets manager)",
+        "a secret or parameter of the spec could not be read; why is not in this text, of which ECS keeps 255"
+        " characters",
+        "check in this order: that it exists, the permission of the execution role, the key that encrypts it, the route"
+        " of the tasks",
+        "service.secrets",
+        DIAGNOSE,
+        refine_secret,
     ),
     Reason(
         "preparation",
