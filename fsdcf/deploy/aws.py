@@ -182,7 +182,7 @@ class Expired(AwsError):
 
     @classmethod
     def unobtained(cls, service: str, operation: str, error: CredentialsError) -> Expired:
-        """There are no credentials to send."""
+        """The credentials could not be obtained, so the call was not sent."""
         expired = cls(service, operation, str(error))
         expired.obtained, expired.sentence = False, str(error)
         expired.advice, expired.next = error.advice, error.next
@@ -434,7 +434,7 @@ class Aws:
 
     @contextmanager
     def _alarmed(self, service: str, operation: str, longest: float) -> Iterator[None]:
-        """Announce, while the block lasts, that there is no answer yet."""
+        """Announce, while the block lasts, that AWS has not answered yet."""
         if self._alarm is None:
             yield
             return

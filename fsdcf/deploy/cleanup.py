@@ -19,7 +19,7 @@ STALE = timedelta(hours=1)
 """The age, by AWS's clock, from which a change set of fsdcf belongs to no run any more."""
 
 _TRIES, _UNSAID = 20, 3
-"""Attempts to delete, one a second, and those that nothing is said of."""
+"""Attempts to delete, one a second, and those that are not reported."""
 
 _MOST = 10
 _OWN_NAME = re.compile(r"fsdcf-(.+-)?[0-9a-f]{10}")

@@ -41,15 +41,15 @@ PATIENCE_WITH_PERSON = 180.0
 """Seconds for which a credential_process may take; a person may have to log in with it."""
 
 _SILENCE = 3.0
-"""Seconds after which a person is told what is waited for."""
+"""Seconds without an answer after which a notice says what fsdcf waits for."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """Where fsdcf runs, which decides what helps.
 
-    ``ask`` asks a person for the code of an MFA device, with a prompt; None: there is no terminal. ``notice`` tells
-    what is waited for. ``repository`` is that of a job on GitHub, such as ``acme/shop``.
+    ``ask`` asks a person for the code of an MFA device, with a prompt; None without a terminal. ``notice`` reports
+    what fsdcf waits for. ``repository`` is that of a job on GitHub, such as ``acme/shop``.
     """
 
     place: Literal["terminal", "github", "ci"] = "terminal"
@@ -306,7 +306,7 @@ class _Providers:
 
 
 class _ExplainedProvider:
-    """Stands in for a provider of botocore, with errors that say what was tried."""
+    """A provider of botocore whose errors say what was tried."""
 
     def __init__(self, provider: Any, source: CredentialSource) -> None:
         self.METHOD = provider.METHOD
@@ -322,7 +322,7 @@ class _ExplainedProvider:
 
 
 class _ExplainedCredentials:
-    """Stands in for credentials of botocore, which may be obtained or renewed at any use, with such errors."""
+    """Credentials of botocore whose errors say what was tried. They may be obtained or renewed at any use."""
 
     def __init__(self, credentials: Any, source: CredentialSource) -> None:
         self._credentials = credentials
@@ -362,7 +362,7 @@ def _nobody(prompt: str) -> str:
 
 
 class CodeNeeded(Exception):
-    """A role needs the code of an MFA device, and there is no terminal to ask for it."""
+    """A role needs the code of an MFA device, and fsdcf has no terminal to ask for it."""
 
 
 class ProcessFailed(Exception):

@@ -78,7 +78,7 @@ from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, RELEASE_OUTPUT, 
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.change_set import ChangeSet, ChangeSetRequest, StackChanged, create
 from fsdcf.deploy.cleanup import Leftovers, conclude
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, Subject, subject_of
+from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, version_of
 from fsdcf.deploy.ecs.verification import Verdict, follow_rollouts, recent, verify
 from fsdcf.deploy.model import (
     Ask,
@@ -168,7 +168,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             continue
         run.running = f"the {'creation' if operation.verb == 'create' else 'update'} of {release.stack}"
         if options.detach:
-            raise detached(run, operation, "detached (--detach)", told=True)
+            raise detached(run, operation, "detached (--detach)", by_option=True)
         result = follow(run, operation, options.on_timeout, options.fail_fast)
         if options.express and result.status in _SUCCESSES and result.stack is not None:
             run.running, run.over = "", f"{release.stack} is {result.status}"
@@ -470,12 +470,12 @@ def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> 
 
 def _remaining_evidence(run: Run, result: OperationResult) -> tuple[ServiceRollout, ...]:
     """The observed rollouts. If no failed task was observed, ECS is asked for what it still has."""
-    observer, subject = RolloutObserver(run), subject_of(result.events)
+    observer, version = RolloutObserver(run), version_of(result.events)
     rollouts = []
     for observed in result.rollouts:
         later = None
         if not observed.stopped:
-            later = observer.afterwards(observed.service, observed.logical_id, subject)
+            later = observer.afterwards(observed.service, observed.logical_id, version)
         rollouts.append(later if later is not None and later.stopped else observed)
     return tuple(rollouts)
 
@@ -489,8 +489,8 @@ def _astray(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
     failing, primary = rollout.failing, rollout.primary
     place = run.where(rollout.logical_id)
     if not rollout.stopped:
-        subject = Subject(frozenset(verdict.expected), since=stack.since)
-        rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, subject) or rollout
+        version = JudgedVersion(frozenset(verdict.expected), since=stack.since)
+        rollout = RolloutObserver(run).afterwards(rollout.service, rollout.logical_id, version) or rollout
     cause = explain_hidden_rollback(run, explain_rollouts(run, (rollout,), stack.arn))
     if failing is not None:
         why = f"ECS stopped the deployment and rolled it back: {failing.reason or 'its tasks failed'}"

@@ -26,7 +26,7 @@ class EventBoundary:
 
     ``tokens`` are the ClientRequestTokens that started it, or cancelled it. ``since`` is a time of AWS's clock before
     which it cannot have events: the creation of its change set. ``seen`` are the ids of earlier events. The local clock
-    is not used: it may be wrong. ``bare``: the endpoint is an emulator, whose events may bear no token at all: then all
+    is not used: it may be wrong. ``bare``: the endpoint is an emulator, whose events may have no token at all: then all
     that are not ``seen`` belong to the operation.
     """
 

@@ -157,8 +157,8 @@ class Options:
 class Recovery:
     """What ``recover`` may do. ``skip`` and ``force`` leave resources out of a failed rollback: those named, or all.
 
-    In a rollback that does not end, ``desired_to_running`` sets the desired count of the service to what runs, and
-    ``force_deployment`` starts its tasks anew. A ``timeout`` of None means no limit; it is in seconds.
+    In a rollback that does not end, ``desired_to_running`` sets the desired count of the service to its running
+    tasks, and ``force_deployment`` starts its tasks anew. A ``timeout`` of None means no limit; it is in seconds.
     """
 
     skip: tuple[str, ...] = ()
@@ -331,8 +331,8 @@ class Advice:
 class Outcome:
     """The result of a run.
 
-    The exit code, the cause in one sentence, the evidence, the advice, and the next commands. ``detached``: the run was
-    told to start the operation and to return, and did so.
+    The exit code, the cause in one sentence, the evidence, the advice, and the next commands. ``detached``: the run
+    started the operation and returned, as ``--detach`` demands.
     """
 
     exit: Exit

@@ -21,7 +21,7 @@ from fsdcf.deploy.diagnosis.explanations import (
     explain_rollouts,
     rollout_evidence,
 )
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, subject_of
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, version_of
 from fsdcf.deploy.engine import add_state, assess
 from fsdcf.deploy.events import is_terminal, rollback_begin
 from fsdcf.deploy.model import (
@@ -148,8 +148,8 @@ def _assess(run: Run, stack: Snapshot, result: OperationResult, report: bool = F
 def _read_rollouts(run: Run, events: tuple[StackEvent, ...]) -> tuple[ServiceRollout, ...]:
     """What ECS still has of the services in the events."""
     services = {event.logical_id: event.physical_id for event in events if event.type == SERVICE and event.physical_id}
-    observer, subject = RolloutObserver(run), subject_of(events)
-    rollouts = (observer.afterwards(arn, name, subject) for name, arn in services.items())
+    observer, version = RolloutObserver(run), version_of(events)
+    rollouts = (observer.afterwards(arn, name, version) for name, arn in services.items())
     return tuple(rollout for rollout in rollouts if rollout is not None)
 
 

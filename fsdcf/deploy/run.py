@@ -171,7 +171,7 @@ class Run:
 
 
 def describe_error(error: AwsError) -> str:
-    """A failed call in a clause: who lacks which permission, why there are no credentials, or the message of AWS."""
+    """A failed call in a clause: who lacks which permission, why credentials are missing, or the message of AWS."""
     if isinstance(error, ApiError) and error.denied:
         return error.denial.text
     if isinstance(error, Expired):

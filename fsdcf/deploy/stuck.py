@@ -17,7 +17,7 @@ from typing import Any
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.explanations import RolloutCause, explain_rollouts, rollout_evidence
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, Subject, task_counts
+from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, request_about
 from fsdcf.deploy.events import in_progress, rollback_begin
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Question, Recovery, StackEvent
@@ -103,8 +103,8 @@ def _service(run: Run, stack: Snapshot, events: tuple[StackEvent, ...]) -> Stuck
     begin = rollback_begin(events) or 0
     working = in_progress(events[begin:])
     event = next((one for one in working if one.type == SERVICE and one.physical_id), None)
-    subject = Subject(since=events[begin].time if events else None)
-    observed = RolloutObserver(run).afterwards(event.physical_id, event.logical_id, subject) if event else None
+    version = JudgedVersion(since=events[begin].time if events else None)
+    observed = RolloutObserver(run).afterwards(event.physical_id, event.logical_id, version) if event else None
     primary = observed.primary if observed is not None else None
     if observed is None or primary is None:
         return None
@@ -140,7 +140,7 @@ def _remedies(service: StuckService, run: Run, stack: Snapshot) -> Iterator[Reme
         arn,
         primary.desired,
         "--desired-to-running",
-        f"set the desired count of the service to what runs: {running} instead of {primary.desired}",
+        f"set the desired count of the service to its running tasks: {running} instead of {primary.desired}",
         loses,
         {"desiredCount": running},
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable, Unreadable
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, subject_of
+from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, version_of
 from fsdcf.deploy.events import (
     Timeline,
     in_progress,
@@ -33,7 +33,7 @@ LONGEST_DOUBT = 600.0
 """Seconds for which events and status may contradict each other before the outcome counts as unknown."""
 
 LAG = 60.0
-"""Seconds for which events may lag behind the status until they count as missing, or as those of somebody else."""
+"""Seconds for which events may lag behind the status until they count as missing, or as another operation's."""
 
 SETTLED = 20.0
 """Seconds for which an emulator must report the same status until that counts as the end of an operation that nothing
@@ -203,7 +203,7 @@ class Watcher:
         return None
 
     def _lacks_events(self, now: float) -> bool:
-        """Whether the status has to suffice: the events cannot be read, or none of them bears the operation's token."""
+        """Whether the status has to suffice: the events cannot be read, or none of them has the operation's token."""
         if self._without_events:
             return True
         tokened = any(event.token for event in self.timeline.events)
@@ -277,9 +277,9 @@ class Watcher:
             self._evidence_due = now if self._is_failing() else now + EVIDENCE_EVERY
         for logical_id, arn in observed.items():
             known = self.rollouts.get(logical_id)
-            subject = subject_of(self.timeline.events, self.operation.boundary.since)
+            version = version_of(self.timeline.events, self.operation.boundary.since)
             try:
-                rollout = self._observer.look(arn, logical_id, known, self.elapsed(), subject)
+                rollout = self._observer.look(arn, logical_id, known, self.elapsed(), version)
             except Unreachable:
                 continue
             if rollout is not None:
@@ -382,14 +382,14 @@ def follow(
 
 
 def _rename(run: Run) -> None:
-    """What continues without the run is no longer the update, but its rollback."""
+    """The operation that continues without the run is now the rollback of the update."""
     run.running = run.running.replace("the update", "the rollback")
 
 
-def detached(run: Run, operation: Operation, why: str, told: bool = False) -> Stop:
+def detached(run: Run, operation: Operation, why: str, by_option: bool = False) -> Stop:
     """The run ends while the operation is still running. Its outcome is unknown; the next commands follow it.
 
-    ``told``: by ``--detach``.
+    ``by_option``: because of ``--detach``.
     """
     target = run.target
     watch, diagnose = target.command("watch"), target.command("diagnose")
@@ -400,7 +400,7 @@ def detached(run: Run, operation: Operation, why: str, told: bool = False) -> St
         "roll back": (watch, target.command("recover"), diagnose),
     }.get(operation.verb, (watch, diagnose))
     sentence = f"{why}: {run.running or 'the operation'} continues; its outcome is unknown"
-    return stop(Exit.UNKNOWN, sentence, *next_steps, detached=told)
+    return stop(Exit.UNKNOWN, sentence, *next_steps, detached=by_option)
 
 
 def _wants_to_cancel(run: Run, operation: Operation) -> bool:

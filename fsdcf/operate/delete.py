@@ -180,7 +180,7 @@ def _follow(
     run: Run, stack: Snapshot, resources: tuple[DataResource, ...], started: Operation, options: Options
 ) -> Outcome:
     if options.detach:
-        raise detached(run, started, "detached (--detach)", told=True)
+        raise detached(run, started, "detached (--detach)", by_option=True)
     result = follow(run, started)
     run.running = ""
     if result.status != "DELETE_COMPLETE":

@@ -155,7 +155,7 @@ def _begin(run: Run, stack: Snapshot) -> str:
 
 def _wait(run: Run, detection: str) -> Answer:
     """The status of a detection that has ended."""
-    begun = told = run.aws.clock()
+    begun = reported = run.aws.clock()
     while True:
         run.rest(_EVERY if run.aws.clock() - begun < _HEARTBEAT else _HEARTBEAT / 3)
         answer = run.aws.call("cloudformation", "DescribeStackDriftDetectionStatus", StackDriftDetectionId=detection)
@@ -165,8 +165,8 @@ def _wait(run: Run, detection: str) -> Answer:
         if run.late():
             sentence = f"the drift detection is still running after {now - begun:.0f} s"
             raise stop(Exit.UNKNOWN, sentence, run.target.command("drift"))
-        if now - told >= _HEARTBEAT:
-            told = now
+        if now - reported >= _HEARTBEAT:
+            reported = now
             run.step("drift", f"still comparing, after {now - begun:.0f} s")
 
 

@@ -10,7 +10,7 @@ from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, Subject, look, task_counts
+from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
 from fsdcf.deploy.engine import verified
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question
@@ -112,8 +112,8 @@ class ServiceWatcher:
 
     def look(self) -> ServiceRollout | None:
         """Add what ECS reports of stopped tasks to the known rollout."""
-        subject = Subject(deployment=self.deployment)
-        self.rollout = look(self.run, self.service.ecs.arn, "Service", self.rollout, afterwards=True, subject=subject)
+        version = JudgedVersion(deployment=self.deployment)
+        self.rollout = look(self.run, self.service.ecs.arn, "Service", self.rollout, afterwards=True, version=version)
         return self.rollout
 
     def failures(self) -> tuple[StoppedTask, ...]:
@@ -171,8 +171,8 @@ class ServiceWatcher:
         before, visible = "", False
         while True:
             state = self._state()
-            subject = Subject(deployment=self.deployment)
-            self.rollout = self.observer.look(arn, "Service", self.rollout, clock() - start, subject) or self.rollout
+            version = JudgedVersion(deployment=self.deployment)
+            self.rollout = self.observer.look(arn, "Service", self.rollout, clock() - start, version) or self.rollout
             visible = visible or changed(state) or clock() - start >= STALE
             outcome = judge(state) if visible else None
             if outcome is not None:

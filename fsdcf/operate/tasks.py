@@ -1,4 +1,4 @@
-"""The tasks of a service: what runs, what has stopped and why, the task that a person means, and stopping it."""
+"""The tasks of a service: the running ones, the stopped ones and why, the one that a person means, and stopping it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TaskEnd:
     """The end of a task: when, who stopped it and why, the exit code of its container, and the last line of its log.
 
     ``reason`` and ``stop_code`` are the words of ECS. ``exit_code`` is None if no container ran, ``log`` is empty if
-    there is no line, or it was not read.
+    the log has no line, or was not read.
     """
 
     time: datetime | None
@@ -110,7 +110,7 @@ class ServiceTasks:
 def tasks(run: Run, only: str = "", every_end: bool = False) -> ServiceTasks:
     """The tasks of a service, or ``only`` one: an ID or a unique prefix of it. ``every_end``: all stopped tasks.
 
-    Raises Stop (exit 2) if there is no service, or ``only`` matches none or several of its tasks, and the errors of
+    Raises Stop (exit 2) without a service, or if ``only`` matches none or several of its tasks, and the errors of
     DescribeServices, ListTasks and DescribeTasks for running tasks; other errors are warnings.
     """
     service = find_service(run, existing_stack(run.target, run.aws))

@@ -20,7 +20,7 @@ def put_target(state: SandboxState, key: str, properties: Data) -> None:
     What is suspended stays suspended if the properties do not say: CloudFormation then leaves the parameter out.
     Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.
     Source:
-    https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingActivities.html
     """
     previous = state.store.get(SCALABLE_TARGET, key) or {"created": state.clock.now()}
     suspended = previous.get("properties", {}).get("SuspendedState")
@@ -57,7 +57,7 @@ def _record_activity(state: SandboxState, properties: Data, desired: int, cause:
 def describe_scaling_activities(state: SandboxState, params: Document) -> Document:
     """DescribeScalingActivities of a namespace, latest first, by resource and dimension.
 
-    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-scaling-activities.html
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingActivities.html
     """
     if params.get("ScalableDimension") and not params.get("ResourceId"):
         raise ServiceError("ValidationException", "ResourceId must be specified with ScalableDimension.")

@@ -14,7 +14,14 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.diagnosis import explanations
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import match_reason
-from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, StoppedTask, Subject, add_failed_tasks, subject_of
+from fsdcf.deploy.ecs.rollout import (
+    JudgedVersion,
+    RolloutObserver,
+    ServiceRollout,
+    StoppedTask,
+    add_failed_tasks,
+    version_of,
+)
 from fsdcf.deploy.ecs.service import EcsDeployment
 from fsdcf.deploy.ecs.tasks import MOST_TASKS, TaskHistory
 from fsdcf.deploy.model import Event, Exit, RolloutChanged, StackEvent, Target, WarningIssued
@@ -280,14 +287,14 @@ def test_tasks_events_and_deployments_of_another_version_are_no_evidence() -> No
         "(service web) (deployment ecs-svc/0) deployment failed: tasks failed to start.",
     ]
     observer, told = looked(ecs)
-    subject = Subject(frozenset({NEW}))
-    before = observer.look(ARN, "Service", None, 0.0, subject)
+    version = JudgedVersion(frozenset({NEW}))
+    before = observer.look(ARN, "Service", None, 0.0, version)
     assert before is not None and before.failing is None and not before.stopped
     assert [one.failed for one in told if isinstance(one, RolloutChanged)] == [0]
-    afterwards = observer.afterwards(ARN, "Service", subject)
+    afterwards = observer.afterwards(ARN, "Service", version)
     assert afterwards is not None and not afterwards.stopped and not afterwards.events
     ecs.tasks += [crash(3, NEW, "ecs-svc/1", 1), crash(4, NEW, "ecs-svc/1", 1)]
-    found = observer.afterwards(ARN, "Service", subject)
+    found = observer.afterwards(ARN, "Service", version)
     assert found is not None and found.failing is not None and found.failing.id == "ecs-svc/1"
     assert {one.essence for one in found.failed_tasks} == {"Essential container in task exited; exit code 1"}
     assert len(found.failed_tasks) == 2
@@ -300,6 +307,6 @@ def test_the_version_of_an_operation_is_what_it_created_before_its_rollback() ->
     stack = row("UPDATE_ROLLBACK_IN_PROGRESS", "arn:s", "AWS::CloudFormation::Stack", "web-staging")
     stack = replace(stack, stack="arn:s")
     events = [row("UPDATE_IN_PROGRESS", OLD), row("UPDATE_IN_PROGRESS", NEW), row("UPDATE_COMPLETE", NEW)]
-    assert subject_of(events).definitions == {NEW}
-    assert subject_of([*events, stack, row("UPDATE_COMPLETE", OLD)]).definitions == {NEW}
-    assert subject_of([]).definitions == frozenset() and subject_of([]).since is None
+    assert version_of(events).definitions == {NEW}
+    assert version_of([*events, stack, row("UPDATE_COMPLETE", OLD)]).definitions == {NEW}
+    assert version_of([]).definitions == frozenset() and version_of([]).since is None

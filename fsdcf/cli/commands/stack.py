@@ -75,7 +75,7 @@ def diagnose_command(call: StackCall) -> Outcome:
     click.option(
         "--desired-to-running",
         is_flag=True,
-        help="In a rollback that does not end: set the desired count of the service to what runs.",
+        help="In a rollback that does not end: set the desired count of the service to its running tasks.",
     ),
     click.option(
         "--force-deployment",
@@ -89,7 +89,7 @@ def recover_command(call: StackCall, skip: tuple[str, ...], **flags: Any) -> Out
     """Continue a rollback that failed, after you have removed its cause, or end one that does not end by itself.
 
     A skipped resource keeps its current state, which then differs from the template. In a rollback that waits for a
-    service, the command says why the earlier version does not start, and what each way out of it loses.
+    service, the command says why the earlier version does not start, and what each way to end it loses.
     """
     from fsdcf.deploy.recovery import recover
 

@@ -133,7 +133,7 @@ class ActionsLog(Sink):
 
 
 def add_to_summary(lines: Iterable[str]) -> None:
-    """Add lines of Markdown to the summary of the step, if there is one. Not to be able to is no failure."""
+    """Add lines of Markdown to the summary of the step, if the runner has one. Errors are ignored."""
     file = os.environ.get("GITHUB_STEP_SUMMARY")
     if file:
         with suppress(OSError), open(file, "a", encoding="utf-8") as summary:

@@ -30,7 +30,7 @@ def is_good(outcome: Outcome) -> bool:
 
 
 def head_of(outcome: Outcome) -> tuple[str, str]:
-    """The keyword of an outcome and the role of its paint. What was told to run on its own has started."""
+    """The keyword of an outcome and the role of its paint. A detached operation has started."""
     return ("started", "strong") if outcome.detached else _HEADS[outcome.exit]
 
 

@@ -208,7 +208,7 @@ class Simulation(NamedTuple):
 
 
 class Managed(NamedTuple):
-    """A property that AWS sets while the resource is in use, so that another value than the template's is no drift.
+    """A property that AWS sets while the resource is in use, so that a value other than the template's is not drift.
 
     ``path`` is a pattern of its path in the properties (``/DesiredCount``), ``by`` says in a clause who sets it.
     ``when`` is whether that is so, by the resource's properties and the template.

@@ -153,7 +153,7 @@ def _settings(property: str) -> Updates:
 def _is_shifted(properties: Properties, template: Mapping[str, Any]) -> bool:
     """Whether ECS shifts the traffic of a service between two target groups.
 
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-loadbalancer.html
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html
     """
     written = (mapping(one).get("Properties") for one in mapping(template.get("Resources")).values())
     balancers = (one for properties in written for one in mappings(mapping(properties).get("LoadBalancers")))

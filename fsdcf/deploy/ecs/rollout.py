@@ -72,7 +72,7 @@ def brief(essence: str) -> str:
 
 
 @dataclass(frozen=True)
-class Subject:
+class JudgedVersion:
     """The version that is judged. What belongs to another one is never evidence against it.
 
     ``definitions`` are the ARNs of its task definitions, ``deployment`` is the id of its deployment; empty: any.
@@ -93,14 +93,14 @@ class Subject:
         return time is not None and self.since is not None and time < self.since
 
 
-def subject_of(events: Sequence[StackEvent], since: datetime | None = None) -> Subject:
+def version_of(events: Sequence[StackEvent], since: datetime | None = None) -> JudgedVersion:
     """The version that an operation of the stack rolls out: the task definitions that it creates, if it does."""
     made = {
         event.logical_id: event.physical_id
         for event in events[: rollback_begin(events)]
         if event.type == TASK_DEFINITION and event.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
     }
-    return Subject(frozenset(made.values()), since=since or (events[0].time if events else None))
+    return JudgedVersion(frozenset(made.values()), since=since or (events[0].time if events else None))
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class StoppedTask:
 class ServiceRollout:
     """The rollout of a service. ``service`` is its ARN; ``groups`` are the ARNs of its target groups.
 
-    ``subject`` is the version that is judged. ``events`` and ``stopped`` are evidence against it; ``interrupted`` are
+    ``version`` is the version that is judged. ``events`` and ``stopped`` are evidence against it; ``interrupted`` are
     its tasks that others stopped, such as AWS. ``foreign`` are the ids of tasks of other versions. ``breaker`` is the
     circuit breaker's count of failed tasks and its threshold, ``verdict`` the status of a failed service deployment;
     None and empty if ECS does not report them. ``ecs`` is the service at the last look.
@@ -164,7 +164,7 @@ class ServiceRollout:
     groups: tuple[str, ...] = ()
     breaker: tuple[int, int] | None = None
     verdict: str = ""
-    subject: Subject = Subject()
+    version: JudgedVersion = JudgedVersion()
     ecs: EcsService | None = None
 
     @property
@@ -179,7 +179,7 @@ class ServiceRollout:
         ECS does not count a task that ran and then exited by itself, such as a program that crashes on its first
         request.
         """
-        judged = [one for one in self.deployments if self.subject.covers(one.task_definition, one.id)]
+        judged = [one for one in self.deployments if self.version.covers(one.task_definition, one.id)]
         given_up = (deployment for deployment in judged if deployment.state == "FAILED")
         fell = {task.deployment for task in self.stopped if task.cause.counts}
         failing = (
@@ -212,13 +212,13 @@ def look(
     logical_id: str,
     known: ServiceRollout | None = None,
     afterwards: bool = False,
-    subject: Subject = Subject(),
+    version: JudgedVersion = JudgedVersion(),
 ) -> ServiceRollout | None:
     """What ECS reports of a rollout now, added to what is ``known``; ``known`` itself if ECS reports nothing.
 
     ``service`` is the ARN, CloudFormation's physical id. A known service that is gone, as when a creation is rolled
     back, is not a warning; other errors are one. ``afterwards``: read stopped tasks although no deployment fails,
-    because one that was rolled back is not listed any more. Service events from before the rollout of the ``subject``
+    because one that was rolled back is not listed any more. Service events from before the rollout of the ``version``
     are left out, and ``afterwards`` such tasks, too: a task that fails while it is watched belongs to the rollout,
     whatever its age.
     """
@@ -232,10 +232,10 @@ def look(
     before = known or ServiceRollout(service, logical_id)
     deployments = {deployment.id: _unlisted(deployment) for deployment in before.deployments}
     deployments |= {deployment.id: deployment for deployment in found.deployments}
-    messages = [message.text for message in found.messages if not subject.is_older(message.time)]
+    messages = [message.text for message in found.messages if not version.is_older(message.time)]
     rollout = replace(
         before,
-        subject=subject,
+        version=version,
         deployments=tuple(deployments.values()),
         events=tuple(dict.fromkeys([*messages[:_EVENTS], *before.events])),
         groups=found.target_groups,
@@ -265,10 +265,10 @@ def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], afterward
     foreign = set(rollout.foreign)
     for raw in tasks:
         task, ends = _read_task(raw), raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED"
-        if not rollout.subject.covers(task.definition, task.deployment):
+        if not rollout.version.covers(task.definition, task.deployment):
             foreign.add(task.id)
         elif ends and task.deployment.startswith("ecs-svc/"):
-            if afterwards and rollout.subject.is_older(task.created):
+            if afterwards and rollout.version.is_older(task.created):
                 continue
             if task.cause.counts:
                 before = stopped.get(task.id, task)
@@ -287,7 +287,7 @@ def _is_foreign(rollout: ServiceRollout, text: str) -> bool:
     """Whether a service event is only about tasks or deployments of other versions."""
     definitions = {one.id: one.task_definition for one in rollout.deployments}
     named = [id for id in _DEPLOYMENT.findall(text) if id in definitions]
-    own = [id for id in named if rollout.subject.covers(definitions[id], id)]
+    own = [id for id in named if rollout.version.covers(definitions[id], id)]
     tasks = _TASK.findall(text)
     return (bool(named) and not own) or (bool(tasks) and rollout.foreign.issuperset(tasks))
 
@@ -331,7 +331,7 @@ class ServiceEvents:
 
     def report(self, rollout: ServiceRollout, elapsed: float) -> None:
         """Report the new events of a rollout, the oldest first."""
-        old = rollout.service not in self._known and rollout.subject.since is None
+        old = rollout.service not in self._known and rollout.version.since is None
         known = self._known.setdefault(rollout.service, set())
         shown = {words for task in rollout.stopped for words in task.errors}
         for message in reversed(rollout.ecs.messages if rollout.ecs is not None else ()):
@@ -377,13 +377,13 @@ class RolloutObserver:
         logical_id: str,
         known: ServiceRollout | None,
         elapsed: float,
-        subject: Subject = Subject(),
+        version: JudgedVersion = JudgedVersion(),
     ) -> ServiceRollout | None:
         """The state of the rollout of a version.
 
         Reports RolloutChanged if it differs from the last one.
         """
-        rollout = look(self._run, service, logical_id, known, subject=subject)
+        rollout = look(self._run, service, logical_id, known, version=version)
         if rollout is None or rollout is known or rollout.primary is None:
             return rollout
         tasks = self._describe_tasks(rollout)
@@ -394,12 +394,12 @@ class RolloutObserver:
         self._events.report(rollout, elapsed)
         return rollout
 
-    def afterwards(self, service: str, logical_id: str, subject: Subject) -> ServiceRollout | None:
+    def afterwards(self, service: str, logical_id: str, version: JudgedVersion) -> ServiceRollout | None:
         """The evidence that remains of the finished rollout of a version."""
-        rollout = look(self._run, service, logical_id, afterwards=True, subject=subject)
+        rollout = look(self._run, service, logical_id, afterwards=True, version=version)
         if rollout is None:
             return None
-        return self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, subject.since))
+        return self.add_evidence(self._read_breaker(rollout, rollout.failing or rollout.primary, version.since))
 
     def running(self, service: str) -> tuple[TaskState, ...]:
         """The running tasks of a service at the last look; empty if they could not be read."""
@@ -429,15 +429,15 @@ class RolloutObserver:
         return tuple(sorted(known.values(), key=lambda task: not task.new))
 
     def _read_breaker(
-        self, rollout: ServiceRollout, subject: EcsDeployment | None, since: datetime | None = None
+        self, rollout: ServiceRollout, deployment: EcsDeployment | None, since: datetime | None = None
     ) -> ServiceRollout:
         """The rollout with the circuit breaker's count: read when a deployment begins, and whenever a task has failed.
 
         Without a rollout in progress it is not read: the latest service deployment may be one that failed long ago.
         """
-        if since is None and (subject is None or subject.state == "COMPLETED"):
+        if since is None and (deployment is None or deployment.state == "COMPLETED"):
             return rollout
-        mark = (subject.id, rollout.failures(subject)) if subject is not None else ("", 0)
+        mark = (deployment.id, rollout.failures(deployment)) if deployment is not None else ("", 0)
         if (
             (rollout.given_up and rollout.verdict)
             or self._counted.get(rollout.service) == mark
@@ -450,7 +450,7 @@ class RolloutObserver:
         arns = [
             item["serviceDeploymentArn"]
             for item in listed.get("serviceDeployments") or []
-            if item.get("serviceDeploymentArn") and not Subject(since=since).is_older(item.get("createdAt"))
+            if item.get("serviceDeploymentArn") and not JudgedVersion(since=since).is_older(item.get("createdAt"))
         ]
         if not arns:
             return rollout

@@ -15,10 +15,10 @@ from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.rollout import (
     UNPLACED,
+    JudgedVersion,
     RolloutObserver,
     ServiceEvents,
     ServiceRollout,
-    Subject,
     look,
     read_stopped,
     task_counts,
@@ -169,8 +169,8 @@ class _Check:
     def verdict(self) -> Verdict:
         """Look at the service until the verdict is clear, or the patience ends."""
         while True:
-            subject = Subject(frozenset(self.definitions))
-            rollout = look(self.run, self.arn, self.name, self.known, subject=subject)
+            version = JudgedVersion(frozenset(self.definitions))
+            rollout = look(self.run, self.arn, self.name, self.known, version=version)
             if rollout is not None:
                 self.events.report(rollout, self.run.aws.clock() - self.begun)
             verdict = self._judge(rollout)
@@ -278,13 +278,13 @@ def follow_rollouts(run: Run, stack: Snapshot, known: Sequence[ServiceRollout], 
     pages = run.optional_pages("rollout not followed", "cloudformation", "ListStackResources", StackName=stack.arn)
     rows = [row for page in pages for row in page.get("StackResourceSummaries") or []]
     made = (text(row, "PhysicalResourceId") for row in rows if row.get("ResourceType") == TASK_DEFINITION)
-    subject, end = Subject(frozenset(made)), run.aws.clock() + EXPRESS_LIMIT
+    version, end = JudgedVersion(frozenset(made)), run.aws.clock() + EXPRESS_LIMIT
     for row in rows:
         name, arn = text(row, "LogicalResourceId"), text(row, "PhysicalResourceId")
         if row.get("ResourceType") != SERVICE or not arn:
             continue
         while True:
-            rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun, subject)
+            rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun, version)
             if rollout is None or rollout is before.get(name):
                 break
             before[name] = rollout

@@ -284,7 +284,7 @@ DELETION_REASONS = (
         r"protected against deletion|(?:deletion|termination)\s*protection is enabled|Disable deletion protection first"
         r"|cannot be deleted while TerminationProtection",
         "the resource, or the stack, is protected against deletion",
-        "make sure that nobody needs it; then disable the protection, and delete again",
+        "make sure that it is not needed any more; then disable the protection, and delete again",
         "",
         _DELETE,
     ),

@@ -142,7 +142,7 @@ QUOTA_REASONS = (
         "Cannot exceed quota for RolesPerAccount: 1000",
         r"Cannot exceed quota for (?:RolesPerAccount|PoliciesPerAccount|InstanceProfilesPerAccount)",
         "IAM roles or policies",
-        "delete roles that nobody uses, or request a higher quota",
+        "delete unused roles, or request a higher quota",
         "",
         "aws iam get-account-summary --query 'SummaryMap.[Roles,RolesQuota,Policies,PoliciesQuota]'",
         "account",
