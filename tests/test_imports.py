@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "conventions": set(),
     "masking": set(),
     "suggested": set(),
+    "wording": set(),
     "diagnostics": set(),
     "language": {"diagnostics", "cloudformation"},
     "compiler": {"diagnostics", "language", "cloudformation"},
@@ -41,9 +42,9 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "atomic", "aws_errors", "conventions", "masking", "suggested"}
-"""The ground floor, which every part may import: the version, error codes, names, masking, atomic writes and the
-commands to run next."""
+GROUND = {"root", "atomic", "aws_errors", "conventions", "masking", "suggested", "wording"}
+"""The ground floor, which every part may import: the version, error codes, names, masking, atomic writes, numbers in
+sentences and the commands to run next."""
 
 HOMES = {
     "troposphere": {"compiler"},

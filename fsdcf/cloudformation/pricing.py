@@ -201,14 +201,6 @@ def number(value: Decimal) -> str:
     return text if text not in ("0", "-0") or value == 0 else f"{value:.2g}"
 
 
-def counted(value: Range | int, word: str) -> str:
-    """``1 task``, ``2 to 10 tasks``, ``3 policies``, ``2 gateways``."""
-    value = Range.of(value) if isinstance(value, int) else value
-    if value == Range.of(1):
-        return f"1 {word}"
-    return f"{value} {word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{value} {word}s"
-
-
 def decimal(value: object) -> Decimal | None:
     """A property that is a number, or a number as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

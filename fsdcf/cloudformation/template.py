@@ -1,8 +1,9 @@
-"""Templates as text and as data: JSON, or YAML with the short function tags, read into the long form."""
+"""Templates as text and as data: JSON, or YAML with the short function tags, in the long form; and their resources."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -126,3 +127,9 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
 for _tag in ("binary", "omap", "pairs", "set"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refused)
+
+
+def of_type(template: Mapping[str, Any], type: str) -> Iterator[dict[str, Any]]:
+    """The resources of a type in a template."""
+    resources = (template.get("Resources") or {}).values()
+    return (one for one in resources if isinstance(one, dict) and one.get("Type") == type)

@@ -101,6 +101,7 @@ from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Create, Snapshot, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.masking import mask_secrets
+from fsdcf.wording import counted
 
 PLANS = 3
 """How often a deploy plans again because another user changed the stack meanwhile."""
@@ -257,7 +258,7 @@ def _planned(run: Run, options: Options, change_set: ChangeSet) -> Outcome:
     if change_set.empty:
         return _up_to_date(run)
     count = len(change_set.plan.changes)
-    changes = f"{count} resource{'s' if count > 1 else ''} would change" if count else "only outputs would change"
+    changes = f"{counted(count, 'resource')} would change" if count else "only outputs would change"
     code = Exit.CHANGES if options.detailed_exitcode else Exit.DONE
     return Outcome(code, f"{changes}: nothing was executed (--plan-only)", next=(run.target.redeploy(),))
 

@@ -18,17 +18,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.template import of_type
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SUSPENSIONS
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.state import Snapshot
+from fsdcf.wording import counted
 
 OUTPUT = "Paused"
 """The output of a paused stack."""
 
-_SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
 _HELD: Mapping[str, Mapping[str, Any]] = {
     SERVICE: {"DesiredCount": 0},
-    SCALABLE_TARGET: {"MinCapacity": 0, "SuspendedState": dict.fromkeys(_SUSPENDED, True)},
+    SCALABLE_TARGET: {"MinCapacity": 0, "SuspendedState": dict.fromkeys(SUSPENSIONS, True)},
 }
 """The properties of a paused stack, by resource type."""
 
@@ -48,7 +49,7 @@ class Pause:
         """``since 2026-11-29T15:02:11Z (3 tasks before) by arn:aws:iam::123456789012:user/anna``."""
         time = f"{self.since.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
         by = f" by {self.by}" if self.by else ""
-        return f"since {time} ({self.tasks} task{'' if self.tasks == 1 else 's'} before){by}"
+        return f"since {time} ({counted(self.tasks, 'task')} before){by}"
 
 
 def pause_of(stack: Snapshot | None) -> Pause | None:
@@ -82,7 +83,7 @@ def kept_paused(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
 
     Without such a number, as with auto scaling, the service resumes with that before the pause.
     """
-    written = [resource.get("Properties", {}).get("DesiredCount") for resource in _of_type(template, SERVICE)]
+    written = [resource.get("Properties", {}).get("DesiredCount") for resource in of_type(template, SERVICE)]
     count = next((int(one) for one in written if str(one).isdecimal()), 0)
     return paused(template, replace(pause, tasks=count or pause.tasks))
 
@@ -90,7 +91,7 @@ def kept_paused(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
 def tasks_after(template: Mapping[str, Any], pause: Pause) -> int:
     """The number of tasks with which a paused service resumes: that before the pause, within the limits of now."""
     tasks = pause.tasks
-    for target in _of_type(template, SCALABLE_TARGET):
+    for target in of_type(template, SCALABLE_TARGET):
         least = target.get("Metadata", {}).get("fsdcf", {}).get(OUTPUT, {}).get("MinCapacity")
         most = target.get("Properties", {}).get("MaxCapacity")
         if str(least).isdecimal() and str(most).isdecimal():
@@ -110,7 +111,7 @@ def resumed(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
             continue
         properties = {name: value for name, value in resource["Properties"].items() if name not in held}
         if "SuspendedState" in held:
-            properties["SuspendedState"] = dict.fromkeys(_SUSPENDED, False)
+            properties["SuspendedState"] = dict.fromkeys(SUSPENSIONS, False)
         resource["Properties"] = {**properties, **before}
         if "DesiredCount" in before:
             resource["Properties"]["DesiredCount"] = pause.tasks
@@ -121,10 +122,6 @@ def resumed(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
 def _held(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
     """The resources that a pause changes, each with the properties that it sets."""
     for type, held in _HELD.items():
-        for resource in _of_type(template, type):
+        for resource in of_type(template, type):
             if resource.get("Properties", {}).get("ServiceNamespace", "ecs") == "ecs":
                 yield resource, held
-
-
-def _of_type(template: Mapping[str, Any], type: str) -> Iterator[dict[str, Any]]:
-    return (resource for resource in template.get("Resources", {}).values() if resource.get("Type") == type)

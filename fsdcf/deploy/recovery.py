@@ -47,6 +47,7 @@ from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
 from fsdcf.deploy.stuck import apply, choose, waiting
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
+from fsdcf.wording import counted
 
 _CONFIRM = "confirmation is required: nothing was changed"
 
@@ -187,7 +188,7 @@ def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcom
     cause = explain_rollouts(run, (rollout,), stack.arn)
     failed = rollout.failed_tasks
     why = cause.sentence if cause is not None else failed[0].essence
-    count = f"{len(failed)} task{'s' if len(failed) > 1 else ''} of {rollout.logical_id} failed"
+    count = f"{counted(len(failed), 'task')} of {rollout.logical_id} failed"
     more = (cause.command,) if cause is not None else ()
     return Outcome(
         Exit.UNKNOWN,

@@ -43,7 +43,7 @@ def stop(code: Exit, sentence: str, *next: str, **more: Any) -> Stop:
     return Stop(Outcome(code, sentence, next=tuple(next), **more))
 
 
-_GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
+_GONE = ("ClusterNotFoundException", "ServiceNotFoundException", "ResourceNotFoundException")
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Run:
         seconds. It is not made again after an error of AWS, or if the endpoint never answered it; an operation that
         was answered before may be answered again.
 
-        ``may_be_gone``: no warning if the ECS service or its cluster no longer exists.
+        ``may_be_gone``: no warning if the service, its cluster or the log stream does not exist.
         """
         if operation in self.warned:
             return {}

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.explanations import RolloutCause, explain_rollouts, rollout_evidence
@@ -25,6 +26,7 @@ from fsdcf.deploy.operation import latest_events
 from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template, while_running
+from fsdcf.wording import counted
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,9 @@ def _remedies(service: StuckService, run: Run, stack: Snapshot) -> Iterator[Reme
     running, rest = primary.running, f"{primary.running} of {primary.desired} tasks remain"
     if running == 0:
         rest = "no task remains, and the service does not respond until you scale it up again"
-    loses = f"{rest}; {_count(service.others)} of other deployments stop" if service.others else rest
+    loses = f"{rest}; {counted(service.others, 'task')} of other deployments stop" if service.others else rest
     template = deployed_template(run.aws, stack.arn) or {}
-    scaled = any(one.get("Type") == SCALABLE_TARGET for one in (template.get("Resources") or {}).values())
-    if scaled:
+    if any(of_type(template, SCALABLE_TARGET)):
         loses += "; auto scaling may raise the number again"
     yield Remedy(
         arn,
@@ -149,7 +150,7 @@ def _remedies(service: StuckService, run: Run, stack: Snapshot) -> Iterator[Reme
 def _evidence(run: Run, service: StuckService, remedies: tuple[Remedy, ...]) -> Iterator[Evidence]:
     place, primary = run.where(service.rollout.logical_id), service.primary
     counts = task_counts(primary.running, primary.desired)
-    others = f", and {_count(service.others)} of other deployments" if service.others else ""
+    others = f", and {counted(service.others, 'task')} of other deployments" if service.others else ""
     yield Evidence(f"{service.rollout.logical_id}, earlier version", f"{counts}{others}", place)
     yield from rollout_evidence(service.rollout, place, service.cause is not None)
     for one in remedies:
@@ -178,7 +179,7 @@ def _chosen(
     wanted = "--force-deployment" if options.force_deployment else "--desired-to-running"
     explicit = options.force_deployment or options.desired_to_running
     if explicit and wanted not in {one.option for one in remedies}:
-        sentence = f"{wanted} does not help: all {_count(service.primary.desired)} of the earlier version run"
+        sentence = f"{wanted} does not help: all {counted(service.primary.desired, 'task')} of the earlier version run"
         raise stop(Exit.USAGE, sentence, _watch(run), evidence=evidence[:1])
     offered = [one for one in remedies if not explicit or one.option == wanted]
     state = _state(stack, service)
@@ -219,7 +220,3 @@ def _watch(run: Run) -> str:
 
 def _name(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
-
-
-def _count(tasks: int) -> str:
-    return f"{tasks} task{'' if tasks == 1 else 's'}"

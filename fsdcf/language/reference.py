@@ -10,6 +10,7 @@ from fsdcf.language.model import KINDS
 from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, Key, Later, fields_of, later_of, walk
+from fsdcf.wording import counted
 
 _WORDS = {"string": "text", "record": "map", "any": "anything"}
 
@@ -111,7 +112,7 @@ def limits(field: Field) -> str:
         values.append(_range(key))
     values.append(f"at most {key.longest} characters" if key.longest else "")
     if key.fewest:
-        values.append(f"at least {key.fewest} {'item' if of_items else 'character'}{'s' if key.fewest > 1 else ''}")
+        values.append(f"at least {counted(key.fewest, 'item' if of_items else 'character')}")
     values.append(f"at most {key.most} items" if key.most else "")
     values.append(key.key_expects or (f"names that match `{key.key_pattern}`" if key.key_pattern else ""))
     return "; ".join(filter(None, values))

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
+from fsdcf.deploy.ecs.logs import log_stream
 from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import Run, describe_error, stop
 from fsdcf.operate.service import existing_stack, resource_names
@@ -190,13 +191,10 @@ class LogStream:
     """The log stream of a container. ``group`` is empty if the container does not log to CloudWatch.
 
     ``container`` is its definition, ``task`` the task ID. ``begun``: a line has been read.
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
     """
 
     def __init__(self, container: Mapping[str, Any], task: str) -> None:
-        options = (container.get("logConfiguration") or {}).get("options") or {}
-        self.group = str(options.get("awslogs-group") or "") if "awslogs-stream-prefix" in options else ""
-        self.name = f"{options.get('awslogs-stream-prefix', '')}/{container.get('name', '')}/{task}"
+        self.group, self.name = log_stream(container, task)
         self.begun = False
         self._token = ""
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from fsdcf.deploy.answers import text
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Event, Exit, Options, Outcome, Question, Release, RunEnded
 from fsdcf.deploy.pause import Pause, pause_of, paused, resumed, tasks_after
 from fsdcf.deploy.run import Run, stop
 from fsdcf.deploy.state import Snapshot, deployed_template
-from fsdcf.operate.rolling import count_text, set_count
+from fsdcf.operate.rolling import set_count
 from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack
+from fsdcf.wording import counted
 
 
 def pause(run: Run, options: Options) -> Outcome:
@@ -31,10 +31,13 @@ def pause(run: Run, options: Options) -> Outcome:
         return Outcome(Exit.DONE, f"{target.stack} is already paused {known.text}", next=next)
     if known is None:
         template = _template(run, stack)
-        details = (f"{count_text(ecs.desired)} will stop: the service will not respond", "later deploys start no task")
+        details = (
+            f"{counted(ecs.desired, 'task')} will stop: the service will not respond",
+            "later deploys start no task",
+        )
         question = Question("execute", f"Pause {target.stack}?", details)
         confirm(run, options.yes, question, target.command("pause", yes=True))
-        record = Pause(datetime.now(timezone.utc), ecs.desired or 1, _caller(run))
+        record = Pause(datetime.now(timezone.utc), ecs.desired or 1, run.aws.caller())
         outcome = _deploy(run, stack, paused(template, record), options)
         if outcome.exit is not Exit.DONE:
             return outcome
@@ -57,7 +60,7 @@ def resume(run: Run, options: Options) -> Outcome:
         return _not_paused(run, service)
     template = _template(run, stack)
     tasks = tasks_after(template, known)
-    question = Question("execute", f"Resume {target.stack} with {count_text(tasks)}?", (f"paused {known.text}",))
+    question = Question("execute", f"Resume {target.stack} with {counted(tasks, 'task')}?", (f"paused {known.text}",))
     confirm(run, options.yes, question, target.command("resume", yes=True))
     outcome = set_count(run, service, tasks, "the resumption")
     if outcome.exit is not Exit.DONE:
@@ -66,12 +69,12 @@ def resume(run: Run, options: Options) -> Outcome:
     outcome = _deploy(run, stack, resumed(template, known), options, resumes=True)
     if outcome.exit is not Exit.DONE:
         return outcome
-    return Outcome(Exit.DONE, f"{target.stack} is resumed: it runs {count_text(tasks)}")
+    return Outcome(Exit.DONE, f"{target.stack} is resumed: it runs {counted(tasks, 'task')}")
 
 
 def _not_paused(run: Run, service: RunningService) -> Outcome:
     target, ecs = run.target, service.ecs
-    sentence = f"{target.stack} is not paused: {ecs.running} of {count_text(ecs.desired)} running"
+    sentence = f"{target.stack} is not paused: {ecs.running} of {counted(ecs.desired, 'task')} running"
     return Outcome(Exit.DONE, sentence, next=() if ecs.desired else (target.command("scale", "1"),))
 
 
@@ -103,8 +106,3 @@ def _deploy(run: Run, stack: Snapshot, template: Mapping[str, Any], options: Opt
     )
     left = None if run.aws.deadline is None else max(1.0, run.aws.deadline - run.aws.clock())
     return deploy(release, replace(options, yes=True, timeout=left), run.aws, tell, run.ask)
-
-
-def _caller(run: Run) -> str:
-    """The ARN of the credentials; empty if it is unknown."""
-    return text(run.optional("who pauses the service is not recorded", "sts", "GetCallerIdentity"), "Arn")

@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, StoppedTask, look, task_counts
 from fsdcf.deploy.ecs.service import EcsDeployment, EcsService, describe_service, read_service
+from fsdcf.deploy.ecs.tasks import containers_in
 from fsdcf.deploy.engine import verified
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import deployed_template
 from fsdcf.operate.releases import mark_proven
-from fsdcf.operate.scaling import ScalingLimits, read_limits, scalable_target
+from fsdcf.operate.scaling import ScalingLimits, limits_request, read_limits
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, idle_stack
+from fsdcf.wording import counted
 
 FIRST, LATER = 2.0, 5.0
 """Seconds between two looks at the service: in the first half minute, and later."""
@@ -146,8 +149,7 @@ class ServiceWatcher:
         if self._check is None:
             without, definition = "the container's health check is unknown", self.service.ecs.task_definition
             answer = self.run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
-            containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-            self._check = any(one.get("healthCheck") and one.get("essential", True) for one in containers)
+            self._check = any(one.get("healthCheck") and one.get("essential", True) for one in containers_in(answer))
         return self._check
 
     def checked(self, outcome: Outcome, lead: str) -> Outcome:
@@ -229,7 +231,7 @@ def restart(run: Run, options: Options) -> Outcome:
         return Outcome(Exit.DONE, sentence, next=(next,))
     if any(deployment.state == "IN_PROGRESS" for deployment in ecs.deployments):
         run.warn("a deployment is in progress: the restart replaces it")
-    tasks = count_text(ecs.desired)
+    tasks = counted(ecs.desired, "task")
     outage = ("its tasks stop before new ones start: the service is unavailable in between",)
     details = outage if ecs.minimum_healthy == 0 else ()
     question = Question("execute", f"Replace {tasks} of {target.stack} with new ones?", details)
@@ -295,9 +297,9 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
         sentence = f"{target.stack} is paused {pause.text}: it has no tasks until it is resumed"
         raise stop(Exit.REFUSED, sentence, target.command("resume"))
     if ecs.desired == count and ecs.running == count:
-        lead = f"{target.stack} is scaled to {count_text(count)}"
+        lead = f"{target.stack} is scaled to {counted(count, 'task')}"
         verdict = verified(run, service.stack, lead, also=(ecs.task_definition,)) if count else None
-        done = Outcome(Exit.DONE, f"{target.stack} already runs {count_text(count)}")
+        done = Outcome(Exit.DONE, f"{target.stack} already runs {counted(count, 'task')}")
         return verdict if isinstance(verdict, Outcome) else done
     template = deployed_template(aws, service.stack.arn)
     if template is None:
@@ -314,7 +316,7 @@ def scale(run: Run, count: int, options: Options) -> Outcome:
     if options.yes or run.ask is None:
         for text in details:
             run.warn(text)
-    question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {count_text(count)}?", details)
+    question = Question("execute", f"Scale {target.stack} from {ecs.desired} to {counted(count, 'task')}?", details)
     confirm(run, options.yes, question, f"{command} --yes")
     return set_count(run, service, count, "the scaling", overrides)
 
@@ -328,12 +330,12 @@ def set_count(run: Run, service: RunningService, count: int, action: str, overri
     deployment = ecs.deployments[0].id if ecs.deployments else ""
     watcher = ServiceWatcher(run, service, deployment, action, existing=True)
     run.aws.call("ecs", "UpdateService", cluster=service.cluster, service=service.name, desiredCount=count)
-    run.step("scale", f"scaling {target.stack} from {ecs.desired} to {count_text(count)}")
+    run.step("scale", f"scaling {target.stack} from {ecs.desired} to {counted(count, 'task')}")
     outcome = watcher.follow(
         lambda state: _judge_scaling(watcher, state, count, overrides), lambda state: state.service.desired == count
     )
     if count:
-        outcome = watcher.checked(outcome, f"{target.stack} was scaled to {count_text(count)}")
+        outcome = watcher.checked(outcome, f"{target.stack} was scaled to {counted(count, 'task')}")
     if outcome.exit is Exit.DONE and count and not ecs.desired:
         mark_proven(run, service.stack)
     return outcome
@@ -347,26 +349,21 @@ def _judge_scaling(
     next, primary = (target.command("status"),), state.service.primary
     if state.service.desired != count:
         sentence = (
-            f"{target.stack} was scaled to {count_text(count)}, but auto scaling or another user has changed the number"
-            f" to {state.service.desired}"
+            f"{target.stack} was scaled to {counted(count, 'task')}, but auto scaling or another user has changed the"
+            f" number to {state.service.desired}"
         )
         return Outcome(Exit.FAILED, sentence, tuple(Evidence("note", text) for text in overrides), next)
     if (state.steady and watcher.proven(count)) or watcher.crashing():
-        return Outcome(Exit.DONE, f"{target.stack} runs {count_text(count)}")
+        return Outcome(Exit.DONE, f"{target.stack} runs {counted(count, 'task')}")
     if primary is not None and primary.state == "FAILED":
         reason = primary.reason or "ECS stopped the deployment"
-        return Outcome(Exit.FAILED, f"{target.stack} does not reach {count_text(count)}: {reason}", next=next)
+        return Outcome(Exit.FAILED, f"{target.stack} does not reach {counted(count, 'task')}: {reason}", next=next)
     return None
-
-
-def count_text(count: int) -> str:
-    """``1 task``, ``3 tasks``."""
-    return f"{count} task{'' if count == 1 else 's'}"
 
 
 def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any]) -> ScalingLimits | None:
     """The limits of auto scaling, from its API, or from the template after an error; None without auto scaling."""
-    wanted = scalable_target(service.cluster, service.name)
+    wanted = limits_request(service.cluster, service.name)
     try:
         return read_limits(run.aws.call("application-autoscaling", "DescribeScalableTargets", look=True, **wanted))
     except (ApiError, Unreachable) as error:
@@ -410,7 +407,4 @@ def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:
 
 def _properties(template: Mapping[str, Any], type: str) -> Mapping[str, Any]:
     """The properties of the first resource of a type."""
-    for resource in (template.get("Resources") or {}).values():
-        if isinstance(resource, Mapping) and resource.get("Type") == type:
-            return resource.get("Properties") or {}
-    return {}
+    return next((one.get("Properties") or {} for one in of_type(template, type)), {})

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fsdcf.cloudformation.types.applicationautoscaling import SUSPENSIONS, TASKS_DIMENSION
 from fsdcf.deploy.answers import Answer, text
-
-DIMENSION = "ecs:service:DesiredCount"
-_SUSPENSIONS = {
-    "DynamicScalingOutSuspended": "scaling out",
-    "DynamicScalingInSuspended": "scaling in",
-    "ScheduledScalingSuspended": "scheduled scaling",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class ScalingLimits:
     @property
     def stopped(self) -> bool:
         """Whether all kinds of scaling are suspended."""
-        return set(self.halted) == set(_SUSPENSIONS.values())
+        return set(self.halted) == set(SUSPENSIONS.values())
 
     @property
     def suspended(self) -> bool:
@@ -52,17 +46,23 @@ class ScalingLimits:
         return {"scaling out", "scaling in"} <= set(self.halted)
 
 
-def scalable_target(cluster: str, service: str) -> dict[str, Any]:
-    """The members of a request about the number of tasks of a service, by the names of both."""
+def limits_request(cluster: str, service: str) -> dict[str, Any]:
+    """The members of DescribeScalableTargets for a service, by the names of its cluster and its own."""
     return {"ServiceNamespace": "ecs", "ResourceIds": [f"service/{cluster}/{service}"]}
+
+
+def activity_request(cluster: str, service: str) -> dict[str, Any]:
+    """The members of DescribeScalingActivities for the latest one that concerns the number of tasks of a service."""
+    named = {"ServiceNamespace": "ecs", "ResourceId": f"service/{cluster}/{service}"}
+    return {**named, "ScalableDimension": TASKS_DIMENSION, "MaxResults": 1}
 
 
 def read_limits(answer: Answer) -> ScalingLimits | None:
     """The limits in an answer of DescribeScalableTargets; None without auto scaling of the number of tasks."""
     for target in answer.get("ScalableTargets") or []:
-        if target.get("ScalableDimension") == DIMENSION:
+        if target.get("ScalableDimension") == TASKS_DIMENSION:
             suspended = target.get("SuspendedState") or {}
-            halted = tuple(words for member, words in _SUSPENSIONS.items() if suspended.get(member))
+            halted = tuple(words for member, words in SUSPENSIONS.items() if suspended.get(member))
             return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), halted)
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.aws import ApiError, Aws, AwsError
-from fsdcf.deploy.ecs.tasks import task_id
+from fsdcf.deploy.ecs.tasks import containers_in, task_id
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Target
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.masking import ACCESS_KEY_VARIABLES
@@ -131,7 +131,6 @@ def _access_keys(aws: Aws, task: Mapping[str, Any], container: Mapping[str, Any]
         answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=str(task.get("taskDefinitionArn")))
     except AwsError:
         return []
-    containers: list[Mapping[str, Any]] = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-    own = next((each for each in containers if each.get("name") == container.get("name")), {})
+    own = next((each for each in containers_in(answer) if each.get("name") == container.get("name")), {})
     names = {str(each.get("name")) for key in ("environment", "secrets") for each in own.get(key) or []}
     return sorted(names & ACCESS_KEY_VARIABLES)

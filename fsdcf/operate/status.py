@@ -29,10 +29,17 @@ from fsdcf.deploy.ecs.service import (
     primary_of,
     service_in,
 )
-from fsdcf.deploy.ecs.tasks import BATCH
+from fsdcf.deploy.ecs.tasks import BATCH, containers_in
 from fsdcf.deploy.run import describe_error
 from fsdcf.deploy.state import Snapshot, snapshot
-from fsdcf.operate.scaling import DIMENSION, ScalingActivity, ScalingLimits, read_activity, read_limits, scalable_target
+from fsdcf.operate.scaling import (
+    ScalingActivity,
+    ScalingLimits,
+    activity_request,
+    limits_request,
+    read_activity,
+    read_limits,
+)
 from fsdcf.operate.tasks import end_cause
 
 _PAGES = 5
@@ -267,8 +274,7 @@ def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str 
     if not task_definition:
         return None
     answer = calls.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
-    containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-    container = main_container(containers, stack.tags.get(SERVICE_TAG, "")) or {}
+    container = main_container(containers_in(answer), stack.tags.get(SERVICE_TAG, "")) or {}
     return text(container, "image") or None
 
 
@@ -385,12 +391,12 @@ def _alarm(raw: Answer, own: bool) -> Alarm:
 
 def _scaling(cluster: str, name: str, calls: _OptionalCalls) -> tuple[ScalingLimits | None, ScalingActivity | None]:
     unknown, service = "the limits of auto scaling are unknown", "application-autoscaling"
-    limits = read_limits(calls.call(unknown, service, "DescribeScalableTargets", **scalable_target(cluster, name)))
+    limits = read_limits(calls.call(unknown, service, "DescribeScalableTargets", **limits_request(cluster, name)))
     if limits is None:
         return None, None
     unknown = "the last activity of auto scaling is unknown"
-    where = {"ServiceNamespace": "ecs", "ResourceId": f"service/{cluster}/{name}", "ScalableDimension": DIMENSION}
-    return limits, read_activity(calls.call(unknown, service, "DescribeScalingActivities", **where, MaxResults=1))
+    answer = calls.call(unknown, service, "DescribeScalingActivities", **activity_request(cluster, name))
+    return limits, read_activity(answer)
 
 
 def _stopped(cluster: str, name: str, service: EcsService, calls: _OptionalCalls) -> tuple[tuple[str, int], ...]:

@@ -9,24 +9,21 @@ from typing import Any
 
 from fsdcf.cloudformation.ecr import image_tag
 from fsdcf.cloudformation.types.ecs import main_container
+from fsdcf.conventions import SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import match_reason
-from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, merged_targets
+from fsdcf.deploy.ecs.logs import TaskLogs
+from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, read_health
 from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, containers_of, stop_cause, task_id
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
-from fsdcf.deploy.run import Run, Stop, describe_error, stop
-from fsdcf.operate.logs import LogStream, latest_streams
+from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.operate.logs import latest_streams
 from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
 
 RECENT = 5
 """Stopped tasks that are shown unless all of them are wanted."""
-
-_LINES = 20
-"""Lines at the end of a log in which the last one that is not empty is looked for."""
-
-_NO_LOG = "the last lines of the logs are not shown"
 
 _ID_LENGTH = 32
 """Characters of a task's ID."""
@@ -120,8 +117,9 @@ def tasks(run: Run, only: str = "", every_end: bool = False) -> ServiceTasks:
     active = [raw for raw in known if raw.get("lastStatus") != "STOPPED"]
     ended = sorted((raw for raw in known if raw.get("lastStatus") == "STOPPED"), key=_stopped_at, reverse=True)
     recent = ended if every_end or only else ended[:RECENT]
-    health = _health(run, service) if active else {}
-    logs = _TaskLogs(run)
+    groups = service.ecs.target_groups if active else ()
+    health = read_health(run, groups, "the load balancer's checks are not shown") or {}
+    logs = TaskLogs(run)
     described = [_read(raw, service, health, None) for raw in active]
     return ServiceTasks(
         service,
@@ -345,18 +343,9 @@ def _batches(arns: Sequence[str]) -> list[list[str]]:
     return [list(arns[start : start + BATCH]) for start in range(0, len(arns), BATCH)]
 
 
-def _health(run: Run, service: RunningService) -> Mapping[str, TargetHealth]:
-    """The targets of the service by address."""
-    without = "the load balancer's checks are not shown"
-    return merged_targets(
-        run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group)
-        for group in service.ecs.target_groups
-    )
-
-
 def _read(raw: Answer, service: RunningService, health: Mapping[str, TargetHealth], end: TaskEnd | None) -> ServiceTask:
     target = health.get(address_of(raw), TargetHealth("", ""))
-    container = main_container(containers_of(raw), service.stack.tags.get("fsdcf:service", "")) or {}
+    container = main_container(containers_of(raw), service.stack.tags.get(SERVICE_TAG, "")) or {}
     state, reason = _health_of(text(raw, "healthStatus"), target)
     cpu, memory = (str(raw.get(name) or "") for name in ("cpu", "memory"))
     return ServiceTask(
@@ -393,11 +382,12 @@ def _primary(service: RunningService) -> str:
     return service.ecs.primary.id if service.ecs.primary else ""
 
 
-def _end(raw: Answer, service: RunningService, logs: _TaskLogs) -> TaskEnd:
+def _end(raw: Answer, service: RunningService, logs: TaskLogs) -> TaskEnd:
     containers = containers_of(raw)
     failed = next((item for item in containers if item.get("exitCode")), None)
     known = failed or next((item for item in containers if item.get("exitCode") is not None), None)
-    line = logs.last_line(raw, text(known, "name")) if known is not None else ""
+    names = [text(known, "name")] if known is not None else []
+    line = next(reversed(logs.last_lines(task_id(raw), text(raw, "taskDefinitionArn"), names)), "").strip()
     code = known.get("exitCode") if known is not None else None
     reason, stop_code = text(raw, "stoppedReason"), text(raw, "stopCode")
     return TaskEnd(raw.get("stoppedAt"), end_cause(raw, _primary(service)), reason, stop_code, code, line)
@@ -413,37 +403,6 @@ def end_cause(raw: Answer, primary: str) -> StopCause:
     known = match_reason(testimony, DiagnosisContext())
     words = known.sentence if known else next(filter(None, (*reasons, text(raw, "stoppedReason"))), "")
     return StopCause(cause.by, f"{cause.text}: {words}" if words else cause.text)
-
-
-class _TaskLogs:
-    """The logs of tasks. A task definition is read once."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._definitions: dict[str, list[Answer]] = {}
-
-    def last_line(self, raw: Answer, container: str) -> str:
-        """The last line of a container that is not empty; empty if there is none, or it cannot be read."""
-        definition = next((one for one in self._containers(raw) if one.get("name") == container), None)
-        stream = LogStream(definition or {}, task_id(raw))
-        if not stream.group:
-            return ""
-        try:
-            where = {"logGroupName": stream.group, "logStreamName": stream.name}
-            answer = self._run.aws.call("logs", "GetLogEvents", **where, limit=_LINES)
-        except AwsError as error:
-            if not isinstance(error, ApiError) or error.code != "ResourceNotFoundException":
-                self._run.warn(f"{_NO_LOG}: {describe_error(error)}")
-            return ""
-        lines = [text(event, "message").strip() for event in answer.get("events") or []]
-        return next((line for line in reversed(lines) if line), "")
-
-    def _containers(self, raw: Answer) -> list[Answer]:
-        definition = text(raw, "taskDefinitionArn")
-        if definition not in self._definitions:
-            answer = self._run.optional(_NO_LOG, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
-            self._definitions[definition] = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-        return self._definitions[definition]
 
 
 def _stopped_at(raw: Answer) -> float:

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from fsdcf.cloudformation.evaluation import Partial
 from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
-from fsdcf.cloudformation.pricing import counted
 from fsdcf.cloudformation.references import Path, steps
 from fsdcf.cloudformation.types import PolicyDocuments, ec2, record_of, records
 from fsdcf.plan.markdown import markdown_cell
+from fsdcf.wording import counted
 
 PolicyKind = Literal["identity", "trust", "resource"]
 

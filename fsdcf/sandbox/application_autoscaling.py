@@ -5,6 +5,7 @@ No load scales a service.
 
 from __future__ import annotations
 
+from fsdcf.cloudformation.types.applicationautoscaling import SUSPENSIONS, TASKS_DIMENSION
 from fsdcf.sandbox.ecs import service_of, update_service
 from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError, page
@@ -19,15 +20,14 @@ def put_target(state: SandboxState, key: str, properties: Data) -> None:
 
     What is suspended stays suspended if the properties do not say: CloudFormation then leaves the parameter out.
     Auto scaling changes a number outside the bounds as soon as they are set, but not one that is set manually later.
-    Source:
-    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingActivities.html
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalingActivities.html
     """
     previous = state.store.get(SCALABLE_TARGET, key) or {"created": state.clock.now()}
     suspended = previous.get("properties", {}).get("SuspendedState")
     kept = {**({"SuspendedState": suspended} if suspended else {}), **properties}
     state.store.put(SCALABLE_TARGET, key, {**previous, "properties": kept})
     name = properties["ResourceId"]
-    service = service_of(state, name) if properties["ScalableDimension"] == "ecs:service:DesiredCount" else None
+    service = service_of(state, name) if properties["ScalableDimension"] == TASKS_DIMENSION else None
     if service is None or service["status"] != "ACTIVE":
         return
     current = service["desiredCount"]
@@ -95,7 +95,6 @@ def describe_scalable_targets(state: SandboxState, params: Document) -> Document
 def _described(state: SandboxState, key: str, body: Data) -> Document:
     properties = body["properties"]
     suspended = properties.get("SuspendedState") or {}
-    names = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
     namespace = properties["ServiceNamespace"]
     role = f"AWSServiceRoleForApplicationAutoScaling_{namespace.upper()}Service"
     role_path = f"role/aws-service-role/{namespace}.application-autoscaling.amazonaws.com/{role}"
@@ -106,7 +105,7 @@ def _described(state: SandboxState, key: str, body: Data) -> Document:
         "MaxCapacity": int(properties["MaxCapacity"]),
         "RoleARN": f"arn:{state.partition}:iam::{state.account}:{role_path}",
         "CreationTime": body["created"],
-        "SuspendedState": {name: str(suspended.get(name, False)).lower() == "true" for name in names},
+        "SuspendedState": {name: str(suspended.get(name, False)).lower() == "true" for name in SUSPENSIONS},
         "ScalableTargetARN": state.arn("application-autoscaling", f"scalable-target/{identifier}"),
     }
 

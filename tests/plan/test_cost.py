@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.planned import PlanError
-from fsdcf.cloudformation.pricing import Range, counted, number
+from fsdcf.cloudformation.pricing import Range, number
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import spot_shares
 from fsdcf.plan.cost import report
@@ -589,11 +589,6 @@ def test_money(amount: str, signed: bool, text: str) -> None:
 
 
 def test_numbers() -> None:
-    assert [counted(count, word) for count, word in ((1, "task"), (2, "policy"), (3, "gateway"))] == [
-        "1 task",
-        "2 policies",
-        "3 gateways",
-    ]
     assert [number(Decimal(text)) for text in ("1000", "0.5", "14.250", "0.0004", "0")] == [
         "1,000",
         "0.5",

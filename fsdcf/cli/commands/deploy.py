@@ -37,6 +37,7 @@ from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, 
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
 from fsdcf.suggested import suggested
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -126,8 +127,7 @@ def deploy_command(
     compiled, spec = compile_or_refuse(inputs, as_json, "nothing deployed", _lint)
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
-        words = f"{warnings} warning{'s' if warnings > 1 else ''}"
-        click.echo(f"{compiled.name}: {words}; see `{inputs.validate_command}`", err=True)
+        click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
     chosen_image = chosen(spec, image_sha, image)
     places = SpecLines(compiled.result)
     release = Release(

@@ -27,6 +27,7 @@ from fsdcf.compiler.parts.task_definition import check_command
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
 from fsdcf.masking import mask_value
 from fsdcf.suggested import suggested
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.language.model.service import Spec
@@ -157,7 +158,7 @@ class _CheckRun:
         prefix, count = "service.healthCheck.", "the only check failed"
         if not self.once:
             last = next((number for number, one in enumerate(reversed(rounds)) if one.passed), len(rounds))
-            count = f"{last} check{'s' if last > 1 else ''} in a row failed ({prefix}{threshold})"
+            count = f"{counted(last, 'check')} in a row failed ({prefix}{threshold})"
         evidence = (
             Evidence(of, count, self.place(prefix + key)),
             Evidence("on AWS", describe_stop(seconds, self.rules), self.place(prefix + "gracePeriod")),

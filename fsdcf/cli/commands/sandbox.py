@@ -14,6 +14,7 @@ import click
 from fsdcf.cli.options import PACE, SANDBOX_PORT, SANDBOX_REGION, state_file
 from fsdcf.cli.render.stream import LineWriter
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import counted
 
 _LIMITS = (
     "The sandbox simulates change sets, events, rollbacks, deletions and ECS rollouts as CloudFormation reports them.",
@@ -79,7 +80,7 @@ def _welcome(endpoint: str, region: str, faults: int, paint: Paint) -> Iterator[
     yield f"{paint('the sandbox listens on', 'soft')} {paint(endpoint, 'strong')}"
     yield f"{paint('its state is in', 'soft')} {state_file()}"
     if faults:
-        yield paint(f"it injects {faults} fault{'s' if faults > 1 else ''}", "warn")
+        yield paint(f"it injects {counted(faults, 'fault')}", "warn")
     yield ""
     yield "To use it from fsdcf, add --sandbox to a command; that also works without this server."
     yield "To use it from AWS tools, set:"

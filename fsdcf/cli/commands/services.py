@@ -18,6 +18,7 @@ from fsdcf.cli.runtime import run, with_options
 from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
 from fsdcf.diagnostics import Paint
 from fsdcf.suggested import suggested
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -64,7 +65,7 @@ def services_command(environment: str | None, connection: Connection, as_json: b
 
 def _count(found: Sequence[ManagedService], region: str) -> str:
     trouble = sum(one.condition == "trouble" for one in found)
-    text = f"{len(found)} service{'' if len(found) == 1 else 's'} in {region}"
+    text = f"{counted(len(found), 'service')} in {region}"
     return f"{text}, {trouble} in trouble" if trouble else text
 
 

@@ -21,6 +21,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -80,9 +81,8 @@ def history_command(call: StackCall) -> Outcome:
     else:
         stream = LineWriter(sys.stdout)
         stream.lines(history_lines(releases, stream.paint))
-    count = f"{len(releases)} release{'s' if len(releases) != 1 else ''}"
     next = (subject.target.command("rollback"),) if len(releases) > 1 else ()
-    return Outcome(Exit.DONE, f"{count} of {subject.stack}", next=next)
+    return Outcome(Exit.DONE, f"{counted(len(releases), 'release')} of {subject.stack}", next=next)
 
 
 def _watch(call: StackCall, current: Status | None) -> Outcome:
@@ -350,8 +350,7 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
         count = sum(number for _, number in signals.stopped)
         causes = [f"{visible(shown(cause))} ({number})" for cause, number in signals.stopped[:_CAUSES]]
         more = ["…"] if len(signals.stopped) > _CAUSES else []
-        tasks = f"{count} task{'' if count == 1 else 's'}"
-        yield "stopped", f"{tasks} in about the last hour: {', '.join([*causes, *more])}", ""
+        yield "stopped", f"{counted(count, 'task')} in about the last hour: {', '.join([*causes, *more])}", ""
 
 
 def _drift(stack: Snapshot) -> Iterator[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from fsdcf.deploy.ecs.rollout import task_counts
 from fsdcf.deploy.model import Exit, Options, Outcome
 from fsdcf.deploy.pause import pause_of
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.operate.tasks import ServiceTask, ServiceTasks, TaskEnd
@@ -75,8 +76,10 @@ def tasks_command(call: StackCall, every_end: bool, task: str) -> Outcome:
         stream.lines(tasks_lines(found, stream.paint, stream.width, every, diagnose))
         if every_end and not found.stopped and not task:
             stream.lines([f"no task of {call.subject.stack} has stopped in about the last hour"])
-    count = f"{len(found.active)} task{'' if len(found.active) == 1 else 's'}"
-    return Outcome(Exit.DONE, f"{count} of {call.subject.stack}, {len(found.stopped) + found.more} stopped")
+    return Outcome(
+        Exit.DONE,
+        f"{counted(len(found.active), 'task')} of {call.subject.stack}, {len(found.stopped) + found.more} stopped",
+    )
 
 
 @stack_command(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from fsdcf.cli.render.stream import LineWriter, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
+from fsdcf.wording import counted
 
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
@@ -65,7 +66,7 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     counts = dict.fromkeys(Severity, 0)
     for diagnostic in diagnostics:
         counts[diagnostic.severity] += 1
-    words = [f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts.items() if count]
+    words = [counted(count, severity.value) for severity, count in counts.items() if count]
     return ", ".join(words) or "no findings"
 
 

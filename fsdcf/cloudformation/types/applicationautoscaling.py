@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
-from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule, Resources, Unpriced, counted
+from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule, Resources, Unpriced
 from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
@@ -14,11 +14,23 @@ from fsdcf.cloudformation.types import (
     ResourceType,
     Simulation,
 )
+from fsdcf.wording import counted
 
 PART: Part = "scaling"
 SCALABLE_TARGET, SCALING_POLICY = (
     f"AWS::ApplicationAutoScaling::{name}" for name in ("ScalableTarget", "ScalingPolicy")
 )
+
+TASKS_DIMENSION = "ecs:service:DesiredCount"
+"""The dimension of a scalable target for the number of tasks of a service."""
+
+SUSPENSIONS: Mapping[str, str] = {
+    "DynamicScalingOutSuspended": "scaling out",
+    "DynamicScalingInSuspended": "scaling in",
+    "ScheduledScalingSuspended": "scheduled scaling",
+}
+"""The members of ``SuspendedState``, in words.
+Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_SuspendedState.html"""
 
 
 def _other_targets(stack: PlannedStack, targets: Resources) -> Iterator[Unpriced]:

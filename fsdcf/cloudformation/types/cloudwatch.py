@@ -10,11 +10,11 @@ from fsdcf.cloudformation.pricing import (
     PricingContext,
     PricingRule,
     Resources,
-    counted,
     decimal,
     price,
 )
 from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Simulation
+from fsdcf.wording import counted
 
 PART: Part = "logs and alarms"
 

@@ -15,7 +15,6 @@ from fsdcf.cloudformation.pricing import (
     Resources,
     Unpriced,
     assumption,
-    counted,
     price,
 )
 from fsdcf.cloudformation.references import steps
@@ -28,6 +27,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
     Updates,
 )
+from fsdcf.wording import counted
 
 PART: Part = "network"
 EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (

@@ -22,7 +22,6 @@ from fsdcf.cloudformation.pricing import (
     Resources,
     Unpriced,
     at_least_zero,
-    counted,
     decimal,
     price,
 )
@@ -39,6 +38,7 @@ from fsdcf.cloudformation.types import (
 )
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.cloudformation.types.ec2 import NAT_GATEWAY, VPC
+from fsdcf.wording import counted
 
 PART: Part = "tasks"
 CLUSTER, SERVICE, TASK_DEFINITION = (f"AWS::ECS::{name}" for name in ("Cluster", "Service", "TaskDefinition"))

@@ -18,7 +18,6 @@ from fsdcf.cloudformation.pricing import (
     Resources,
     Unpriced,
     assumption,
-    counted,
     number,
     price,
 )
@@ -34,6 +33,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Updates,
 )
+from fsdcf.wording import counted
 
 PART: Part = "ingress"
 LISTENER, LISTENER_RULE, LOAD_BALANCER, TARGET_GROUP = (

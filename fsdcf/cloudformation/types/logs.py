@@ -22,7 +22,6 @@ from fsdcf.cloudformation.pricing import (
     Resources,
     Unpriced,
     assumption,
-    counted,
     decimal,
     number,
     price,
@@ -40,6 +39,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
 )
 from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, exporters_of, task_counts
+from fsdcf.wording import counted
 
 PART: Part = "logs and alarms"
 LOG_GROUP = "AWS::Logs::LogGroup"

@@ -19,6 +19,7 @@ from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEven
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import template_in
 from fsdcf.deploy.watch import OperationResult
+from fsdcf.wording import counted
 
 _FORMAT_ERROR = "exec format error"
 _USUAL_PORT = 8000
@@ -300,10 +301,10 @@ def rollout_evidence(rollout: ServiceRollout, place: Place | None, known: bool =
     at = None if known else place
     failing = rollout.failing
     breaker, limit = rollout.breaker or (0, 0)
-    count = f"{_tasks(breaker)} failed, and the circuit breaker trips at {limit}" if breaker else ""
+    count = f"{counted(breaker, 'task')} failed, and the circuit breaker trips at {limit}" if breaker else ""
     if failing is not None:
         failed = rollout.failures(failing)
-        count = count or (f"{_tasks(failed)} failed" if failed else "")
+        count = count or (f"{counted(failed, 'task')} failed" if failed else "")
         text = "; ".join(part for part in (failing.reason.rstrip("."), count) if part) or failing.state
         yield Evidence(f"{name}, deployment", text, at)
     elif rollout.verdict:
@@ -324,10 +325,6 @@ def interruptions(rollout: ServiceRollout) -> Iterator[Evidence]:
         ids = [task.id for task in rollout.interrupted if task.cause.text == text]
         more = f" (and {times - 1} more)" if times > 1 else ""
         yield Evidence(f"{rollout.logical_id}, task {ids[-1]}{more}", f"{text}; that is not a failure of the version")
-
-
-def _tasks(count: int) -> str:
-    return f"{count} task{'s' if count > 1 else ''}"
 
 
 def _task_evidence(name: str, tasks: list[StoppedTask], times: int, place: Place | None) -> Iterator[Evidence]:

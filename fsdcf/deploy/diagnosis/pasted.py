@@ -18,7 +18,7 @@ from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import REASONS, STACK_REASONS, MatchedReason, match_reason
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
 from fsdcf.deploy.diagnosis.reasons.reason import CODED
-from fsdcf.deploy.ecs.tasks import containers_of, who_stopped
+from fsdcf.deploy.ecs.tasks import STOP_CODES, containers_of, who_stopped
 
 Kind = Literal["task", "event", "stack", "unknown"]
 """What reports a message: a stopped task, the service, the stack; unknown without a sign of one."""
@@ -26,10 +26,7 @@ Kind = Literal["task", "event", "stack", "unknown"]
 _LONGEST, _MOST, _ALL = 4_000, 100, 1 << 20
 """Characters of a message, messages of a text, and characters of a text that are read."""
 
-_CODES = (
-    "TaskFailedToStart|EssentialContainerExited|UserInitiated|ServiceSchedulerInitiated|SpotInterruption"
-    "|TerminationNotice|InfrastructureHealth"
-)
+_CODES = "|".join(STOP_CODES)
 _CODE = re.compile(rf"^({_CODES})[:.,]?\s*$", re.MULTILINE)
 _STOPPED = re.compile(
     r"^(?:\(?service [^\n]{0,80}: )?(?:Scaling activity initiated by|Service is being deleted|Task stopped by user"

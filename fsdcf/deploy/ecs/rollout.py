@@ -13,6 +13,7 @@ from datetime import datetime
 
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.deploy.answers import Answer, text, texts
+from fsdcf.deploy.ecs.logs import TaskLogs
 from fsdcf.deploy.ecs.service import (
     EcsDeployment,
     EcsService,
@@ -352,7 +353,6 @@ LOGS = 3
 _LINES = 20
 _KEPT = 8
 _NO_TASKS = "tasks are not shown"
-_NO_LOG = "the last lines of the log are not shown"
 _NO_BREAKER = "the circuit breaker's count is not shown"
 
 
@@ -368,7 +368,7 @@ class RolloutObserver:
         self._tasks: dict[str, dict[str, TaskState]] = {}
         self._reported: dict[str, RolloutChanged] = {}
         self._counted: dict[str, tuple[str, int]] = {}
-        self._streams: dict[str, dict[str, tuple[str, str]]] = {}
+        self._logs = TaskLogs(run)
         self._events = ServiceEvents(run)
 
     def look(
@@ -468,36 +468,12 @@ class RolloutObserver:
             lines = task.log
             ran = any(code is not None for _, code, _ in task.containers) or "health checks" in task.reason
             if ran and not lines and read < LOGS:
-                lines = self._last_lines(task)
+                ended = [name for name, code, reason in task.containers if code or reason]
+                names = (*ended, *(name for name, _, _ in task.containers))
+                lines = self._logs.last_lines(task.id, task.definition, names)[-_KEPT:]
                 read += bool(lines)
             stopped.append(replace(task, target=target, log=lines))
         return replace(rollout, stopped=tuple(stopped))
-
-    def _last_lines(self, task: StoppedTask) -> tuple[str, ...]:
-        """The last log lines of the container that failed."""
-        streams = self._streams_of(task.definition)
-        ended = [name for name, code, reason in task.containers if code or reason]
-        name = next((name for name in ended if name in streams), next(iter(streams), ""))
-        if not name:
-            return ()
-        group, prefix = streams[name]
-        stream = f"{prefix}/{name}/{task.id}"
-        answer = self._run.optional(
-            _NO_LOG, "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=_LINES
-        )
-        lines = [text(event, "message").rstrip() for event in answer.get("events") or []]
-        return tuple([line for line in lines if line][-_KEPT:])
-
-    def _streams_of(self, definition: str) -> dict[str, tuple[str, str]]:
-        """The log group and stream prefix of each container of a task definition, by container name."""
-        if definition not in self._streams:
-            answer: Answer = {}
-            if definition:
-                answer = self._run.optional(_NO_LOG, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
-            containers = (answer.get("taskDefinition") or {}).get("containerDefinitions") or []
-            streams = {text(item, "name"): _stream(item) for item in containers}
-            self._streams[definition] = {name: stream for name, stream in streams.items() if all(stream)}
-        return self._streams[definition]
 
     def _report(self, rollout: ServiceRollout, states: tuple[TaskState, ...], elapsed: float) -> None:
         primary = rollout.primary or EcsDeployment("", "", "")
@@ -523,12 +499,6 @@ class RolloutObserver:
 def _new_deployments(rollout: ServiceRollout) -> frozenset[str]:
     """The ids of the deployments that are rolled out or failing."""
     return frozenset(item.id for item in (rollout.primary, rollout.failing) if item is not None)
-
-
-def _stream(container: Answer) -> tuple[str, str]:
-    """The log group and the stream prefix of a container; empty where there is none."""
-    options = (container.get("logConfiguration") or {}).get("options") or {}
-    return text(options, "awslogs-group"), text(options, "awslogs-stream-prefix")
 
 
 def _unhealthy(task: str, events: Sequence[str]) -> str:

@@ -205,8 +205,12 @@ def _read_target(raw: Answer) -> TargetHealth:
     return TargetHealth(text(raw.get("Target") or {}, "Id"), text(health, "State"), reason)
 
 
-def read_health(run: Run, groups: Iterable[str]) -> dict[str, TargetHealth] | None:
-    """The targets of these target groups by their address; None if a group cannot be read, which is one warning."""
-    without = "the load balancer's targets are not verified"
+def read_health(
+    run: Run, groups: Iterable[str], without: str = "the load balancer's targets are not verified"
+) -> dict[str, TargetHealth] | None:
+    """The targets of these target groups by their address; None if a group cannot be read.
+
+    That is one warning, which begins with ``without``.
+    """
     answers = [run.optional(without, "elbv2", "DescribeTargetHealth", TargetGroupArn=group) for group in groups]
     return merged_targets(answers) if all(answers) else None

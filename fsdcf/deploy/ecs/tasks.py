@@ -84,7 +84,7 @@ Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-tas
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html,
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing-event-messages-list.html"""
 
-_CODES: Mapping[str, tuple[Stopper, str]] = {
+STOP_CODES: Mapping[str, tuple[Stopper, str]] = {
     "SpotInterruption": ("Spot", "AWS reclaimed its Spot capacity"),
     "TerminationNotice": ("AWS", "AWS gave notice of the end of its host"),
     "InfrastructureHealth": ("AWS", "its host was impaired"),
@@ -93,7 +93,7 @@ _CODES: Mapping[str, tuple[Stopper, str]] = {
     "TaskFailedToStart": ("start", "it could not be started"),
     "EssentialContainerExited": ("application", ""),
 }
-"""The values of ``stopCode``.
+"""The values of ``stopCode``, with who stopped the task and why.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html"""
 
 _NAMES = re.compile(r"\((?:target-group|elb|deployment) [^)]*\)|^\(?service [^\s:)]+[:)]", re.IGNORECASE)
@@ -133,8 +133,8 @@ def who_stopped(
         decides = code != "UserInitiated" or by in ("AWS", "Spot")  # a person may write any reason
         if decides and re.search(pattern, words, re.IGNORECASE):
             return _by_words(by, reason, clause, deployment, primary)
-    by, clause = _CODES.get(code, ("unknown", "ECS gives no known reason"))
-    if code and code not in _CODES:
+    by, clause = STOP_CODES.get(code, ("unknown", "ECS gives no known reason"))
+    if code and code not in STOP_CODES:
         return StopCause("ECS", f"ECS stopped it ({code})")
     if by == "person" and reason and reason.rstrip(".").lower() != _DEFAULT_REASON:
         return StopCause(by, f"{clause}: {reason}")
@@ -160,11 +160,11 @@ def _by_words(by: Stopper, reason: str, clause: str, deployment: str, primary: s
 def _without_code(reason: str, containers: tuple[tuple[int | None, str], ...]) -> StopCause:
     """Who stopped a task that has no ``stopCode``, as emulators and old tasks have none."""
     if reason.rstrip(".").lower() == _DEFAULT_REASON:
-        return StopCause(*_CODES["UserInitiated"])
+        return StopCause(*STOP_CODES["UserInitiated"])
     if reason.startswith("Essential container") or any(code is not None for code, _ in containers):
         return StopCause("application", _exit(containers))
     if _STARTING.search("\n".join((reason, *(more for _, more in containers)))):
-        return StopCause(*_CODES["TaskFailedToStart"])
+        return StopCause(*STOP_CODES["TaskFailedToStart"])
     return StopCause("unknown", "ECS gives no known reason")
 
 
@@ -225,6 +225,11 @@ def containers_of(raw: Answer) -> list[Answer]:
     ended = any(item.get("exitCode") is not None for item in main)
     others = [{**item, "exitCode": None} if ended else item for item in containers if item not in main]
     return [*main, *others]
+
+
+def containers_in(answer: Answer) -> list[Answer]:
+    """The container definitions in an answer of DescribeTaskDefinition."""
+    return list((answer.get("taskDefinition") or {}).get("containerDefinitions") or [])
 
 
 def stop_reason(reason: str, containers: Iterable[tuple[int | None, str]], cause: StopCause) -> str:

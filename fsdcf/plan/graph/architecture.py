@@ -21,12 +21,13 @@ from fsdcf.cloudformation.planned import (
     target_of,
     text_of,
 )
-from fsdcf.cloudformation.pricing import counted, number
+from fsdcf.cloudformation.pricing import number
 from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sns, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.plan.access import Access, access
 from fsdcf.plan.graph.model import Area, Edge, Graph, Group, Node, id_of, other_id
+from fsdcf.wording import counted
 
 INTERNET, CLIENTS = "x_internet", "x_clients"
 DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services", "AWS services")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fsdcf.storage.migration.model import MigrationError, MigrationNotice, Progress, Report
+from fsdcf.wording import counted
 
 _MODES = {
     "new": "the table is empty",
@@ -96,7 +97,7 @@ def error_record(error: MigrationError) -> dict[str, Any]:
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return counted(f"{count:,}", noun)
 
 
 def _size(count: int) -> str:

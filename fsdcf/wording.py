@@ -1,0 +1,10 @@
+"""Numbers in sentences."""
+
+from __future__ import annotations
+
+
+def counted(count: object, noun: str) -> str:
+    """``1 task``, ``2 to 10 tasks``, ``3 policies``, ``2 gateways``. ``count`` is a number or a range, or its text."""
+    if str(count) == "1":
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
