@@ -23,6 +23,7 @@ import click
 
 from fsdcf.cli.files import environments_in_files, lint_folder, only_spec, read, specs_here
 from fsdcf.cli.render.durations import duration
+from fsdcf.cli.render.stream import on_github
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import NAME
 from fsdcf.language.rules.environments import known_environments, others_than
@@ -560,13 +561,12 @@ def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
         pause()
         click.echo(text, err=True)
 
-    on_github = bool(os.environ.get("GITHUB_ACTIONS"))
     in_pipeline = any(os.environ.get(name) for name in _PIPELINES)
     return Surroundings(
-        "github" if on_github else "ci" if in_pipeline else "terminal",
+        "github" if on_github() else "ci" if in_pipeline else "terminal",
         ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
         notice,
-        os.environ.get("GITHUB_REPOSITORY", "") if on_github else "",
+        os.environ.get("GITHUB_REPOSITORY", "") if on_github() else "",
     )
 
 

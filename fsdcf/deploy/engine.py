@@ -72,6 +72,7 @@ from dataclasses import dataclass, replace
 
 from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, RELEASE_OUTPUT, RELEASE_RECORD, SERVICE_TAG, UNPROVEN
@@ -237,7 +238,7 @@ def _express(release: Release, creates: bool) -> str:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html
     """
-    services = (one.get("Properties") or {} for one in release.template["Resources"].values() if one["Type"] == SERVICE)
+    services = (one.get("Properties") or {} for one in of_type(release.template, SERVICE))
     settings = ((one.get("DeploymentConfiguration") or {}).get("DeploymentCircuitBreaker") or {} for one in services)
     broken = all(one.get("Enable") is True and one.get("Rollback") is True for one in settings)
     after = (
@@ -275,7 +276,7 @@ def _unchanged(run: Run, stack: Snapshot | None) -> Outcome:
     if isinstance(verdict, Outcome):
         return verdict
     done = _up_to_date(run, stack.outputs)
-    return replace(done, evidence=_stops(run, verdict), sentence=done.sentence + _without_tasks(stack, verdict))
+    return replace(done, evidence=_stops(verdict), sentence=done.sentence + _without_tasks(stack, verdict))
 
 
 @dataclass(frozen=True)
@@ -377,7 +378,7 @@ def assess(
     next_steps = (start,) if verdict.idle else ()
     late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
     sentence = f"{name} is {result.status}{runs}{late}"
-    return Outcome(Exit.DONE, sentence, _stops(run, verdict), (*next_steps, *undo), outputs=result.stack.outputs)
+    return Outcome(Exit.DONE, sentence, _stops(verdict), (*next_steps, *undo), outputs=result.stack.outputs)
 
 
 def verified(
@@ -444,7 +445,7 @@ def _mark_unproven(run: Run, stack: Snapshot, image: str) -> None:
         run.optional(without, "ssm", "LabelParameterVersion", Name=name, Labels=[label])
 
 
-def _stops(run: Run, verdict: Verdict) -> tuple[Evidence, ...]:
+def _stops(verdict: Verdict) -> tuple[Evidence, ...]:
     """The tasks of a running version that have stopped, by themselves or by AWS."""
     from fsdcf.deploy.diagnosis.explanations import interruptions, rollout_evidence
 

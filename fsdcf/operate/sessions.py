@@ -50,7 +50,7 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
         evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
         sentence = f"ECS Exec is disabled for {target.stack}: set {KEY}: true"
         raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)
-    chosen = _select_task(target, running_tasks(aws, service), task)
+    chosen = _select_task(target, running_tasks(run, service), task)
     inside = _select_container(target, chosen, container)
     _check_agent(run, chosen, inside)
     id = task_id(chosen)

@@ -135,12 +135,12 @@ def known_tasks(run: Run, service: RunningService) -> list[Answer]:
     Raises the errors of ListTasks and DescribeTasks for the running tasks of the service; others are warnings.
     """
     family = cluster_and_name(service.ecs.task_definition)[1].rpartition("/")[2].partition(":")[0]
-    running = _listed(run, run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING"))
+    running = _arns(run, run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING"))
     without = "stopped and one-off tasks are not shown"
     others: list[str] = []
     for wanted in ({**_about(service), "desiredStatus": "STOPPED"}, *_of_family(service, family)):
-        others += _listed(run, run.optional_pages(without, "ecs", "ListTasks", **wanted))
-    known = described(run.aws, service.cluster, running)
+        others += _arns(run, run.optional_pages(without, "ecs", "ListTasks", **wanted))
+    known = _described(run.aws, service.cluster, running)
     for batch in _batches([arn for arn in dict.fromkeys(others) if arn not in set(running)]):
         answer = run.optional(without, "ecs", "DescribeTasks", cluster=service.cluster, tasks=batch)
         known += answer.get("tasks") or []
@@ -179,15 +179,14 @@ def previous_task(run: Run, group: str) -> PreviousTask:
     raise stop(Exit.USAGE, f"no task of {run.target.stack} has stopped", run.target.command("tasks"))
 
 
-def running_tasks(aws: Aws, service: RunningService) -> list[Answer]:
+def running_tasks(run: Run, service: RunningService) -> list[Answer]:
     """The running tasks of a service, latest first. Raises the errors of the calls."""
-    pages = aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING")
-    arns = [arn for page in pages for arn in page.get("taskArns") or []]
-    running = [raw for raw in described(aws, service.cluster, arns) if raw.get("lastStatus") == "RUNNING"]
+    arns = _arns(run, run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING"))
+    running = [raw for raw in _described(run.aws, service.cluster, arns) if raw.get("lastStatus") == "RUNNING"]
     return sorted(running, key=lambda raw: _seconds(raw.get("startedAt")), reverse=True)
 
 
-def described(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Answer]:
+def _described(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Answer]:
     """The tasks as DescribeTasks reports them. Raises the errors of the calls."""
     answers = (aws.call("ecs", "DescribeTasks", cluster=cluster, tasks=batch) for batch in _batches(arns))
     return [raw for answer in answers for raw in answer.get("tasks") or []]
@@ -205,7 +204,7 @@ def select(target: Target, tasks: Sequence[Answer], wanted: str, kind: str = "ta
     if not tasks:
         raise stop(Exit.USAGE, f"{target.stack} has no {kind}", target.command("status"))
     problem = f"matches several {kind}s" if matches else f"does not match a {kind}"
-    sentence = f"{wanted} {problem} of {target.stack}: {listed(map(task_id, matches or tasks))}"
+    sentence = f"{wanted} {problem} of {target.stack}: {_shown(map(task_id, matches or tasks))}"
     raise stop(Exit.USAGE, sentence, target.command("tasks"))
 
 
@@ -229,12 +228,12 @@ def whole_id(run: Run, prefix: str) -> str:
     ids = dict.fromkeys(arn.rpartition("/")[2] for page in pages for arn in page.get("taskArns") or [])
     matches = [id for id in ids if id.startswith(prefix)]
     if len(matches) > 1:
-        sentence = f"{prefix} matches several tasks of {run.target.stack}: {listed(matches)}"
+        sentence = f"{prefix} matches several tasks of {run.target.stack}: {_shown(matches)}"
         raise stop(Exit.USAGE, sentence, run.target.command("tasks"))
     return next(iter(matches), prefix)
 
 
-def listed(ids: Iterable[str]) -> str:
+def _shown(ids: Iterable[str]) -> str:
     """IDs for an error, not more than a reader takes in."""
     names = list(ids)
     more = f" and {len(names) - _CANDIDATES} more" if len(names) > _CANDIDATES else ""
@@ -300,7 +299,7 @@ def _refuse_foreign(run: Run, service: RunningService, wanted: str) -> None:
         raise stop(Exit.REFUSED, sentence, target.command("tasks"))
     without = "the other tasks of the cluster are not known"
     pages = run.optional_pages(without, "ecs", "ListTasks", cluster=service.cluster, maxResults=BATCH)
-    matches = [one for one in _listed(run, pages) if one.rpartition("/")[2].startswith(arn[-1])]
+    matches = [one for one in _arns(run, pages) if one.rpartition("/")[2].startswith(arn[-1])]
     if not arn[-1] or len(matches) != 1:
         return
     answer = run.optional(without, "ecs", "DescribeTasks", cluster=service.cluster, tasks=matches)
@@ -328,7 +327,7 @@ def _of_family(service: RunningService, family: str) -> tuple[dict[str, Any], ..
     return tuple({**members, "desiredStatus": status} for status in ("RUNNING", "STOPPED")) if family else ()
 
 
-def _listed(run: Run, pages: Iterable[Answer]) -> list[str]:
+def _arns(run: Run, pages: Iterable[Answer]) -> list[str]:
     """The ARNs in pages of ListTasks. More than MOST_TASKS are a warning."""
     arns: list[str] = []
     for page in pages:

@@ -119,28 +119,37 @@ def verify(
     ``report``: only what is now is of interest. A service that changes is not waited for, and the tasks that have
     stopped are read even if it is steady. ``also`` are task definitions that count as those of the stack.
     """
-    pages = list(
-        run.optional_pages("rollout not verified", "cloudformation", "ListStackResources", StackName=stack.arn)
-    )
-    if not pages or pages[-1].get("NextToken"):
+    resources = _resources(run, stack, "rollout not verified")
+    if resources is None:
         return Verdict("unread")
-    resources: list[Answer] = [row for page in pages for row in page.get("StackResourceSummaries") or []]
-    tasks = (row for row in resources if row.get("ResourceType") == TASK_DEFINITION)
-    definitions = (*(text(row, "PhysicalResourceId") for row in tasks), *also)
-    services = [row for row in resources if row.get("ResourceType") == SERVICE and row.get("PhysicalResourceId")]
+    services = _ids(resources, SERVICE)
+    definitions = (*_ids(resources, TASK_DEFINITION).values(), *also)
     if services:
         run.step("verify", "reading the running version from ECS")
     before = {rollout.logical_id: rollout for rollout in known}
     verdict, idle = Verdict("verified"), []
-    for service in services:
-        name = text(service, "LogicalResourceId")
-        check = _Check(run, service["PhysicalResourceId"], name, definitions, report, before.get(name))
+    for name, arn in services.items():
+        check = _Check(run, arn, name, definitions, report, before.get(name))
         verdict = check.verdict()
         if verdict.state != "verified":
             return verdict
         if verdict.health is not None and not verdict.health.desired:
             idle.append(name)
     return Verdict(verdict.state, verdict.rollout, verdict.expected, verdict.health, tuple(idle))
+
+
+def _resources(run: Run, stack: Snapshot, without: str) -> list[Answer] | None:
+    """The resources of a stack; None if they cannot all be read, which is a warning that begins with ``without``."""
+    pages = list(run.optional_pages(without, "cloudformation", "ListStackResources", StackName=stack.arn))
+    if not pages or pages[-1].get("NextToken"):
+        return None
+    return [row for page in pages for row in page.get("StackResourceSummaries") or []]
+
+
+def _ids(resources: list[Answer], type: str) -> dict[str, str]:
+    """The physical ids of the resources of a type, by logical id."""
+    rows = (row for row in resources if row.get("ResourceType") == type and row.get("PhysicalResourceId"))
+    return {text(row, "LogicalResourceId"): text(row, "PhysicalResourceId") for row in rows}
 
 
 @dataclass
@@ -275,14 +284,10 @@ def follow_rollouts(run: Run, stack: Snapshot, known: Sequence[ServiceRollout], 
     Ends early at the deadline, and without the permission to read them. ``begun`` is the start by the local clock.
     """
     observer, before = RolloutObserver(run), {rollout.logical_id: rollout for rollout in known}
-    pages = run.optional_pages("rollout not followed", "cloudformation", "ListStackResources", StackName=stack.arn)
-    rows = [row for page in pages for row in page.get("StackResourceSummaries") or []]
-    made = (text(row, "PhysicalResourceId") for row in rows if row.get("ResourceType") == TASK_DEFINITION)
-    version, end = JudgedVersion(frozenset(made)), run.aws.clock() + EXPRESS_LIMIT
-    for row in rows:
-        name, arn = text(row, "LogicalResourceId"), text(row, "PhysicalResourceId")
-        if row.get("ResourceType") != SERVICE or not arn:
-            continue
+    resources = _resources(run, stack, "rollout not followed") or []
+    version = JudgedVersion(frozenset(_ids(resources, TASK_DEFINITION).values()))
+    end = run.aws.clock() + EXPRESS_LIMIT
+    for name, arn in _ids(resources, SERVICE).items():
         while True:
             rollout = observer.look(arn, name, before.get(name), run.aws.clock() - begun, version)
             if rollout is None or rollout is before.get(name):
