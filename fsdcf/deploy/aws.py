@@ -161,7 +161,7 @@ class Unreadable(Unreachable):
         text = f"HTTP {status} without an error of AWS" if passing else f"the response{code} did not come from AWS"
         super().__init__(service, operation, text)
         self.passing = passing
-        self.crashed = status == 500 and operation.startswith(("Describe", "List", "Get"))
+        self.crashed = status == 500 and operation.startswith(("Describe", "Detect", "List", "Get"))
 
 
 class Expired(AwsError):
@@ -286,7 +286,8 @@ class Aws:
                 pause = self._next_pause((1.0 if throttled else 0.5) * 2 ** min(tried - 1, 10))
                 if waited + pause > SILENCE and not said:
                     said = True
-                    self.announce(self._on_retries(error, patience - waited))
+                    slow = 0.0 if look else (_LEAST - tried) * waited / tried
+                    self.announce(self._on_retries(error, max(patience - waited, slow)))
                 self.sleep(min(pause, max(_SHORTEST, patience - waited)))
 
     def pages(

@@ -86,7 +86,7 @@ class Leftovers:
         self.gone, kept = not left, ""
         if self.new and not self.executed:
             kept = self._retry(run, self._delete_stack)
-        if not left and not kept:
+        if not (left or kept or self.executed):
             own, self.name, self.arn = self.arn, "", ""
             with suppress(AwsError):
                 self._sweep(run, own)

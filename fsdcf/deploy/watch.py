@@ -149,20 +149,17 @@ class Watcher:
                 listed += page
                 if self.timeline.reaches(page):
                     break
-        except ApiError as error:
+        except (ApiError, Unreadable) as error:
             self._tolerate(error)
-        except Unreadable as error:
-            if self._run.aws.answered(error.service, error.operation):
-                raise
-            self._do_without_events(error)
         return listed
 
-    def _tolerate(self, error: ApiError) -> None:
-        if error.throttled and self._run.late():
+    def _tolerate(self, error: ApiError | Unreadable) -> None:
+        if isinstance(error, ApiError) and error.throttled and self._run.late():
             raise DeadlinePassed from error
-        if error.denied or error.unimplemented:
+        never = not self._run.aws.answered(error.service, error.operation)
+        if never or (isinstance(error, ApiError) and (error.denied or error.unimplemented)):
             self._do_without_events(error)
-        elif not error.absent:
+        elif isinstance(error, Unreadable) or not error.absent:
             raise error
 
     def _do_without_events(self, error: AwsError) -> None:

@@ -293,7 +293,7 @@ def said(made: Aws) -> list[str]:
     [
         (CLOSED, "failed (Connection was closed"),
         (error("Throttling", "Rate exceeded"), "is throttled: it is repeated until it succeeds"),
-        (error("InternalFailure", status=500), "it is repeated for up to 15 s"),
+        (error("InternalFailure", "a\nb", 500), "failed (a b): it is repeated for up to 1"),
     ],
     ids=str,
 )
@@ -308,7 +308,24 @@ def test_a_call_that_waits_for_more_than_three_seconds_says_so_once(trouble: Exc
     assert sum(slept) > 3
     assert len(texts) == 1
     assert "cloudformation:DescribeStacks" in texts[0]
-    assert words in texts[0] or "for up to 1" in texts[0]
+    assert words in texts[0]
+
+
+def test_attempts_that_each_fail_slowly_are_announced_with_the_time_they_take() -> None:
+    clock = VirtualClock(0.0)
+
+    class Hanging(Client):
+        def describe_stacks(self, **parameters: Any) -> Any:
+            clock.advance(60)
+            return super().describe_stacks(**parameters)
+
+    client = Hanging(botocore.exceptions.ReadTimeoutError(endpoint_url="https://x"))
+    made = Aws(lambda service, region: client, clock.now, clock.advance, random.Random(1), "us-east-1")
+    texts = said(made)
+    with pytest.raises(AwsError):
+        call(made)
+    assert len(client.asked) == 4 and 240 < clock.now() < 250
+    assert len(texts) == 1 and texts[0].endswith("it is repeated for up to 180 s")
 
 
 def test_what_a_call_waits_for_ends_with_the_deadline() -> None:

@@ -112,6 +112,21 @@ def test_without_events_the_status_is_followed() -> None:
         assert made.image() == sha
 
 
+def test_events_that_an_emulator_never_tells_are_no_end_of_the_watch() -> None:
+    made = emulator(instead((500, error("InternalError", "KeyError: x")), "DescribeStackEvents"))
+    outcome = made.deploy(BODY)
+    assert outcome.exit is Exit.DONE, outcome
+    assert sum("only the stack's status is watched" in text for text in made.warnings()) <= 1
+    assert made.watch().exit is Exit.DONE
+
+
+def test_an_execution_that_an_emulator_denies_but_begins_is_named() -> None:
+    made = emulator(instead((501, error("InternalFailure", "not implemented")), "ExecuteChangeSet"))
+    outcome = made.deploy(template("Slow"))
+    assert outcome.exit is Exit.UNKNOWN
+    assert "the execution of fsdcf-one-" in outcome.sentence
+
+
 @pytest.mark.parametrize("zone", [b"", b"+00:00", b"+02:00"], ids=["none", "utc", "east"])
 def test_times_in_another_form(zone: bytes) -> None:
     times = re.compile(rb"(\d\d:\d\d:\d\d(?:\.\d+)?)Z")
