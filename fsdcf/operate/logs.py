@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from fsdcf.deploy.aws import ApiError, Aws, Unreachable
+from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.logs import log_stream
 from fsdcf.deploy.model import Exit, Target
-from fsdcf.deploy.run import Run, describe_error, stop
+from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.service import existing_stack, resource_names
 
 OVERLAP = 30_000
@@ -217,12 +217,5 @@ class LogStream:
             return {}
         token = {"nextToken": self._token} if self._token else {}
         place = {"logGroupName": self.group, "logStreamName": self.name, **token}
-        try:
-            return run.aws.call("logs", "GetLogEvents", look=True, startFromHead=True, **place)
-        except (ApiError, Unreachable) as error:
-            if isinstance(error, ApiError) and error.code == "ResourceNotFoundException":
-                return {}
-            run.warn(f"the output is not shown: {describe_error(error)}")
-            if isinstance(error, ApiError) and not error.throttled:
-                self.group = ""
-            return {}
+        without = "the output is not shown"
+        return run.optional(without, "logs", "GetLogEvents", may_be_gone=True, startFromHead=True, **place)

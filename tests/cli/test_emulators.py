@@ -92,3 +92,12 @@ def test_a_command_that_waits_says_so(emulated: Stage) -> None:
     emulated.site.aws._answered.clear()
     result = emulated("status", "hello")
     assert result.output.count("waiting: ecs:DescribeServices") == 1
+
+
+@pytest.mark.parametrize("command", ["tasks", "run"])
+def test_logs_that_never_answer_are_asked_for_once(emulated: Stage, command: str) -> None:
+    emulated.answers["now"] = instead((502, lambda given: b""), "GetLogEvents")  # type: ignore[attr-defined]
+    begun = emulated.site.clock.now()
+    result = emulated(*COMMANDS[command], expect=6 if command == "run" else 0)
+    assert emulated.site.clock.now() - begun < 30
+    assert result.output.count("warning: ") == result.output.count("waiting: ") == 1
