@@ -23,7 +23,7 @@ class Program(LazyGroup):
             "init": ("init", "Write a new spec, or a small service with one."),
             "template": ("template", "Compile specs into CloudFormation templates."),
             "validate": ("validate", "Check specs and print every finding."),
-            "explain": ("explain", "Explain a spec key, a finding code or a plan rule."),
+            "explain": ("explain", "Explain a spec key, a code, or a message of AWS."),
             "schema": ("explain", "Print the JSON Schema of the language, for editors."),
             "completion": ("completion", "Print the completion script of a shell."),
         },
