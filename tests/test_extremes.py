@@ -93,6 +93,7 @@ VALUES: dict[str, list[Any]] = {
 
 ELSEWHERE = {
     "service.volumes.efs.dependency": "names a dependency",
+    "service.imageCredentials": "belongs to an image of another registry",
     "aws_dynamodb_table.keySchema": "belongs to attributes",
     "aws_dynamodb_table.attributes": "belongs to keySchema",
     "aws_dynamodb_table.keySchema.name": "belongs to attributes",

@@ -49,6 +49,7 @@ _PACKAGE = "fsdcf.storage.migration"
 MODULES = (
     "fsdcf.atomic",
     "fsdcf.aws_errors",
+    "fsdcf.wording",
     *(
         f"{_PACKAGE}.{name}"
         for name in ("checkpoint", "model", "report", "run", "script", "source", "target", "values")
