@@ -168,6 +168,13 @@ class Recovery:
     yes: bool = False
     timeout: float | None = None
 
+    @property
+    def remedy(self) -> str:
+        """The option that says how to end a rollback in progress; empty without one."""
+        if self.force_deployment:
+            return "--force-deployment"
+        return "--desired-to-running" if self.desired_to_running else ""
+
 
 @dataclass(frozen=True)
 class StackEvent:

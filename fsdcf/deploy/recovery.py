@@ -45,7 +45,7 @@ from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
-from fsdcf.deploy.stuck import apply, choose, waiting
+from fsdcf.deploy.stuck_rollback import apply, choose, waiting
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
 from fsdcf.wording import counted
 
@@ -238,9 +238,8 @@ def _recover(run: Run, name: str, options: Recovery) -> Outcome:
     stack = _existing(run, name)
     if stack.status == STUCK:
         return _unblock(run, stack, options)
-    if options.desired_to_running or options.force_deployment:
-        option = "--force-deployment" if options.force_deployment else "--desired-to-running"
-        sentence = f"{option} is for a rollback in progress, and {name} is {stack.status}"
+    if options.remedy:
+        sentence = f"{options.remedy} is for a rollback in progress, and {name} is {stack.status}"
         raise stop(Exit.USAGE, sentence, run.target.command("status"))
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return _continue_rollback(run, stack, options)
@@ -272,7 +271,7 @@ def _unblock(run: Run, stack: Snapshot, options: Recovery) -> Outcome:
     tasks = remedy.request.get("desiredCount")
     if tasks is None or outcome.exit is not Exit.DONE:
         return outcome
-    sentence = f"{outcome.sentence}, except that the service wants {tasks} tasks instead of {remedy.desired}"
+    sentence = f"{outcome.sentence}, except that the service wants {counted(tasks, 'task')} instead of {remedy.desired}"
     return replace(outcome, sentence=sentence, next=(run.target.command("scale", str(remedy.desired)), *outcome.next))
 
 

@@ -34,9 +34,9 @@ LOOKS = (
 
 
 @pytest.fixture
-def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Stage:
     """A service at an emulator, whose answers ``answer`` changes."""
-    isolated(monkeypatch, tmp_path, tmp_path / "cache")
+    isolated(monkeypatch, tmp_path, cache)
     state: dict[str, Rewrite] = {}
 
     def rewrite(operation: str, status: int, body: bytes) -> tuple[int, bytes]:

@@ -55,7 +55,8 @@ _ROW = re.compile(
 """Where a message begins, if a text holds several."""
 
 _INVISIBLE = re.compile(
-    "(?:\x1b\\[|\x9b)[0-9;?]*[A-Za-z]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)|[\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    "(?:\x1b\\[|\x9b)[0-9;?]*[A-Za-z]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)"
+    "|[\u200b-\u200f\u2028-\u202e\u2060\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\xa0": " ", "\u202f": " "}

@@ -7,6 +7,7 @@ import pytest
 from fsdcf.deploy.model import Exit, Question, Target
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.service import idle_stack
+from fsdcf.wording import counted
 from tests.deploy.site import STACK, Site, service, site, template
 
 BODY = template(**service(2))
@@ -74,7 +75,7 @@ def test_the_desired_count_becomes_what_runs(detail: str, count: int) -> None:
     made = stuck(detail)
     outcome = made.recover(desired_to_running=True, yes=True)
     assert outcome.exit is Exit.DONE and made.status() == "UPDATE_ROLLBACK_COMPLETE"
-    assert f"{count} tasks instead of 2" in outcome.sentence and desired(made) == count
+    assert f"{counted(count, 'task')} instead of 2" in outcome.sentence and desired(made) == count
     assert outcome.next[0] == "fsdcf scale shop --env staging 2"
 
 

@@ -176,17 +176,17 @@ def _chosen(
     evidence: tuple[Evidence, ...],
 ) -> Remedy:
     """The remedy of the command line, or the one that a person chooses. Stops the run without a choice."""
-    wanted = "--force-deployment" if options.force_deployment else "--desired-to-running"
-    explicit = options.force_deployment or options.desired_to_running
-    if explicit and wanted not in {one.option for one in remedies}:
-        sentence = f"{wanted} does not help: all {counted(service.primary.desired, 'task')} of the earlier version run"
+    if options.remedy and options.remedy not in {one.option for one in remedies}:
+        sentence = (
+            f"{options.remedy} does not help: all {counted(service.primary.desired, 'task')} of the earlier version run"
+        )
         raise stop(Exit.USAGE, sentence, _watch(run), evidence=evidence[:1])
-    offered = [one for one in remedies if not explicit or one.option == wanted]
+    offered = [one for one in remedies if options.remedy in ("", one.option)]
     state = _state(stack, service)
-    if not explicit and not _is_stuck(service):
+    if not options.remedy and not _is_stuck(service):
         sentence = f"{state}, and nothing shows that its tasks cannot start: {stack.name} is {stack.status}"
         raise stop(Exit.BUSY, sentence, _watch(run), evidence=evidence)
-    if explicit and options.yes:
+    if options.remedy and options.yes:
         return offered[0]
     if run.ask is not None:
         for item in evidence:
