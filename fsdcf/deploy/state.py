@@ -303,12 +303,16 @@ def template_in(answer: Answer) -> Mapping[str, Any] | None:
 def physical_ids(aws: Aws, stack: str) -> Mapping[str, str] | None:
     """The physical ids of a stack's existing resources, by logical id; None if they cannot be read."""
     try:
-        pages = list(aws.pages("cloudformation", "ListStackResources", look=True, StackName=stack))
+        return required_ids(aws, stack, look=True)
     except (ApiError, Unreachable):
         return None
+
+
+def required_ids(aws: Aws, stack: str, look: bool = False) -> Mapping[str, str]:
+    """As ``physical_ids``, for a caller that cannot do without them. Raises the errors of AWS."""
     return {
         text(row, "LogicalResourceId"): text(row, "PhysicalResourceId")
-        for page in pages
+        for page in aws.pages("cloudformation", "ListStackResources", look=look, StackName=stack)
         for row in page.get("StackResourceSummaries") or []
         if row.get("ResourceStatus") != "DELETE_COMPLETE"
     }

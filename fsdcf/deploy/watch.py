@@ -79,7 +79,7 @@ class Watcher:
         self._observer = RolloutObserver(run)
         self._fail_fast = fail_fast
         self._reported_reasons: set[str] = set()
-        self._without_events = False
+        self._without_events = "DescribeStackEvents" in run.warned  # it cannot be read
         self._polls = 0
         self._slowdown = 1.0
         self._throttles = run.aws.throttles

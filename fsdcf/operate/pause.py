@@ -10,10 +10,10 @@ from typing import Any
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Event, Exit, Options, Outcome, Question, Release, RunEnded
 from fsdcf.deploy.pause import Pause, pause_of, paused, resumed, tasks_after
-from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, deployed_template
+from fsdcf.deploy.run import Run
+from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.rolling import set_count
-from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack
+from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack, whole_template
 from fsdcf.wording import counted
 
 
@@ -30,7 +30,7 @@ def pause(run: Run, options: Options) -> Outcome:
     if known is not None and not (ecs.desired or ecs.running):
         return Outcome(Exit.DONE, f"{target.stack} is already paused {known.text}", next=next)
     if known is None:
-        template = _template(run, stack)
+        template = whole_template(run, stack)
         details = (
             f"{counted(ecs.desired, 'task')} will stop: the service will not respond",
             "later deploys start no task",
@@ -58,7 +58,7 @@ def resume(run: Run, options: Options) -> Outcome:
     service, known = find_service(run, stack), pause_of(stack)
     if known is None:
         return _not_paused(run, service)
-    template = _template(run, stack)
+    template = whole_template(run, stack)
     tasks = tasks_after(template, known)
     question = Question("execute", f"Resume {target.stack} with {counted(tasks, 'task')}?", (f"paused {known.text}",))
     confirm(run, options.yes, question, target.command("resume", yes=True))
@@ -76,14 +76,6 @@ def _not_paused(run: Run, service: RunningService) -> Outcome:
     target, ecs = run.target, service.ecs
     sentence = f"{target.stack} is not paused: {ecs.running} of {counted(ecs.desired, 'task')} running"
     return Outcome(Exit.DONE, sentence, next=() if ecs.desired else (target.command("scale", "1"),))
-
-
-def _template(run: Run, stack: Snapshot) -> Mapping[str, Any]:
-    """The deployed template. Raises Stop (exit 7) if it cannot be read."""
-    template = deployed_template(run.aws, stack.arn)
-    if template is None:
-        raise stop(Exit.DENIED, "the deployed template cannot be read", run.target.command("status"))
-    return template
 
 
 def _deploy(run: Run, stack: Snapshot, template: Mapping[str, Any], options: Options, resumes: bool = False) -> Outcome:

@@ -14,8 +14,8 @@ from fsdcf.deploy.aws import ApiError, Aws, Unreadable
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Exit, Options, Outcome, Release, Target
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot, physical_ids, template_in
-from fsdcf.operate.service import managed_stack
+from fsdcf.deploy.state import Snapshot, physical_ids
+from fsdcf.operate.service import managed_stack, whole_template
 
 _ECR = re.compile(ADDRESS + r"(?P<name>[^:@]+)")
 
@@ -112,13 +112,10 @@ def rollback(run: Run, to: str | None, options: Options) -> Outcome:
     for skipped in releases[1 : releases.index(wanted)] if to is None else ():
         if not skipped.proven:
             run.warn(f"{skipped.sha} is skipped: no task of it was ever started (--to {skipped.sha} deploys it)")
-    template = template_in(aws.call("cloudformation", "GetTemplate", StackName=stack.arn, TemplateStage="Original"))
-    if template is None:
-        raise stop(Exit.FAILED, "the deployed template cannot be read: it is not valid", target.command("status"))
     release = Release(
         service=target.service,
         environment=target.environment,
-        template=template,
+        template=whole_template(run, stack),
         image_sha=wanted.sha,
         tags=stack.tags,
         where=run.where,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
-from fsdcf.deploy.state import Snapshot, absent, physical_ids, snapshot, while_running
+from fsdcf.deploy.state import Snapshot, absent, required_ids, snapshot, template_in, while_running
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
 """The stack outputs with the names of resources, by logical id."""
@@ -65,15 +66,23 @@ def resource_names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
     """The physical names of Cluster, Service and LogGroup; empty if the stack does not have one (yet).
 
     Outputs exist once the stack has been complete; before that the names are read from its resources, with one call.
-    Raises Stop (exit 1) if they cannot be read.
+    Raises the errors of that call.
     """
     names = {name: stack.outputs.get(output, "") for name, output in _OUTPUTS.items()}
     if names["Cluster"] and names["Service"]:
         return names
-    physical = physical_ids(aws, stack.arn)
-    if physical is None:
-        raise stop(Exit.FAILED, f"the resources of the stack {stack.name} cannot be read from CloudFormation")
+    physical = required_ids(aws, stack.arn)
     return {name: value or physical.get(name, "") for name, value in names.items()}
+
+
+def whole_template(run: Run, stack: Snapshot) -> Mapping[str, Any]:
+    """The deployed template, for what deploys it again. Raises Stop (exit 1) if it is not valid, and AWS's errors."""
+    answer = run.aws.call("cloudformation", "GetTemplate", StackName=stack.arn, TemplateStage="Original")
+    template = template_in(answer)
+    if template is None:
+        sentence = "the deployed template cannot be read: it is not valid"
+        raise stop(Exit.FAILED, sentence, run.target.command("status"))
+    return template
 
 
 def find_service(run: Run, stack: Snapshot) -> RunningService:

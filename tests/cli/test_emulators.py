@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "scale": ("scale", "hello", "1", "--yes"),
     "run": ("run", "hello", "--yes", "--", "true"),
     "rollback": ("rollback", "hello", "--yes"),
+    "pause": ("pause", "hello", "--yes"),
     "cancel": ("cancel", "hello"),
     "recover": ("recover", "hello"),
     "delete": ("delete", "hello", "--yes", "--allow", "LogGroup"),
@@ -57,7 +58,7 @@ def test_a_service_that_is_missing(emulated: Stage, command: str, kind: str) -> 
     ecs = ("DescribeServices", "DescribeTasks", "ListTasks", "RunTask", "UpdateService", "DescribeTaskDefinition")
     emulated.answers["now"] = instead(LACKING[kind], *ecs)  # type: ignore[attr-defined]
     begun = emulated.site.clock.now()
-    code = 1 if command in ("tasks", "restart", "scale", "run") else 3 if command == "cancel" else 0
+    code = 1 if command in ("tasks", "restart", "scale", "run", "pause") else 3 if command == "cancel" else 0
     result = emulated(*COMMANDS[command], expect=code)
     assert emulated.site.clock.now() - begun < 60
     if code == 1:
@@ -101,3 +102,10 @@ def test_logs_that_never_answer_are_asked_for_once(emulated: Stage, command: str
     result = emulated(*COMMANDS[command], expect=6 if command == "run" else 0)
     assert emulated.site.clock.now() - begun < 30
     assert result.output.count("warning: ") == result.output.count("waiting: ") == 1
+
+
+@pytest.mark.parametrize("command", ["pause", "rollback"])
+def test_a_template_that_must_be_read(emulated: Stage, command: str) -> None:
+    emulated.answers["now"] = instead(LACKING["pro"], "GetTemplate")  # type: ignore[attr-defined]
+    result = emulated(*COMMANDS[command], expect=1)
+    assert "the endpoint does not implement cloudformation:GetTemplate" in result.output

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fsdcf.cli.commands.status import status_lines, status_record
+from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit, NoticeIssued, Options, Outcome
 from fsdcf.deploy.pause import kept_paused, pause_of, paused, resumed
 from fsdcf.deploy.run import Run, Stop
@@ -165,7 +166,9 @@ def test_without_the_permission_to_read_the_template_or_the_caller() -> None:
     known = pause_of(snapshot(found.aws, STACK))
     assert known is not None and known.by == ""
     found.fault("api:GetTemplate:error=AccessDenied")
-    assert ended(found, resume).exit is Exit.DENIED
+    with pytest.raises(ApiError) as refused:
+        do(found, resume)
+    assert refused.value.denied and refused.value.denial.action == "cloudformation:GetTemplate"
 
 
 def test_a_paused_template_and_back() -> None:

@@ -36,8 +36,8 @@ Source: https://docs.github.com/rest/checks/runs and https://github.com/orgs/com
 """
 
 _MARKS = {
-    **{character: f"\\{character}" for character in "|*_`[\\#"},
-    **{"<": "&lt;", ">": "&gt;", "@": "@\u200b"},
+    **{character: f"\\{character}" for character in "|*_`[\\#~"},
+    **{"<": "&lt;", ">": "&gt;", "@": "@\u200b", "$": "<span>$</span>"},
 }
 
 

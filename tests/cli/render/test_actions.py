@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.cli.render.actions import MOST_ANNOTATIONS, ActionsLog
+from fsdcf.cli.render.actions import MOST_ANNOTATIONS, ActionsLog, markdown
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.deploy.model import (
@@ -157,6 +157,12 @@ def test_the_summary_tells_the_sentence_the_evidence_the_line_and_the_next_comma
     assert (
         "### shop-prod: done\n\nshop-prod runs abc\n\n| output | value |"
         in github.read_text(encoding="utf-8")[len(text) :]
+    )
+
+
+def test_no_text_becomes_a_formula_or_is_struck_out() -> None:
+    assert markdown("${A} and ${B} ~~off~~") == ("<span>$</span>{A} and <span>$</span>{B} \\~\\~off\\~\\~"), (
+        "GitHub takes what is between two dollar signs for mathematics"
     )
 
 
