@@ -287,7 +287,7 @@ class CredentialsProblem:
     """
 
     text: str
-    kind: Literal["settings", "code", "wrong code", "role", "assignment", ""] = ""
+    kind: Literal["settings", "package", "code", "wrong code", "role", "assignment", ""] = ""
 
 
 _REJECTIONS: Mapping[str, Literal["wrong code", "role", "assignment"]] = {
@@ -316,6 +316,8 @@ def credentials_problem(error: Exception) -> CredentialsProblem:
     status = re.search(r"non 200 response (\d{3})", str(error))
     if status is not None:
         return CredentialsProblem(f"answered with status {status[1]}")
+    if "parameter TokenCode" in str(error):
+        return CredentialsProblem("needs the code of an MFA device, which has six digits", "wrong code")
     known = {name: " ".join(_listed(value).split()) for name, value in getattr(error, "kwargs", {}).items()}
     for name, problem in _PROBLEMS.items():
         if _is_one_of(error, frozenset({name})):
@@ -336,14 +338,14 @@ _PROBLEMS: Mapping[str, CredentialsProblem] = {
     "InfiniteLoopConfigError": CredentialsProblem("is in a loop: {visited_profiles} -> {source_profile}", "settings"),
     "InvalidConfigError": CredentialsProblem("is not valid: {error_msg}", "settings"),
     "PartialCredentialsError": CredentialsProblem("is incomplete: {cred_var} is missing"),
-    "ParamValidationError": CredentialsProblem("is not valid: {report}", "role"),
+    "ParamValidationError": CredentialsProblem("is not valid: {report}", "settings"),
     "SSOTokenLoadError": CredentialsProblem("was not found: no login on this machine"),
     "UnauthorizedSSOTokenError": CredentialsProblem("has expired"),
     "TokenRetrievalError": CredentialsProblem("has expired and cannot be renewed"),
     "LoginRefreshRequired": CredentialsProblem("has expired"),
     "LoginTokenLoadError": CredentialsProblem("was not found: no login on this machine"),
     "LoginError": CredentialsProblem("cannot be renewed"),
-    "MissingDependencyException": CredentialsProblem("needs the package botocore[crt]"),
+    "MissingDependencyException": CredentialsProblem("needs the package botocore[crt]", "package"),
     "CredentialRetrievalError": CredentialsProblem("did not return credentials"),
     "MetadataRetrievalError": CredentialsProblem("did not answer"),
     "UnicodeDecodeError": CredentialsProblem("is not valid UTF-8"),

@@ -398,7 +398,12 @@ _SHELL = re.compile(r"[|&;<>()$`*?~#\n]|^\s*\w+=")
 
 
 def container_command(words: Sequence[str]) -> list[str]:
-    """The command for a container. A single word with spaces is a line, which a shell runs if it needs one."""
+    """The command for a container. A single word with spaces is a line, which a shell runs if it needs one.
+
+    A usage error for a command whose first word is blank.
+    """
+    if words and not words[0].strip():
+        raise click.UsageError("the command for the container is empty")
     line = words[0] if len(words) == 1 else ""
     if not re.search(r"\s", line.strip()):
         return [*words]

@@ -47,6 +47,7 @@ from fsdcf.deploy.model import (
     Target,
     Tell,
     Terminated,
+    WarningIssued,
 )
 from fsdcf.suggested import suggested
 
@@ -117,6 +118,8 @@ def stack_command(
 class Reporter:
     """Passes events to sinks, the end of the run once, and completes the commands that an outcome suggests next.
 
+    After a warning of a missing permission (``denied``), one of these prints the permissions.
+
     The commands get the connection's options and the spec that this command was given; the same command (``context``)
     gets the options that it was given.
     """
@@ -126,15 +129,18 @@ class Reporter:
     target: Target | None = None
     quiet: bool = False
     ended: bool = False
+    denied: bool = False
     context: click.Context | None = None
 
     def __call__(self, event: Event) -> None:
         silent = False
+        if isinstance(event, WarningIssued):
+            self.denied = self.denied or event.denied
         if isinstance(event, RunEnded):
             if self.ended:
                 return
             self.ended = True
-            silent = self.quiet and event.outcome.exit is Exit.DONE
+            silent = self.quiet and not self.denied and event.outcome.exit is Exit.DONE
             event = RunEnded(replace(event.outcome, next=self._completed(event.outcome)))
         for sink in self.sinks:
             if sink.for_programs or not silent:
@@ -163,10 +169,15 @@ class Reporter:
         """The suggested commands, ready to be typed, each once."""
         from fsdcf.cli.render.outcome import is_good
 
-        if self.target and any(" SPEC " in f"{command} " for command in outcome.next):
+        suggestions = outcome.next
+        if self.denied:
+            from fsdcf.deploy.run import permissions_command
+
+            suggestions = (*suggestions, permissions_command(self.target))
+        if self.target and any(" SPEC " in f"{command} " for command in suggestions):
             self.target = with_spec_at_hand(self.target)
         options = given(self.context, is_good(outcome)) if self.context else ()
-        commands = (line for command in outcome.next for line in self._typed(command, options))
+        commands = (line for command in suggestions for line in self._typed(command, options))
         return tuple(dict.fromkeys(commands))
 
     def _typed(self, command: str, options: Given) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ import botocore.session
 from botocore import xform_name
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.utils import validate_region_name
 
 from fsdcf.aws_errors import (
     CredentialsError,
@@ -606,6 +607,10 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
     session = sessions.current
     name = session.region_name
     try:
+        validate_region_name(name)
+    except botocore.exceptions.InvalidRegionError:
+        raise ConnectionProblem(f"{name!r} is not a valid region", (_REGION_COMMAND,), Exit.USAGE) from None
+    try:
         credentials = session.get_credentials()
     except CredentialsError as error:
         raise ConnectionProblem(str(error), error.next, Exit.DENIED, advice=error.advice) from None
@@ -637,13 +642,16 @@ def connect(profile: str | None, region: str | None, endpoint: str | None, aroun
     return Aws(make, time.monotonic, time.sleep, random.SystemRandom(), *own, **more)
 
 
+_REGION_COMMAND = "set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse"
+
+
 def _missing(session: boto3.Session, region: bool, credentials: bool, around: Surroundings) -> ConnectionProblem:
     """The report of a missing region, missing credentials, or both."""
     sentences, next_steps, advice, code = [], [], "", Exit.DENIED
     missing: list[Literal["region", "profile"]] = []
     if region:
         sentences.append("no region is set")
-        next_steps.append("set one: --region eu-west-1, or AWS_REGION; or --sandbox to rehearse")
+        next_steps.append(_REGION_COMMAND)
         missing.append("region")
         code = Exit.USAGE
     if credentials:

@@ -91,6 +91,13 @@ _SUBJECTS: Mapping[str, str] = {
 }
 """What a provider reads, by botocore's name of it."""
 
+_SOURCES: Mapping[str, str] = {
+    "Environment": "env",
+    "Ec2InstanceMetadata": "iam-role",
+    "EcsContainer": "container-role",
+}
+"""The provider that a value of ``credential_source`` means."""
+
 _OF_A_PERSON = ("sso", "login")
 _OF_A_JOB = ("env", "assume-role-with-web-identity")
 """Providers that need a person, and those that a job on GitHub usually has."""
@@ -109,6 +116,8 @@ class CredentialSource:
     def subject(self) -> str:
         """What the provider reads, in words."""
         role = self.settings.get("role_arn", "of the environment")
+        if source := self.settings.get("credential_source"):
+            role = f"{role} with credential_source = {source}"
         variables = "the variables AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE"
         origin = f"the profile {self.profile}" if "web_identity_token_file" in self.settings else variables
         return _SUBJECTS.get(self.method, self.method).format(profile=self.profile, role=role, origin=origin)
@@ -154,7 +163,8 @@ class CredentialSource:
         flag = shlex.join(("--profile", self.profile)) if self.profile != "default" else ""
         if kind == "settings":
             return f"correct the profile {self.profile} in the AWS configuration", ("aws configure list-profiles",)
-        advice, *own = _WAYS_OUT.get(kind) or _WAYS_OUT.get(self.method) or ("",)
+        source = _SOURCES.get(self.settings.get("credential_source", ""), "")
+        advice, *own = next(filter(None, map(_WAYS_OUT.get, (kind, self.method, source))), ("",))
         if kind == "rejected" and self.method == "env" and self.around.place == "github":
             advice, own = _HOUR, []
         role = str(self.settings.get("role_arn", "")).rpartition("/")[2] or "ROLE"
@@ -176,6 +186,7 @@ _WAYS_OUT: Mapping[str, tuple[str, ...]] = {
         "the role must exist, its trust policy must allow the caller to assume it, and so must a policy of the caller",
         "aws iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument",
     ),
+    "package": ("install it for the Python that runs fsdcf", "pip install 'botocore[crt]'"),
     "wrong code": ("enter the current code of the device: a code is valid once, for half a minute",),
     "assignment": (
         "sso_account_id and sso_role_name of the profile must name a permission set that is assigned to you",

@@ -308,9 +308,10 @@ class NoticeIssued:
 
 @dataclass(frozen=True)
 class WarningIssued:
-    """A problem that does not stop the run."""
+    """A problem that does not stop the run. ``denied``: a permission is missing."""
 
     text: str
+    denied: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
 from fsdcf.deploy.operation import latest_events, running_operation
-from fsdcf.deploy.run import Run, Stop, denied, describe_error, stop
+from fsdcf.deploy.run import Run, Stop, denied, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
@@ -112,7 +112,7 @@ def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
         code = error.code if isinstance(error, ApiError) else ""
         missing = _IMAGE_ERRORS.get(code)
         if missing is None:
-            run.warn(f"the image {name} cannot be checked: {describe_error(error)}")
+            run.lack(f"the image {name} cannot be checked", error)
             return
         if run.aws.is_foreign("ecr"):
             run.warn(f"{missing.format(image=name)} at this endpoint, which is not AWS's and may not need it")

@@ -43,7 +43,7 @@ from fsdcf.deploy.model import (
 )
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.prepare import event_evidence
-from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.run import Run, Stop, permissions_command, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
 from fsdcf.deploy.stuck_rollback import apply, choose, waiting
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
@@ -62,14 +62,16 @@ def diagnose(target: Target, aws: Aws, where: Where) -> Outcome:
 
     Each failed read is part of the evidence.
     """
-    unread: list[Evidence] = []
+    warnings: list[WarningIssued] = []
 
     def tell(event: Event) -> None:
         if isinstance(event, WarningIssued):
-            unread.append(Evidence("not read", event.text))
+            warnings.append(event)
 
     outcome = _command(target, aws, tell, _diagnose, where=where)
-    return replace(outcome, evidence=(*outcome.evidence, *unread))
+    unread = (Evidence("not read", warning.text) for warning in warnings)
+    lacking = (permissions_command(target),) if any(warning.denied for warning in warnings) else ()
+    return replace(outcome, evidence=(*outcome.evidence, *unread), next=(*outcome.next, *lacking))
 
 
 def cancel(target: Target, aws: Aws, tell: Tell) -> Outcome:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from fsdcf.aws_errors import Denial
 from fsdcf.deploy.answers import Answer
@@ -79,11 +79,15 @@ class Run:
         """Report that a stage begins."""
         self.tell(StepStarted(name, text))
 
-    def warn(self, text: str) -> None:
-        """Report a problem that does not stop the run, once."""
+    def warn(self, text: str, denied: bool = False) -> None:
+        """Report a problem that does not stop the run, once. ``denied``: a permission is missing."""
         if text not in self.warned:
             self.warned.add(text)
-            self.tell(WarningIssued(text))
+            self.tell(WarningIssued(text, denied))
+
+    def lack(self, without: str, error: AwsError) -> None:
+        """Report a failed call that the run can do without."""
+        self.warn(f"{without}: {describe_error(error)}", is_denied(error))
 
     def optional(
         self, without: str, service: str, operation: str, /, *, may_be_gone: bool = False, **parameters: Any
@@ -106,7 +110,7 @@ class Run:
             refused = isinstance(error, ApiError) and not (error.throttled or error.broken)
             if refused or not self.aws.answered(service, operation):
                 self.warned.add(operation)
-            self.warn(f"{without}: {describe_error(error)}")
+            self.lack(without, error)
             return {}
 
     def optional_pages(self, without: str, service: str, operation: str, /, **parameters: Any) -> Iterator[Answer]:
@@ -170,9 +174,19 @@ class Run:
         return {name: place for name in names if (place := self.where(name)) is not None}
 
 
+def is_denied(error: AwsError) -> TypeGuard[ApiError]:
+    """Whether a permission is missing."""
+    return isinstance(error, ApiError) and error.denied
+
+
+def permissions_command(target: Target | None) -> str:
+    """The command that prints the permissions of a deploy, with those that show its state."""
+    return suggested("permissions", target.spec if target else "SPEC", env=target.environment if target else None)
+
+
 def describe_error(error: AwsError) -> str:
     """A failed call in a clause: who lacks which permission, why credentials are missing, or the message of AWS."""
-    if isinstance(error, ApiError) and error.denied:
+    if is_denied(error):
         return error.denial.text
     if isinstance(error, Expired):
         return error.sentence
@@ -195,7 +209,7 @@ def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "",
     denial = replace(error.denial, resource=error.denial.resource or resource)
     if not denial.principal and not denial.unassumable:
         denial = replace(denial, principal=aws.caller())
-    commands = [suggested("permissions", target.spec if target else "SPEC", env=target.environment if target else None)]
+    commands = [permissions_command(target)]
     if target and target.redeploy_command.startswith(suggested("bootstrap")):
         commands = []  # its permissions are those of an administrator
     if denial.unassumable:

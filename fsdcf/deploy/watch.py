@@ -165,7 +165,7 @@ class Watcher:
     def _do_without_events(self, error: AwsError) -> None:
         self._without_events = True
         if error.operation not in self._run.warned:
-            self._run.warn(f"only the stack's status is watched: {describe_error(error)}")
+            self._run.lack("only the stack's status is watched", error)
 
     def _result(self) -> OperationResult | None:
         """The end, once events and status agree on it.

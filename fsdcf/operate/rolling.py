@@ -17,7 +17,7 @@ from fsdcf.deploy.ecs.tasks import containers_in
 from fsdcf.deploy.engine import verified
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question
 from fsdcf.deploy.pause import pause_of
-from fsdcf.deploy.run import Run, Stop, describe_error, stop
+from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import deployed_template
 from fsdcf.operate.releases import mark_proven
 from fsdcf.operate.scaling import ScalingLimits, limits_request, read_limits
@@ -367,7 +367,7 @@ def scaling_limits(run: Run, service: RunningService, template: Mapping[str, Any
     try:
         return read_limits(run.aws.call("application-autoscaling", "DescribeScalableTargets", look=True, **wanted))
     except (ApiError, Unreachable) as error:
-        run.warn(f"the limits of auto scaling are read from the template: {describe_error(error)}")
+        run.lack("the limits of auto scaling are read from the template", error)
         return _limits_in(template)
 
 

@@ -11,7 +11,7 @@ from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, PIPELINE, SERVIC
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
 from fsdcf.deploy.pause import pause_of
-from fsdcf.deploy.run import Run, describe_error
+from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshots
 
 _BATCH = 10
@@ -102,7 +102,7 @@ def _described(run: Run, stacks: Sequence[Snapshot]) -> Mapping[tuple[str, str],
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for result in (*first, *pool.map(answer, requests[1:])):
             if isinstance(result, AwsError):
-                run.warn(f"the tasks of some services are unknown: {describe_error(result)}")
+                run.lack("the tasks of some services are unknown", result)
             else:
                 known |= result
     return known

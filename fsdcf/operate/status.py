@@ -30,7 +30,7 @@ from fsdcf.deploy.ecs.service import (
     service_in,
 )
 from fsdcf.deploy.ecs.tasks import BATCH, containers_in
-from fsdcf.deploy.run import describe_error
+from fsdcf.deploy.run import describe_error, is_denied
 from fsdcf.deploy.state import Snapshot, snapshot
 from fsdcf.operate.scaling import (
     ScalingActivity,
@@ -113,6 +113,7 @@ class ServiceSignals:
     activity: ScalingActivity | None = None
     stopped: tuple[tuple[str, int], ...] = ()
     missing: tuple[str, ...] = ()
+    denied: bool = False
     read_at: float = field(default=0.0, compare=False)
 
 
@@ -137,6 +138,7 @@ class Status:
     ``healthy`` of ``targets`` of the load balancer are in service; both are None for a worker or if unknown.
     ``target_states`` are the targets by state and reason. ``rollouts`` name task definitions by family and revision.
     ``service`` is the ECS service as ``cluster/name``. ``missing`` lists, in sentences, what is unknown.
+    ``denied``: some of it because a permission is missing.
     """
 
     stack: Snapshot
@@ -153,6 +155,7 @@ class Status:
     moving: tuple[str, ...] = ()
     signals: ServiceSignals = field(default_factory=ServiceSignals)
     missing: tuple[str, ...] = ()
+    denied: bool = False
     service: str = ""
     resources: StackResources | None = field(default=None, compare=False)
 
@@ -175,12 +178,14 @@ class _OptionalCalls:
 
     aws: Aws
     missing: list[str] = field(default_factory=list)
+    denied: bool = False
 
     def call(self, unknown: str, service: str, operation: str, /, **parameters: Any) -> Answer:
         try:
             return self.aws.call(service, operation, look=True, **parameters)
         except (ApiError, Unreachable) as error:
             self.missing.append(f"{unknown}: {describe_error(error)}")
+            self.denied = self.denied or is_denied(error)
             return {}
 
 
@@ -213,7 +218,8 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
     elif not calls.missing:
         calls.missing.append("the stack has no ECS service yet")
     signals = _signals(result, service, before, aws)
-    return replace(result, signals=signals, missing=(*calls.missing, *signals.missing))
+    missing = (*calls.missing, *signals.missing)
+    return replace(result, signals=signals, missing=missing, denied=calls.denied or signals.denied)
 
 
 def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:
@@ -330,7 +336,7 @@ def _signals(status: Status, service: EcsService | None, before: Status | None, 
         limits, activity = _scaling(cluster, name, calls)
         stopped = _stopped(cluster, name, service, calls)
         signals = replace(signals, scaling=limits, activity=activity, stopped=stopped)
-    return replace(signals, missing=tuple(calls.missing))
+    return replace(signals, missing=tuple(calls.missing), denied=calls.denied)
 
 
 def _alarm_names(status: Status, service: EcsService | None) -> tuple[str, ...]:

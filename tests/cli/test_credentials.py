@@ -113,6 +113,31 @@ def test_a_credential_process_that_hangs(attempt: Try, tmp_path: Path, monkeypat
     assert "did not end within" in said and "waiting for the credential_process of the profile p" in said
 
 
+@pytest.mark.parametrize(
+    ("source", "help"),
+    [
+        ("Environment", "set AWS_ACCESS_KEY_ID"),
+        ("Ec2InstanceMetadata", "the instance needs an instance profile"),
+        ("EcsContainer", "its endpoint must answer"),
+    ],
+)
+def test_a_role_says_where_its_own_credentials_were_looked_for(attempt: Try, source: str, help: str) -> None:
+    said = attempt(f"role_arn = {ROLE}\ncredential_source = {source}")
+    assert f"credential_source = {source}" in said and help in said
+
+
+def test_a_role_that_is_no_arn_is_a_setting_to_correct(attempt: Try) -> None:
+    keys = f"[profile inner]\naws_access_key_id = AKIA\naws_secret_access_key = {SECRET}"
+    said = attempt(f"role_arn = deploy\nsource_profile = inner\n{keys}")
+    assert "correct the profile p" in said and "get-role" not in said
+
+
+def test_a_region_that_is_none(attempt: Try) -> None:
+    keys = f"aws_access_key_id = AKIA\naws_secret_access_key = {SECRET}"
+    said = attempt(f'{keys}\n[profile odd]\nregion = "eu west"\n{keys}', "status", "hello", "--profile", "odd", exit=2)
+    assert "is not a valid region" in said and "--region" in said
+
+
 def test_the_profile_of_a_source_is_named(attempt: Try, tmp_path: Path) -> None:
     source = f"role_arn = {ROLE}\nsource_profile = inner\n[profile inner]\n{program(tmp_path, 'print()')}"
     said = attempt(source)
@@ -162,6 +187,14 @@ def test_nobody_is_asked_for_a_code_without_a_terminal(attempt: Try, recwarn: py
     said = attempt(MFA)
     assert "needs the code of an MFA device" in said and ROLE in said and "in a terminal" in said
     assert "Enter MFA" not in said and not [one for one in recwarn if "getpass" in str(one.message).lower()]
+
+
+def test_a_code_that_is_none_says_what_a_code_is(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "fsdcf.cli.options.surroundings", lambda pause: module.Surroundings("terminal", ask=lambda prompt: "abc")
+    )
+    said = attempt(MFA)
+    assert "has six digits" in said and "enter the current code" in said and "get-role" not in said
 
 
 def test_a_person_is_asked_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:

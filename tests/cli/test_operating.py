@@ -181,6 +181,19 @@ def test_no_permission_and_no_answer(stage: Stage) -> None:
     assert lines(denied)[-1]["outcome"] == "DENIED"
 
 
+@pytest.mark.parametrize("command", ["status", "services", "diagnose", "watch"])
+def test_a_permission_that_is_not_essential_has_a_next_step_too(stage: Stage, command: str) -> None:
+    stage.deploy("--yes")
+    subject = () if command == "services" else ("hello.yml",)
+    target = "SPEC" if command == "services" else "hello.yml"
+    assert "fsdcf permissions" not in stage(command, *subject).output
+    stage.site.fault("api:DescribeServices:error=AccessDenied*9")
+    assert f"next: fsdcf permissions {target}" in stage(command, *subject).output
+    stage.site.fault("api:DescribeServices:error=AccessDenied*9")
+    ended = lines(stage(command, *subject, "--json"))[-1]
+    assert ended["exit"] == 0 and ended["next"][-1].startswith(f"fsdcf permissions {target}")
+
+
 def test_pause_is_kept_by_a_deploy_and_a_plan_says_so(stage: Stage) -> None:
     stage.deploy("--yes")
     refused = stage("pause", "hello", expect=3)

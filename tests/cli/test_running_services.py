@@ -437,6 +437,13 @@ def test_an_option_of_fsdcf_behind_the_command_is_refused(stage: Stage, command:
     assert typed in " ".join(result.stderr.replace("│", " ").split()) and stage.calls() == 0
 
 
+@pytest.mark.parametrize("command", ["exec", "run"])
+@pytest.mark.parametrize("words", [("",), ("  ",), ("", "ls")])
+def test_an_empty_command_is_refused(stage: Stage, command: str, words: tuple[str, ...]) -> None:
+    assert "the command for the container is empty" in stage(command, "hello", "--", *words, expect=2).stderr
+    assert stage.calls() == 0
+
+
 def test_a_command_that_is_given_twice(stage: Stage) -> None:
     result = stage("exec", "hello", "--command", "ls", "--", "id", expect=2)
     assert "given twice" in result.stderr

@@ -11,6 +11,7 @@ import click
 
 from fsdcf.cli.render.durations import iso, moment
 from fsdcf.cli.render.jsonlines import JsonLines, record
+from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, is_watched, width_of, wrapped
 from fsdcf.cli.render.values import fields, shown, visible
@@ -18,7 +19,7 @@ from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
 from fsdcf.deploy.pause import pause_of
-from fsdcf.deploy.run import Run
+from fsdcf.deploy.run import Run, permissions_command
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
 from fsdcf.wording import counted
@@ -58,12 +59,14 @@ def status_command(call: StackCall, watching: bool) -> Outcome:
         return absent(call.subject.target, aws)
     if watching:
         return _watch(call, current)
+    lacking = (permissions_command(call.subject.target),) if current.denied else ()
     if call.as_json:
         JsonLines(sys.stdout).write(status_record(current))
     else:
         out = LineWriter(sys.stdout)
         out.lines(status_lines(current, out.paint, out.width))
-    return Outcome(Exit.DONE, f"{stack} is {current.stack.status}")
+        out.lines(next_lines(lacking, out.paint))
+    return Outcome(Exit.DONE, f"{stack} is {current.stack.status}", next=lacking)
 
 
 @stack_command(quiet=True)

@@ -13,7 +13,8 @@ CONTAINER_REASONS = (
     Reason(
         "memory",
         "OutOfMemoryError: Container killed due to memory usage",
-        r"(?<!\.)OutOfMemory(?:Error)?: Container|killed due to memory usage|^OutOfMemory(?:Error)?$",
+        r"(?<!\.)OutOfMemory(?:Error)?: Container|killed due to memory usage|^OutOfMemory(?:Error)?$"
+        r"|container in task exited\b.*\bOutOfMemory(?:Error)?$",
         "the container needs more memory than the task has",
         "give the task more memory, or make the container need less: fewer workers, smaller caches",
         "service.resources.memory",

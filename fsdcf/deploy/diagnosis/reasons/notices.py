@@ -168,7 +168,7 @@ NOTICES = (
         "has reached a steady state; has started 2 tasks; registered 2 targets",
         r"\(service [^)\n]{1,200}\).{0,300}?(?:has reached a steady state|has started \d+ tasks|registered \d+ targets"
         r"|deregistered \d+"
-        r" targets|deployment completed|is (?:not )?AZ balanced|has begun draining|has stopped \d+ running tasks"
+        r" targets|deployment completed|is (?:not )?AZ balanced|has begun draining|has stopped \d+ (?:running )?tasks?"
         r"|updated computedDesiredCount)",
         "this is not a failure: ECS reports what it does",
         "look for an event with a reason, if something is wrong all the same",

@@ -60,6 +60,7 @@ PREPARATION_REASONS = (
         "ResourceInitializationError: ... Secrets Manager can't find the specified secret; invalid ssm parameters",
         _INIT + r"(?:can(?:'|no)t find the specified secret|check that the secret exists|invalid (?:ssm )?parameters"
         r"|ParameterNotFound|secret\b.*ResourceNotFoundException)"
+        r"|can(?:'|no)t find the specified secret.*Service: (?:AWS)?SecretsManager"
         r"|Unable to fetch parameters \[[^\]]+\] from parameter store",
         "a secret or parameter of the spec does not exist",
         "create it, or correct its name or ARN, including the region and the account",

@@ -102,7 +102,7 @@ SERVICE_REASONS = (
         " are"
         " active",
         r"(?:cannot be (?:updated|stopped|deleted)|Cannot update).*(?:deployments? (?:is|are)|while .*deployment)"
-        r"|Unable to update .*deployment",
+        r"|Unable to update .*deployment(?! controller)",
         "a deployment of the service is still in progress",
         "wait until it ends, then deploy again",
         "",
