@@ -20,7 +20,7 @@ _KEY = re.compile(
     r"|gh[pousr]_[A-Za-z0-9]{30,}|xox[abp]-[A-Za-z0-9-]+|sk_live_\w+|-----BEGIN [A-Z ]*PRIVATE KEY.*",
     re.S,
 )
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+_USER_INFO = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 """User and password in a URL."""
 _POINTER = re.compile(
     r"arn:([a-z0-9-]+|\$\{AWS::Partition\}):(secretsmanager|ssm|kms|iam):|secretsmanager:|\{\{resolve:", re.I

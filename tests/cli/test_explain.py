@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,13 @@ def test_secrets_in_a_message_are_masked() -> None:
     assert (
         "expired" in explain("--failure", "ExpiredToken: The security token included in the request is expired").stdout
     )
+
+
+def test_a_long_text_is_masked_at_once(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("x://" + "a:" * 400_000 + '\nTOKEN="' * 9_000)
+    begun = time.monotonic()
+    explain("--file", str(tmp_path / "long.txt"), code=1)
+    assert time.monotonic() - begun < 5
 
 
 def test_no_control_character_is_printed() -> None:
