@@ -191,8 +191,7 @@ def _kept_paused(run: Run, release: Release, stack: Snapshot | None) -> Release:
     pause = pause_of(stack)
     if pause is None or release.resumes:
         return release
-    resume = release.target.command("resume")
-    run.tell(NoticeIssued("paused", f"{release.stack} is paused {pause.text}: no task is started until `{resume}`"))
+    run.tell(NoticeIssued("paused", f"{release.stack} is paused {pause.text}: no task is started until it is resumed"))
     return replace(release, template=kept_paused(release.template, pause))
 
 

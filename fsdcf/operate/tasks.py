@@ -204,7 +204,7 @@ def select(target: Target, tasks: Sequence[Answer], wanted: str, kind: str = "ta
     if not tasks:
         raise stop(Exit.USAGE, f"{target.stack} has no {kind}", target.command("status"))
     problem = f"matches several {kind}s" if matches else f"does not match a {kind}"
-    sentence = f"{wanted} {problem} of {target.stack}: {_shown(map(task_id, matches or tasks))}"
+    sentence = f"{wanted or 'an empty ID'} {problem} of {target.stack}: {_shown(map(task_id, matches or tasks))}"
     raise stop(Exit.USAGE, sentence, target.command("tasks"))
 
 

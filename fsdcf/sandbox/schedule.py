@@ -42,6 +42,9 @@ RUNNER = "sandbox.runner"
 ABSENT = 60.0
 """Seconds of AWS's time after which an inactive exclusive runner is ignored."""
 
+LONGEST_ABSENCE = 24 * 3600.0
+"""The most seconds of AWS's time that pass for what is scheduled while no command runs."""
+
 
 def operations(service: str) -> Mapping[str, Handler]:
     """Return the operations of a service by name. Raises KeyError for a service that the sandbox does not offer."""
@@ -71,6 +74,9 @@ def advance(state: SandboxState) -> None:
     with state.store.transaction():
         if not _may_run(state, now):
             return
+        due, limit = state.store.next_due(), state.duration(LONGEST_ABSENCE)
+        if due is not None and now - due > limit:
+            state.store.postpone(now - due - limit)
         while scheduled := state.store.pop_due(now):
             action(scheduled.action)(state.frozen_at(scheduled.due), scheduled.due, scheduled.payload)
 

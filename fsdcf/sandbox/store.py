@@ -193,6 +193,10 @@ class Store:
         ((due,),) = self._run("SELECT min(due) FROM schedule")
         return None if due is None else float(due)
 
+    def postpone(self, seconds: float) -> None:
+        """Let all scheduled actions be due this much later."""
+        self._run("UPDATE schedule SET due = due + ?", seconds)
+
     def cancel(self, tag: str) -> None:
         """Remove all scheduled actions with this tag."""
         self._run("DELETE FROM schedule WHERE tag = ?", tag)

@@ -171,6 +171,7 @@ def test_times_with_and_without_a_zone(stage: Stage, monkeypatch: pytest.MonkeyP
     assert "must be before --until" in stage("logs", "hello", "--since", "5m", "--until", "6m", expect=2).stderr
     assert "in the future" in stage("logs", "hello", "--since", "2199-01-01", expect=2).stderr
     first, *_ = stage("logs", "hello", "--since", LONG_AGO).stdout.splitlines()
+    assert " 5m 00s before the end" in stage("logs", "hello", "--since", "5m", "--until", "2999-01-01").stderr
     after = stage("logs", "hello", "--since", LONG_AGO, "--until", first[:19] + "Z")
     assert after.stdout == "" and "before the end in hello-staging-LogGroup" in after.stderr
     monkeypatch.setenv("TZ", "Europe/Berlin")

@@ -84,8 +84,7 @@ def running(found: Site) -> list[str]:
 
 def one_off_tasks(found: Site) -> list[dict[str, Any]]:
     """The tasks that were not started by a service."""
-    bodies = [one for _, one in found.state.store.every(tasks.TASK)]
-    return [one["task"] for one in bodies if not one["service"]]
+    return [one["task"] for one in tasks.known(found.state) if not one["service"]]
 
 
 def say(found: Site, task: str, *lines: str) -> None:

@@ -96,7 +96,7 @@ def test_a_deploy_keeps_the_pause(bounds: tuple[int, int] | None) -> None:
     )
     assert outcome.next == ("fsdcf resume shop --env staging",)
     (notice,) = [one for one in found.told if isinstance(one, NoticeIssued) and one.label == "paused"]
-    assert notice.text.endswith("no task is started until `fsdcf resume shop --env staging`")
+    assert notice.text.endswith("no task is started until it is resumed")
     if bounds:
         assert limits(found) == (0, 5, ALL)
     assert do(found, resume).exit is Exit.DONE

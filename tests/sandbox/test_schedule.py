@@ -99,3 +99,12 @@ def test_a_service_is_loaded_when_it_is_asked_for() -> None:
         schedule.operations("rds")
     with pytest.raises(KeyError):
         schedule.action("sts.none")
+
+
+def test_at_most_a_day_passes_for_what_is_scheduled_while_no_command_runs(sandbox: Sandbox) -> None:
+    day = schedule.LONGEST_ABSENCE
+    for name, due in (("one", 5.0), ("two", 2 * day)):
+        sandbox.state.store.schedule(START + due, "ecs.forget", {"task": f"c/{name}"})
+    sandbox.clock.advance(10 * day)
+    schedule.advance(sandbox.state)
+    assert sandbox.state.store.next_due() == START + 11 * day - 5.0

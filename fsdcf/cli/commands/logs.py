@@ -149,7 +149,7 @@ def logs_command(
     from fsdcf.operate.tasks import previous_task, whole_id
 
     now = time.time()
-    end = until.seconds(now) if until else now
+    end = min(until.seconds(now), now) if until else now
     _check(follow, since, until, task, previous, now)
     _tell_zone(call, since, until)
     group = logs.group_of(call.subject.target, call.aws)
@@ -174,7 +174,7 @@ def logs_command(
     if not show.count and not call.as_json:
         reach = logs.REACHES[-1] if tail is not None and begin is None else end - (begin or end - _DEFAULT_SINCE)
         click.echo(_nothing(wanted, group, reach, until or previous), err=True)
-    return Outcome(Exit.DONE, f"{show.count} lines of {call.subject.stack}")
+    return Outcome(Exit.DONE, f"{show.count} line{'' if show.count == 1 else 's'} of {call.subject.stack}")
 
 
 def _check(follow: bool, since: LogTime | None, until: LogTime | None, task: str, previous: bool, now: float) -> None:

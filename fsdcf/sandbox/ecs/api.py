@@ -9,7 +9,6 @@ from fsdcf.sandbox.ecs import scheduler, tasks
 from fsdcf.sandbox.ecs.definitions import (
     SERVICE,
     SERVICE_EVENTS,
-    TASK,
     cluster_arn,
     cluster_name,
     create_cluster,
@@ -273,7 +272,7 @@ def list_tasks(state: SandboxState, params: Document) -> Document:
         "family": params.get("family"),
         "service": key,
     }
-    bodies = [body for _, body in state.store.every(TASK, f"{cluster}/")]
+    bodies = tasks.known(state, f"{cluster}/")
     bodies.sort(key=lambda body: -body["number"])
     arns = [
         body["task"]["taskArn"]
@@ -298,7 +297,7 @@ def describe_tasks(state: SandboxState, params: Document) -> Document:
         raise _invalid("Number of tasks (ids or ARNs) must not exceed 100.")
 
     def describe(key: str) -> Document | None:
-        body = state.store.get(TASK, key)
+        body = tasks.find(state, key)
         return body and {**body["task"], "tags": requested_tags(params, body["task"])}
 
     return described(
@@ -307,7 +306,10 @@ def describe_tasks(state: SandboxState, params: Document) -> Document:
 
 
 def _task(state: SandboxState, cluster: str, name: str) -> Document:
-    return state.existing(TASK, key_of(cluster, name), _invalid("The referenced task was not found."))
+    body = tasks.find(state, key_of(cluster, name))
+    if body is None:
+        raise _invalid("The referenced task was not found.")
+    return body
 
 
 def stop_task(state: SandboxState, params: Document) -> Document:
@@ -335,7 +337,7 @@ def run_task(state: SandboxState, params: Document) -> Document:
         known = {"tasks": _run(state, cluster, params)}
         if mark:
             state.store.put(STARTED, mark, known)
-    bodies = (state.store.get(TASK, key) for key in known["tasks"])
+    bodies = (tasks.find(state, key) for key in known["tasks"])
     return {"tasks": [body["task"] for body in bodies if body is not None], "failures": []}
 
 

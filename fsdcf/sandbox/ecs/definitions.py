@@ -12,6 +12,8 @@ DEFINITION = "ecs.definition"
 CLUSTER = "ecs.cluster"
 SERVICE = "ecs.service"
 TASK = "ecs.task"
+STOPPED_TASK = "ecs.task.stopped"
+"""The kind of tasks that have stopped: the scheduler, which reads the others with every step, is done with them."""
 SERVICE_EVENTS = "ecs.events"
 
 DEFAULT_CLUSTER = "default"

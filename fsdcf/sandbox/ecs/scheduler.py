@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.sandbox.ecs import tasks
-from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, TASK, add_event, digits, listed
+from fsdcf.sandbox.ecs.definitions import GUIDE, SERVICE, add_event, digits, listed
 from fsdcf.sandbox.ecs.life import CRASHES, INTERRUPTIONS, UNAVAILABLE, UNPLACEABLE, TaskProblem
 from fsdcf.sandbox.ids import token
 from fsdcf.sandbox.state import Data, Document, SandboxState
@@ -27,8 +27,11 @@ LONGEST_PAUSE = 27 * 60.0
 """Seconds between attempts to start tasks that fail to start. The pause doubles each time.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html"""
 
+UNTHROTTLED = 20
+"""Failed tasks after which those that ran delay the next start, too."""
+
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-_FRESH = {"notBefore": 0.0, "failures": 0, "unhealthy": 0}
+_FRESH = {"notBefore": 0.0, "failures": 0, "unhealthy": 0, "crashes": 0}
 
 
 def threshold(configuration: Data, desired: int) -> int:
@@ -229,18 +232,22 @@ def _drain(state: SandboxState, service: Document, known: list[Document]) -> Non
 
 
 def _count_failures(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
-    """Count the failed tasks of a deployment in progress. Tasks that never ran also delay the next start."""
+    """Count the failed tasks of a deployment in progress. Tasks that never ran also delay the next start.
+
+    In the sandbox, so do many that ran, lest a crash loop that nobody watches fills the state.
+    """
     for body in known:
         if body["counted"] or not body["failed"]:
             continue
         body["counted"] = True
-        state.store.put(TASK, body["key"], body)
+        tasks.save(state, body)
+        service["crashes"] = service.get("crashes", 0) + 1
         if body["task"]["stopCode"] == "ServiceSchedulerInitiated":
             service["unhealthy"] += 1
         counts = primary["problem"][0] != "stuck"
         if counts and body["deployment"] == primary["id"] and primary["rolloutState"] == "IN_PROGRESS":
             change(state, primary, failed=primary["failed"] + 1)
-        if not body["ran"]:
+        if not body["ran"] or service["crashes"] > UNTHROTTLED:
             _delay(state, service)
     resets = _breaker(service["deploymentConfiguration"]).get("resetOnHealthyTask", True)
     current = (body for body in known if body["deployment"] == primary["id"])

@@ -8,7 +8,7 @@ from typing import Any
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.sandbox import efs, elbv2, logs
 from fsdcf.sandbox.ecr import digest_of
-from fsdcf.sandbox.ecs.definitions import TASK, add_event, cluster_arn, definition_of, task_arn
+from fsdcf.sandbox.ecs.definitions import STOPPED_TASK, TASK, add_event, cluster_arn, definition_of, task_arn
 from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, later, life, stopping
 from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.state import Data, Document, SandboxState
@@ -170,9 +170,14 @@ def _mount_problem(state: SandboxState, definition: Data) -> TaskProblem:
 
 
 def of_service(state: SandboxState, key: str) -> list[Document]:
-    """Return the tasks of a service that are not yet forgotten, in the order in which they started."""
+    """Return the tasks of a service that the scheduler is not done with, in the order in which they started."""
     bodies = (body for _, body in state.store.every(TASK, f"{key.partition('/')[0]}/"))
     return sorted((body for body in bodies if body["service"] == key), key=lambda body: body["number"])
+
+
+def known(state: SandboxState, prefix: str = "") -> list[Document]:
+    """Return the tasks that are not yet forgotten, by the beginning of their keys."""
+    return [body for kind in (TASK, STOPPED_TASK) for _, body in state.store.every(kind, prefix)]
 
 
 def is_active(body: Document) -> bool:
@@ -224,10 +229,24 @@ def _schedule(state: SandboxState, body: Document, steps: list[Step]) -> None:
     """Save a task with its steps and schedule the first of them."""
     body["steps"] = steps
     body["task"]["version"] += 1
-    state.store.put(TASK, body["key"], body)
+    save(state, body)
     if steps:
         due = state.clock.now() + state.duration(steps[0]["after"])
         state.store.schedule(due, "ecs.step", {"task": body["key"]}, body["task"]["taskArn"])
+
+
+def save(state: SandboxState, body: Document) -> None:
+    """Save a task. One that has stopped is kept apart, once the scheduler has counted its failure."""
+    if is_gone(body) and (body["counted"] or not body["failed"]):
+        state.store.remove(TASK, body["key"])
+        state.store.put(STOPPED_TASK, body["key"], body)
+    else:
+        state.store.put(TASK, body["key"], body)
+
+
+def find(state: SandboxState, key: str) -> Document | None:
+    """Return a task that is not yet forgotten, or None."""
+    return state.store.get(TASK, key) or state.store.get(STOPPED_TASK, key)
 
 
 def step(state: SandboxState, at: float, payload: Document) -> None:
@@ -260,7 +279,8 @@ def wake(state: SandboxState, key: str, due: float) -> None:
 
 def forget(state: SandboxState, at: float, payload: Document) -> None:
     """ACTION: forget a task that stopped an hour ago."""
-    state.store.remove(TASK, payload["task"])
+    for kind in (TASK, STOPPED_TASK):
+        state.store.remove(kind, payload["task"])
 
 
 def _change_status(state: SandboxState, body: Document, step: Step) -> None:

@@ -200,3 +200,14 @@ def test_events_are_told_while_the_service_is_waited_for() -> None:
     assert made.deploy(web(2)).exit is Exit.DONE
     (event,) = told(made)
     assert event.text == "was unable to place a task. Reason: Internal error." and event.elapsed >= 5
+
+
+def test_a_crash_loop_that_nobody_watches_stays_small() -> None:
+    made = standing()
+    made.fault("Service:running:oom")
+    made.diagnose()
+    made.clock.advance(7 * 86400)
+    outcome = made.diagnose()
+    assert outcome.exit is Exit.FAILED and "needs more memory" in outcome.sentence
+    assert made.state.store.next_number("ecs.task") < 200
+    assert made.run(made.release(web(2), "two")).exit is Exit.DONE, "the tasks of a new deployment start at once"
