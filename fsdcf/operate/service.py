@@ -92,7 +92,7 @@ def find_service(run: Run, stack: Snapshot) -> RunningService:
     if not (cluster and name):
         raise stop(Exit.USAGE, f"the stack {stack.name} has no ECS service: its status is {stack.status}", next)
     service = describe_service(run.aws, cluster, name)
-    if service is None or service.status != "ACTIVE":
+    if service is None or service.status not in ("ACTIVE", ""):  # an emulator may not tell it
         state = "it does not exist" if service is None else f"its status is {service.status}"
         raise stop(Exit.USAGE, f"the service {name} is not running: {state}", next)
     return RunningService(stack, cluster, name, service)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,17 @@ def test_a_template_that_must_be_read(emulated: Stage, command: str) -> None:
     emulated.answers["now"] = instead(LACKING["pro"], "GetTemplate")  # type: ignore[attr-defined]
     result = emulated(*COMMANDS[command], expect=1)
     assert "the endpoint does not implement cloudformation:GetTemplate" in result.output
+
+
+@pytest.mark.parametrize("member", ["status", "pendingCount", "createdAt", "events", "loadBalancers", "clusterArn"])
+@pytest.mark.parametrize("command", ["tasks", "restart", "status"])
+def test_a_service_without_a_member(emulated: Stage, command: str, member: str) -> None:
+    def rewrite(operation: str, status: int, body: bytes) -> tuple[int, bytes]:
+        if operation == "DescribeServices":
+            answer = json.loads(body)
+            answer["services"] = [{**one, member: None} for one in answer["services"]]
+            body = json.dumps(answer).encode()
+        return status, body
+
+    emulated.answers["now"] = rewrite  # type: ignore[attr-defined]
+    assert "2 of 2" in emulated(*COMMANDS[command]).output
