@@ -412,4 +412,4 @@ def _stopped(cluster: str, name: str, service: EcsService, calls: _OptionalCalls
     arns = calls.call(unknown, "ecs", "ListTasks", **where).get("taskArns") or []
     answer = calls.call(unknown, "ecs", "DescribeTasks", cluster=cluster, tasks=arns) if arns else {}
     ended = [raw for raw in answer.get("tasks") or [] if raw.get("lastStatus") == "STOPPED"]
-    return tuple(Counter(end_cause(raw, primary.id if primary else "").text for raw in ended).most_common())
+    return tuple(Counter(end_cause(raw, primary).text for raw in ended).most_common())

@@ -15,7 +15,7 @@ from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import match_reason
 from fsdcf.deploy.ecs.logs import TaskLogs
-from fsdcf.deploy.ecs.service import TargetHealth, cluster_and_name, read_health
+from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth, cluster_and_name, read_health
 from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, containers_of, stop_cause, task_id
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, stop
@@ -170,7 +170,7 @@ def previous_task(run: Run, group: str) -> PreviousTask:
     if ended:
         raw = max(ended, key=_stopped_at)
         begun, ended_at = _seconds(raw.get("createdAt")), _stopped_at(raw)
-        why = end_cause(raw, _primary(service)).text
+        why = end_cause(raw, service.ecs.primary).text
         return PreviousTask(task_id(raw), int(begun * 1000), int(ended_at * 1000), why)
     listed = {task_id(raw) for raw in known}
     for stream, begun in latest_streams(run.aws, group):
@@ -310,7 +310,7 @@ def _refuse_foreign(run: Run, service: RunningService, wanted: str) -> None:
 
 
 def _already(target: Target, raw: Answer, service: RunningService) -> Outcome:
-    cause = end_cause(raw, _primary(service))
+    cause = end_cause(raw, service.ecs.primary)
     state = "has already stopped" if raw.get("lastStatus") == "STOPPED" else "is already being stopped"
     next = (target.command("tasks", task=task_id(raw)),)
     return Outcome(Exit.DONE, f"the task {task_id(raw)} of {target.stack} {state}: {cause.text}", next=next)
@@ -389,12 +389,17 @@ def _end(raw: Answer, service: RunningService, logs: TaskLogs) -> TaskEnd:
     line = next(reversed(logs.last_lines(task_id(raw), text(raw, "taskDefinitionArn"), names)), "").strip()
     code = known.get("exitCode") if known is not None else None
     reason, stop_code = text(raw, "stoppedReason"), text(raw, "stopCode")
-    return TaskEnd(raw.get("stoppedAt"), end_cause(raw, _primary(service)), reason, stop_code, code, line)
+    return TaskEnd(raw.get("stoppedAt"), end_cause(raw, service.ecs.primary), reason, stop_code, code, line)
 
 
-def end_cause(raw: Answer, primary: str) -> StopCause:
-    """Who stopped a task, and why: for a task that could not start, the known cause in the words of ECS, else these."""
-    cause = stop_cause(raw, primary)
+def end_cause(raw: Answer, primary: EcsDeployment | None) -> StopCause:
+    """Who stopped a task, and why: for a task that could not start, the known cause in the words of ECS, else these.
+
+    ``primary`` is the current deployment. It has not replaced a task that stopped before it began.
+    """
+    stopped = raw.get("stoppingAt") or raw.get("stoppedAt")
+    is_later = primary is not None and stopped and primary.since and primary.since > stopped
+    cause = stop_cause(raw, primary.id if primary is not None and not is_later else "")
     if cause.by not in ("start", "unknown"):
         return cause
     reasons = [text(item, "reason") for item in containers_of(raw)]

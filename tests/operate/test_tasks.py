@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from fsdcf.cli.commands.tasks import task_record, tasks_lines
 from fsdcf.deploy.aws import ApiError
-from fsdcf.deploy.ecs.service import TargetHealth
+from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth
 from fsdcf.deploy.model import Exit, Options, Outcome
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.diagnostics import plain
-from fsdcf.operate.tasks import RECENT, ServiceTask, ServiceTasks, stop_task, tasks
+from fsdcf.operate.tasks import RECENT, ServiceTask, ServiceTasks, end_cause, stop_task, tasks
 from fsdcf.sandbox import ecs
 from fsdcf.sandbox.ecs import tasks as sandbox_tasks
 from tests.deploy.site import Site
@@ -154,6 +155,16 @@ def test_who_stopped_a_task_and_why(code: str, reason: str, container: dict[str,
     assert ("no exit code" if exit_code is None else f"exit code {exit_code}") in text
     stopped = task_record(look(found).stopped[0])["stopped"]
     assert (stopped["reason"], stopped["stopCode"], stopped["exitCode"]) == (reason, code, exit_code)
+
+
+@pytest.mark.parametrize(("seconds", "by"), [(-60, "deployment"), (60, "scaling")])
+def test_a_deployment_replaces_no_task_that_stopped_before_it_began(seconds: int, by: str) -> None:
+    """As a task that a pause stopped, once a later deploy has another deployment."""
+    stopped = datetime(2026, 11, 29, tzinfo=timezone.utc)
+    reason = "Scaling activity initiated by (deployment ecs-svc/1)"
+    raw = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": reason, "startedBy": "ecs-svc/1"}
+    primary = EcsDeployment("ecs-svc/2", "PRIMARY", "shop:2", since=stopped + timedelta(seconds=seconds))
+    assert end_cause({**raw, "stoppedAt": stopped}, primary).by == by
 
 
 def test_the_last_line_of_the_log_without_its_secrets() -> None:
