@@ -24,8 +24,8 @@ ENGINE = ("cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs",
 """Services whose actions are all kept: the deploy engine and the pipeline call them, whatever a template makes."""
 
 
-OTHERS = {"ssm:labelparameterversion"}
-"""Actions of other services that the engine calls."""
+OTHERS = {"ssm:getparameterhistory", "ssm:labelparameterversion"}
+"""Actions of other services that fsdcf calls."""
 
 
 def reference(bundle: Path = BUNDLE) -> dict[str, Any]:

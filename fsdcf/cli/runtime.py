@@ -114,6 +114,12 @@ def stack_command(
     return decorator
 
 
+OPERATING_COMMANDS = frozenset(
+    {"exec", "history", "logs", "restart", "run", "scale", "services", "status", "stop-task", "tasks"}
+)
+"""The commands whose permissions ``fsdcf permissions --operate`` prints; those of the others are a deploy's."""
+
+
 @dataclass(eq=False, repr=False)
 class Reporter:
     """Passes events to sinks, the end of the run once, and completes the commands that an outcome suggests next.
@@ -196,7 +202,8 @@ class Reporter:
         own = options if name == self.context.info_name else ()
         names_spec = self.target is not None and self.target.spec in command  # explain takes settings only with a spec
         settings = settings_in(self.target.redeploy_command) if self.target and names_spec else ()
-        lacking = tuple(option for option in (*settings, *own, *self.connection.flags) if option[0] in flags)
+        role = (("--operate",),) if name == "permissions" and self.context.info_name in OPERATING_COMMANDS else ()
+        lacking = tuple(option for option in (*role, *settings, *own, *self.connection.flags) if option[0] in flags)
         return (with_options(command, lacking),)
 
     def pause(self) -> None:

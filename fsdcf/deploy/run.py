@@ -179,9 +179,10 @@ def is_denied(error: AwsError) -> TypeGuard[ApiError]:
     return isinstance(error, ApiError) and error.denied
 
 
-def permissions_command(target: Target | None) -> str:
-    """The command that prints the permissions of a deploy, with those that show its state."""
-    return suggested("permissions", target.spec if target else "SPEC", env=target.environment if target else None)
+def permissions_command(target: Target | None, operate: bool = False) -> str:
+    """The command that prints the permissions of a deploy, with those that show its state, or to ``operate``."""
+    spec, environment = (target.spec, target.environment) if target else ("SPEC", None)
+    return suggested("permissions", spec, env=environment, operate=operate)
 
 
 def describe_error(error: AwsError) -> str:

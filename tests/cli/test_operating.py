@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 import pytest
 
 from fsdcf.cli.main import cli
+from fsdcf.cli.runtime import OPERATING_COMMANDS
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
 
 
@@ -175,7 +176,7 @@ def test_no_permission_and_no_answer(stage: Stage) -> None:
     stage.site.fault("api:DescribeStacks:error=AccessDenied*9")
     denied = stage("status", "hello", expect=7).stderr
     assert "no permission for cloudformation:DescribeStacks as arn:aws:" in denied
-    assert "next: fsdcf permissions hello.yml --env staging" in denied
+    assert "next: fsdcf permissions hello.yml --env staging --operate" in denied
     stage.site.fault("api:DescribeStacks:expired**")
     denied = stage("status", "hello", "--json", expect=7)
     assert lines(denied)[-1]["outcome"] == "DENIED"
@@ -188,7 +189,8 @@ def test_a_permission_that_is_not_essential_has_a_next_step_too(stage: Stage, co
     target = "SPEC" if command == "services" else "hello.yml"
     assert "fsdcf permissions" not in stage(command, *subject).output
     stage.site.fault("api:DescribeServices:error=AccessDenied*9")
-    assert f"next: fsdcf permissions {target}" in stage(command, *subject).output
+    shown = stage(command, *subject).output
+    assert f"next: fsdcf permissions {target}" in shown and ("--operate" in shown) == (command in OPERATING_COMMANDS)
     stage.site.fault("api:DescribeServices:error=AccessDenied*9")
     ended = lines(stage(command, *subject, "--json"))[-1]
     assert ended["exit"] == 0 and ended["next"][-1].startswith(f"fsdcf permissions {target}")

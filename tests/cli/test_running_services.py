@@ -20,11 +20,13 @@ import pytest
 
 from fsdcf.cli.commands.logs import log_time
 from fsdcf.cli.render.logs import LogPrinter, ReaderGone, readable
+from fsdcf.cli.runtime import OPERATING_COMMANDS
 from fsdcf.cloudformation.limits import compact
 from fsdcf.deploy.model import Exit
 from fsdcf.deploy.run import Run, stop
 from fsdcf.operate.logs import LogLine
 from fsdcf.pipeline import Request, run
+from fsdcf.plan.permissions.policy import OPERATING, actions_of
 from fsdcf.sandbox import logs
 from tests.cli.stage import SMALL, Stage, lines
 from tests.conftest import ROOT
@@ -592,7 +594,8 @@ def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest
     }
     task = lines(stage("tasks", "hello", "--json"))[0]["id"]
     runs["stop-task"] = (task, "--yes")
-    assert set(rows) == {*runs, "services"}
+    assert set(rows) == {*runs, "services"} == OPERATING_COMMANDS - {"history"}
+    assert set().union(*rows.values()) - {"iam:PassRole"} <= set(actions_of(OPERATING)), "fsdcf permissions --operate"
     for name, words in runs.items():
         stage.site.aws.calls.clear()
         stage(name, "hello", *words, expect=6 if name == "run" else 0)

@@ -60,7 +60,7 @@ from fsdcf.compiler.pipeline import (
 from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
-from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, permissions
+from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
 from fsdcf.suggested import suggested
@@ -143,21 +143,28 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
     help="File to write instead of standard output (-), or a folder for several policies of at most "
     f"{POLICY_CHARACTERS:,} characters each.",
 )
+@click.option(
+    "--operate",
+    is_flag=True,
+    help="Permissions to operate the services (status, logs, exec, run and the like) instead of deploying them.",
+)
 def permissions_command(
     inputs: SpecInputs,
+    operate: bool,
     account: str | None,
     region: str | None,
     boundary: str | None,
     bucket: str | None,
     output: str | None,
 ) -> None:
-    """Print the IAM policy with the permissions that a deploy of these specs needs, and no others.
+    """Print the IAM policy with the permissions that a deploy of these specs needs, or to operate them, and no others.
 
     They follow from the calls of fsdcf and from the calls that CloudFormation makes for each resource.
     """
     stacks = [service.stack for service in compiled_services(inputs, (inputs.environment_name,))]
     limit = boundary_arn(boundary or BOUNDARY)
-    needed = permissions(stacks, limit, bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}")
+    uploads = bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}"
+    needed = operating(stacks) if operate else permissions(stacks, limit, uploads)
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition_of(region or "")}
     if output and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
         for number, policy in enumerate(split_policies(needed.statements), 1):
@@ -171,7 +178,7 @@ def permissions_command(
     if account is None or region is None:
         click.echo("note: restrict the policy with --account and --region", err=True)
     for stack in stacks:
-        if not boundary and not boundaries(stack):
+        if not (operate or boundary or boundaries(stack)):
             click.echo(
                 f"note: the roles of {stack.stack} have no permissions boundary, but this policy allows only roles "
                 f"with {fill_in(limit, values)}: set permissionsBoundary under service",

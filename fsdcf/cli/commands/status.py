@@ -59,7 +59,7 @@ def status_command(call: StackCall, watching: bool) -> Outcome:
         return absent(call.subject.target, aws)
     if watching:
         return _watch(call, current)
-    lacking = (permissions_command(call.subject.target),) if current.denied else ()
+    lacking = (permissions_command(call.subject.target, operate=True),) if current.denied else ()
     if call.as_json:
         JsonLines(sys.stdout).write(status_record(current))
     else:

@@ -12,7 +12,7 @@ from fsdcf.cloudformation.arns import DeployedStack, arn, text
 from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.types import record_of
-from fsdcf.plan.permissions.resources import DeployedResources, resources_of, service_of
+from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, resources_of, service_of
 
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
@@ -57,6 +57,17 @@ CALLS: Mapping[str, frozenset[str]] = {
 }
 """The operations that the engine calls, by botocore's names."""
 
+OPERATING: Mapping[str, frozenset[str]] = {
+    "application-autoscaling": frozenset({"DescribeScalableTargets", "DescribeScalingActivities"}),
+    "cloudformation": frozenset({"DescribeStacks", "GetTemplate", "ListStackResources"}),
+    "cloudwatch": frozenset({"DescribeAlarms"}),
+    "ecs": CALLS["ecs"] | {"ExecuteCommand", "RunTask", "StopTask"},
+    "elbv2": CALLS["elbv2"],
+    "logs": CALLS["logs"] | {"DescribeLogStreams", "FilterLogEvents"},
+    "ssm": frozenset({"GetParameterHistory"}),
+}
+"""The operations of the commands that operate a service and start no deploy."""
+
 _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudformation", "CreateChangeSet"): (
         "cloudformation:CreateChangeSet",
@@ -68,19 +79,20 @@ _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
         "cloudformation:DetectStackDrift",
         "cloudformation:DetectStackResourceDrift",
     ),
+    ("ecs", "RunTask"): ("ecs:RunTask", "ecs:TagResource"),
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
     ("sts", "GetCallerIdentity"): (),
 }
 """Operations that need other actions than the one of their name: a change set may change the stack's tags, drift
-detection looks at each resource, CloudFormation reads the staged template with the caller's rights, and
-GetCallerIdentity needs no permission.
+detection looks at each resource, a one-off task has tags, CloudFormation reads the staged template with the caller's
+rights, and GetCallerIdentity needs no permission.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html,
 list_amazons3.html"""
 
 
-def engine_actions() -> Iterator[str]:
-    """The IAM actions of the engine."""
-    for service, operations in sorted(CALLS.items()):
+def actions_of(calls: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """The IAM actions of operations, such as ``CALLS``."""
+    for service, operations in sorted(calls.items()):
         for operation in sorted(operations):
             yield from _ACTIONS.get((service, operation), (iam_action(service, operation),))
 
@@ -124,8 +136,15 @@ def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | No
     """
     resources = resources_of(stacks)
     limits = frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary})
-    statements = [*_engine(resources, bucket), *_resources(resources), *_roles(resources, limits), *_linked(resources)]
+    engine = _called(resources, CALLS, "Engine", bucket)
+    statements = [*engine, *_resources(resources), *_roles(resources, limits), *_linked(resources)]
     return Permissions(tuple(one for one in statements if one.actions), resources.unknown)
+
+
+def operating(stacks: Sequence[DeployedStack]) -> Permissions:
+    """The permissions of the commands that operate these stacks and start no deploy. A one-off task has their roles."""
+    resources = resources_of(stacks)
+    return Permissions((*_called(resources, OPERATING, "Operate"), *_passed(resources)), ())
 
 
 def boundary_arn(name: str) -> str:
@@ -145,22 +164,24 @@ def _identities(stack: DeployedStack) -> Iterator[Mapping[str, Any]]:
             yield resource.get("Properties", {})
 
 
-def _engine(deployed: DeployedResources, bucket: str | None) -> Iterator[IamStatement]:
-    """The engine's own calls by service, without those that apply to no resource of these stacks."""
+def _called(
+    deployed: DeployedResources, calls: Mapping[str, frozenset[str]], lead: str, bucket: str | None = None
+) -> Iterator[IamStatement]:
+    """The calls of fsdcf itself by service, without those that apply to no resource of these stacks."""
     names = {kind: arns for kind, arns in deployed.names.items() if kind[0] != "s3"}
     names[("cloudformation", "changeset")] = frozenset({arn("cloudformation", "changeSet/*")})
     if bucket:
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
     allowed = []
-    for action in (one for one in engine_actions() if one != _LIST_TASKS):
-        targets = targets_of(action)
+    for action in (one for one in actions_of(calls) if one != _LIST_TASKS):
+        targets = () if action in WITHOUT_NAME else targets_of(action)
         arns = frozenset(one for target in targets for one in names.get((service_of(action), target.name), ()))
         if arns or not targets:
             allowed.append((action, arns or _ANYWHERE))
-    yield from _statements(allowed, "Engine")
+    yield from _statements(allowed, lead)
     clusters = tuple(sorted(names.get(("ecs", "cluster"), ())))
-    if _LIST_TASKS in engine_actions() and clusters:
-        yield IamStatement("EngineTasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
+    if clusters:
+        yield IamStatement(f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
 
 
 def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
@@ -181,6 +202,13 @@ def _roles(deployed: DeployedResources, limits: frozenset[str]) -> Iterator[IamS
     within: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
     yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND)), roles, within)
     yield IamStatement("Roles", tuple(sorted(called - _BOUND)), roles)
+    yield from _passed(deployed)
+
+
+def _passed(deployed: DeployedResources) -> Iterator[IamStatement]:
+    roles = tuple(sorted(deployed.names.get(("iam", "role"), ())))
+    if not roles:
+        return
     to_tasks: Conditions = {"StringEquals": {"iam:PassedToService": ("ecs-tasks.amazonaws.com",)}}
     yield IamStatement("PassRole", ("iam:PassRole",), roles, to_tasks)
 

@@ -31,7 +31,7 @@ _TAG_AWARE = frozenset({"ec2", "elasticfilesystem", "elasticloadbalancing"})
 
 _DELETING_VERBS = ("Delete", "Release")
 
-_WITHOUT_NAME = frozenset({"cloudwatch:DescribeAlarms"})
+WITHOUT_NAME = frozenset({"cloudwatch:DescribeAlarms"})
 """Actions that are called without a name and therefore need every name.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 
@@ -102,7 +102,7 @@ class DeployedResources:
 
     def arns(self, action: str) -> frozenset[str]:
         """The ARNs on which an action is allowed, as fragments; empty for an action that takes ``*`` alone."""
-        targets = () if action in _WITHOUT_NAME else targets_of(action)
+        targets = () if action in WITHOUT_NAME else targets_of(action)
         arns: set[str] = set()
         for target in targets:
             kind = (service_of(action), target.name)
