@@ -144,7 +144,7 @@ def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[
 
 
 def _condition_of_tasks(ecs: EcsService) -> tuple[Condition, str] | None:
-    """How a service is by its tasks; None if all of them run."""
+    """How a service is by its tasks and ECS's events; None if all of them run and none fails."""
     rollout = ecs.primary.state if ecs.primary else ""
     if rollout == "FAILED":
         return "trouble", "the deployment failed"
@@ -152,4 +152,6 @@ def _condition_of_tasks(ecs: EcsService) -> tuple[Condition, str] | None:
         return "changing", "a rollout is in progress"
     if ecs.running < ecs.desired:
         return "trouble", "not all of its tasks run" if ecs.running else "no task runs"
+    if ecs.desired and ecs.looping:
+        return "trouble", "its tasks fail again and again"
     return None if ecs.desired else ("notable", "scaled to zero")

@@ -64,6 +64,11 @@ def running(name: str, running: int = 2, desired: int = 2, rollout: str = "COMPL
     }
 
 
+LOOPING = {"message": "(service shop) is unable to consistently start tasks successfully."}
+STEADY = {"message": "(service shop) has reached a steady state."}
+STARTED = {"message": "(service shop) has started 1 tasks: (task 0a1b)."}
+
+
 def look(account: Any, environment: str | None = None) -> tuple[tuple[ManagedService, ...], list[str]]:
     told: list[Event] = []
     found = services(Run(account, told.append, Target("", "")), environment)
@@ -79,6 +84,9 @@ def look(account: Any, environment: str | None = None) -> tuple[tuple[ManagedSer
         ("UPDATE_COMPLETE", running("shop", 1, rollout="IN_PROGRESS"), "changing", "a rollout is in progress"),
         ("UPDATE_COMPLETE", running("shop", rollout="FAILED"), "trouble", "the deployment failed"),
         ("UPDATE_COMPLETE", running("shop", 0, 0), "notable", "scaled to zero"),
+        ("UPDATE_COMPLETE", running("shop", 0, 0, events=[LOOPING]), "notable", "scaled to zero"),
+        ("UPDATE_COMPLETE", running("shop", events=[STEADY, LOOPING]), "good", "running"),
+        ("UPDATE_COMPLETE", running("shop", events=[STARTED, LOOPING]), "trouble", "its tasks fail again and again"),
         ("UPDATE_COMPLETE", running("shop", status="INACTIVE"), "trouble", "its ECS service does not exist"),
         ("UPDATE_COMPLETE", None, "trouble", "its ECS service does not exist"),
         ("UPDATE_ROLLBACK_COMPLETE", running("shop"), "notable", "the last deploy was rolled back"),

@@ -41,6 +41,14 @@ class ServiceMessage:
     text: str
 
 
+LOOPING = re.compile(r"unable to consistently start")
+"""ECS's own words for tasks that fail again and again.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
+
+STEADY = "steady state"
+"""ECS's own words for a service whose desired tasks run."""
+
+
 @dataclass(frozen=True)
 class EcsService:
     """A service at one moment. ``messages`` are its events, newest first; ``target_groups`` are ARNs.
@@ -69,6 +77,13 @@ class EcsService:
     def primary(self) -> EcsDeployment | None:
         """The PRIMARY deployment."""
         return primary_of(self.deployments)
+
+    @property
+    def looping(self) -> bool:
+        """Whether ECS reports tasks that fail again and again, and no steady state since then."""
+        texts = (message.text for message in self.messages)
+        telling = (text for text in texts if LOOPING.search(text) or STEADY in text)
+        return STEADY not in next(telling, STEADY)
 
     @property
     def single_writer(self) -> bool:

@@ -5,7 +5,6 @@ A rollback by ECS, or a crash loop after the rollout, can hide behind a complete
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from fsdcf.deploy.ecs.rollout import (
     read_stopped,
     task_counts,
 )
-from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth, read_health
+from fsdcf.deploy.ecs.service import LOOPING, STEADY, EcsDeployment, TargetHealth, read_health
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import Snapshot
 
@@ -43,10 +42,6 @@ _CALM = 60.0
 
 _RECENT = timedelta(minutes=10)
 """The time in which two failed tasks are a crash loop, if tasks are missing."""
-
-_LOOPING = re.compile(r"unable to consistently start")
-"""ECS's own words for tasks that fail again and again.
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"""
 
 _CHECKED = ("healthy", "unavailable")
 """The states of a target that passes its checks, or has none.
@@ -233,7 +228,7 @@ class _Check:
         self.known = rollout
         if health.steady and (crashes < 2 or self._waited(_CALM, self.steady_since)):
             return Verdict("verified", rollout, self.definitions, health)
-        looping = not first and (crashes >= 2 or any(map(_LOOPING.search, latest.events)))
+        looping = not first and (crashes >= 2 or any(map(LOOPING.search, latest.events)))
         if not health.steady and (looping or self._waited(limit, self.complete_since)):
             starting = health.pending or any(target.state == "initial" for target in health.targets or ())
             settling = starting and not (crashes or health.failing or any(map(UNPLACED.search, latest.events)))
@@ -252,7 +247,7 @@ class _Check:
 def _is_calm(rollout: ServiceRollout) -> bool:
     """Whether nothing has happened since the service became steady, by its latest event."""
     messages = rollout.ecs.messages if rollout.ecs is not None else ()
-    return not messages or "steady state" in messages[0].text or "deployment completed" in messages[0].text
+    return not messages or STEADY in messages[0].text or "deployment completed" in messages[0].text
 
 
 def recent(rollout: ServiceRollout) -> ServiceRollout:
