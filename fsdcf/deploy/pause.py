@@ -33,7 +33,8 @@ _HELD: Mapping[str, Mapping[str, Any]] = {
 }
 """The properties of a paused stack, by resource type."""
 
-_RECORD = re.compile(r"since (?P<since>\S+) \((?P<tasks>\d+) tasks? before\)(?: by (?P<by>\S+))?")
+_TIME = "%Y-%m-%d %H:%M:%S UTC"
+_RECORD = re.compile(r"since (?P<since>[\d-]+ [\d:]+ UTC) \((?P<tasks>\d+) tasks? before\)(?: by (?P<by>\S+))?")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Pause:
 
     @property
     def text(self) -> str:
-        """``since 2026-11-29T15:02:11Z (3 tasks before) by arn:aws:iam::123456789012:user/anna``."""
-        time = f"{self.since.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+        """``since 2026-11-29 15:02:11 UTC (3 tasks before) by arn:aws:iam::123456789012:user/anna``."""
+        time = self.since.astimezone(timezone.utc).strftime(_TIME)
         by = f" by {self.by}" if self.by else ""
         return f"since {time} ({counted(self.tasks, 'task')} before){by}"
 
@@ -57,7 +58,7 @@ def pause_of(stack: Snapshot | None) -> Pause | None:
     found = _RECORD.fullmatch(stack.outputs.get(OUTPUT, "")) if stack is not None else None
     if found is None:
         return None
-    since = datetime.strptime(found["since"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    since = datetime.strptime(found["since"], _TIME).replace(tzinfo=timezone.utc)
     return Pause(since, int(found["tasks"]), found["by"] or "")
 
 

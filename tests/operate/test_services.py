@@ -102,7 +102,7 @@ def test_how_a_service_is(status: str, ecs: dict[str, Any] | None, condition: st
 
 
 def test_a_paused_service() -> None:
-    paused = {"OutputKey": "Paused", "OutputValue": "since 2026-11-29T15:02:11Z (3 tasks before)"}
+    paused = {"OutputKey": "Paused", "OutputValue": "since 2026-11-29 15:02:11 UTC (3 tasks before)"}
     body = stack("shop")
     (one,), _ = look(Account({**body, "Outputs": [*body["Outputs"], paused]}, shop=running("shop", 0, 0)))
     assert (one.condition, one.state) == ("notable", "paused since 2026-11-29 15:02 UTC")

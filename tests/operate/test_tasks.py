@@ -209,10 +209,10 @@ def test_a_service_without_a_running_task_names_the_next_command() -> None:
 
 def test_a_paused_service() -> None:
     found = look(shop(count=0))
-    stack = replace(found.service.stack, outputs={"Paused": "since 2026-11-29T15:02:11Z (3 tasks before)"})
+    stack = replace(found.service.stack, outputs={"Paused": "since 2026-11-29 15:02:11 UTC (3 tasks before)"})
     paused = replace(found, service=replace(found.service, stack=stack))
     text = "\n".join(tasks_lines(paused, plain, None, EVERY, DIAGNOSE))
-    assert text == "shop-staging  0 of 0 running\npaused since 2026-11-29T15:02:11Z (3 tasks before)"
+    assert text == "shop-staging  0 of 0 running\npaused since 2026-11-29 15:02:11 UTC (3 tasks before)"
 
 
 def test_one_task_by_a_prefix() -> None:
