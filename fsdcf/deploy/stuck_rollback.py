@@ -159,11 +159,11 @@ def _evidence(run: Run, service: StuckService, remedies: tuple[Remedy, ...]) -> 
 
 def _patience(service: StuckService) -> Evidence:
     """What is possible without a change in ECS, after CloudFormation has given up."""
-    skip = f"fsdcf recover --skip {service.rollout.logical_id}"
+    skip = f"--skip {service.rollout.logical_id}"
     return Evidence(
         "wait",
-        f"CloudFormation gives up after some hours (UPDATE_ROLLBACK_FAILED); then `{skip}` continues without the"
-        " service. What it costs: the stack and the service differ until a deploy changes the service",
+        f"CloudFormation gives up after some hours (UPDATE_ROLLBACK_FAILED); then this command with {skip} continues"
+        " without the service. What it costs: the stack and the service differ until a deploy changes the service",
     )
 
 

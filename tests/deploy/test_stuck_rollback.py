@@ -52,7 +52,7 @@ def test_without_a_choice_the_ways_are_listed_with_what_they_cost() -> None:
     assert "0 of 2 running, and 2 tasks of other deployments" in texts["Service, earlier version"]
     assert "if the cause has passed" in texts["--force-deployment"]
     assert "does not respond" in texts["--desired-to-running"] and "2 tasks of other" in texts["--desired-to-running"]
-    assert "recover --skip Service" in texts["wait"]
+    assert "--skip Service" in texts["wait"]
     assert outcome.next == (
         f"{RECOVER} --force-deployment --yes",
         f"{RECOVER} --desired-to-running --yes",
