@@ -1,6 +1,8 @@
-"""Numbers in sentences."""
+"""Numbers and times in sentences."""
 
 from __future__ import annotations
+
+from datetime import datetime, timezone
 
 
 def counted(count: object, noun: str) -> str:
@@ -8,3 +10,8 @@ def counted(count: object, noun: str) -> str:
     if str(count) == "1":
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
+
+
+def moment(time: datetime | None) -> str:
+    """``2026-11-24 15:02:11 UTC``; empty for None."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""

@@ -1,13 +1,14 @@
-"""Numbers in sentences."""
+"""Numbers and times in sentences."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 from fsdcf.cloudformation.pricing import Range
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,9 @@ from fsdcf.wording import counted
 )
 def test_counted(count: object, noun: str, text: str) -> None:
     assert counted(count, noun) == text
+
+
+def test_a_moment_is_in_utc() -> None:
+    east = timezone(timedelta(hours=2))
+    assert moment(datetime(2026, 11, 24, 17, 2, 11, tzinfo=east)) == "2026-11-24 15:02:11 UTC"
+    assert moment(None) == ""

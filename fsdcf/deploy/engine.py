@@ -102,7 +102,7 @@ from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Create, Snapshot, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.masking import mask_secrets
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 PLANS = 3
 """How often a deploy plans again because another user changed the stack meanwhile."""
@@ -547,10 +547,7 @@ def _last_change(stack: Snapshot, rollout: ServiceRollout) -> Iterator[Evidence]
     """What changed the service last, and when: the stack's operation, and the deployment of ECS."""
     image = stack.parameters.get(IMAGE_PARAMETER, "")
     what = f"{stack.status}{f', image {image}' if image else ''}"
-    yield Evidence("last operation", f"{stack.since:{_TIME}} UTC {what}" if stack.since else what)
+    yield Evidence("last operation", f"{moment(stack.since)} {what}".strip())
     primary = rollout.primary
     if primary is not None and primary.since is not None:
-        yield Evidence("last deployment", f"{primary.since:{_TIME}} UTC {primary.id} ({primary.state})")
-
-
-_TIME = "%Y-%m-%d %H:%M:%S"
+        yield Evidence("last deployment", f"{moment(primary.since)} {primary.id} ({primary.state})")

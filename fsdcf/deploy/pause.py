@@ -22,7 +22,7 @@ from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SUSPENSIONS
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.state import Snapshot
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 OUTPUT = "Paused"
 """The output of a paused stack."""
@@ -33,7 +33,6 @@ _HELD: Mapping[str, Mapping[str, Any]] = {
 }
 """The properties of a paused stack, by resource type."""
 
-_TIME = "%Y-%m-%d %H:%M:%S UTC"
 _RECORD = re.compile(r"since (?P<since>[\d-]+ [\d:]+ UTC) \((?P<tasks>\d+) tasks? before\)(?: by (?P<by>\S+))?")
 
 
@@ -48,9 +47,8 @@ class Pause:
     @property
     def text(self) -> str:
         """``since 2026-11-29 15:02:11 UTC (3 tasks before) by arn:aws:iam::123456789012:user/anna``."""
-        time = self.since.astimezone(timezone.utc).strftime(_TIME)
         by = f" by {self.by}" if self.by else ""
-        return f"since {time} ({counted(self.tasks, 'task')} before){by}"
+        return f"since {moment(self.since)} ({counted(self.tasks, 'task')} before){by}"
 
 
 def pause_of(stack: Snapshot | None) -> Pause | None:
@@ -58,7 +56,7 @@ def pause_of(stack: Snapshot | None) -> Pause | None:
     found = _RECORD.fullmatch(stack.outputs.get(OUTPUT, "")) if stack is not None else None
     if found is None:
         return None
-    since = datetime.strptime(found["since"], _TIME).replace(tzinfo=timezone.utc)
+    since = datetime.strptime(found["since"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc)
     return Pause(since, int(found["tasks"]), found["by"] or "")
 
 

@@ -13,6 +13,7 @@ from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, similar
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import HTTP_OK, ApiError, Aws, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
+from fsdcf.wording import moment
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _not_managed(stack: Snapshot, target: Target) -> Refuse:
 
 
 def _busy(stack: Snapshot, options: Options, target: Target) -> Action:
-    begun = f", started {stack.since:%Y-%m-%d %H:%M:%S} UTC" if stack.since else ""
+    begun = f", started {moment(stack.since)}" if stack.since else ""
     if stack.status == "DELETE_IN_PROGRESS":
         return Await(f"the stack {stack.name} is being deleted{begun}; it is created again afterwards")
     if stack.status.endswith("CLEANUP_IN_PROGRESS"):

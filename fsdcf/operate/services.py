@@ -13,6 +13,7 @@ from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run
 from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshots
+from fsdcf.wording import moment
 
 _BATCH = 10
 """The most services of one call to DescribeServices.
@@ -137,7 +138,7 @@ def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[
         return "trouble", "its ECS service does not exist"
     pause = pause_of(stack)
     if pause is not None and not ecs.running:
-        return "notable", f"paused since {pause.since:%Y-%m-%d %H:%M} UTC"
+        return "notable", f"paused since {moment(pause.since)}"
     return _condition_of_tasks(ecs) or (
         ("notable", "the last deploy was rolled back") if "ROLLBACK" in stack.status else ("good", "running")
     )

@@ -94,3 +94,12 @@ def say(found: Site, task: str, *lines: str) -> None:
 
 def steps(found: Site) -> list[str]:
     return [one.text for one in found.told if isinstance(one, StepStarted)]
+
+
+def change(found: Site, task: str, **more: Any) -> None:
+    """Change the task in ECS."""
+    key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
+    body = found.state.store.get(tasks.TASK, key)
+    assert body is not None
+    body["task"].update(more)
+    found.state.store.put(tasks.TASK, key, body)

@@ -105,7 +105,7 @@ def test_a_paused_service() -> None:
     paused = {"OutputKey": "Paused", "OutputValue": "since 2026-11-29 15:02:11 UTC (3 tasks before)"}
     body = stack("shop")
     (one,), _ = look(Account({**body, "Outputs": [*body["Outputs"], paused]}, shop=running("shop", 0, 0)))
-    assert (one.condition, one.state) == ("notable", "paused since 2026-11-29 15:02 UTC")
+    assert (one.condition, one.state) == ("notable", "paused since 2026-11-29 15:02:11 UTC")
 
 
 def test_services_in_trouble_come_first() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -11,9 +10,9 @@ from fsdcf.deploy.aws import ApiError, connect
 from fsdcf.deploy.model import Exit, Outcome, Place
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.operate.sessions import Session, open_session
-from fsdcf.sandbox.ecs import definitions, tasks
+from fsdcf.sandbox.ecs import definitions
 from tests.deploy.site import Site
-from tests.operate.shop import TARGET, described, running, shop
+from tests.operate.shop import TARGET, change, described, running, shop
 
 HERE = Place("shop.yml", 7, 3, "service:")
 
@@ -27,15 +26,6 @@ def refused(found: Site, **more: str) -> Outcome:
     with pytest.raises(Stop) as raised:
         enter(found, **more)
     return raised.value.outcome
-
-
-def change(found: Site, task: str, **more: Any) -> None:
-    """Change the task in ECS."""
-    key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
-    body = found.state.store.get(tasks.TASK, key)
-    assert body is not None
-    body["task"].update(more)
-    found.state.store.put(tasks.TASK, key, body)
 
 
 def test_the_latest_task_and_the_main_container() -> None:

@@ -11,7 +11,6 @@ import pytest
 from botocore.loaders import Loader
 
 from fsdcf.cli.commands.status import status_lines, status_record
-from fsdcf.cli.render.durations import moment
 from fsdcf.diagnostics import plain
 from fsdcf.operate.status import SIGNALS_EVERY, Status, status
 from tests.deploy.site import STACK, TAGS, Site, service, site, template
@@ -184,10 +183,6 @@ def test_more_tasks_than_desired() -> None:
 def test_a_service_that_does_not_exist() -> None:
     assert "the service x does not exist in the cluster x" in read_status(DescribeServices={"services": []})[0].missing
     assert read_status(DescribeServices={"services": [{"status": "INACTIVE"}]})[0].running is None
-
-
-def test_a_missing_time_is_empty() -> None:
-    assert moment(None) == ""
 
 
 def test_long_messages_are_wrapped() -> None:

@@ -16,9 +16,8 @@ from fsdcf.deploy.run import Run, Stop
 from fsdcf.diagnostics import plain
 from fsdcf.operate.tasks import RECENT, ServiceTask, ServiceTasks, end_cause, stop_task, tasks
 from fsdcf.sandbox import ecs
-from fsdcf.sandbox.ecs import tasks as sandbox_tasks
 from tests.deploy.site import Site
-from tests.operate.shop import TARGET, described, one_off_tasks, running, say, shop
+from tests.operate.shop import TARGET, change, described, one_off_tasks, running, say, shop
 
 DIAGNOSE = "fsdcf diagnose shop --env staging"
 EVERY = "fsdcf tasks shop --env staging --stopped"
@@ -41,15 +40,6 @@ def refused(found: Site, wanted: str, **more: Any) -> Outcome:
     with pytest.raises(Stop) as raised:
         halt(found, wanted, **more)
     return raised.value.outcome
-
-
-def change(found: Site, task: str, **more: Any) -> None:
-    """Change the task in ECS."""
-    key = f"{described(found)['clusterArn'].rpartition('/')[2]}/{task}"
-    body = found.state.store.get(sandbox_tasks.TASK, key)
-    assert body is not None
-    body["task"].update(more)
-    found.state.store.put(sandbox_tasks.TASK, key, body)
 
 
 def end(found: Site, task: str, code: str, why: str, /, **container: Any) -> None:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsdcf.cli.render.durations import duration, format_duration, moment
+from fsdcf.cli.render.durations import duration, format_duration
 from fsdcf.cli.render.logs import LogPrinter, ReaderGone
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.model import Exit, NoticeIssued, Outcome
+from fsdcf.wording import moment
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

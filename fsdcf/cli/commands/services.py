@@ -10,7 +10,7 @@ import click
 
 from fsdcf.cli.commands.tasks import version_of
 from fsdcf.cli.options import Connection, complete_environments, connection_options, environment_named, json_option
-from fsdcf.cli.render.durations import iso, moment
+from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
 from fsdcf.cli.render.values import fields, visible
@@ -18,7 +18,7 @@ from fsdcf.cli.runtime import run, with_options
 from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
 from fsdcf.diagnostics import Paint
 from fsdcf.suggested import suggested
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

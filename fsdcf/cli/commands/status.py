@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.render.durations import iso, moment
+from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
@@ -22,7 +22,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, permissions_command
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsdcf.cli.options import yes_option
-from fsdcf.cli.render.durations import iso, moment
+from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.logs import readable
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned, wrapped
@@ -19,7 +19,7 @@ from fsdcf.deploy.ecs.rollout import task_counts
 from fsdcf.deploy.model import Exit, Options, Outcome
 from fsdcf.deploy.pause import pause_of
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted
+from fsdcf.wording import counted, moment
 
 if TYPE_CHECKING:
     from fsdcf.operate.tasks import ServiceTask, ServiceTasks, TaskEnd

@@ -35,11 +35,6 @@ def format_duration(seconds: float) -> str:
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
 
 
-def moment(time: datetime | None) -> str:
-    """``2026-11-24 15:02:11 UTC``."""
-    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
-
-
 def iso(time: datetime | None) -> str | None:
     """``2026-11-24T15:02:11+00:00``, for programs."""
     return time.astimezone(timezone.utc).isoformat() if time else None
