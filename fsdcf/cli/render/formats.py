@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -315,18 +315,8 @@ def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
     yield from _alert("NOTE", "**Open to the outside**", exposed)
     whole = Plan("", plan.update.changes, first=True)
     for section, changes in sections(whole).items():
-        allows = section == "permissions"
-        rows = [
-            _row(
-                markdown_code(one.logical_id),
-                markdown(short(one.type)),
-                *(["<br>".join(map(markdown, first.permissions.get(one.logical_id, ())))] if allows else []),
-                markdown(where(plan.places.get(one.logical_id))),
-            )
-            for one in changes
-        ]
-        columns = ("resource", "type", "allows", "line") if allows else ("resource", "type", "line")
-        yield from _table(f"{section} ({len(changes)})", columns, rows)
+        allows = first.permissions if section == "permissions" else None
+        yield from _resources(plan, f"{section} ({len(changes)})", changes, allows)
     if rest := rest_of(whole):
         yield from ("", markdown(rest))
 
@@ -369,15 +359,19 @@ def _group(plan: ComparedPlan, group: str, changes: list[Change], with_values: b
         rows = [row for change in changes for row in _detailed(change, plan)]
         yield from _table(title, ("resource", "property", "before", "after", "line"), rows)
     else:
-        rows = [
-            _row(
-                markdown_code(one.logical_id),
-                markdown(short(one.type)),
-                markdown(where(plan.places.get(one.logical_id))),
-            )
-            for one in changes
-        ]
-        yield from _table(title, ("resource", "type", "line"), rows)
+        yield from _resources(plan, title, changes)
+
+
+def _resources(
+    plan: ComparedPlan, title: str, changes: Sequence[Change], allows: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[str]:
+    """A table of resources with their lines, and with what they may do (``allows``), by logical ID."""
+    rows = []
+    for one in changes:
+        allowed = [] if allows is None else ["<br>".join(map(markdown, allows.get(one.logical_id, ())))]
+        line = markdown(where(plan.places.get(one.logical_id)))
+        rows.append(_row(markdown_code(one.logical_id), markdown(short(one.type)), *allowed, line))
+    yield from _table(title, ("resource", "type", *(() if allows is None else ("allows",)), "line"), rows)
 
 
 def _detailed(change: Change, plan: ComparedPlan) -> Iterator[str]:
