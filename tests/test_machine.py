@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from fsdcf.cli.options import PIPELINES
 from tests.machine import NOTHING, forget
 
 
@@ -15,6 +16,8 @@ def test_settings_of_the_machine_are_forgotten() -> None:
         "HTTP_PROXY": "x",
         "FSDCF_ENV": "qa",
         "GITHUB_SHA": "1",
+        "NO_COLOR": "1",
+        **dict.fromkeys(PIPELINES, "true"),
     }
     kept = {"PATH": "/bin", "HOME": "/home/me", "FSDCF_FUZZ": "1"}
     environ = machine | kept

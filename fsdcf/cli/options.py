@@ -545,7 +545,7 @@ def valid_region(text: str) -> str:
     return text
 
 
-_PIPELINES = ("CI", "TF_BUILD", "CODEBUILD_BUILD_ID", "JENKINS_URL", "TEAMCITY_VERSION")
+PIPELINES = ("CI", "TF_BUILD", "CODEBUILD_BUILD_ID", "JENKINS_URL", "TEAMCITY_VERSION")
 """Variables that a job of a pipeline has; most have ``CI``."""
 
 
@@ -566,7 +566,7 @@ def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
         pause()
         click.echo(text, err=True)
 
-    in_pipeline = any(os.environ.get(name) for name in _PIPELINES)
+    in_pipeline = any(os.environ.get(name) for name in PIPELINES)
     return Surroundings(
         "github" if on_github() else "ci" if in_pipeline else "terminal",
         ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
