@@ -12,6 +12,9 @@ ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
 PIPELINE = ("fsdcf", "pipeline")
 """Service and environment in the tags of the stack of a pipeline, which is not a service."""
 
+ENVIRONMENT_SERVICE = "fsdcf"
+"""The service in the tags and the name of the stack of an environment: no service may have this name."""
+
 IMAGE_PARAMETER = "ImageSha"
 """The template parameter for the tag or digest of the image."""
 
@@ -32,6 +35,16 @@ DEFAULT_ENVIRONMENT = "staging"
 
 ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"
 """The name of an environment: at most 20 characters, so that names built from it fit into AWS's limits."""
+
+
+def environment_stack(environment: str) -> str:
+    """The stack of what the services of an environment share."""
+    return f"{ENVIRONMENT_SERVICE}-{environment}"
+
+
+def export_name(environment: str, output: str) -> str:
+    """The name of the export by which a service's template reads an output of its environment's stack."""
+    return f"{environment_stack(environment)}-{output}"
 
 
 def similar(environment: str, known: Collection[str]) -> str:
