@@ -5,9 +5,9 @@ A value that is not known before the deploy is represented by a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.evaluation import (
     NO_VALUE,
@@ -20,6 +20,7 @@ from fsdcf.cloudformation.evaluation import (
     evaluate,
     scope_of,
 )
+from fsdcf.cloudformation.exports import Export, Import, exports_of, imports_of
 from fsdcf.cloudformation.parameters import stand_in
 from fsdcf.cloudformation.references import section_of
 
@@ -33,7 +34,9 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class PlannedResource:
-    """A resource that the stack would have. ``spec`` is the spec path in its Metadata, empty without one."""
+    """A resource that the stack would have. ``name`` is its logical ID, after the name of its template if there are
+    several. ``spec`` is the spec path in its Metadata, empty without one.
+    """
 
     name: str
     type: str
@@ -67,10 +70,15 @@ class PlannedResource:
 
 @dataclass(frozen=True)
 class PlannedStack:
-    """The resources by logical ID, in the template's order, and the parameters whose values are stand-ins."""
+    """The resources by name, in the template's order, and the parameters whose values are stand-ins.
+
+    ``exports`` are the evaluated values of the exports whose name is known, ``imports`` every import.
+    """
 
     resources: Mapping[str, PlannedResource]
     stand_ins: tuple[str, ...] = ()
+    exports: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[Import, ...] = ()
 
     def of(self, *types: str) -> Iterator[PlannedResource]:
         """The resources of these types (``AWS::ECS::Service``)."""
@@ -94,6 +102,48 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
 
     A parameter without a default has its first allowed value, its minimum, or its name in angle brackets.
     """
+    return planned_together({"": template})
+
+
+def planned_together(templates: Mapping[str, Mapping[str, Any]]) -> PlannedStack:
+    """The resources of several templates, each by its name, as one stack: what one of them imports and another one
+    exports refers to the resource itself. Raises PlanError.
+
+    The name of a resource is its logical ID after the name of its template (``shop/TargetGroup``), or its logical ID
+    alone where that name is empty.
+    """
+    for template in templates.values():
+        _check(template)
+    read: dict[str, _Template] = {}
+    exported: dict[str, tuple[Export, str]] = {}
+    busy: set[str] = set()
+
+    def imported(name: str) -> Any:
+        if name not in exported or name in busy:
+            return Partial((name,), "Fn::ImportValue")
+        export, owner = exported[name]
+        busy.add(name)
+        try:
+            return evaluate(export.value, read[owner].scope)
+        finally:
+            busy.remove(name)
+
+    try:
+        for name, template in templates.items():
+            read[name] = _read(name, template, imported)
+            exported |= {one.name: (one, name) for one in exports_of(template, read[name].scope)}
+        resources = [made for one in read.values() for made in one.resources()]
+        exports = {name: imported(name) for name in exported}
+        imports = [one for each in read.values() for one in each.imports()]
+    except EvaluationError as error:
+        raise PlanError(str(error)) from None
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise PlanError(f"it is malformed ({type(error).__name__}: {error})") from None
+    stand_ins = dict.fromkeys(name for one in read.values() for name in one.stand_ins)
+    return PlannedStack({one.name: one for one in resources}, tuple(stand_ins), exports, tuple(imports))
+
+
+def _check(template: Mapping[str, Any]) -> None:
     resources = template.get("Resources")
     if not isinstance(resources, Mapping) or not resources:
         raise PlanError("it has no Resources")
@@ -102,20 +152,39 @@ def planned(template: Mapping[str, Any]) -> PlannedStack:
             raise PlanError(f"its resource {name} has no Type")
         if not isinstance(one.get("Properties", {}), Mapping):
             raise PlanError(f"the Properties of its resource {name} must be a mapping")
-    if not all(
-        isinstance(section_of(template, section), Mapping) for section in ("Parameters", "Conditions", "Mappings")
-    ):
-        raise PlanError("its Parameters, Conditions and Mappings must be mappings")
+    sections = ("Parameters", "Conditions", "Mappings", "Outputs")
+    if not all(isinstance(section_of(template, section), Mapping) for section in sections):
+        raise PlanError("its Parameters, Conditions, Mappings and Outputs must be mappings")
+
+
+class _Template(NamedTuple):
+    """A template among several, and the scope of its values; ``name`` is empty for one alone."""
+
+    name: str
+    template: Mapping[str, Any]
+    scope: Scope
+    stand_ins: tuple[str, ...]
+
+    def resources(self) -> Iterator[PlannedResource]:
+        for logical_id, one in active(self.template, self.scope.conditions).items():
+            yield _made(_joined(self.name, logical_id), one, self.scope)
+
+    def imports(self) -> Iterator[Import]:
+        for one in imports_of(self.template, self.scope):
+            yield one._replace(holder=_joined(self.name, one.holder))
+
+
+def _read(name: str, template: Mapping[str, Any], imports: Callable[[str], Any]) -> _Template:
+    def resource(logical_id: str, attribute: str | None) -> Unknown:
+        return Unknown(_joined(name, logical_id), attribute)
+
     values, stand_ins = parameter_values(template)
-    try:
-        scope = scope_of(template, values, PSEUDO, imports=lambda name: f"${{{name}}}")
-        symbolic = replace(scope, symbols=_SYMBOLS)
-        made = {name: _made(name, one, symbolic) for name, one in active(template, scope.conditions).items()}
-    except EvaluationError as error:
-        raise PlanError(str(error)) from None
-    except (TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise PlanError(f"it is malformed ({type(error).__name__}: {error})") from None
-    return PlannedStack(made, stand_ins)
+    scope = scope_of(template, values, PSEUDO, resource, imports)
+    return _Template(name, template, replace(scope, symbols=_SYMBOLS), stand_ins)
+
+
+def _joined(template: str, logical_id: str) -> str:
+    return f"{template}/{logical_id}" if template else logical_id
 
 
 def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
@@ -148,7 +217,7 @@ def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple
 
 
 def target_of(value: Any) -> str | None:
-    """The logical ID of the first resource that an evaluated value refers to; None without one."""
+    """The name of the first resource that an evaluated value refers to; None without one."""
     if isinstance(value, Unknown):
         return value.target
     parts = value.parts if isinstance(value, Partial) else value if isinstance(value, tuple | list) else ()
@@ -164,6 +233,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, Partial):
         if value.function == "Ref":
             return stand_in(str(value.parts[0]))
+        if value.function == "Fn::ImportValue":
+            return f"${{{value.parts[0]}}}"
         parts = [text_of(part) for part in value.parts]
         return f"{value.function.removeprefix('Fn::')}({', '.join(parts)})" if value.function else "".join(parts)
     if isinstance(value, bool):
@@ -173,6 +244,12 @@ def text_of(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {text_of(one)}" for key, one in value.items())
     return "" if value is None or value is NO_VALUE else str(value)
+
+
+def imported_name(value: Any) -> str | None:
+    """The export that an evaluated value imports from a stack that is not at hand; None for any other value."""
+    is_imported = isinstance(value, Partial) and value.function == "Fn::ImportValue"
+    return str(value.parts[0]) if is_imported else None
 
 
 def items(value: Any) -> list[Any]:
