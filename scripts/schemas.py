@@ -83,6 +83,8 @@ NAMES = {
     "AWS::SSM::Association": None,
     "AWS::SSM::MaintenanceWindow": None,
     "AWS::SSM::PatchBaseline": None,
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": None,
+    "AWS::ServiceDiscovery::Service": None,
     "AWS::VpcLattice::AuthPolicy": None,
 }
 """Names that ``name_of`` misses, or that it finds although the name is not the resource's own or need not be unique
@@ -94,9 +96,11 @@ TABLES = {"conditional": ["AttributeDefinitions"], "unordered": ["AttributeDefin
 DOCUMENTED = {
     "AWS::DynamoDB::GlobalTable": TABLES,
     "AWS::DynamoDB::Table": {**TABLES, "create_only": ["LocalSecondaryIndexes"]},
+    "AWS::Route53::RecordSet": {"create_only": ["Name"]},
 }
 """Update behavior that the reference documents and the schemas omit; attribute definitions are matched by name.
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
+Sources: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html and
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-route53-recordset.html"""
 
 OPEN = {"AWS::CloudFormation::CustomResource"}
 """Types that take any property, whatever their schema says."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 IamType = tuple[str, str]
-"""A service and one of its resource types, as IAM calls them: ``("ecs", "cluster")``."""
+"""A service and one of its resource types, as IAM calls them: ``("ecs", "cluster")``. An action in place of the type
+stands for what this action alone applies to: ``("route53", "GetHostedZone")``."""
 
 NamedArn = tuple[IamType, str]
 

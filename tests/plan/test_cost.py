@@ -431,6 +431,39 @@ def test_balancers_endpoints_and_alarms_in_their_forms() -> None:
     assert {one.name for one in found.unpriced} == {"Load balancer Net", "Endpoint Filter"}
 
 
+def test_a_regional_gateway_costs_by_the_zones_that_it_serves() -> None:
+    def subnet(n: int, zone: str, table: str) -> dict[str, Any]:
+        association = {"SubnetId": {"Ref": f"Subnet{n}"}, "RouteTableId": {"Ref": table}}
+        return {
+            f"Subnet{n}": {"Type": "AWS::EC2::Subnet", "Properties": {"AvailabilityZoneId": zone}},
+            f"Association{n}": {"Type": "AWS::EC2::SubnetRouteTableAssociation", "Properties": association},
+        }
+
+    route = {"RouteTableId": {"Ref": "Private"}, "NatGatewayId": {"Ref": "Regional"}}
+    found = costs(
+        resources(
+            Regional={"Type": "AWS::EC2::NatGateway", "Properties": {"AvailabilityMode": "regional"}},
+            Private={"Type": "AWS::EC2::RouteTable"},
+            Public={"Type": "AWS::EC2::RouteTable"},
+            Default={"Type": "AWS::EC2::Route", "Properties": route},
+            **subnet(1, "use1-az1", "Private"),
+            **subnet(2, "use1-az2", "Private"),
+            **subnet(3, "use1-az2", "Private"),
+            **subnet(4, "use1-az3", "Public"),
+            Namespace={"Type": "AWS::ServiceDiscovery::PrivateDnsNamespace", "Properties": {"Name": "a", "Vpc": "v"}},
+        )
+    )
+    assert line(found, "nat.hour").quantity == line(found, "ipv4.hour nat").quantity == Range.of(2 * 730)
+    assert line(found, "hosted-zone.month").amount == Range.of(Decimal("0.50"))
+    both = costs(
+        resources(
+            Regional={"Type": "AWS::EC2::NatGateway", "Properties": {"AvailabilityMode": "regional"}},
+            Zonal={"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "s"}},
+        )
+    )
+    assert line(both, "nat.hour").quantity == Range.of(2 * 730), "a regional gateway is in one zone at least"
+
+
 def test_conditions_and_parameters_count() -> None:
     template = {
         "Parameters": {

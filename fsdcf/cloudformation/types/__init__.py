@@ -272,8 +272,7 @@ class ResourceType:
     @property
     def part(self) -> Part:
         """The part of its AWS service."""
-        service = self.type.split("::")[1] if "::" in self.type else ""
-        part: Part = _module("others").PARTS.get(service) or _module_of(self.type).PART
+        part: Part = _module_of(self.type).PART
         return part
 
 

@@ -41,9 +41,45 @@ _ENDPOINTS = f"zacfukuda.com; {PRICE_LIST}"
 
 
 def _price_gateways(context: PricingContext, gateways: Resources) -> CostItems:
-    how = f"{counted(len(gateways), 'gateway')} × {HOURS} h"
-    yield context.line("nat.hour", "NAT gateways", len(gateways) * HOURS, how, gateways)
+    """NAT gateways by the hour; a regional one, and its own addresses, by the zones that route to it.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+    """
+    zones = {one.name: _zones_of(context.stack, one) for one in gateways if is_regional(one.properties)}
+    zonal = len(gateways) - len(zones)
+    total = sum(zones.values())
+    kinds = [counted(zonal, "gateway")] * bool(zonal) + [f"{counted(total, 'zone')} of a regional gateway"] * bool(
+        total
+    )
+    how = f"{' and '.join(kinds)} × {HOURS} h"
+    yield context.line("nat.hour", "NAT gateways", (zonal + total) * HOURS, how, gateways)
+    if zones:
+        regional = [one for one in gateways if one.name in zones]
+        how = f"{counted(total, 'zone')} × {HOURS} h"
+        yield context.line(
+            "ipv4.hour", "Public IPv4 addresses of the NAT gateway", total * HOURS, how, regional, owner="nat"
+        )
     yield context.usage("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB in total", gateways)
+
+
+def is_regional(gateway: Mapping[str, Any]) -> bool:
+    """Whether a NAT gateway, by its properties, serves every zone of its VPC that has a workload."""
+    return gateway.get("AvailabilityMode") == "regional"
+
+
+def _zones_of(stack: PlannedStack, gateway: PlannedResource) -> int:
+    """The zones that a regional gateway is in: those of the subnets whose route table leads to it."""
+    tables = {one.target("RouteTableId") for one in stack.of(ROUTE) if one.target("NatGatewayId") == gateway.name}
+    associated = [one for one in stack.of(ROUTE_TABLE_ASSOCIATION) if one.target("RouteTableId") in tables]
+    subnets = [stack.named(one.get("SubnetId"), SUBNET) for one in associated]
+    return max(1, len({_zone_of(one) if one else index for index, one in enumerate(subnets)}))
+
+
+def _zone_of(subnet: PlannedResource) -> str:
+    return next(
+        (subnet.text(key) for key in ("AvailabilityZoneId", "AvailabilityZone") if key in subnet.properties),
+        subnet.name,
+    )
 
 
 def _price_addresses(context: PricingContext, addresses: Resources) -> CostItems:
@@ -173,7 +209,7 @@ def _peer(rule: Mapping[str, Any]) -> str:
 
 def public_subnets(stack: PlannedStack) -> Iterator[object]:
     """The subnets of NAT gateways, and those whose route table leads to an internet gateway."""
-    yield from (one.get("SubnetId") for one in stack.of(NAT_GATEWAY))
+    yield from (one.get("SubnetId") for one in stack.of(NAT_GATEWAY) if not is_regional(one.properties))
     routes = [one for one in stack.of(ROUTE) if one.get("GatewayId")]
     tables = {one.target("RouteTableId") for one in routes} - {None}
     for one in stack.of(ROUTE_TABLE_ASSOCIATION):

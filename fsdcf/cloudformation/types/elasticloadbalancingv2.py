@@ -22,10 +22,8 @@ from fsdcf.cloudformation.pricing import (
     price,
 )
 from fsdcf.cloudformation.types import (
-    NEVER,
     DeletionProtection,
     DeployPermissions,
-    ForeignType,
     Managed,
     Part,
     Properties,
@@ -36,8 +34,9 @@ from fsdcf.cloudformation.types import (
 from fsdcf.wording import counted
 
 PART: Part = "ingress"
-LISTENER, LISTENER_RULE, LOAD_BALANCER, TARGET_GROUP = (
-    f"AWS::ElasticLoadBalancingV2::{name}" for name in ("Listener", "ListenerRule", "LoadBalancer", "TargetGroup")
+LISTENER, LISTENER_CERTIFICATE, LISTENER_RULE, LOAD_BALANCER, TARGET_GROUP = (
+    f"AWS::ElasticLoadBalancingV2::{name}"
+    for name in ("Listener", "ListenerCertificate", "ListenerRule", "LoadBalancer", "TargetGroup")
 )
 
 _NEW_CONNECTIONS, _ACTIVE_CONNECTIONS, _EVALUATIONS, _FREE_RULES = 25, 3000, 1000, 10
@@ -229,7 +228,7 @@ RECORDS = (
         LISTENER,
         "free",
         Simulation(f"{_ARN}:listener/app/{{balancer}}/{{short}}", create=3.0),
-        DeployPermissions(only_with={NEVER: ("cognito-idp:*",)}),
+        DeployPermissions(only_with={"DefaultActions.AuthenticateCognitoConfig": ("cognito-idp:*",)}),
         updates=_settings("ListenerAttributes"),
         managed=_SHIFTED,
     ),
@@ -244,12 +243,23 @@ RECORDS = (
         ),
         DeployPermissions(only_with={"Targets": ("elasticloadbalancing:*egisterTargets",)}),
         updates=_settings("TargetGroupAttributes"),
+        before_deletion="a target group can be deleted once no listener and no rule refers to it",
     ),
-    ForeignType(
+    ResourceType(
         LISTENER_RULE,
-        price="free",
-        simulation=Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}"),
+        "free",
+        Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}", {"RuleArn": "{id}"}, create=3.0),
+        DeployPermissions(only_with={"Actions.AuthenticateCognitoConfig": ("cognito-idp:*",)}),
         managed=_SHIFTED,
     ),
-    ForeignType("AWS::ElasticLoadBalancingV2::ListenerCertificate", price="free"),
+    ResourceType(
+        LISTENER_CERTIFICATE,
+        "free",
+        Simulation(create=2.0),
+        # Its schema has no handlers. Source: the actions of
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddListenerCertificates.html
+        DeployPermissions(
+            more=tuple(f"elasticloadbalancing:{verb}ListenerCertificates" for verb in ("Add", "Describe", "Remove"))
+        ),
+    ),
 )

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fsdcf.cloudformation.types import Drawing, ForeignType, Part, Simulation, StoredData, Updates
 
 PART: Part = "other"
-PARTS: Mapping[str, Part] = {
-    "CertificateManager": "ingress",
-    "Route53": "ingress",
-    "ServiceDiscovery": "network",
-    "WAFv2": "ingress",
-}
-"""The parts of services without a module of their own."""
-
 RECORDS = (
     ForeignType("AWS::Backup::BackupPlan", updates=Updates({"VersionId": frozenset({"BackupPlan"})})),
     ForeignType("AWS::Backup::BackupVault", data=StoredData("its backups")),
     ForeignType("AWS::Backup::LogicallyAirGappedBackupVault", data=StoredData("its backups")),
-    ForeignType(
-        "AWS::CertificateManager::Certificate",
-        price="free",
-        simulation=Simulation("arn:{partition}:acm:{region}:{account}:certificate/{uuid}"),
-    ),
     ForeignType(
         "AWS::Kinesis::Stream",
         data=StoredData("its records"),
@@ -39,9 +24,5 @@ RECORDS = (
     *(
         ForeignType(f"AWS::{name}", snapshot=lambda properties: False)
         for name in ("DocDB::DBCluster", "Neptune::DBCluster", "Redshift::Cluster")
-    ),
-    *(
-        ForeignType(f"AWS::ServiceDiscovery::{name}", simulation=Simulation(f"{prefix}-{{hex}}"))
-        for name, prefix in (("HttpNamespace", "ns"), ("PrivateDnsNamespace", "ns"), ("Service", "srv"))
     ),
 )

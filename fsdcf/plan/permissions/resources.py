@@ -51,10 +51,10 @@ def needed(type: str, resource: Mapping[str, Any]) -> frozenset[str] | None:
 
     A resource that is retained in every case is never deleted, so its deletion is not allowed.
     """
-    handlers = handlers_of(type)
+    extra = record_of(type).permissions
+    handlers = handlers_of(type) or (Handlers(*[frozenset[str]()] * 4) if extra.more else None)
     if handlers is None:
         return None
-    extra = record_of(type).permissions
     called = handlers.create | handlers.read | handlers.update | frozenset(extra.more)
     if not (resource.get("DeletionPolicy") == "Retain" and resource.get("UpdateReplacePolicy") == "Retain"):
         called |= handlers.delete
@@ -64,32 +64,33 @@ def needed(type: str, resource: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(
         action
         for action in called - _GRANTED_APART
-        if _is_own_read(action, handlers) or not any(fnmatchcase(action, pattern) for pattern in idle)
+        if _is_own_read(action, type, handlers) or not any(fnmatchcase(action, pattern) for pattern in idle)
     )
 
 
-def _is_own_read(action: str, handlers: Handlers) -> bool:
+def _is_own_read(action: str, type: str, handlers: Handlers) -> bool:
     """Whether the read handler calls an action of the type's own service: it does so for any properties."""
     services = Counter(one.partition(":")[0] for one in sorted(handlers.read))
+    own = [one for one in services if _is_service(one, type)] or [one for one, _ in services.most_common(1)]
     service, _, name = action.partition(":")
-    return action in handlers.read and name.startswith(_READ_VERBS) and services.most_common(1)[0][0] == service
+    return action in handlers.read and name.startswith(_READ_VERBS) and service in own
 
 
 def _has(properties: Any, path: str) -> bool:
-    for step in path.split("."):
-        if not isinstance(properties, Mapping) or step not in properties:
-            return False
-        properties = properties[step]
-    return True
+    """Whether there is a property at a path, in any item of a list on the way."""
+    step, _, rest = path.partition(".")
+    if isinstance(properties, list):
+        return any(_has(one, path) for one in properties)
+    return isinstance(properties, Mapping) and step in properties and (not rest or _has(properties[step], rest))
 
 
 @dataclass(frozen=True)
 class DeployedResources:
     """The resources of all stacks.
 
-    ``names`` are the ARNs of resources with known names, ``generated`` the IAM types whose IDs AWS generates, and
-    ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's tags; empty for a stack
-    without them. ``unknown`` are the types whose schemas do not list what they need.
+    ``names`` are the ARNs of resources with known names, by IAM type or by action, ``generated`` the IAM types whose
+    IDs AWS generates, and ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's
+    tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
     """
 
     actions: frozenset[str]
@@ -103,7 +104,8 @@ class DeployedResources:
     def arns(self, action: str) -> frozenset[str]:
         """The ARNs on which an action is allowed, as fragments; empty for an action that takes ``*`` alone."""
         targets = () if action in WITHOUT_NAME else targets_of(action)
-        arns: set[str] = set()
+        service, _, name = action.partition(":")
+        arns = set(self.names.get((service, name), ()))
         for target in targets:
             kind = (service_of(action), target.name)
             if kind in self.names:
@@ -162,22 +164,27 @@ def service_of(action: str) -> str:
 def _iam_types(type: str, called: Iterable[str], variants: frozenset[str]) -> set[IamType]:
     """IAM's names of a type: the targets of its actions with the type's name, such as ``natgateway`` or
     ``listener/app``."""
-    _, product, name = type.split("::")
+    name = type.rpartition("::")[2]
     wanted = record_of(type).permissions.iam_name or name.lower()
     kinds = {
         (service_of(action), one.name)
         for action in called
-        if _plain(service_of(action)).endswith(_plain(product))
+        if _is_service(service_of(action), type)
         for one in targets_of(action)
         if _plain(one.name).partition("/")[0] == wanted
     }
     return {kind for kind in kinds if kind[1].partition("/")[2] in variants} or kinds
 
 
+def _is_service(service: str, type: str) -> bool:
+    """Whether IAM's name of a service is that of a type's service."""
+    return _plain(service).endswith(_plain(type.split("::")[1]))
+
+
 def _plain(word: str) -> str:
     """CloudFormation's and IAM's name of a service in one spelling: ElasticLoadBalancingV2, application-autoscaling."""
     plain = word.lower().replace("-", "").removesuffix("v2")
-    return {"efs": "elasticfilesystem"}.get(plain, plain)
+    return {"certificatemanager": "acm", "efs": "elasticfilesystem"}.get(plain, plain)
 
 
 def _fragment(pattern: str) -> str:

@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.permissions import ActionTarget, handlers_of, is_action, targets_of
 from fsdcf.cloudformation.types import NEVER, ResourceType, records
-from fsdcf.plan.permissions.resources import needed
+from fsdcf.cloudformation.types.route53 import zone_arn
+from fsdcf.plan.permissions.resources import needed, resources_of
 from tests.conftest import ROOT
 
 
@@ -51,7 +53,7 @@ def test_what_is_pruned_is_there_to_prune(record: ResourceType) -> None:
 @pytest.mark.parametrize("record", [one for one in records() if one.permissions.more], ids=lambda one: one.type)
 def test_what_is_added_is_not_there_yet(record: ResourceType) -> None:
     handlers = handlers_of(record.type)
-    assert handlers and not set(record.permissions.more) & (handlers.create | handlers.update)
+    assert handlers is None or not set(record.permissions.more) & (handlers.create | handlers.update)
 
 
 def test_a_property_brings_its_actions() -> None:
@@ -68,6 +70,34 @@ def test_a_property_brings_its_actions() -> None:
     assert "kms:CreateGrant" in own_key - plain
     assert "dynamodb:DescribeKinesisStreamingDestination" in plain, "the read handler asks whatever the properties are"
     assert not {"dynamodb:PutItem", "dynamodb:Scan", "iam:PassRole"} & (plain | streaming)
+
+
+def test_a_property_in_a_list_brings_its_actions() -> None:
+    proven = {"DomainName": "a.example.com", "DomainValidationOptions": [{"HostedZoneId": "Z1"}]}
+    by_hand = {"DomainName": "a.example.com", "DomainValidationOptions": [{"ValidationDomain": "example.com"}]}
+    rule = {"Actions": [{"AuthenticateCognitoConfig": {}}, {"TargetGroupArn": "arn"}]}
+    for type, properties, action, wanted in (
+        ("AWS::CertificateManager::Certificate", proven, "route53:ChangeResourceRecordSets", True),
+        ("AWS::CertificateManager::Certificate", by_hand, "route53:ChangeResourceRecordSets", False),
+        ("AWS::ElasticLoadBalancingV2::ListenerRule", rule, "cognito-idp:DescribeUserPoolClient", True),
+        ("AWS::ElasticLoadBalancingV2::ListenerRule", {"Actions": []}, "cognito-idp:DescribeUserPoolClient", False),
+    ):
+        assert (action in (needed(type, {"Properties": properties}) or ())) == wanted, (type, action)
+
+
+def test_an_association_needs_no_actions_on_what_fsdcf_does_not_make() -> None:
+    called = needed("AWS::WAFv2::WebACLAssociation", {"Properties": {"ResourceArn": "a", "WebACLArn": "b"}})
+    assert called and {one.partition(":")[0] for one in called} == {"elasticloadbalancing", "wafv2"}
+
+
+def test_records_may_change_in_their_own_zone_and_a_namespace_only_reads_its_own() -> None:
+    record = {"Type": "AWS::Route53::RecordSet", "Properties": {"HostedZoneId": "Z1", "Name": "a", "Type": "A"}}
+    namespace = {"Type": "AWS::ServiceDiscovery::PrivateDnsNamespace", "Properties": {"Name": "a", "Vpc": "v"}}
+    stack = DeployedStack("s", {"Resources": {"Record": record, "Namespace": namespace}})
+    found = resources_of([stack])
+    assert "route53:GetHostedZone" in found.actions
+    assert found.arns("route53:ChangeResourceRecordSets") == {zone_arn("Z1")}
+    assert found.arns("route53:GetHostedZone") == {zone_arn("Z1"), zone_arn()}
 
 
 def test_what_is_kept_is_never_deleted() -> None:

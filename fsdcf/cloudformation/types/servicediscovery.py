@@ -1,0 +1,86 @@
+"""Cloud Map: namespaces, and the services that are found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn
+from fsdcf.cloudformation.types import (
+    DeployPermissions,
+    ForeignType,
+    Part,
+    Properties,
+    ResourceType,
+    Simulation,
+    Single,
+)
+from fsdcf.cloudformation.types.route53 import ZONE_PRICE, query_costs, zone_arn
+
+PART: Part = "network"
+NAMESPACE, DISCOVERED_SERVICE = "AWS::ServiceDiscovery::PrivateDnsNamespace", "AWS::ServiceDiscovery::Service"
+
+_EMPTY = "a namespace can be deleted once it has no services: see aws servicediscovery list-services"
+
+
+def _own_zone(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """Cloud Map reads the hosted zone that it makes for a namespace. Its ID is not known before.
+
+    Source: https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-api-permissions-ref.html
+    """
+    yield ("route53", "GetHostedZone"), zone_arn()
+
+
+RECORDS = (
+    ResourceType(
+        NAMESPACE,
+        ZONE_PRICE,
+        Simulation(
+            "ns-{hex}",
+            {
+                "Arn": "arn:{partition}:servicediscovery:{region}:{account}:namespace/{id}",
+                "HostedZoneId": "Z{long}",
+                "Id": "{id}",
+            },
+            create=48.0,
+            update=6.0,
+            delete=46.0,
+        ),
+        DeployPermissions(only_with={"Properties": ("route53:ChangeResourceRecordSets",)}, arns=_own_zone),
+        side_costs=query_costs,
+        before_deletion=_EMPTY,
+        single=Single(
+            ("Name", "Vpc"),
+            "a VPC has one namespace of a name",
+            "choose another name for the new namespace, move the services, and remove the old one",
+            # Source: https://github.com/awslabs/aws-saas-boost/issues/396
+            "The VPC {Vpc} has already been associated with a hosted zone with the same domain name.",
+        ),
+    ),
+    ResourceType(
+        DISCOVERED_SERVICE,
+        # Cloud Map charges for instances, except for those that ECS registers.
+        # Source: https://aws.amazon.com/cloud-map/pricing/
+        "free",
+        Simulation(
+            "srv-{hex}",
+            {"Arn": "arn:{partition}:servicediscovery:{region}:{account}:service/{id}", "Id": "{id}"},
+            create=3.0,
+        ),
+        DeployPermissions(
+            only_with={
+                "ServiceAttributes": (
+                    "servicediscovery:DeleteServiceAttributes",
+                    "servicediscovery:UpdateServiceAttributes",
+                )
+            }
+        ),
+        before_deletion="a service of a namespace can be deleted once ECS has deregistered its tasks",
+        single=Single(
+            ("Name", "NamespaceId"),
+            "a namespace has one service of a name",
+            "choose another name for the new service",
+            "Service already exists.",
+        ),
+    ),
+    ForeignType("AWS::ServiceDiscovery::HttpNamespace", simulation=Simulation("ns-{hex}"), before_deletion=_EMPTY),
+)
