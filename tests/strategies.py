@@ -54,11 +54,10 @@ def networks(draw: Any, http: bool) -> dict[str, Any]:
     if form == "public":
         out["assignPublicIp"] = True
     if http and draw(st.booleans()):
-        out["loadBalancer"] = {
-            "internal": draw(st.booleans()),
-            "idleTimeout": draw(st.integers(1, 4000)),
-            "stickiness": draw(st.booleans()),
-        }
+        details = st.fixed_dictionaries(
+            {"internal": st.booleans(), "idleTimeout": st.integers(1, 4000), "stickiness": st.booleans()}
+        )
+        out["loadBalancer"] = draw(st.one_of(st.booleans(), details))
     return out
 
 

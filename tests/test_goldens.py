@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases"
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml")])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
+TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
 
@@ -41,10 +42,10 @@ def test_example(spec: Path, environment: str, linter: Linter) -> None:
     check(CASES / "examples" / f"{spec.stem}.{environment}.template.yml", to_yaml(result.template.data))
 
 
-@pytest.mark.parametrize("spec", DEPENDENCIES, ids=lambda path: path.name.removesuffix(".spec.yml"))
-def test_dependency(spec: Path, linter: Linter) -> None:
-    """A worker in an existing network, so that the template shows the dependency; ``TYPE.spec.yml`` or
-    ``TYPE-VARIANT.spec.yml``."""
+@pytest.mark.parametrize("spec", TEMPLATES, ids=lambda path: path.name.removesuffix(".spec.yml"))
+def test_template(spec: Path, linter: Linter) -> None:
+    """A service in an existing network, so that the template shows its traffic; or a worker there, so that it shows the
+    dependency: ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``."""
     result = run(Request(spec.name, spec.read_bytes(), "staging"), linter.lint)
     assert result.template is not None, result.diagnostics
     assert not result.diagnostics
@@ -69,6 +70,7 @@ def test_case(spec: Path) -> None:
 
 PLANS = {
     "port": ("port: 8000", "port: 9000"),
+    "balancer-removed": ("healthCheck: {path: /health, ", "networking: {loadBalancer: false}\n  healthCheck: {"),
     "internal": ("  resources:", "  networking: {loadBalancer: {internal: true}}\n  resources:"),
     "time-to-live": ("ttl: exp", "ttl: expires"),
     "time-to-live-removed": ("    ttl: exp\n", ""),

@@ -43,8 +43,6 @@ _YES, _NO = (
     ("false", "no", "off", "n", "0", "disabled", "disable"),
 )
 _SWITCHES = {
-    ("loadBalancer", True): "leave it out: a service with a `port` has a load balancer",
-    ("loadBalancer", False): "leave out `service.port`: a worker has no load balancer",
     ("autoScaling", True): "write {minCount: 2, maxCount: 10}",
     ("autoScaling", False): "leave it out: without it the number of tasks stays the same",
     ("healthCheck", False): "leave it out: the load balancer always checks its targets",

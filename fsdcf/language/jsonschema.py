@@ -72,10 +72,12 @@ def _field(field: Field, types: Types, partial: bool) -> Schema:
     options = [_value(each, field, types, partial) for each in field.types]
     if field.accepts("integer", "number") and not field.accepts("string"):
         options.append(PLACEHOLDER)
-    if partial and len(options) == 1 and options[0].get("type") in ("object", "array"):
-        options = [{**options[0], "type": [options[0]["type"], "null"]}]
-    elif partial:
-        options.append(NULL)
+    options += [NULL] if partial else []
+    plain = [one for one in options if one.keys() == {"type"}]
+    detailed = [one for one in options if one not in plain]
+    if plain and len(detailed) == 1 and detailed[0].get("type") in ("object", "array"):
+        # One schema for both: an editor then shows an error at the key below, not at the whole value.
+        options = [{**detailed[0], "type": [detailed[0]["type"], *(one["type"] for one in plain)]}]
     return {"description": field.key.doc, **(options[0] if len(options) == 1 else {"anyOf": options})}
 
 

@@ -151,6 +151,28 @@ def test_a_worker_has_an_empty_list_of_load_balancers(compiled: Compile) -> None
     assert resources_of(compiled, text)["Service"]["Properties"]["LoadBalancers"] == []
 
 
+def test_a_port_without_a_load_balancer(compiled: Compile) -> None:
+    """The container keeps its port, nothing of a load balancer is left, and nothing refers to what is not there."""
+    text = HELLO.replace("  healthCheck:\n    path: /health\n", "") + "  networking: {loadBalancer: false}\n"
+    resources = resources_of(compiled, text)
+    balanced = resources_of(compiled, HELLO)
+    assert set(balanced) - set(resources) == {
+        *("LoadBalancer", "LoadBalancerSecurityGroup", "Listener", "TargetGroup"),
+        *("LoadBalancerEgressToTasks", "TaskIngressFromLoadBalancer"),
+    }
+    (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert [one["ContainerPort"] for one in container["PortMappings"]] == [8000]
+    service = resources["Service"]["Properties"]
+    assert service["LoadBalancers"] == [] and "HealthCheckGracePeriodSeconds" not in service
+
+
+@pytest.mark.parametrize("words", ["true", "{}"])
+def test_a_load_balancer_without_details_is_the_default(compiled: Compile, words: str) -> None:
+    written = compiled(HELLO + f"  networking: {{loadBalancer: {words}}}\n").template
+    default = compiled(HELLO).template
+    assert written is not None and default is not None and written.data == default.data
+
+
 def test_the_service_waits_for_what_cloudformation_does_not_infer(compiled: Compile) -> None:
     text = (
         HELLO

@@ -63,8 +63,6 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
             "  tmpfs: [{path: /a, size: 5, options:}]\n",
             "write a space after the colon: [{path: /a, size: 5, options: }]",
         ),
-        ("  networking: {loadBalancer: false}\n", "leave out `service.port`"),
-        ("  networking: {loadBalancer: true}\n", "leave it out"),
         ("  image: {location: web, port: 80}\n", "write the repository alone"),
         ("  autoScaling: true\n", "write {minCount: 2, maxCount: 10}"),
         ("  volumes: ['data:/data']\n", "write {name: data, mountPath: /data}"),

@@ -216,7 +216,7 @@ def _outcome(
 ) -> Outcome:
     name = spec.metadata.name
     if check is None and inner is None:
-        sentence = f"{name} has no health check: neither a port nor a container check"
+        sentence = f"{name} has no health check: neither a load balancer nor a container check"
         return Outcome(Exit.USAGE, sentence, next=(suggested("explain", "service.healthCheck"),))
     if check is not None and url is None:
         raise click.UsageError("the URL of the running service is missing: --url http://127.0.0.1:8000")
@@ -295,7 +295,7 @@ def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSetting
 
     service, written = spec.service, spec.service.health_check
     check = inner = None
-    if service.port is not None:
+    if service.load_balancer is not None:
         thresholds = written.healthy_threshold, written.unhealthy_threshold
         check = TargetGroupCheck(
             written.path, written.interval, written.timeout, *thresholds, str(written.success_codes)

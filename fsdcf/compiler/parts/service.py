@@ -60,7 +60,7 @@ def service(context: Context) -> StackPart:
     # ECS leaves a list that is absent as it was: a service whose port is removed would keep its load balancer.
     # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
     resource.LoadBalancers = []
-    if spec.port is not None:
+    if spec.load_balancer is not None:
         target = ecs.LoadBalancer(
             ContainerName=context.spec.metadata.name, ContainerPort=spec.port, TargetGroupArn=Ref("TargetGroup")
         )
@@ -69,14 +69,14 @@ def service(context: Context) -> StackPart:
         resource.HealthCheckGracePeriodSeconds = spec.grace_period
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
-    return StackPart().add(resource, "service", _SOURCES)
+    reason = "service.networking.loadBalancer" if spec.port and spec.load_balancer is None else "service.port"
+    return StackPart().add(resource, "service", {**_SOURCES, "LoadBalancers": reason})
 
 
 _SOURCES: Sources = {
     "DeploymentConfiguration": "service.deployment",
     "DesiredCount": "service.resources.desiredCount",
     "CapacityProviderStrategy": "service.resources.spot",
-    "LoadBalancers": "service.port",
     "HealthCheckGracePeriodSeconds": "service.healthCheck.gracePeriod",
     "EnableExecuteCommand": "service.enableExecuteCommand",
     "NetworkConfiguration": "service.networking",

@@ -335,7 +335,7 @@ class LoadBalancer:
         "Type of load balancer.",
         default="application",
         allowed=("application",),
-        later={"network": "use application, which serves HTTP; or leave out the port for a worker"},
+        later={"network": "use application, which serves HTTP; or `loadBalancer: false` for a port without one"},
     )
     internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
     certificate_arn: String | None = spec_key(
@@ -393,12 +393,20 @@ class Networking:
         default=False,
         also=("service.network.assignPublicIp",),
     )
-    load_balancer: LoadBalancer = spec_key("The load balancer in front of the service.", default=LoadBalancer())
+    load_balancer: bool | LoadBalancer = spec_key(
+        "The load balancer in front of the service: a map for its details, `false` for a port without a load balancer.",
+        default=True,
+    )
 
     @property
     def network(self) -> Vpc:
         """The details of the network, with defaults if none are written."""
         return self.vpc if isinstance(self.vpc, Vpc) else Vpc()
+
+    @property
+    def balancer(self) -> LoadBalancer:
+        """The details of the load balancer, with defaults if none are written."""
+        return self.load_balancer if isinstance(self.load_balancer, LoadBalancer) else LoadBalancer()
 
 
 RETENTION_DAYS = (
@@ -575,7 +583,7 @@ class HealthCheck:
         default=None,
         minimum=0,
         maximum=2147483647,
-        computed_default="60 with a port, else 0",
+        computed_default="60 with a load balancer, else 0",
     )
     container: ContainerCheck | None = spec_key(
         "Check that ECS runs inside the container. ECS ignores a HEALTHCHECK in the image.",
@@ -728,14 +736,14 @@ class Service:
 
     @property
     def grace_period(self) -> int | None:
-        """Seconds during which ECS ignores failed checks; None for a worker that does not set it."""
+        """Seconds during which ECS ignores failed checks; None if it is not set and there is no load balancer."""
         written = self.health_check.grace_period
-        return DEFAULT_GRACE_PERIOD if written is None and self.port is not None else written
+        return DEFAULT_GRACE_PERIOD if written is None and self.load_balancer is not None else written
 
     @property
     def load_balancer(self) -> LoadBalancer | None:
-        """The load balancer of an HTTP service; None for a worker."""
-        return self.networking.load_balancer if self.port is not None else None
+        """The load balancer of an HTTP service; None for a worker, or for a port without a load balancer."""
+        return None if self.port is None or self.networking.load_balancer is False else self.networking.balancer
 
 
 @spec_record

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.partitions import zone_prefix
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
-from fsdcf.language.model.service import MOST_ZONES, Networking, Vpc, store_of
+from fsdcf.language.model.service import MOST_ZONES, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
@@ -165,7 +165,7 @@ def ranges(case: Case) -> Problems:
 
 def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
     """The sources in allowCidrs with their paths."""
-    for index, allowed in enumerate(case.service.networking.load_balancer.allow_cidrs):
+    for index, allowed in enumerate(case.service.networking.balancer.allow_cidrs):
         yield (*_BALANCER.split("."), "allowCidrs", index), allowed
 
 
@@ -301,8 +301,8 @@ def _needed_endpoints(case: Case) -> set[str]:
 @rule("S221", "a key without effect")
 def no_effect(case: Case) -> Problems:
     """The key configures something that this service does not have, so it would be ignored silently. A worker (without
-    `port`) has no load balancer and no path to check, sslPolicy needs a certificate, NAT is for private tasks, and the
-    endpoints of S3 and DynamoDB always exist."""
+    `port`) and a service with `loadBalancer: false` have no load balancer and no path to check, sslPolicy needs a
+    certificate, NAT is for private tasks, and the endpoints of S3 and DynamoDB always exist."""
     networking = case.service.networking
     if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
         yield Problem(
@@ -312,21 +312,24 @@ def no_effect(case: Case) -> Problems:
         if name in ("s3", "dynamodb"):
             path: SpecPath = (*_VPC.split("."), "endpoints", index)
             yield Problem(path, f"a gateway endpoint for `{name}` always exists, free of charge", "leave it out")
-    if case.service.port is None:
-        yield from _worker(case)
-    elif case.wrote(f"{_BALANCER}.sslPolicy") and networking.load_balancer.certificate_arn is None:
+    if case.service.load_balancer is None:
+        yield from _without_balancer(case)
+    elif case.wrote(f"{_BALANCER}.sslPolicy") and networking.balancer.certificate_arn is None:
         yield Problem(
             f"{_BALANCER}.sslPolicy", "sslPolicy needs a certificate", "add certificateArn, or leave it out", key=True
         )
 
 
-def _worker(case: Case) -> Problems:
+def _without_balancer(case: Case) -> Problems:
+    worker = case.service.port is None
+    reason = "a worker has none" if worker else "networking.loadBalancer is false"
     for key in ("path", "interval", "timeout", "healthyThreshold", "unhealthyThreshold", "successCodes"):
         path = f"service.healthCheck.{key}"
         if case.wrote(path):
-            message = f"`healthCheck.{key}` needs a port: a worker has no load balancer"
-            yield Problem(path, message, "add service.port, or use healthCheck.container", key=True)
-    if case.service.networking.load_balancer is not Networking.load_balancer:  # the default
+            message = f"`healthCheck.{key}` needs a load balancer: {reason}"
+            way = "add service.port" if worker else f"leave it out (in an overlay: `{key}: null`)"
+            yield Problem(path, message, f"{way}, or use healthCheck.container", key=True)
+    if worker and case.wrote(_BALANCER) and case.service.networking.load_balancer is not False:
         yield Problem(_BALANCER, "a worker has no load balancer", "add service.port, or leave it out", key=True)
 
 
@@ -347,8 +350,8 @@ def public_tasks(case: Case) -> Problems:
 def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS."""
-    balancer = case.service.networking.load_balancer
-    if not case.is_production or case.service.port is None or balancer.internal or balancer.certificate_arn:
+    balancer = case.service.load_balancer
+    if not case.is_production or balancer is None or balancer.internal or balancer.certificate_arn:
         return
     path = _BALANCER if case.wrote(_BALANCER) else "service.port"
     hint = "add networking.loadBalancer.certificateArn"
@@ -383,8 +386,8 @@ def chosen_zones(case: Case) -> Problems:
 def unreachable(case: Case) -> Problems:
     """The load balancer accepts requests only from inside the VPC, and the VPC is new and contains nothing but this
     service: no client can reach it, until the VPC is connected to another one."""
-    networking = case.service.networking
-    if case.service.load_balancer is not None and networking.load_balancer.internal and networking.network.id is None:
+    balancer = case.service.load_balancer
+    if balancer is not None and balancer.internal and case.service.networking.network.id is None:
         hint = "put it into an existing VPC with networking.vpc.id, or leave out `internal`"
         message = "no client can reach this service: it is internal, and alone in a new VPC"
         yield Problem(f"{_BALANCER}.internal", message, hint, key=True)

@@ -108,11 +108,13 @@ def _lowered(release: ReleaseChange, service: PlannedResource) -> Iterator[SideE
 
 @effect("address-changed")
 def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
-    """A load balancer is replaced, and the new one has another DNS name."""
-    for was, _ in release.both(LOAD_BALANCER):
-        if release.is_replaced(was.name):
+    """A load balancer is replaced, and the new one has another DNS name; or it is removed."""
+    for was in release.old.of(LOAD_BALANCER):
+        gone = was.name not in release.new.resources
+        if gone or release.is_replaced(was.name):
+            what = "is removed, and its DNS name with it" if gone else "is replaced, and gets another DNS name"
             why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
-            yield SideEffect("is replaced, and gets another DNS name", why, PropertyPlace(was.name, ()))
+            yield SideEffect(what, why, PropertyPlace(was.name, (), gone=gone))
 
 
 @effect("exposed")

@@ -92,8 +92,8 @@ QUOTA_REASONS = (
         "The maximum number of load balancers has been reached; TooManyLoadBalancers",
         r"maximum number of (?:application |network )?load balancers has been reached|TooManyLoadBalancers",
         "load balancers",
-        "delete an unused load balancer, leave `port` out of a worker, which then needs none, or request a higher"
-        " quota",
+        "delete an unused load balancer; give a service that no client calls `networking.loadBalancer: false`, or no"
+        " `port`; or request a higher quota",
         _BALANCER,
         "aws elbv2 describe-load-balancers --query 'LoadBalancers[].[LoadBalancerName,Type,CreatedTime]'",
     ),
