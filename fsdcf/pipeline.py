@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.stack import Template
+from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
 from fsdcf.language.dockerfile import MOST_BYTES, container_check
 from fsdcf.language.document import Document, locate
-from fsdcf.language.model import kind_of
+from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
+from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
+from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import resolve
 from fsdcf.language.rules.container import missing_check
@@ -37,13 +41,22 @@ Lint = Callable[[str], Sequence["Finding"]]
 """Lints a template, given as JSON."""
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """A file: its name for messages, and its bytes."""
+
+    name: str
+    raw: bytes
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Request:
     """What to compile: the spec's bytes, the name for messages, the environment, and the options of the command line.
 
     ``beside`` reads a file by its path relative to the spec, and raises OSError. By default it reads from the disk,
     relative to the folder of ``name``. ``named`` finds the environments that other files than the spec name, for a
-    warning about an environment that nothing names; None gives no such warning.
+    warning about an environment that nothing names; None gives no such warning. ``environment_file`` is the file of the
+    environment, if there is one; the spec of an environment has the environment's name in itself.
     """
 
     name: str
@@ -53,13 +66,16 @@ class Request:
     variables: Mapping[str, str] = field(default_factory=dict)
     beside: Callable[[str], bytes] | None = None
     named: Callable[[], Collection[str]] | None = None
+    environment_file: SourceFile | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The template, unless there are errors, and every finding. ``sources`` are the texts that findings point to.
 
-    ``spec`` is what the template is compiled from. ``draft`` is the template even if it has errors.
+    ``spec`` is what the template is compiled from, for a service; ``environment_spec``, for an environment.
+    ``environment`` is its environment, ``file`` the file of the environment, if there is one.
+    ``draft`` is the template even if it has errors.
     """
 
     diagnostics: tuple[Diagnostic, ...]
@@ -67,6 +83,20 @@ class Result:
     document: Document | None = None
     spec: Spec | None = None
     draft: Template | None = None
+    environment: str = ""
+    environment_spec: EnvironmentSpec | None = None
+    file: EnvironmentFile | None = None
+
+    @property
+    def service_name(self) -> str:
+        """The name of the service in the name of the stack; empty for a spec with errors."""
+        return self.spec.metadata.name if self.spec else ENVIRONMENT_SERVICE if self.environment_spec else ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of the stack."""
+        spec = self.spec or self.environment_spec
+        return compiler_of(kind_of(self.document.data)).tags(spec, self.environment) if self.document and spec else {}
 
     @property
     def template(self) -> Template | None:
@@ -86,8 +116,15 @@ def _compiled(request: Request) -> Result:
     written, findings = parse(request.raw, request.name)
     if written is None:
         return Result(in_order(findings), {request.name: request.raw.decode("utf-8", "replace")})
-    document, resolved = resolve(written, known, request.environment, request.overrides, request.variables)
-    spec, invalid = validate(document, request.environment, known, request.named)
+    if kind_of(written.data) is ENVIRONMENT:
+        return _compiled_environment(request, written, findings)
+    file = None
+    if request.environment_file:
+        file, faults, sources = _environment(request.environment_file, frozenset(request.variables.items()))
+        if file is None:
+            return Result(in_order(faults), {**written.sources, **sources})
+    document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
+    spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
     check, unreadable = container_check(spec, document, request.beside or _from_disk(request.name))
     diagnostics = [each for each in diagnostics if check is None or each.code != missing_check.code] + unreadable
@@ -96,13 +133,40 @@ def _compiled(request: Request) -> Result:
     if check is not None:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
-    compiler = compiler_of(kind_of(document.data))
-    template = compiler.compile(spec, request.environment, known)
-    for excess in compiler.verify(template):
-        path = locate(document, excess.path, known)
+    joined = file.spec if file and spec.service.networking.shared else None
+    template = compiler_of(SERVICE).compile(spec, request.environment, known, joined)
+    diagnostics += _excesses(SERVICE, document, template)
+    return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
+
+
+def _compiled_environment(request: Request, written: Document, findings: Sequence[Diagnostic]) -> Result:
+    """The template of an environment, whose name is in the spec."""
+    known, name = types(), name_of(written) or request.environment
+    document, resolved = resolve(written, known, name, request.overrides, request.variables)
+    spec, invalid = validate(document, name, known)
+    diagnostics = [*findings, *resolved, *invalid]
+    if has_errors(diagnostics):
+        return Result(in_order(diagnostics), document.sources, document, environment=name)
+    template = compiler_of(ENVIRONMENT).compile(spec, name, known, None)
+    diagnostics += _excesses(ENVIRONMENT, document, template)
+    return Result(
+        in_order(diagnostics), document.sources, document, None, template, environment=name, environment_spec=spec
+    )
+
+
+@lru_cache(8)
+def _environment(
+    file: SourceFile, variables: frozenset[tuple[str, str]]
+) -> tuple[EnvironmentFile | None, tuple[Diagnostic, ...], Mapping[str, str]]:
+    """The file of an environment, which many services share: its findings alone, if it has errors."""
+    return read_environment(file.raw, file.name, types(), dict(variables))
+
+
+def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterator[Diagnostic]:
+    for excess in compiler_of(kind).verify(template):
+        path = locate(document, excess.path, types())
         message = f"the template has {excess.message}"
-        diagnostics.append(TOO_LARGE.at(document.key_span(path), path, message, excess.hint))
-    return Result(in_order(diagnostics), document.sources, document, spec, template)
+        yield TOO_LARGE.at(document.key_span(path), path, message, excess.hint)
 
 
 def with_lint(result: Result, findings: Sequence[Finding]) -> Result:

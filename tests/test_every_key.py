@@ -67,6 +67,7 @@ ELSEWHERE = {
     "service.build.context": "for the pipeline",
     "service.build.dockerfile": "tested with a Dockerfile",
     "service.networking.vpc": "true is the default",
+    "service.networking.shared": "needs the file of an environment",
     "service.networking.vpc.id": "excludes the details of a new network; an example has it",
 }
 ABOVE = {

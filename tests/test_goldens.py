@@ -16,11 +16,15 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_yaml
 from fsdcf.diagnostics import render
 from fsdcf.lint.runner import Linter
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases"
-FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml")])
+ALONE = [
+    each for each in CASES.glob("*/*.environment.yml") if not Path(str(each).replace(".environment", ".spec")).exists()
+]
+"""The files of environments that no spec joins: they are compiled themselves."""
+FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
 TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
@@ -56,15 +60,24 @@ def test_every_type_of_dependency_has_a_golden() -> None:
     assert {path.name.split(".")[0].split("-")[0] for path in DEPENDENCIES} == {kind.name for kind in types().values()}
 
 
-@pytest.mark.parametrize("spec", FINDINGS, ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.spec.yml')}")
+@pytest.mark.parametrize("spec", FINDINGS, ids=lambda path: f"{path.parent.name}/{path.name.split('.')[0]}")
 def test_case(spec: Path) -> None:
-    """The diagnostics of a case as text. The first line of a case may be ``# env: NAME``."""
+    """The diagnostics of a case as text. The first line of a case may be ``# env: NAME``.
+
+    ``NAME.environment.yml`` beside a spec is the file of its environment; alone, it is the case.
+    """
     raw = spec.read_bytes()
     first = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
     environment = first.removeprefix("# env: ").strip() if first.startswith("# env: ") else "staging"
-    result = run(Request(spec.name, raw, environment))
+    case, shown = spec.name.split(".")[0], f"environments/{environment}.yml"
+    beside = spec.with_name(f"{case}.environment.yml")
+    if beside == spec:
+        result = run(Request(shown, raw, environment))
+    else:
+        file = SourceFile(shown, beside.read_bytes()) if beside.exists() else None
+        result = run(Request(spec.name, raw, environment, environment_file=file))
     text = "\n\n".join(render(one, result.sources) for one in result.diagnostics) + "\n"
-    check(spec.with_name(spec.name.replace(".spec.yml", ".findings.txt")), text)
+    check(spec.with_name(f"{case}.findings.txt"), text)
     assert (result.template is None) == (spec.parent.name == "refused")
 
 

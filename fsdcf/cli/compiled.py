@@ -19,7 +19,6 @@ from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import add_errors_to_summary, show, summary
 from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.planned import PlanError
-from fsdcf.compiler.service import tags_of
 from fsdcf.diagnostics import Diagnostic, Severity
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
@@ -51,7 +50,7 @@ class Compiled:
     @property
     def tags(self) -> dict[str, str] | None:
         """The tags that a deploy gives to the stack; None without a spec."""
-        return tags_of(self.spec, self.environment) if self.spec else None
+        return self.result.tags if self.result else None
 
     @contextmanager
     def checking(self) -> Iterator[None]:
@@ -118,7 +117,7 @@ def _compiled(request: Request, warnings: bool) -> Compiled | None:
     if result.template is None:
         click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
         return None
-    return Compiled(request.name, request.environment, result.template.data, result)
+    return Compiled(request.name, result.environment, result.template.data, result)
 
 
 def _urgent(result: Result) -> list[Diagnostic]:

@@ -17,12 +17,14 @@ import click
 from fsdcf.atomic import replace_file
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.lint.cache import default_folder
+from fsdcf.pipeline import SourceFile
 from fsdcf.suggested import suggested
 
 LARGEST = (1 << 20) + 1
 """Maximum number of bytes read from a file: one more than a spec may have."""
 
 _SPEC = re.compile(rb"""^["']?apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
+_ENVIRONMENT = re.compile(rb"""^["']?kind["']?\s*:\s*["']?Environment\b""", re.M)
 _SUFFIXES = (".yml", ".yaml")
 _OTHER_FOLDERS = frozenset(
     {"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages", "environments"}
@@ -130,13 +132,45 @@ def environments_in_files(folder: Path) -> frozenset[str]:
 
 @cache
 def _environments_in_files(here: Path) -> frozenset[str]:
-    root = repository_root(here)
-    folders = [one for one in (here, *here.parents) if one == root or root in one.parents]
+    folders = _folders_above(here)
     files = (file for one in folders for file in (one / "environments").glob("*.y*ml"))
     names = {file.stem for file in files if re.fullmatch(ENVIRONMENT_PATTERN, file.stem)}
-    for workflow in (root / ".github" / "workflows").glob("*.yml"):
+    for workflow in (folders[-1] / ".github" / "workflows").glob("*.yml"):
         names.update(_deployed_by(workflow))
     return frozenset(names)
+
+
+def _folders_above(here: Path) -> list[Path]:
+    """A folder and those above it, up to the root of the repository; outside of one, up to the current folder."""
+    root, current = repository_root(here), Path.cwd()
+    if not (root / ".git").exists() and current in here.parents:
+        root = current
+    return [one for one in (here, *here.parents) if one == root or root in one.parents]
+
+
+def environment_file(environment: str, folder: Path, beside: Callable[[str], bytes] | None = None) -> SourceFile | None:
+    """The file of an environment for the specs in a folder: the next ``environments/NAME.yml`` in it or above.
+
+    None if there is none. ``beside`` reads a file of a revision by its path from the folder, and raises OSError. A
+    usage error for a file on disk that cannot be read.
+    """
+    names = [f"environments/{environment}{suffix}" for suffix in _SUFFIXES]
+    for depth in range(len(_folders_above(folder.resolve()))):
+        for name in ("../" * depth + each for each in names):
+            path = os.path.normpath(folder / name)
+            try:
+                raw = read(Path(path)) if beside is None and os.path.isfile(path) else beside(name) if beside else b""
+            except OSError:
+                continue
+            if describes_environment(raw):
+                return SourceFile(path, raw)
+    return None
+
+
+def describes_environment(raw: bytes) -> bool:
+    """Whether a text starts like a spec of kind Environment."""
+    head = raw[:_HEAD_BYTES]
+    return bool(_SPEC.search(head) and _ENVIRONMENT.search(head))
 
 
 def _deployed_by(workflow: Path) -> list[str]:

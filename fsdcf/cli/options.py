@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.cli.files import environments_in_files, lint_folder, only_spec, read, specs_here
+from fsdcf.cli.files import environment_file, environments_in_files, lint_folder, only_spec, read, specs_here
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
@@ -84,8 +84,10 @@ class SpecInputs:
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
         """The compile request for a text. Usage errors for an environment and variables that are not valid."""
-        named = None if self.new_environment else partial(environments_in_files, Path(name.rpartition(":")[2]).parent)
-        return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named)
+        folder = Path(name.rpartition(":")[2]).parent
+        named = None if self.new_environment else partial(environments_in_files, folder)
+        file = environment_file(self.environment_name, folder, beside)
+        return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named, file)
 
     @property
     def cost_command(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from fsdcf.compiler.stack import CompiledTypes, Template
 from fsdcf.language.model import SpecKind
-from fsdcf.language.model.service import Spec
+from fsdcf.language.model.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,13 @@ class Excess:
 class KindCompiler:
     """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 
-    ``compile`` takes a spec without errors, the environment and the dependency types. ``verify`` returns each quota
-    that the finished template exceeds.
+    ``compile`` takes a spec without errors, the environment, the dependency types, and the environment that a service
+    joins. ``tags`` returns the tags of the stack. ``verify`` returns each quota that the finished template exceeds.
     """
 
     kind: SpecKind
-    compile: Callable[[Spec, str, CompiledTypes], Template]
+    compile: Callable[[Any, str, CompiledTypes, EnvironmentSpec | None], Template]
+    tags: Callable[[Any, str], dict[str, str]]
     verify: Callable[[Template], Iterable[Excess]]
 
 

@@ -28,14 +28,17 @@ from fsdcf.compiler.stack import (
 )
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
 from fsdcf.language.model import SERVICE
+from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import dependency_path, local_name
 
 
-def compile_service(spec: Spec, environment: str, types: CompiledTypes) -> Template:
-    """The template of a spec without errors."""
+def compile_service(
+    spec: Spec, environment: str, types: CompiledTypes, joined: EnvironmentSpec | None = None
+) -> Template:
+    """The template of a spec without errors. ``joined`` is the environment that it joins."""
     tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
-    context = Context(spec, environment, network_of(spec.service), tags, types)
+    context = Context(spec, environment, network_of(spec.service, joined), tags, types, joined)
     for part in PARTS:
         context.before.fold(part(context))
     text = spec.metadata.description
@@ -98,7 +101,7 @@ def outputs(context: Context) -> StackPart:
         zone = GetAtt("LoadBalancer", "CanonicalHostedZoneID")
         part.output("LoadBalancerZoneId", "Hosted zone of the DNS name, for an alias record in Route 53", zone)
     part.output("TaskSecurityGroupId", "Security group to admit to a database or cluster", TASK_SECURITY_GROUP)
-    part.output("ClusterName", "ECS cluster", Ref("Cluster"))
+    part.output("ClusterName", "ECS cluster", context.cluster)
     part.output("ReleaseParameter", "SSM parameter with the image that runs", Ref("Release"))
     part.output("ServiceName", "ECS service", GetAtt("Service", "Name"))
     if context.service.observability.logs.enabled:
@@ -127,4 +130,4 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
 )
 """Each part returns what it adds, and may read what the parts before it added. Their order is that of the template."""
 
-KIND = KindCompiler(SERVICE, compile_service, excesses)
+KIND = KindCompiler(SERVICE, compile_service, tags_of, excesses)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from troposphere import AWSObject, GetAtt, Output, Parameter, encode_to_dict
+from troposphere import AWSObject, Export, GetAtt, ImportValue, Output, Parameter, Ref, encode_to_dict
 
 from fsdcf.compiler.access import is_managed
+from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import DependencyType, Model
+from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
@@ -130,6 +132,11 @@ class StackPart:
     def output(self, name: str, description: str, value: Any) -> None:
         self.outputs[name] = Output(name, Description=description, Value=value)
 
+    def export(self, environment: str, name: str, description: str, value: Any) -> None:
+        """Add an output that the services of an environment import."""
+        export = Export(export_name(environment, name))
+        self.outputs[name] = Output(name, Description=description, Value=value, Export=export)
+
     def fold(self, part: StackPart) -> None:
         """Take over everything of another part. Raises ValueError for a logical id that is taken."""
         for title, resource in part.resources.items():
@@ -195,18 +202,29 @@ class Network:
 class Context:
     """What a part reads: the spec, the network, the tags that every resource has besides those of the stack.
 
-    ``before`` is the sum of the parts before it."""
+    ``joined`` is the environment that the service joins. ``before`` is the sum of the parts before it."""
 
     spec: Spec
     environment: str
     network: Network
     tags: Mapping[str, str] = field(default_factory=dict)
     types: CompiledTypes = field(default_factory=dict)
+    joined: EnvironmentSpec | None = None
     before: StackPart = field(default_factory=StackPart)
 
     @property
     def service(self) -> Service:
         return self.spec.service
+
+    @property
+    def cluster(self) -> Any:
+        """The name of the cluster, as a value for properties."""
+        return Ref("Cluster") if self.joined is None else imported(self.joined, "ClusterName")
+
+
+def imported(environment: EnvironmentSpec, output: str) -> Any:
+    """The value of an output of the environment's stack, as a value for properties of a service."""
+    return ImportValue(export_name(environment.metadata.name, output))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

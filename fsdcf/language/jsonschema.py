@@ -20,12 +20,16 @@ _AS_TEXT = {"string": ["string", "number"], "list": _ANY_SCALAR, "map": _ANY_SCA
 
 def json_schema(types: Types) -> Schema:
     """Return the schema of a spec. A placeholder may replace a number, so that editors accept ``${PORT}``."""
-    schemas = [_spec_schema(kind.record, types) for kind in KINDS.values()]
+    first, *others = [(name, _spec_schema(kind.record, types)) for name, kind in KINDS.items()]
+    schema = first[1]
+    for name, other in others:
+        is_other = {"properties": {"kind": {"const": name}}, "required": ["kind"]}
+        schema = {"if": is_other, "then": other, "else": schema}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": f"FSD v1 {' or '.join(kind.lower() for kind in KINDS)} spec",
         "description": "A spec that fsdcf compiles into a CloudFormation template.",
-        **(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}),
+        **schema,
     }
 
 
@@ -34,6 +38,8 @@ def _spec_schema(record: type, types: Types) -> Schema:
     root, overlay = (
         _with_moved_keys(record_schema(record, types, part), record, types, part) for part in (False, True)
     )
+    if "environments" not in root["properties"]:
+        return root
     for name in ("apiVersion", "kind", "environments"):
         del overlay["properties"][name]
     root["properties"]["environments"]["additionalProperties"] = overlay

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language import placeholders
@@ -18,6 +18,10 @@ from fsdcf.language.placeholders import Attribute, Part, String, Text
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse, quoted
 from fsdcf.language.spellings import canonical
+
+if TYPE_CHECKING:
+    from fsdcf.language.environment import EnvironmentFile
+    from fsdcf.language.model.environment import EnvironmentSpec
 
 OVERRIDE = Rule(
     "S109",
@@ -54,22 +58,27 @@ def resolve(
     environment: str,
     overrides: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    file: EnvironmentFile | None = None,
 ) -> tuple[Document, tuple[Diagnostic, ...]]:
-    """Return the document for ``environment``, and the findings.
+    """Return the document for ``environment``, and the findings. ``file`` is the environment's file, for a service.
 
-    Keys get their canonical names, then the overlay and the overrides are merged over the spec, and known variables are
-    replaced. Every value keeps the position of the line or flag that it comes from.
+    Keys get their canonical names, the spec is merged over what the environment's file puts under it, then the overlay
+    and the overrides over the spec, and known variables are replaced. Every value keeps the position of the line or
+    flag that it comes from.
     """
     kind = kind_of(document.data)
     base, spelled = canonical(document, kind.record, types)
     findings = list(spelled)
-    if overlay := overlay_of(base, environment):
+    if file is not None and file.beneath.data:
+        base = _over(file.beneath, base)
+    if overlay := overlay_of(base, overlay_name(environment, file)):
         base = merged(base, overlay)
     for text in overrides:
         over, problems = _override(text, kind, types)
         findings.extend(problems)
         base = merged(base, over) if over else base
-    substitution = _Substitution(base, types, {**(variables or {}), "ENV": environment})
+    known = {**(_variables(file.spec, base) if file else {}), **(variables or {}), "ENV": environment}
+    substitution = _Substitution(base, types, known)
     # The names of the dependencies come first, because placeholders elsewhere refer to them.
     substitution.dependencies = substitution.value(base.data.get("dependencies"), ("dependencies",))
     data = {
@@ -83,6 +92,27 @@ def resolve(
     return resolved, (*findings, *substitution.findings)
 
 
+def overlay_name(environment: str, file: EnvironmentFile | None) -> str:
+    """The name of the part of ``environments`` that applies to an environment."""
+    return (file.spec.environment.overlay if file else None) or environment
+
+
+def _over(beneath: Document, spec: Document) -> Document:
+    """Return a spec merged over what its environment's file puts under it. What a spec writes has its own position, and
+    its ``null`` removes what is beneath it only."""
+    whole = merged(beneath, spec, only_known=True)
+    marks = {**whole.marks, **{path: mark for path, mark in spec.marks.items() if path not in whole.removed}}
+    return Document(whole.data, marks, whole.sources, {**beneath.allowed, **spec.allowed}, whole.removed)
+
+
+def _variables(environment: EnvironmentSpec, document: Document) -> dict[str, str]:
+    """The variables of an environment's file for a service, with the domain of the service's load balancer."""
+    named = document.value(("service", "networking", "loadBalancer", "name"))
+    found = environment.environment.balancer_of(named if isinstance(named, str) else None)
+    domain = found[1].domain if found else None
+    return {**({"DOMAIN": domain} if domain else {}), **environment.environment.variables}
+
+
 def overlay_of(document: Document, environment: str) -> Document | None:
     """Return the part of ``environments`` for one environment as a document of its own."""
     overlays = document.data.get("environments")
@@ -94,9 +124,9 @@ def overlay_of(document: Document, environment: str) -> Document | None:
     return Document(overlay, marks, document.sources, document.allowed)
 
 
-def merged(base: Document, over: Document) -> Document:
+def merged(base: Document, over: Document, only_known: bool = False) -> Document:
     """Return ``base`` with ``over`` merged over it: maps merge, ``null`` removes a key, everything else is replaced.
-    Marks follow the values."""
+    Marks follow the values. With ``only_known``, a ``null`` without a key to remove stays."""
     marks, removed = dict(base.marks), dict(base.removed)
 
     def forget(path: SpecPath) -> None:
@@ -108,7 +138,7 @@ def merged(base: Document, over: Document) -> Document:
         out = dict(low)
         for name, value in high.items():
             here = (*path, name)
-            if over.is_null(here):
+            if over.is_null(here) and (name in low or not only_known):
                 forget(here)
                 removed[here] = over.marks[here]
                 out.pop(name, None)
@@ -169,7 +199,9 @@ class _Substitution:
         self.findings: list[Diagnostic] = []
 
     def value(self, value: Any, path: SpecPath) -> Any:
-        """Return a value with the placeholders in it read."""
+        """Return a value with the placeholders in it read; those under ``defaults`` are read in each spec."""
+        if path == ("environment", "defaults"):
+            return value
         if isinstance(value, dict):
             return {key: self.value(below, (*path, key)) for key, below in value.items()}
         if isinstance(value, list):

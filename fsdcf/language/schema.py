@@ -297,7 +297,9 @@ class Checker:
             else:
                 value = self._item(each, item, value, here)
                 if here not in self.wrong:
-                    out[key] = value
+                    out[key] = self.record(item.record, value, here) if item.record else value
+                elif item.record:
+                    self.wrong.add(path)
         return out
 
     def _item(self, each: Field, item: ValueType, value: Any, path: SpecPath) -> Any:

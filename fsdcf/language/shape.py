@@ -151,7 +151,7 @@ def spellings_of(record: type) -> Mapping[str, Field]:
 
 
 def walk(record: type, prefix: str = "") -> Iterator[tuple[str, Field]]:
-    """Yield every key below a record with its full path. ``[]`` marks the items of lists."""
+    """Yield every key below a record with its full path. ``[]`` marks the items of lists, and the values of maps."""
     for field in fields_of(record):
         path = f"{prefix}{field.name}"
         yield path, field

@@ -68,10 +68,10 @@ class _Renaming:
         if field and field.record and isinstance(value, dict):
             return self._record(field.record, value, old, new)
         self._mark(old, new)
+        item = field.item if field else None
         if isinstance(value, dict):
-            return {key: self._value(None, below, (*old, key), (*new, key)) for key, below in value.items()}
+            return {key: self._item(item, below, (*old, key), (*new, key)) for key, below in value.items()}
         if isinstance(value, list):
-            item = field.item if field else None
             return [self._item(item, each, (*old, index), (*new, index)) for index, each in enumerate(value)]
         return value
 

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import LATER_KINDS
-from fsdcf.language.model.service import Spec
-from fsdcf.language.resolve import overlay_of
+from fsdcf.language.resolve import overlay_name, overlay_of
 from fsdcf.language.rules import check_rules
 from fsdcf.language.rules.case import Case
 from fsdcf.language.schema import LATER, TYPE, check, check_overlay
 
+if TYPE_CHECKING:
+    from fsdcf.language.environment import EnvironmentFile
+
 
 def validate(
-    document: Document, environment: str, types: Types, named: Callable[[], Collection[str]] | None = None
-) -> tuple[Spec, tuple[Diagnostic, ...]]:
+    document: Document,
+    environment: str,
+    types: Types,
+    named: Callable[[], Collection[str]] | None = None,
+    file: EnvironmentFile | None = None,
+) -> tuple[Any, tuple[Diagnostic, ...]]:
     """Return the spec of a document, and every error and warning that its author did not allow.
 
     The rules run even if parts have the wrong shape. Those parts are unknown, and a rule that reads one stops, because
     its finding would only be a consequence. ``named`` finds the environments that other files name; None does not
-    check the environment.
+    check the environment. ``file`` is the environment's file, for a service.
     """
     kind = kind_of(document.data)
     spec, checked = check(document, types)
@@ -37,7 +44,9 @@ def validate(
         if part is not None and not isinstance(part, dict):
             hint = "write the keys that differ, as in the spec"
             findings.append(TYPE.at(document.span(at), at, f"the environment `{name}` must be a map", hint))
-        if name != environment and (overlay := overlay_of(document, name)):
+        if name != overlay_name(environment, file) and (overlay := overlay_of(document, name)):
             findings += [replace(each, path=at + each.path) for each in check_overlay(overlay, kind.record, types)]
-    findings += check_rules(Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named))
+    findings += check_rules(
+        Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named, file)
+    )
     return spec, tuple(each for each in findings if not document.allows(each))

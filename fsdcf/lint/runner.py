@@ -19,10 +19,14 @@ APPROACHING = ("I1002", "I1003", "I2010", "I2011", "I3010", "I3012", "I6010", "I
 """The checks that report nine tenths of a limit. A template within the limits needs no change, and fsdcf reports what
 exceeds them."""
 
+IMPORTED_OUTPUT = "W6001"
+"""An output with the value of an import. The commands on a service read the name of its cluster from its own outputs,
+also where the cluster is that of an environment."""
+
 CONFIGURATION: dict[str, Any] = {
     "regions": [REGION],
     "include_checks": ["I"],
-    "ignore_checks": [*APPROACHING],
+    "ignore_checks": [*APPROACHING, IMPORTED_OUTPUT],
     "mandatory_checks": [],
     "configure_rules": {},
     "include_experimental": False,

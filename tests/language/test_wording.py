@@ -48,7 +48,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  secrets:\n    DB: /shop/db\n", "write a list of items such as `- {name: DB, valueFrom: /shop/db}`"),
         ("  secrets: {A: 'ssm:/b'}\n", '`- {name: A, valueFrom: "ssm:/b"}`'),
         ("  secrets: [{name: A, valueFrom: {secretsmanager: prod/db}}]\n", "write `secretsmanager:prod/db`"),
-        ("  networking: {vpc: {nat: true}}\n", "use none, single or perZone"),
+        ("  networking: {vpc: {nat: true}}\n", "use none, single, perZone or regional"),
         ("  networking: {vpc: {availabilityZones: '3'}}\n", "write 3 without quotes"),
         ("  networking: {vpc: {availabilityZones: all}}\n", "the ids of the zones"),
         ("  networking: {vpc: {cidr: 10.1.2.3}}\n", "write `10.1.0.0/16`"),

@@ -9,9 +9,10 @@ from typing import Any
 from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 
 from fsdcf.cloudformation.partitions import PARTITIONS
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import Rules, ingress
+from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import LoadBalancer, Service, Vpc
 from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
@@ -25,13 +26,16 @@ _MOST_ZONES = 8
 _ENDPOINTS = "EndpointNames"
 
 
-def network_of(service: Service) -> Network:
-    """The VPC and the subnets of a service: new ones, unless the spec names an existing VPC."""
+def network_of(service: Service, joined: EnvironmentSpec | None = None) -> Network:
+    """The VPC and the subnets of a service: new ones, unless the spec names an existing VPC or joins an environment."""
     wanted, public_tasks = service.networking.network, service.networking.assign_public_ip
     internal = service.load_balancer is None or service.load_balancer.internal
+    if joined is not None:
+        vpc, subnets = imported(joined, "VpcId"), subnet_outputs(joined.environment.network)[not public_tasks]
+        return Network(vpc, tuple(imported(joined, name) for name in subnets), ())
     if wanted.id is None:
         zones = range(1, len(_zones(wanted)) + 1)
-        vpc: Any = Ref("Vpc")
+        vpc = Ref("Vpc")
         public: tuple[Any, ...] = tuple(Ref(f"PublicSubnet{zone}") for zone in zones)
         private: tuple[Any, ...] = () if public_tasks else tuple(Ref(f"PrivateSubnet{zone}") for zone in zones)
     else:
@@ -42,30 +46,50 @@ def network_of(service: Service) -> Network:
     return Network(vpc, public if public_tasks else private, (private or public) if internal else public, edge)
 
 
+def subnet_outputs(network: Vpc) -> tuple[list[str], list[str]]:
+    """The outputs of an environment's stack with the ids of the public and of the private subnets."""
+    if network.id is None:
+        zones = len(_zones(network))
+        counts = (zones, zones)
+    else:
+        counts = (len(network.public_subnets), len(network.private_subnets))
+    public, private = (
+        [f"{kind}Subnet{number}" for number in range(1, count + 1)]
+        for kind, count in zip(("Public", "Private"), counts, strict=True)
+    )
+    return public, private
+
+
 def vpc(context: Context) -> StackPart:
-    """A new VPC with its subnets and routes; nothing where the spec names an existing one."""
+    """A new VPC for a service; nothing where the spec names an existing one, or joins an environment."""
+    networking = context.service.networking
+    if context.joined is not None or networking.network.id is not None:
+        return StackPart()
+    return new_vpc(networking.network, ORIGIN, only_public=networking.assign_public_ip)
+
+
+def new_vpc(wanted: Vpc, origin: str, only_public: bool = False) -> StackPart:
+    """A new VPC with its subnets and routes. The service waits for the routes of its tasks. ``origin`` is the spec path
+    of the network."""
     part = StackPart()
-    wanted = context.service.networking.network
-    if wanted.id is not None:
-        return part
     cidr = wanted.cidr or DEFAULT_CIDR
     blocks = [str(block) for block in IPv4Network(cidr).subnets(prefixlen_diff=4)]
     made = ec2.VPC("Vpc", CidrBlock=cidr, EnableDnsSupport=True, EnableDnsHostnames=True)
-    part.add(made, ORIGIN, {"CidrBlock": f"{ORIGIN}.cidr"})
-    part.add(ec2.InternetGateway("InternetGateway"), ORIGIN)
-    part.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(made), InternetGatewayId=Ref("InternetGateway")), ORIGIN)
+    part.add(made, origin, {"CidrBlock": f"{origin}.cidr"})
+    part.add(ec2.InternetGateway("InternetGateway"), origin)
+    part.add(ec2.VPCGatewayAttachment(ATTACHMENT, VpcId=Ref(made), InternetGatewayId=Ref("InternetGateway")), origin)
     zones = _zones(wanted)
-    public = [_subnet(part, f"PublicSubnet{n}", zone, blocks[n - 1]) for n, zone in enumerate(zones, 1)]
-    public_routes = _public_routes(part, public)
-    if context.service.networking.assign_public_ip:
-        _gateway_endpoints(part, ["PublicRouteTable"])
+    public = [_subnet(part, origin, f"PublicSubnet{n}", zone, blocks[n - 1]) for n, zone in enumerate(zones, 1)]
+    public_routes = _public_routes(part, origin, public)
+    if only_public:
+        _gateway_endpoints(part, origin, ["PublicRouteTable"])
         part.waits = public_routes
         return part
     inner = blocks[_MOST_ZONES:]
-    private = [_subnet(part, f"PrivateSubnet{n}", zone, inner[n - 1]) for n, zone in enumerate(zones, 1)]
-    part.waits = _private_routes(part, wanted.nat or "single", public, private)
+    private = [_subnet(part, origin, f"PrivateSubnet{n}", zone, inner[n - 1]) for n, zone in enumerate(zones, 1)]
+    part.waits = _private_routes(part, origin, wanted.nat or "single", public, private)
     tables = [f"PrivateRouteTable{n}" for n in range(1, len(zones) + 1)]
-    endpoints = _gateway_endpoints(part, ["PublicRouteTable", *tables])
+    endpoints = _gateway_endpoints(part, origin, ["PublicRouteTable", *tables])
     if wanted.nat == "none":
         part.waits += endpoints  # the layers of an image come from S3, and this is the only route
     return part
@@ -79,15 +103,15 @@ def _zones(wanted: Vpc) -> list[dict[str, Any]]:
     return [{"AvailabilityZoneId": zone} for zone in zones]
 
 
-def _subnet(part: StackPart, title: str, zone: dict[str, Any], cidr: str) -> str:
+def _subnet(part: StackPart, origin: str, title: str, zone: dict[str, Any], cidr: str) -> str:
     subnet = ec2.Subnet(title, VpcId=Ref("Vpc"), CidrBlock=cidr, **zone, MapPublicIpOnLaunch=False)
-    sources: Sources = {**dict.fromkeys(zone, f"{ORIGIN}.availabilityZones"), "CidrBlock": f"{ORIGIN}.cidr"}
-    part.add(subnet, ORIGIN, sources)
+    sources: Sources = {**dict.fromkeys(zone, f"{origin}.availabilityZones"), "CidrBlock": f"{origin}.cidr"}
+    part.add(subnet, origin, sources)
     return title
 
 
-def _public_routes(part: StackPart, subnets: list[str]) -> list[str]:
-    part.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref("Vpc")), ORIGIN)
+def _public_routes(part: StackPart, origin: str, subnets: list[str]) -> list[str]:
+    part.add(ec2.RouteTable("PublicRouteTable", VpcId=Ref("Vpc")), origin)
     route = ec2.Route(
         "PublicDefaultRoute",
         RouteTableId=Ref("PublicRouteTable"),
@@ -95,19 +119,19 @@ def _public_routes(part: StackPart, subnets: list[str]) -> list[str]:
         GatewayId=Ref("InternetGateway"),
         DependsOn=ATTACHMENT,
     )
-    part.add(route, ORIGIN)
-    return ["PublicDefaultRoute", *(_associate(part, subnet, "PublicRouteTable") for subnet in subnets)]
+    part.add(route, origin)
+    return ["PublicDefaultRoute", *(_associate(part, origin, subnet, "PublicRouteTable") for subnet in subnets)]
 
 
-def _associate(part: StackPart, subnet: str, table: str) -> str:
+def _associate(part: StackPart, origin: str, subnet: str, table: str) -> str:
     title = f"{subnet}RouteTableAssociation"
-    part.add(ec2.SubnetRouteTableAssociation(title, SubnetId=Ref(subnet), RouteTableId=Ref(table)), ORIGIN)
+    part.add(ec2.SubnetRouteTableAssociation(title, SubnetId=Ref(subnet), RouteTableId=Ref(table)), origin)
     return title
 
 
-def _private_routes(part: StackPart, nat: str, public: list[str], private: list[str]) -> list[str]:
+def _private_routes(part: StackPart, network: str, nat: str, public: list[str], private: list[str]) -> list[str]:
     """A route table per zone, so that a change from one NAT gateway to one per zone touches nothing but routes."""
-    origin = f"{ORIGIN}.nat"
+    origin = f"{network}.nat"
     gateways = {"none": 0, "single": 1, "perZone": len(public)}[nat]
     for number in range(1, gateways + 1):
         part.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
@@ -121,8 +145,8 @@ def _private_routes(part: StackPart, nat: str, public: list[str], private: list[
     waits = []
     for number, subnet in enumerate(private, 1):
         table = f"PrivateRouteTable{number}"
-        part.add(ec2.RouteTable(table, VpcId=Ref("Vpc")), ORIGIN)
-        waits.append(_associate(part, subnet, table))
+        part.add(ec2.RouteTable(table, VpcId=Ref("Vpc")), network)
+        waits.append(_associate(part, network, subnet, table))
         if gateways:
             route = ec2.Route(
                 f"PrivateDefaultRoute{number}",
@@ -135,7 +159,7 @@ def _private_routes(part: StackPart, nat: str, public: list[str], private: list[
     return waits
 
 
-def _gateway_endpoints(part: StackPart, tables: list[str]) -> list[str]:
+def _gateway_endpoints(part: StackPart, origin: str, tables: list[str]) -> list[str]:
     """Gateway endpoints of S3 and DynamoDB: they are free, and their traffic bypasses the NAT gateway."""
     services = {"S3Endpoint": "s3", "DynamoDbEndpoint": "dynamodb"}
     for title, service in services.items():
@@ -146,7 +170,7 @@ def _gateway_endpoints(part: StackPart, tables: list[str]) -> list[str]:
             ServiceName=_service_name("com.amazonaws", service),
             RouteTableIds=[Ref(table) for table in tables],
         )
-        part.add(endpoint, ORIGIN)
+        part.add(endpoint, origin)
     return list(services)
 
 

@@ -11,7 +11,10 @@ DEFAULT_COUNT = 2
 
 
 def cluster(context: Context) -> StackPart:
-    """A cluster with both Fargate capacity providers, so that a change to Spot does not update it."""
+    """A cluster with both Fargate capacity providers, so that a change to Spot does not update it; none for a service
+    that joins an environment."""
+    if context.joined is not None:
+        return StackPart()
     return StackPart().add(ecs.Cluster("Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"]), "service")
 
 
@@ -37,7 +40,7 @@ def service(context: Context) -> StackPart:
     )
     resource = ecs.Service(
         "Service",
-        Cluster=Ref("Cluster"),
+        Cluster=context.cluster,
         TaskDefinition=Ref("TaskDefinition"),
         CapacityProviderStrategy=_strategy(spec.resources),
         DeploymentConfiguration=ecs.DeploymentConfiguration(

@@ -4,6 +4,7 @@ records."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 
 
@@ -20,8 +21,9 @@ class SpecKind:
 
 
 SERVICE = SpecKind("Service", Spec, "service")
+ENVIRONMENT = SpecKind("Environment", EnvironmentSpec, "environment")
 
-KINDS: dict[str, SpecKind] = {SERVICE.name: SERVICE}
+KINDS: dict[str, SpecKind] = {kind.name: kind for kind in (SERVICE, ENVIRONMENT)}
 """The kinds of spec by name."""
 
 

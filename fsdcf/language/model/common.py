@@ -8,7 +8,6 @@ from fsdcf.language.shape import TypedRecord, spec_key, spec_record
 
 LATER_KINDS = {
     "Job": "write a Service without a port, or start a one-off task with `fsdcf run`",
-    "Environment": "write `environments` in each spec, and the ids of a shared network in service.networking.vpc",
 }
 """The kinds of spec that belong to the language and are not implemented yet, each with what works instead."""
 

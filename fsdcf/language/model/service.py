@@ -231,6 +231,13 @@ MOST_ZONES = 6
 CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 
+CERTIFICATE = r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)"
+SSL_POLICY = r"ELBSecurityPolicy-[A-Za-z0-9-]+"
+
+BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
+BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary, or its ARN"
+
+
 @spec_record
 class Vpc:
     """The network: a new VPC, or an existing one by its ids."""
@@ -271,7 +278,10 @@ class Vpc:
         computed_default="2",
     )
     nat: str | None = spec_key(
-        "NAT gateways of a new VPC.", default=None, allowed=("none", "single", "perZone"), computed_default="single"
+        "NAT gateways of a new VPC.",
+        default=None,
+        allowed=("none", "single", "perZone", "regional"),
+        computed_default="single",
     )
     endpoints: tuple[str, ...] = spec_key(
         "Interface endpoints of a new VPC by service name, such as ecr.api. Those of S3 and DynamoDB are free and "
@@ -341,14 +351,13 @@ class LoadBalancer:
     certificate_arn: String | None = spec_key(
         "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
         default=None,
-        pattern=r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+"
-        r"|iam::\d{12}:server-certificate/[!-~]+)",
+        pattern=CERTIFICATE,
         expects="the ARN of a certificate in ACM",
     )
     ssl_policy: str | None = spec_key(
         "Security policy of the HTTPS listener.",
         default=None,
-        pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
+        pattern=SSL_POLICY,
         expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
         computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
     )
@@ -385,6 +394,10 @@ class Networking:
         "serviceDiscovery": Later("A name in Cloud Map.", _BY_URL),
         "serviceConnect": Later("A name in Service Connect.", _BY_URL),
     }
+    shared: bool = spec_key(
+        "Join the environment's network, cluster, load balancer and namespace, as its file describes them.",
+        default=False,
+    )
     vpc: bool | Vpc = spec_key(
         "`true` for a new network; a map for its details, or for an existing network.", default=True
     )
@@ -727,9 +740,9 @@ class Service:
     permissions_boundary: String | None = spec_key(
         "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
         default=None,
-        pattern=r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
+        pattern=BOUNDARY,
         longest=2048,
-        expects="the name of a policy, such as fsdcf-boundary, or its ARN",
+        expects=BOUNDARY_WORDS,
     )
     enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)
     deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())

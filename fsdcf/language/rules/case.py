@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
@@ -14,14 +14,19 @@ from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.placeholders import String, Text
+from fsdcf.language.resolve import overlay_name
 from fsdcf.language.unknown import until_unknown
+
+if TYPE_CHECKING:
+    from fsdcf.language.environment import EnvironmentFile
+    from fsdcf.language.model.environment import EnvironmentSpec
 
 Capability = TypeVar("Capability", bound=Dependency)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Case:
-    """The spec that the rules check, and its kind.
+    """The spec that the rules check, and its kind. ``file`` is the environment's file, for a service.
 
     ``indexes`` are the positions of ``spec.dependencies`` in the document's list, where some may be missing. ``named``
     finds the environments that other files than the spec name; None does not check the environment.
@@ -34,6 +39,7 @@ class Case:
     types: Types
     indexes: tuple[int, ...]
     named: Callable[[], Collection[str]] | None = None
+    file: EnvironmentFile | None = None
 
     @property
     def service(self) -> Service:
@@ -41,9 +47,19 @@ class Case:
         return self.spec.service
 
     @property
+    def environment_spec(self) -> EnvironmentSpec:
+        """The spec, for the rules of the kind Environment."""
+        return cast("EnvironmentSpec", self.spec)
+
+    @property
+    def joined(self) -> EnvironmentSpec | None:
+        """The environment that the service joins; None for a service with a network of its own."""
+        return self.file.spec if self.file and self.service.networking.shared else None
+
+    @property
     def is_production(self) -> bool:
         """Whether the spec is compiled for production."""
-        return self.environment in ("prod", "production")
+        return overlay_name(self.environment, self.file) in ("prod", "production")
 
     @cached_property
     def strings(self) -> list[tuple[SpecPath, String]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePath
 from typing import Any
 
-from fsdcf.conventions import DEFAULT_ENVIRONMENT, similar
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
 from fsdcf.language.document import Document
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.suggested import suggested
 
 USUAL = (
     *("dev", "development", "test", "testing", "qa", "uat", "stage", "staging", "preprod", "preview"),
@@ -32,6 +35,45 @@ def others_than(environment: str, document: Document, named: Callable[[], Collec
         return ()
     known = known_environments(document.data, named())
     return () if environment in known else tuple(sorted(known))
+
+
+@rule("S401", "an environment's file with another name", kinds=("Environment",))
+def file_name(case: Case) -> Problems:
+    """`fsdcf` looks for the file of the environment `staging` as `environments/staging.yml`, from the folder of a spec
+    upwards to the root of the repository. The name in the file is therefore that of the file."""
+    name, file = case.environment_spec.metadata.name, case.document.span(()).file
+    stem = PurePath(file.rpartition(":")[2]).stem
+    if stem != name and re.fullmatch(ENVIRONMENT_PATTERN, stem):
+        yield Problem("metadata.name", f"the environment `{name}` is in the file {file}", f"write `name: {stem}`")
+    elif stem != name:
+        yield Problem("metadata.name", f"the environment `{name}` is in the file {file}", f"rename it to `{name}.yml`")
+
+
+@rule("S402", "a reserved name", kinds=("Service", "Environment"))
+def reserved_name(case: Case) -> Problems:
+    """The stack of an environment is named `fsdcf-` and its name, and that of the pipeline `fsdcf-pipeline`."""
+    if case.spec.metadata.name == (PIPELINE[1] if case.kind == "Environment" else ENVIRONMENT_SERVICE):
+        message = f"`{case.spec.metadata.name}` is reserved for stacks of fsdcf itself"
+        yield Problem("metadata.name", message, "choose another name")
+
+
+@rule("S403", "no file of the environment to join")
+def no_environment(case: Case) -> Problems:
+    """A service with `networking.shared: true` joins the network, the cluster, the load balancer and the namespace
+    that the environment's file describes."""
+    if case.service.networking.shared and case.file is None:
+        message = f"the environment `{case.environment}` has no file"
+        path = f"environments/{case.environment}.yml"
+        hint = f"write {path}, here or above, with `{suggested('init', 'environment', case.environment)}`"
+        yield Problem("service.networking.shared", message, f"{hint}; or leave out `shared`")
+
+
+@rule("S404", "a network of its own in an environment")
+def shared_and_own(case: Case) -> Problems:
+    """A service that joins an environment uses the environment's network, and cannot have another one."""
+    if case.service.networking.shared and case.service.networking.vpc is not True:
+        hint = "remove `vpc`, or write `shared: false`"
+        yield Problem("service.networking.vpc", "the service joins the environment's network", hint, key=True)
 
 
 @rule("W290", "an environment that no file names")

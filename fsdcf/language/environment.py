@@ -1,0 +1,83 @@
+"""The file of an environment as its services need it: what it says, and what it puts under each of their specs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from fsdcf.diagnostics import Diagnostic, SpecPath, has_errors
+from fsdcf.language.dependency import Types
+from fsdcf.language.document import Document, Mark
+from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
+from fsdcf.language.model.environment import EnvironmentSpec
+from fsdcf.language.resolve import merged, resolve
+from fsdcf.language.source import parse
+from fsdcf.language.spellings import canonical
+from fsdcf.language.validate import validate
+
+DEFAULTS: SpecPath = ("environment", "defaults")
+"""The part of an environment's file that is merged under every spec."""
+
+_BENEATH: Mapping[SpecPath, SpecPath] = {
+    ("environment", "tags"): ("metadata", "tags"),
+    ("environment", "permissionsBoundary"): ("service", "permissionsBoundary"),
+    DEFAULTS: (),
+}
+"""What applies to every service, and its place in a spec; later entries win."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EnvironmentFile:
+    """The file of an environment without errors: its record, and what it puts under the spec of every service.
+
+    The positions in ``beneath`` are those in the file. Its placeholders are not replaced yet, because ``${DOMAIN}`` and
+    the variables of the command line belong to the service.
+    """
+
+    spec: EnvironmentSpec
+    beneath: Document
+
+
+def read_environment(
+    raw: bytes, name: str, types: Types, variables: Mapping[str, str]
+) -> tuple[EnvironmentFile | None, tuple[Diagnostic, ...], Mapping[str, str]]:
+    """Return the file of an environment, the findings, and the texts that they point to; no file if it has errors."""
+    written, findings = parse(raw, name)
+    if written is None:
+        return None, tuple(findings), {name: raw.decode("utf-8", "replace")}
+    environment = name_of(written) or ""
+    document, resolved = resolve(written, types, environment, (), variables)
+    spec, invalid = validate(document, environment, types)
+    found = (*findings, *resolved, *invalid)
+    if has_errors(found) or not isinstance(spec, EnvironmentSpec):
+        return None, found, document.sources
+    return EnvironmentFile(spec, beneath(written, types)), found, document.sources
+
+
+def name_of(document: Document) -> str | None:
+    """The name in the document of an environment; None for a document of another kind, or without a name."""
+    metadata = document.data.get("metadata")
+    name = metadata.get("name") if kind_of(document.data) is ENVIRONMENT and isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def beneath(written: Document, types: Types) -> Document:
+    """Return what the document of an environment, as it is written, puts under the spec of each of its services."""
+    parts = (_moved(written, source, target) for source, target in _BENEATH.items())
+    return canonical(reduce(merged, parts), SERVICE.record, types)[0]
+
+
+def _moved(document: Document, source: SpecPath, target: SpecPath) -> Document:
+    """A part of a document in another place; empty if there is no such part, or if it cannot be in that place."""
+    value: Any = document.value(source)
+    marks: dict[SpecPath, Mark] = {(): document.marks[()]}
+    if value is None or (not target and not isinstance(value, dict)):
+        return Document({}, marks, document.sources, document.allowed)
+    length = len(source)
+    marks |= {target[:depth]: document.marks[source] for depth in range(1, len(target))}
+    marks |= {target + at[length:]: mark for at, mark in document.marks.items() if at[:length] == source}
+    for step in reversed(target):
+        value = {step: value}
+    return Document(value, marks, document.sources, document.allowed)

@@ -1,0 +1,232 @@
+"""Specs of kind Environment: what the services of an environment share, and what applies to each of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.language.model.common import DESCRIPTION_BYTES, VARIABLE, VARIABLE_WORDS
+from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, CERTIFICATE, CIDR, EC2_ID, SSL_POLICY, Vpc
+from fsdcf.language.placeholders import String
+from fsdcf.language.shape import spec_key, spec_record
+
+DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
+"""A domain name in lower case. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html"""
+
+BALANCER_NAME = r"[a-z][a-z0-9]{0,19}"
+"""The name of a load balancer, which begins the ids and the exports of its resources."""
+
+
+@spec_record
+class EnvironmentMetadata:
+    """The name of the environment, and its owners."""
+
+    name: str = spec_key(
+        "Name of the environment, as in the name of its file; part of the names of its stacks and exports.",
+        pattern=ENVIRONMENT_PATTERN,
+        expects="1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
+    )
+    owners: str | tuple[str, ...] = spec_key(
+        "Owners of the environment; become a tag, joined by spaces.", default=(), also=("owner",)
+    )
+    description: str = spec_key(
+        "Purpose of the environment; becomes the template's description.", default="", longest=DESCRIPTION_BYTES
+    )
+
+
+@spec_record
+class AccessLogs:
+    """The bucket for the access logs of a load balancer."""
+
+    bucket: String | None = spec_key(
+        "Name of an existing bucket, whose policy admits Elastic Load Balancing.",
+        default=None,
+        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        expects="the name of a bucket",
+        computed_default="a bucket in the stack",
+    )
+    prefix: str = spec_key(
+        "Prefix of the objects in the bucket.", default="", pattern=r"(?!.*AWSLogs)[^/].*[^/]|[^/]?", longest=512
+    )
+
+
+@spec_record
+class SharedLoadBalancer:
+    """A load balancer of the environment: a new one, or an existing one by its ids."""
+
+    domain: str | None = spec_key(
+        "Domain of the services: each has the host `<service>.<domain>`, unless it names others.",
+        default=None,
+        pattern=DOMAIN,
+        expects="a domain in lower case, such as staging.example.com",
+    )
+    hosted_zone_id: String | None = spec_key(
+        "Hosted zone of the domain in Route 53, for its certificate and its records.",
+        default=None,
+        pattern="Z[A-Z0-9]{1,31}",
+        expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
+    )
+    certificate_arn: String | None = spec_key(
+        "Certificate. With one, the services use HTTPS, and HTTP is redirected to it.",
+        default=None,
+        pattern=CERTIFICATE,
+        expects="the ARN of a certificate in ACM",
+        computed_default="one for the domain and *.domain, if hostedZoneId is set",
+    )
+    internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
+    idle_timeout: int = spec_key(
+        "Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000
+    )
+    ssl_policy: str | None = spec_key(
+        "Security policy of the HTTPS listener.",
+        default=None,
+        pattern=SSL_POLICY,
+        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
+        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
+    )
+    allow_cidrs: tuple[str, ...] = spec_key(
+        "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
+        "network. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
+        default=(),
+        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
+        expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
+        fewest=1,
+        computed_default="all addresses, or the private ranges if internal",
+    )
+    access_logs: bool | AccessLogs = spec_key(
+        "Write a log of all requests: `true` to a bucket in the stack, or the details.", default=False
+    )
+    waf: String | None = spec_key(
+        "Web ACL of AWS WAF in front of the load balancer.",
+        default=None,
+        pattern=r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+",
+        expects="the ARN of a regional web ACL",
+    )
+    listener_arn: String | None = spec_key(
+        "Listener of an existing load balancer, to which the rules of the services are added.",
+        default=None,
+        pattern=r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/app/[A-Za-z0-9-]+/[0-9a-f]+/[0-9a-f]+",
+        expects="the ARN of a listener of an application load balancer",
+    )
+    security_group_id: String | None = spec_key(
+        "Security group of the existing load balancer.",
+        default=None,
+        pattern=f"sg-{EC2_ID}",
+        expects="an id such as sg-0123456789abcdef0",
+    )
+    dns_name: String | None = spec_key(
+        "DNS name of the existing load balancer.",
+        default=None,
+        pattern=DOMAIN.replace("a-z0-9", "A-Za-z0-9"),
+        expects="the DNS name that the console shows",
+    )
+
+
+@spec_record
+class SharedCluster:
+    """The ECS cluster of the services."""
+
+    name: String | None = spec_key(
+        "Name of an existing cluster.",
+        default=None,
+        pattern=r"[A-Za-z0-9_-]{1,255}",
+        expects="letters, digits, _ and -",
+        computed_default="a cluster in the stack",
+    )
+    container_insights: str | None = spec_key(
+        "CloudWatch metrics of the tasks and containers; each costs.",
+        default=None,
+        allowed=("enabled", "enhanced", "disabled"),
+        computed_default="the default of the account",
+    )
+
+
+@spec_record
+class Environment:
+    """The shared parts, and what applies to every service."""
+
+    account: str | None = spec_key(
+        "Account of the environment: fsdcf makes no changes in another one.",
+        default=None,
+        pattern=r"\d{12}",
+        as_text=True,
+        expects="the 12 digits of an account",
+    )
+    region: str | None = spec_key(
+        "Region of the environment: fsdcf makes no changes in another one.",
+        default=None,
+        pattern=r"[a-z]+(-[a-z]+)+-\d",
+        expects="a region such as eu-west-1",
+    )
+    overlay: str | None = spec_key(
+        "The part of the specs' `environments` that applies.",
+        default=None,
+        pattern=ENVIRONMENT_PATTERN,
+        expects="the name of an environment",
+        computed_default="the name of the environment",
+    )
+    network: Vpc = spec_key("The network: a new VPC, or an existing one.", default=Vpc())
+    load_balancers: Mapping[str, SharedLoadBalancer] = spec_key(
+        "The load balancers by name.",
+        default_factory=dict,
+        key_pattern=BALANCER_NAME,
+        key_expects="names of 1 to 20 lower-case letters and digits, beginning with a letter",
+    )
+    cluster: SharedCluster = spec_key("The ECS cluster.", default=SharedCluster())
+    namespace: str | None = spec_key(
+        "Name of the private DNS namespace for Service Connect and service discovery.",
+        default=None,
+        pattern=r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*",
+        expects="a domain in lower case, such as staging.internal",
+        computed_default="<name>.internal",
+    )
+    variables: Mapping[str, str] = spec_key(
+        "Variables for placeholders ${NAME} in every spec.",
+        default_factory=dict,
+        as_text=True,
+        key_pattern=VARIABLE,
+        key_expects=VARIABLE_WORDS,
+    )
+    tags: Mapping[str, str] = spec_key(
+        "Tags of the environment's stack and of every service, unless its spec has another value.",
+        default_factory=dict,
+        as_text=True,
+    )
+    permissions_boundary: String | None = spec_key(
+        "Permissions boundary of every role, unless a spec names another one: the name of a policy, or its ARN.",
+        default=None,
+        pattern=BOUNDARY,
+        longest=2048,
+        expects=BOUNDARY_WORDS,
+    )
+    artifacts_bucket: str | None = spec_key(
+        "S3 bucket to upload templates larger than 51,200 bytes to.",
+        default=None,
+        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        expects="the name of a bucket",
+    )
+    protected: bool = spec_key(
+        "Ask before each change, refuse to put data at risk without --allow, and protect the stacks from deletion.",
+        default=False,
+    )
+    defaults: Mapping[str, Any] = spec_key(
+        "Keys that are merged under every service spec of the environment.", default_factory=dict
+    )
+
+    def balancer_of(self, name: str | None) -> tuple[str, SharedLoadBalancer] | None:
+        """The load balancer that a service uses, with its name: the named one, else the only one, else ``public``."""
+        only = next(iter(self.load_balancers)) if len(self.load_balancers) == 1 else "public"
+        wanted = name or only
+        return (wanted, self.load_balancers[wanted]) if wanted in self.load_balancers else None
+
+
+@spec_record
+class EnvironmentSpec:
+    api_version: str = spec_key("Version of the language.", allowed=("fsd/v1",))
+    kind: str = spec_key("Kind of the spec.", allowed=("Environment",))
+    metadata: EnvironmentMetadata = spec_key("Name and owners.")
+    environment: Environment = spec_key("What the services share.", default=Environment())
+
+    @property
+    def namespace(self) -> str:
+        """The name of the DNS namespace."""
+        return self.environment.namespace or f"{self.metadata.name}.internal"
