@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 TAG_PREFIX = "fsdcf:"
@@ -45,6 +46,12 @@ def environment_stack(environment: str) -> str:
 def export_name(environment: str, output: str) -> str:
     """The name of the export by which a service's template reads an output of its environment's stack."""
     return f"{environment_stack(environment)}-{output}"
+
+
+def exporting_stack(export: str) -> str:
+    """The stack of an environment that has an export of this name; for any other name, the name itself."""
+    stack, _, output = export.rpartition("-")
+    return stack if re.fullmatch(environment_stack(ENVIRONMENT_PATTERN), stack) and output else export
 
 
 def similar(environment: str, known: Collection[str]) -> str:

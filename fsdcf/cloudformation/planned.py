@@ -43,6 +43,11 @@ class PlannedResource:
     properties: Mapping[str, Any]
     spec: str = ""
 
+    @property
+    def template(self) -> str:
+        """The name of its template among several; empty for one alone."""
+        return template_of(self.name)
+
     def get(self, property: str, default: Any = None) -> Any:
         """A property, or the default where the resource does not have it."""
         return self.properties.get(property, default)
@@ -72,12 +77,12 @@ class PlannedResource:
 class PlannedStack:
     """The resources by name, in the template's order, and the parameters whose values are stand-ins.
 
-    ``exports`` are the evaluated values of the exports whose name is known, ``imports`` every import.
+    ``exports`` are the exports whose name is known, with their evaluated values, ``imports`` every import.
     """
 
     resources: Mapping[str, PlannedResource]
     stand_ins: tuple[str, ...] = ()
-    exports: Mapping[str, Any] = field(default_factory=dict)
+    exports: Mapping[str, Export] = field(default_factory=dict)
     imports: tuple[Import, ...] = ()
 
     def of(self, *types: str) -> Iterator[PlannedResource]:
@@ -115,25 +120,25 @@ def planned_together(templates: Mapping[str, Mapping[str, Any]]) -> PlannedStack
     for template in templates.values():
         _check(template)
     read: dict[str, _Template] = {}
-    exported: dict[str, tuple[Export, str]] = {}
+    exported: dict[str, Export] = {}
     busy: set[str] = set()
 
     def imported(name: str) -> Any:
         if name not in exported or name in busy:
             return Partial((name,), "Fn::ImportValue")
-        export, owner = exported[name]
+        export = exported[name]
         busy.add(name)
         try:
-            return evaluate(export.value, read[owner].scope)
+            return evaluate(export.value, read[template_of(export.output)].scope)
         finally:
             busy.remove(name)
 
     try:
         for name, template in templates.items():
             read[name] = _read(name, template, imported)
-            exported |= {one.name: (one, name) for one in exports_of(template, read[name].scope)}
+            exported |= {one.name: one for one in read[name].exports()}
         resources = [made for one in read.values() for made in one.resources()]
-        exports = {name: imported(name) for name in exported}
+        exports = {name: one._replace(value=imported(name)) for name, one in exported.items()}
         imports = [one for each in read.values() for one in each.imports()]
     except EvaluationError as error:
         raise PlanError(str(error)) from None
@@ -169,6 +174,10 @@ class _Template(NamedTuple):
         for logical_id, one in active(self.template, self.scope.conditions).items():
             yield _made(_joined(self.name, logical_id), one, self.scope)
 
+    def exports(self) -> Iterator[Export]:
+        for one in exports_of(self.template, self.scope):
+            yield one._replace(output=_joined(self.name, one.output))
+
     def imports(self) -> Iterator[Import]:
         for one in imports_of(self.template, self.scope):
             yield one._replace(holder=_joined(self.name, one.holder))
@@ -185,6 +194,11 @@ def _read(name: str, template: Mapping[str, Any], imports: Callable[[str], Any])
 
 def _joined(template: str, logical_id: str) -> str:
     return f"{template}/{logical_id}" if template else logical_id
+
+
+def template_of(name: str) -> str:
+    """The template of a resource or an output, by its name among several templates; empty for one alone."""
+    return name.rpartition("/")[0]
 
 
 def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:

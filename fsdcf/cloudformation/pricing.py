@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -98,6 +98,14 @@ class Range(NamedTuple):
 NOTHING = Range.of(0)
 
 
+def sum_of(ranges: Iterable[Range]) -> Range:
+    """The sum of ranges."""
+    total = NOTHING
+    for one in ranges:
+        total = total.plus(one)
+    return total
+
+
 class CostLine(NamedTuple):
     """One line of the estimate: ``quantity`` of the price's units in a month, and in words how it is calculated.
 
@@ -134,12 +142,18 @@ CostItems = Iterator[CostLine | Unpriced]
 
 class PricingContext(NamedTuple):
     """What a pricing rule reads: the resources, the prices, the value of every assumption, and the part of its
-    lines."""
+    lines.
+
+    ``users`` are the templates whose services use what is priced, each with the assumed usage: the priced one itself,
+    unless it only makes what others share, and those at hand that import from it. The resources of the others have
+    names with the name of their template.
+    """
 
     stack: PlannedStack
     prices: Prices
     assumed: Mapping[str, Decimal]
     part: str = ""
+    users: frozenset[str] = frozenset({""})
 
     def line(
         self,
@@ -165,6 +179,18 @@ class PricingContext(NamedTuple):
         """A line whose quantity is an assumption, counted by ``per`` of its units."""
         value = self.assumed[assumption]
         return self.line(price, name, value / per, f"{number(value)} {unit}", resources, assumption)
+
+    def usage_of_each(
+        self, price: str, name: str, assumption: str, unit: str, resources: Resources
+    ) -> Iterator[CostLine | Unpriced]:
+        """A line whose quantity is an assumption for each user, whatever the number of resources."""
+        if not self.users:
+            yield Unpriced(name, "no service of these templates uses it", tuple(one.name for one in resources))
+            return
+        value = self.assumed[assumption]
+        amount = f"{number(value)} {unit}"
+        how = f"{amount} in total" if len(self.users) == 1 else times(len(self.users), amount)
+        yield self.line(price, name, value * len(self.users), how, resources, assumption)
 
 
 PricingFunction = Callable[[PricingContext, Resources], CostItems]
@@ -199,6 +225,11 @@ def number(value: Decimal) -> str:
     """A quantity for a reader: at most three decimals, no trailing zeros, groups of thousands."""
     text = f"{value:,.3f}".rstrip("0").rstrip(".")
     return text if text not in ("0", "-0") or value == 0 else f"{value:.2g}"
+
+
+def times(users: int, what: str) -> str:
+    """A quantity that each of some services has, in words."""
+    return what if users == 1 else f"{users} services × {what}"
 
 
 def decimal(value: object) -> Decimal | None:

@@ -129,7 +129,7 @@ def test_cost_of_several_services_is_their_sum(folder: Path) -> None:
     text = fsdcf("cost", *specs).stdout
     assert text.startswith("3 specs in staging: ") and text.count("subtotal") == 3
     assert text.count("requests-per-second=") == text.count("Traffic between zones") == 1, "what is shared is said once"
-    assert "usage is that of each spec" in text
+    assert "usage is that of each service" in text
     lines = [line.split() for line in text.splitlines() if line.startswith(("subtotal", "total"))]
     amounts = [float(line[1].replace(",", "")) for line in lines]
     assert amounts[-1] == pytest.approx(sum(amounts[:-1]), abs=0.03)

@@ -41,7 +41,10 @@ def test_exports_are_read_with_the_names_that_the_template_determines():
             }
         )
     )
-    assert read.exports == {"plain": Unknown("Vpc", None), "x-one": Unknown("Vpc", "CidrBlock")}
+    assert [tuple(one) for one in read.exports.values()] == [
+        ("plain", "A", Unknown("Vpc", None)),
+        ("x-one", "B", Unknown("Vpc", "CidrBlock")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,7 @@ def test_an_import_refers_to_the_resource_of_the_stack_that_exports_it():
         properties = read.resources["shop/Vpc"].properties
         assert properties == {"X": Unknown("env/Vpc", None), "Y": "one", "Z": Unknown("shop/Vpc", None)}
         assert [one.holder for one in read.imports] == ["shop/Vpc", "shop/Vpc"]
+        assert [one.output for one in read.exports.values()] == ["env/Id", "env/Text"]
 
 
 def test_an_import_is_followed_over_several_stacks_and_never_in_a_circle():
@@ -92,7 +96,7 @@ def test_an_import_is_followed_over_several_stacks_and_never_in_a_circle():
     read = planned_together({"a": first, "b": second, "c": third})
     assert read.resources["c/Vpc"].get("X") == Unknown("a/Vpc", None)
     one, two = template({"A": output("one", importing("two"))}), template({"A": output("two", importing("one"))})
-    assert planned_together({"a": one, "b": two}).exports["one"] == Partial(("one",), "Fn::ImportValue")
+    assert planned_together({"a": one, "b": two}).exports["one"].value == Partial(("one",), "Fn::ImportValue")
 
 
 def test_templates_together_must_all_be_templates():

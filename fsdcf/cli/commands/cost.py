@@ -17,10 +17,11 @@ from fsdcf.cli.compiled import Compiled, compile_files
 from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped_after
+from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.pricing import Prices
 from fsdcf.deploy.model import Exit
 from fsdcf.plan.cost import report
-from fsdcf.plan.cost.estimate import Estimate, estimate
+from fsdcf.plan.cost.estimate import Estimate, are_linked, estimates_of
 from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumptions, overridden, shipped
 
 
@@ -87,11 +88,14 @@ def cost_command(
         raise click.UsageError(f"--assume: {error}") from None
     prices = _prices(price_file)
     sides = compile_files(inputs, most=None)
-    estimates = [_estimate(one, prices, values, region) for one in sides]
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
     if compares and len(sides) != 2:
         raise click.UsageError("--change expects two files, OLD and NEW")
+    for one in sides:
+        with one.checking():
+            planned(one.template)
     titles = [] if compares else _titles_of_sum(sides)
+    estimates = _estimates(sides, bool(titles), prices, values, region)
     title = f"{len(sides)} specs in {inputs.environment_name}" if titles else " -> ".join(one.title for one in sides)
     whole = report.summed(estimates) if titles else estimates[-1]
     exceeded = report.exceeded(whole, budget, title if titles else sides[-1].title) if budget is not None else ""
@@ -112,7 +116,9 @@ def _titles_of_sum(sides: Sequence[Compiled]) -> list[str]:
     A usage error if the sum would contain a stack twice.
     """
     names = [one.spec.metadata.name for one in sides if one.spec]
-    if len(sides) == 1 or (len(sides) == 2 and len(set(names)) < 2):
+    if len(sides) == 1 or (
+        len(sides) == 2 and len(set(names)) < 2 and not are_linked(*(one.template for one in sides))
+    ):
         return []
     for name in names:
         if names.count(name) > 1:
@@ -143,11 +149,18 @@ def _prices(file: Path | None) -> Prices:
         raise click.UsageError(f"--prices {file}: {error}") from None
 
 
-def _estimate(one: Compiled, prices: Prices, values: Mapping[str, Decimal], region: str | None) -> Estimate:
-    with one.checking():
-        estimated = estimate(one.template, prices, values, region or "")
+def _estimates(
+    sides: Sequence[Compiled], together: bool, prices: Prices, values: Mapping[str, Decimal], region: str | None
+) -> list[Estimate]:
+    """The estimate of each side: of all of them together, or of each as if it were alone."""
+    groups = [sides] if together else [[one] for one in sides]
+    found = [
+        one
+        for group in groups
+        for one in estimates_of({one.title: one.template for one in group}, prices, values, region or "").values()
+    ]
     fallback = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-    return replace(estimated, region=estimated.region or fallback)
+    return [replace(one, region=one.region or fallback) for one in found]
 
 
 def _print(estimates: Sequence[Estimate], title: str, changed: Mapping[str, Decimal], titles: Sequence[str]) -> None:
@@ -157,7 +170,7 @@ def _print(estimates: Sequence[Estimate], title: str, changed: Mapping[str, Deci
     if sys.stdout.isatty():
         amount = {"justify": "right", "no_wrap": True}
         columns: dict[str, dict[str, Any]] = {"": {}, "minimum": amount, "maximum": amount}
-        if not titles:
+        if any(row.how for row in rows):
             columns["how"] = {"style": "dim"}
         draw_table(columns, (("bold" if row.is_strong else "", row[:4][: len(columns)]) for row in rows))
     else:

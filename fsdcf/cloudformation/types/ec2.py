@@ -59,7 +59,7 @@ def _price_gateways(context: PricingContext, gateways: Resources) -> CostItems:
         yield context.line(
             "ipv4.hour", "Public IPv4 addresses of the NAT gateway", total * HOURS, how, regional, owner="nat"
         )
-    yield context.usage("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB in total", gateways)
+    yield from context.usage_of_each("nat.gigabyte", "Traffic through NAT", "nat-gigabytes", "GB", gateways)
 
 
 def is_regional(gateway: Mapping[str, Any]) -> bool:
@@ -98,8 +98,8 @@ def _price_endpoints(context: PricingContext, endpoints: Resources) -> CostItems
         zones = sum(max(1, len(one.items("SubnetIds"))) for one in interfaces)
         how = f"{counted(len(interfaces), 'endpoint')}, {counted(zones, 'zone')} in all × {HOURS} h"
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
-        unit = "GB in total"
-        yield context.usage("endpoint.gigabyte", "Traffic through endpoints", "endpoint-gigabytes", unit, interfaces)
+        name = "Traffic through endpoints"
+        yield from context.usage_of_each("endpoint.gigabyte", name, "endpoint-gigabytes", "GB", interfaces)
 
 
 class Ingress(NamedTuple):
@@ -237,7 +237,7 @@ RECORDS = (
                     "nat-gigabytes",
                     "20",
                     "GB/month",
-                    "through all NAT gateways together, both ways: images, other services",
+                    "of a service through all NAT gateways together, both ways: images, other services",
                 ),
             ),
         ),
@@ -289,7 +289,11 @@ RECORDS = (
                 price("endpoint.hour", "0.01", "zone-hour", _ENDPOINTS, "2026-06-01"),
                 price("endpoint.gigabyte", "0.01", "GB", _ENDPOINTS, "2026-06-01"),
             ),
-            (assumption("endpoint-gigabytes", "10", "GB/month", "through all interface endpoints together"),),
+            (
+                assumption(
+                    "endpoint-gigabytes", "10", "GB/month", "of a service through all interface endpoints together"
+                ),
+            ),
         ),
         Simulation("vpce-{hex}", create=15.0),
         DeployPermissions(only_with={"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)}),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, mappings, target_of
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    PlannedStack,
+    items,
+    mapping,
+    mappings,
+    target_of,
+    template_of,
+)
 from fsdcf.cloudformation.pricing import (
     HOURS,
     MILLION,
@@ -20,6 +28,7 @@ from fsdcf.cloudformation.pricing import (
     assumption,
     number,
     price,
+    times,
 )
 from fsdcf.cloudformation.types import (
     DeletionProtection,
@@ -56,17 +65,23 @@ def _price_balancers(context: PricingContext, balancers: Resources) -> CostItems
             yield Unpriced(f"Load balancer {balancer.name}", f"no price for a {kind} load balancer", (balancer.name,))
             continue
         yield context.line("alb.hour", "Application load balancer", HOURS, f"1 × {HOURS} h", balancer)
-        yield _capacity(context, balancer)
+        users = _users(context, balancer)
+        if users:
+            yield _capacity(context, balancer, users)
+        else:
+            why = "no service of these templates is behind it"
+            yield Unpriced(f"Requests at {balancer.name}", why, (balancer.name,))
         if is_public(balancer):
             zones = len(subnets_of(balancer))
             how = f"{counted(zones, 'zone')} × {HOURS} h"
             yield context.line("ipv4.hour", "Public IPv4 addresses of the load balancer", zones * HOURS, how, balancer)
+        if is_public(balancer) and users:
             rate, size = (context.assumed[name] for name in ("requests-per-second", "response-kilobytes"))
-            how = f"{number(rate)} requests/s × {number(size)} kB"
+            how = times(users, f"{number(rate)} requests/s × {number(size)} kB")
             yield context.line(
                 "transfer.out",
                 "Responses to the internet",
-                rate * size * SECONDS / MILLION,
+                users * rate * size * SECONDS / MILLION,
                 how,
                 balancer,
                 "requests-per-second",
@@ -74,7 +89,14 @@ def _price_balancers(context: PricingContext, balancers: Resources) -> CostItems
             )
 
 
-def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
+def _users(context: PricingContext, balancer: PlannedResource) -> int:
+    """How many services are behind a load balancer, each with the assumed requests."""
+    balancers = balancers_by_group(context.stack)
+    behind = {template_of(group) for group, names in balancers.items() if balancer.name in names}
+    return max(len(behind), int("" in context.users))
+
+
+def _capacity(context: PricingContext, balancer: PlannedResource, users: int) -> CostLine:
     """Capacity units: the largest of connections, active connections, bytes and rule evaluations."""
     names = (
         "requests-per-second",
@@ -83,7 +105,8 @@ def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
         "request-kilobytes",
         "response-kilobytes",
     )
-    rate, per_connection, seconds, request, response = (context.assumed[name] for name in names)
+    requests, per_connection, seconds, request, response = (context.assumed[name] for name in names)
+    rate = users * requests
     new = rate / per_connection
     measures = {
         "new connections": new / _NEW_CONNECTIONS,
@@ -92,7 +115,8 @@ def _capacity(context: PricingContext, balancer: PlannedResource) -> CostLine:
         "rule evaluations": rate * max(0, _most_rules(context.stack, balancer) - _FREE_RULES) / _EVALUATIONS,
     }
     largest = max(measures, key=lambda name: measures[name])
-    how = f"{number(measures[largest])} LCU, by {largest}, × {HOURS} h"
+    served = f" of {users} services" if users > 1 else ""
+    how = f"{number(measures[largest])} LCU, by {largest}{served}, × {HOURS} h"
     return context.line("alb.lcu", "Load balancer capacity", measures[largest] * HOURS, how, balancer, *names)
 
 
@@ -187,7 +211,10 @@ RECORDS = (
             ),
             (
                 assumption(
-                    "requests-per-second", "10", "requests/s", "at each load balancer, on average over the month"
+                    "requests-per-second",
+                    "10",
+                    "requests/s",
+                    "to a service through a load balancer, on average over the month",
                 ),
                 assumption("request-kilobytes", "2", "kB", "size of a request"),
                 assumption("response-kilobytes", "8", "kB", "size of a response"),

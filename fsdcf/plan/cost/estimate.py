@@ -5,14 +5,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, planned
-from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingContext, Range, Unpriced
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    PlannedStack,
+    parameter_values,
+    planned,
+    planned_together,
+    template_of,
+)
+from fsdcf.cloudformation.pricing import NOTHING, CostLine, Prices, PricingContext, Range, Unpriced, sum_of
 from fsdcf.cloudformation.references import steps
-from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types import ecs, record_of
 from fsdcf.conventions import IMAGE_PARAMETER
 from fsdcf.plan.access import access, shortened
 from fsdcf.plan.cost.prices import PARTS, rules
@@ -49,7 +57,10 @@ class Estimate:
     """What a template costs in a month.
 
     ``assumed`` holds the assumptions that count here, by name. ``region`` is the stack's, empty where it is not
-    known: the prices may be those of another one.
+    known: the prices may be those of another one. ``sharers`` are how many of several templates import from this one;
+    ``shared`` and ``share`` are the templates among them from which this one imports, and its part of their cost: each
+    importer has an equal part. ``adds_to`` are templates whose cost grows with its use of them, which is among the
+    lines. ``absent`` are the exports that it imports and that no template at hand makes.
     """
 
     lines: tuple[CostLine, ...]
@@ -57,10 +68,20 @@ class Estimate:
     assumed: Mapping[str, Decimal]
     prices: Prices
     region: str = ""
+    sharers: int = 0
+    shared: tuple[str, ...] = ()
+    share: Range = NOTHING
+    adds_to: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def total(self) -> Range:
         return total_of(self.lines)
+
+    @property
+    def part(self) -> Range:
+        """The part of each template that imports from this one; all of it without any."""
+        return self.total.times(Decimal(1) / max(1, self.sharers))
 
     @property
     def weak(self) -> Range:
@@ -88,26 +109,118 @@ class Delta:
         return new.minus(old)
 
 
-def estimate(template: Mapping[str, Any], prices: Prices, assumed: Mapping[str, Decimal], region: str = "") -> Estimate:
+def estimate(
+    template: Mapping[str, Any],
+    prices: Prices,
+    assumed: Mapping[str, Decimal],
+    region: str = "",
+    beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Estimate:
     """What a template costs in a month at these prices and assumptions. Raises PlanError for what is not a template.
 
-    ``region`` is where the stack is deployed; without one the template may tell it.
+    ``region`` is where the stack is deployed; without one the template may tell it. ``beside`` are templates by name
+    that import from it, or from which it imports: their services use what it makes.
     """
-    stack = planned(template)
+    stack = planned_together({"": template, **beside})
+    made = {name: one for name, one in stack.resources.items() if not one.template}
+    own = PlannedStack(made, parameter_values(template)[1])
+    users = _users(stack, own)
     resources: dict[object, list[PlannedResource]] = {}
-    for one in stack.resources.values():
+    for one in own.resources.values():
         resources.setdefault(record_of(one.type).price, []).append(one)
     items = [
         item
         for rule in rules()
         if rule in resources
-        for item in rule.lines(PricingContext(stack, prices, assumed, rule.part), resources[rule])
+        for item in rule.lines(PricingContext(stack, prices, assumed, rule.part, users), resources[rule])
     ]
     lines = tuple(item for item in items if isinstance(item, CostLine))
-    unpriced = (*(item for item in items if isinstance(item, Unpriced)), *_left_out(stack))
+    unpriced = (*(item for item in items if isinstance(item, Unpriced)), *_left_out(stack, own))
     used = {name for line in lines for name in line.assumptions}
     counting = {name: value for name, value in assumed.items() if name in used}
-    return Estimate(lines, unpriced, counting, prices, region or region_of(stack))
+    return Estimate(lines, unpriced, counting, prices, region or region_of(own))
+
+
+Templates = Mapping[str, Mapping[str, Any]]
+"""Templates by name."""
+
+
+def estimates_of(
+    templates: Templates,
+    prices: Prices,
+    assumed: Mapping[str, Decimal],
+    region: str = "",
+    around: Templates = MappingProxyType({}),
+) -> dict[str, Estimate]:
+    """What each of several templates costs, and its share of those from which it imports. Raises PlanError.
+
+    ``around`` are templates that are not estimated. Of the cost of one from which an estimated one imports, the
+    estimate contains what this importer adds: its requests, and its traffic.
+    """
+    sources = _sources({**around, **templates})
+
+    def of(name: str, *others: str) -> Estimate:
+        every = {**around, **templates}
+        return estimate(every[name], prices, assumed, region, {one: every[one] for one in others})
+
+    found: dict[str, Estimate] = {}
+    for name in templates:
+        known = sources[name]
+        importers = [one for one in templates if name in sources[one].of]
+        whole = of(name, *known.of, *importers)
+        added = [line for one in known.of if one in around for line in _added(one, of(one), of(one, name))]
+        lines = tuple(sorted((*whole.lines, *added), key=lambda line: PARTS.index(line.part)))
+        counting = {each: assumed[each] for each in assumed if any(each in line.assumptions for line in lines)}
+        found[name] = replace(
+            whole,
+            lines=lines,
+            assumed=counting,
+            sharers=len(importers),
+            shared=tuple(one for one in known.of if one in templates),
+            adds_to=tuple(one for one in known.of if one in around),
+            absent=known.absent,
+        )
+    return {name: replace(one, share=sum_of(found[other].part for other in one.shared)) for name, one in found.items()}
+
+
+class _Sources(NamedTuple):
+    """The templates from which one imports, and the exports that none of them makes."""
+
+    of: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def are_linked(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether one of two templates imports from the other. Raises PlanError."""
+    return any(found.of for found in _sources({"one": one, "other": other}).values())
+
+
+def _sources(templates: Templates) -> dict[str, _Sources]:
+    stacks = {name: planned(template) for name, template in templates.items()}
+    owners = {export: name for name, stack in stacks.items() for export in stack.exports}
+    found = {}
+    for name, stack in stacks.items():
+        imports = dict.fromkeys(one.name for one in stack.imports)
+        of = dict.fromkeys(owners[one] for one in imports if one in owners)
+        found[name] = _Sources(tuple(of), tuple(one for one in imports if one not in owners))
+    return found
+
+
+def _added(name: str, before: Estimate, after: Estimate) -> Iterator[CostLine]:
+    """The lines by which the cost of a template grows with the use of it."""
+    for one in deltas(before, after):
+        if one.after is not None and one.amount != NOTHING:
+            old = one.before.quantity if one.before else NOTHING
+            yield one.after._replace(key=f"{name} {one.after.key}", quantity=one.after.quantity.minus(old))
+
+
+def _users(stack: PlannedStack, own: PlannedStack) -> frozenset[str]:
+    """The templates whose services use what a template makes: those that import from it, and the template itself
+    unless it only exports."""
+    exports = {name for name, one in stack.exports.items() if not template_of(one.output)}
+    users = {template_of(one.holder) for one in stack.imports if one.name in exports}
+    runs_tasks = any(own.of(ecs.SERVICE, ecs.TASK_DEFINITION))
+    return frozenset(users if exports and not runs_tasks else {*users, ""})
 
 
 def deltas(before: Estimate, after: Estimate) -> tuple[Delta, ...]:
@@ -119,21 +232,21 @@ def deltas(before: Estimate, after: Estimate) -> tuple[Delta, ...]:
     return tuple(sorted(pairs, key=lambda pair: PARTS.index(pair.line.part)))
 
 
-def _left_out(stack: PlannedStack) -> Iterator[Unpriced]:
+def _left_out(stack: PlannedStack, own: PlannedStack) -> Iterator[Unpriced]:
     """What no rule prices: types without a price, and costs that the template causes and does not contain."""
     types: dict[str, list[PlannedResource]] = {}
-    for one in stack.resources.values():
+    for one in own.resources.values():
         types.setdefault(one.type, []).append(one)
     for type, resources in types.items():
         if record_of(type).price == "unknown":
             yield Unpriced(type, "no price for this type", tuple(one.name for one in resources))
-    for name in stack.stand_ins:
+    for name in own.stand_ins:
         if name != IMAGE_PARAMETER:
             yield Unpriced(f"Parameter {name}", "it has no default: a placeholder value was used")
     for type, resources in sorted(types.items()):
         side_costs = record_of(type).side_costs
         yield from side_costs(stack, resources) if side_costs else ()
-    for name in sorted(_existing(stack)):
+    for name in sorted(_existing(own)):
         yield Unpriced(f"Existing {name}", "the stack uses it, and it is not in the template")
 
 
@@ -146,7 +259,4 @@ def _existing(stack: PlannedStack) -> set[str]:
 
 def total_of(lines: Iterable[CostLine]) -> Range:
     """The sum of lines."""
-    total = NOTHING
-    for line in lines:
-        total = total.plus(line.amount)
-    return total
+    return sum_of(line.amount for line in lines)

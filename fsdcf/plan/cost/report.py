@@ -9,9 +9,11 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation.pricing import CostLine, Range, number
+from fsdcf.conventions import exporting_stack
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas, total_of
 from fsdcf.plan.cost.prices import assumptions
 from fsdcf.plan.markdown import markdown_cell
+from fsdcf.wording import counted
 
 WEAK = "*"
 """Marks an amount that rests on a weak source."""
@@ -87,6 +89,7 @@ def assumption_lines(estimate: Estimate, settings: Mapping[str, Decimal]) -> Ite
 def notes(*estimates: Estimate) -> Iterator[str]:
     """The notes on every estimate, and those on the prices of these."""
     yield from NOTES
+    yield from _shared_notes(estimates[-1])
     prices = estimates[-1].prices
     elsewhere = next((one.region for one in reversed(estimates) if one.region not in ("", prices.region)), "")
     if elsewhere:
@@ -104,11 +107,31 @@ def notes(*estimates: Estimate) -> Iterator[str]:
         yield f"{WEAK} {span(estimates[-1].weak)} {prices.currency} of it is based on weak sources: {words}."
 
 
+def _shared_notes(estimate: Estimate) -> Iterator[str]:
+    """What of the cost of other stacks is in an estimate, and how to see the rest."""
+    for name in estimate.adds_to:
+        yield (
+            f"What its requests and its traffic add to the cost of {name} is counted. The rest of that cost, which the "
+            f"services share, is not: pass {name} and the other specs, too, to see the part of each."
+        )
+    stacks = dict.fromkeys(exporting_stack(name) for name in estimate.absent)
+    if stacks:
+        yield (
+            f"The cost of what it imports from {' and '.join(stacks)} is not counted: pass the spec or the template of "
+            "that stack, too."
+        )
+
+
 def notes_of_sum(estimates: Sequence[Estimate]) -> Iterator[str]:
     """The notes on the sum of estimates."""
-    if len(estimates) == 2:
+    if any(one.sharers for one in estimates):
+        yield (
+            "What services share is counted once. The part of a service is an equal one: the cost of what they share, "
+            "divided by the number of these specs that use it."
+        )
+    elif len(estimates) == 2:
         yield "The two specs are of different services, so their costs are added; --change compares them."
-    yield "The assumed usage is that of each spec, not that of all together."
+    yield "The assumed usage is that of each service, not that of all together."
     yield from notes(*estimates, summed(estimates))
 
 
@@ -144,7 +167,13 @@ def rows_by_spec(titles: Sequence[str], estimates: Sequence[Estimate]) -> Iterat
         yield CostRow(title, is_strong=True)
         for part, lines in groupby(estimate.lines, key=lambda line: line.part):
             yield CostRow(part, *_amounts(total_of(lines)))
-        yield CostRow("subtotal", *_amounts(estimate.total), is_strong=True)
+        how = f"used by {counted(estimate.sharers, 'service')}" if estimate.sharers else ""
+        if estimate.sharers > 1:
+            how += f": {span(estimate.part)} each"
+        yield CostRow("subtotal", *_amounts(estimate.total), how, is_strong=True)
+        if estimate.shared:
+            whole = estimate.total.plus(estimate.share)
+            yield CostRow("with its part of what is shared", *_amounts(whole), is_strong=True)
     yield CostRow("total", *_amounts(summed(estimates).total), is_strong=True)
 
 
@@ -198,7 +227,10 @@ def summed(estimates: Sequence[Estimate]) -> Estimate:
     """The estimates of several stacks as one; what is not priced is listed once."""
     unpriced = {(one.name, one.why): one for each in estimates for one in each.unpriced}
     lines = tuple(line for one in estimates for line in one.lines)
-    return replace(merged(estimates), lines=lines, unpriced=tuple(unpriced.values()), region="")
+    absent = tuple(dict.fromkeys(name for one in estimates for name in one.absent))
+    adds_to = tuple(dict.fromkeys(name for one in estimates for name in one.adds_to))
+    unpriced_once = tuple(unpriced.values())
+    return replace(merged(estimates), lines=lines, unpriced=unpriced_once, region="", absent=absent, adds_to=adds_to)
 
 
 def exceeded(estimate: Estimate, budget: Decimal, what: str) -> str:
@@ -256,7 +288,12 @@ def data_of_several(titles: Sequence[str], estimates: Sequence[Estimate]) -> dic
     shared = ("region", "currency", "pricesDate", "assumptions", "notes")
     specs = []
     for title, one in zip(titles, estimates, strict=True):
-        specs.append({"spec": title, **{name: value for name, value in data(one).items() if name not in shared}})
+        parts: dict[str, Any] = {"sharedBy": one.sharers} if one.sharers else {}
+        if one.shared:
+            with_share = _pair(one.total.plus(one.share))
+            parts |= {"shares": list(one.shared), "share": _pair(one.share), "monthlyWithShare": with_share}
+        own = {name: value for name, value in data(one).items() if name not in shared}
+        specs.append({"spec": title, **parts, **own})
     return {
         **{name: value for name, value in data(whole).items() if name not in ("stackRegion", "lines")},
         "notes": list(notes_of_sum(estimates)),
