@@ -6,6 +6,7 @@ Nothing runs in the background: each call first runs what is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -58,6 +59,7 @@ def action(name: str) -> Action:
     return found
 
 
+@cache
 def _module(service: str) -> Any:
     if service not in NAMES:
         raise KeyError(service)

@@ -379,7 +379,7 @@ def endpoint() -> Iterator[str]:
     Answering.answers.clear()
     Answering.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -489,6 +489,7 @@ def test_a_network_that_fails_while_credentials_are_obtained(
     attempt: Try, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fsdcf.deploy.aws.FIRST_PATIENCE", 0.0)
+    monkeypatch.setattr("fsdcf.deploy.aws._SHORTEST", 0.02)
     said = attempt(CHAIN, exit=6, AWS_ENDPOINT_URL=endpoint, AWS_ENDPOINT_URL_STS="http://127.0.0.1:9")
     assert "cannot be reached" in said and f"which the role {ROLE} of the profile p needs" in said
 

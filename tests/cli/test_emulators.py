@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.stage import Stage, isolated, lines
 from tests.deploy.emulators import LACKING, LOCAL, instead
-from tests.deploy.site import site
+from tests.deploy.site import Site, site, twin
 from tests.deploy.wired import Rewrite
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -35,20 +35,29 @@ LOOKS = (
 )
 
 
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Site:
+    """A service at an emulator, deployed twice."""
+    folder = tmp_path_factory.mktemp("deployed")
+    with pytest.MonkeyPatch.context() as patch:
+        isolated(patch, folder, cache)
+        stage = Stage(folder, site(endpoint=LOCAL, pace=0.1), [])
+        stage.deploy("--yes")
+        stage.deploy("--yes", sha="two")
+    return stage.site
+
+
 @pytest.fixture
-def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Stage:
-    """A service at an emulator, whose answers ``answer`` changes."""
+def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path, deployed: Site) -> Stage:
+    """The service at the emulator in a new process, whose answers ``answers`` changes."""
     isolated(monkeypatch, tmp_path, cache)
     state: dict[str, Rewrite] = {}
 
     def rewrite(operation: str, status: int, body: bytes) -> tuple[int, bytes]:
         return state["now"](operation, status, body) if state else (status, body)
 
-    stage = Stage(tmp_path, site(endpoint=LOCAL, rewrite=rewrite, pace=0.1), [])
+    stage = Stage(tmp_path, twin(deployed, rewrite, LOCAL), [])
     stage.answers = state  # type: ignore[attr-defined]
-    stage.deploy("--yes")
-    stage.deploy("--yes", sha="two")
-    stage.site.aws._answered.clear()  # as in a new process
     return stage
 
 

@@ -1,4 +1,7 @@
-"""Clients for the sandbox that share one session of botocore: making a session takes longer than a deploy."""
+"""Clients for the sandbox that share one session of botocore: making a session takes longer than a deploy.
+
+The sessions of all tests share what botocore has read of its own data.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,30 @@ from functools import cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import botocore.loaders
 import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.loaders import Loader
 from botocore.parsers import QueryParser, ResponseParserFactory
 
 from fsdcf.deploy.aws import configuration
 from fsdcf.sandbox.clients import Body, connect
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.state import SandboxState
+
+_READ: dict[str | None, dict[Any, Any]] = {}
+"""What the loaders of botocore have read, by the folders of the user's own data. Reading the list of services, the
+endpoints and the model of a service takes longer than most tests, and nobody changes them."""
+
+
+def _loader(data_path: str | None = None) -> Loader:
+    loader = botocore.loaders.create_loader(data_path)
+    loader._cache = _READ.setdefault(data_path, loader._cache)
+    return loader
+
+
+botocore.session.create_loader = _loader
 
 
 class Quiet(Faults):
