@@ -44,8 +44,20 @@ class Compiled:
 
     @property
     def spec(self) -> Spec | None:
-        """The spec that the template was compiled from."""
+        """The spec of the service that the template was compiled from."""
         return self.result.spec if self.result else None
+
+    @property
+    def service_name(self) -> str:
+        """The name of the service in the name of the stack; empty for a template."""
+        return self.result.service_name if self.result else ""
+
+    def service(self) -> Spec:
+        """The spec of the service. A usage error for an environment or a template."""
+        if self.spec is None:
+            kind = "the file of an environment" if self.service_name else "a template"
+            raise click.UsageError(f"{self.name!r} is {kind}; this command needs the spec of a service")
+        return self.spec
 
     @property
     def tags(self) -> dict[str, str] | None:
@@ -77,17 +89,15 @@ def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = Tru
     return [result for result in results if result is not None]
 
 
-def compile_or_refuse(
-    inputs: SpecInputs, as_json: bool, failure: str, lint: Lint | None = None
-) -> tuple[Compiled, Spec]:
-    """The template of a spec file and the spec, for a command that acts on it. Errors end the command with exit code 2.
+def compile_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint: Lint | None = None) -> Compiled:
+    """The template of a spec file, for a command that acts on it. Errors end the command with exit code 2.
 
     ``failure`` says what did not happen because of them, such as "nothing deployed".
     """
     (request,) = inputs.requests()
     result = run(request, lint)
     show(_urgent(result), result.sources)
-    if result.template is None or result.spec is None:
+    if result.template is None:
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
 
@@ -95,13 +105,20 @@ def compile_or_refuse(
             add_errors_to_summary(request.name, result.diagnostics)
         sentence = f"{request.name}: {summary(result.diagnostics)}; {failure}"
         end(Outcome(Exit.USAGE, sentence, next=(inputs.validate_command,)), as_json)
-    return Compiled(request.name, request.environment, result.template.data, result), result.spec
+    _check_environment(inputs, result)
+    return Compiled(request.name, result.environment, result.template.data, result)
+
+
+def _check_environment(inputs: SpecInputs, result: Result) -> None:
+    """A usage error if ``--env`` names another environment than the one whose file this is."""
+    if result.environment_spec and inputs.environment not in (None, result.environment):
+        raise click.UsageError(f"--env {inputs.environment}: the file describes the environment {result.environment}")
 
 
 def compile_or_show(request: Request) -> Result | None:
     """The result of a request, for a command that compiles many; None after the findings of a spec with errors."""
     result = run(request)
-    if result.template is not None and result.spec is not None:
+    if result.template is not None:
         show(_urgent(result), result.sources)
         return result
     show(result.diagnostics, result.sources)

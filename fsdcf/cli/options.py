@@ -24,7 +24,8 @@ import click
 from fsdcf.cli.files import environment_file, environments_in_files, lint_folder, only_spec, read, specs_here
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
-from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE
+from fsdcf.language.environment import name_of
 from fsdcf.language.model.common import NAME
 from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
@@ -438,7 +439,11 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
     from fsdcf.deploy.model import Target
     from fsdcf.pipeline import run
 
-    result = run(Request(file, read(Path(file)), environment))
+    result = run(SpecInputs(environment=environment).request(file, read(Path(file))))
+    described = name_of(result.document) if result.document else None
+    if described and re.fullmatch(ENVIRONMENT_PATTERN, described):
+        target = Target(ENVIRONMENT_SERVICE, described, suggested("deploy", file))
+        return Subject(target, SpecLines(result))
     name = _service_name(result.document)
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise click.UsageError(

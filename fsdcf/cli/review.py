@@ -30,8 +30,7 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     from fsdcf.deploy.pause import kept_paused, pause_of
     from fsdcf.deploy.state import deployed_template, physical_ids, snapshot
 
-    assert new.spec is not None  # noqa: S101 - the command asked for a spec
-    target = Target(new.spec.metadata.name, new.environment)
+    target = Target(new.service_name, new.environment)
     stack = snapshot(aws, target.stack)
     if stack is None or stack.in_review:
         note = f"the stack {target.stack} does not exist yet: a deploy creates every resource"

@@ -124,22 +124,25 @@ def deploy_command(
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
     _refuse_masked(inputs)
-    compiled, spec = compile_or_refuse(inputs, as_json, "nothing deployed", _lint)
+    compiled = compile_or_refuse(inputs, as_json, "nothing deployed", _lint)
+    spec = compiled.spec
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
-    chosen_image = chosen(spec, image_sha, image)
+    if spec is None and (image_sha or image):
+        raise click.UsageError(f"{compiled.name!r} is the file of an environment, which has no image")
+    chosen_image = chosen(spec, image_sha, image) if spec else Image()
     places = SpecLines(compiled.result)
     release = Release(
-        service=spec.metadata.name,
+        service=compiled.service_name,
         environment=compiled.environment,
         template=compiled.template,
         image_sha=chosen_image.sha,
         tags=compiled.tags or {},
         where=places,
-        image=registry(spec),
+        image=registry(spec) if spec else None,
         account=chosen_image.account,
-        redeploy_command=_redeploy_command(inputs, chosen_image),
+        redeploy_command=_redeploy_command(inputs, compiled, chosen_image),
         other_environments=inputs.other_environments(compiled.result.document),
     )
     if faults:
@@ -147,17 +150,21 @@ def deploy_command(
 
         check_targets(faults, release.template)
     act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command, connection.sandbox)
-    also = () if release.image_sha else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
+    also = (
+        ()
+        if release.image_sha or spec is None
+        else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
+    )
     run(release.target, connection, as_json, act, also=also)
 
 
-def _redeploy_command(inputs: SpecInputs, image: Image) -> str:
+def _redeploy_command(inputs: SpecInputs, compiled: Compiled, image: Image) -> str:
     """The command that repeats the deploy, without the connection's options.
 
     Secrets are masked, since a log may keep it.
     """
-    file, environment = str(inputs.files[0]), inputs.environment_name
-    return suggested("deploy", file, env=environment, image_sha=image.sha, **inputs.settings)
+    environment = compiled.environment if compiled.spec else None
+    return suggested("deploy", compiled.name, env=environment, image_sha=image.sha, **inputs.settings)
 
 
 def _lint(template: str) -> tuple[Finding, ...]:

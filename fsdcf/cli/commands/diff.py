@@ -103,8 +103,8 @@ _DESCRIPTION = re.compile(rf"([a-z][a-z0-9-]*) in ({ENVIRONMENT_PATTERN})(?=[:,]
 
 def _target(side: Compiled) -> Target | None:
     """The service and the environment of a side; None if the template does not say."""
-    if side.spec is not None:
-        return Target(side.spec.metadata.name, side.environment)
+    if side.service_name:
+        return Target(side.service_name, side.environment)
     match = _DESCRIPTION.match(str(side.template.get("Description", "")))
     return Target(match[1], match[2]) if match else None
 
@@ -134,7 +134,7 @@ def _against_deployed(new: Compiled, connection: Connection) -> ComparedPlan:
     """The plan against the deployed stack. A failure is printed, and ends the command with its exit code."""
     from fsdcf.cli.runtime import attempted
 
-    if new.spec is None:
+    if not new.service_name:
         raise click.UsageError(f"--deployed needs a spec, which names the service: {new.name!r} is a template")
     plan = attempted(connection, lambda aws: against(aws, new))
     if isinstance(plan, Outcome):

@@ -192,7 +192,8 @@ def healthcheck_command(
     The exit code is 0 if the service would be healthy, and 1 if not. The command then shows the reason, and when ECS
     would stop the task.
     """
-    compiled, spec = compile_or_refuse(inputs, as_json, "nothing checked")
+    compiled = compile_or_refuse(inputs, as_json, "nothing checked")
+    spec = compiled.service()
     check, inner, rules = _of_spec(spec)
 
     def rest(seconds: float) -> None:

@@ -229,7 +229,8 @@ def migrate_data_command(
     Every row is checked before the first one is written. After an interruption, the same command continues where it
     stopped.
     """
-    compiled, spec = compile_or_refuse(inputs, as_json, "nothing written")
+    compiled = compile_or_refuse(inputs, as_json, "nothing written")
+    spec = compiled.service()
     migration = _migration(named(spec, table, compiled.name), table, flags)
     if script is not None:
         _emit(migration, script)
