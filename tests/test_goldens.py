@@ -21,12 +21,15 @@ from fsdcf.pipeline import Request, SourceFile, run
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases"
 ALONE = [
-    each for each in CASES.glob("*/*.environment.yml") if not Path(str(each).replace(".environment", ".spec")).exists()
+    each
+    for each in CASES.glob("*/*.environment.yml")
+    if each.parent.name != "environments" and not Path(str(each).replace(".environment", ".spec")).exists()
 ]
 """The files of environments that no spec joins: they are compiled themselves."""
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
 TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml"))]
+ENVIRONMENTS = sorted(CASES.glob("environments/*.environment.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
 
@@ -54,6 +57,16 @@ def test_template(spec: Path, linter: Linter) -> None:
     assert result.template is not None, result.diagnostics
     assert not result.diagnostics
     check(spec.with_name(spec.name.replace(".spec.yml", ".staging.template.yml")), to_yaml(result.template.data))
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda path: path.name.split(".")[0])
+def test_environment(file: Path, linter: Linter) -> None:
+    """An environment with the name of its file."""
+    name = file.name.split(".")[0]
+    result = run(Request(f"environments/{name}.yml", file.read_bytes(), name), linter.lint)
+    assert result.template is not None, result.diagnostics
+    assert not result.diagnostics
+    check(file.with_name(f"{name}.template.yml"), to_yaml(result.template.data))
 
 
 def test_every_type_of_dependency_has_a_golden() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
+from fsdcf.language.model.environment import SharedLoadBalancer
 from fsdcf.language.model.service import LoadBalancer
 
 EVERYONE = ("0.0.0.0/0",)
@@ -26,7 +27,7 @@ def is_range(source: str) -> bool:
     return not source.startswith(("pl-", "sg-"))
 
 
-def ingress(balancer: LoadBalancer) -> tuple[Rules, Rules]:
+def ingress(balancer: LoadBalancer | SharedLoadBalancer) -> tuple[Rules, Rules]:
     """The rules of the load balancer's group, and those of a second group, without which the first would have too many.
 
     With a certificate, port 80 redirects to HTTPS. It admits the same addresses, by as few ranges as that takes; its
@@ -37,7 +38,7 @@ def ingress(balancer: LoadBalancer) -> tuple[Rules, Rules]:
     allowed = {str(ip_network(one)) if is_range(one) else one: one for one in balancer.allow_cidrs}
     written = tuple(sorted(allowed.values())) or (PRIVATE_RANGES if balancer.internal else EVERYONE)
     fewest = _merged(written)
-    if balancer.certificate_arn is None:
+    if not balancer.https:
         return _rules(80, written if _fit(_rules(80, written)) else fewest), ()
     redirected = _rules(80, fewest)
     for sources in (written, fewest):

@@ -45,7 +45,7 @@ def load_balancer(context: Context) -> StackPart:
         SecurityGroups=[
             Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources
         ],
-        LoadBalancerAttributes=_attributes(elb.LoadBalancerAttributes, attributes),
+        LoadBalancerAttributes=attribute_list(elb.LoadBalancerAttributes, attributes),
         **present(DependsOn=list(context.network.edge)),
     )
     sources: Sources = {"Scheme": f"{ORIGIN}.internal", "LoadBalancerAttributes": f"{ORIGIN}.idleTimeout"}
@@ -72,7 +72,7 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer)
         HealthyThresholdCount=check.healthy_threshold,
         UnhealthyThresholdCount=check.unhealthy_threshold,
         Matcher=elb.Matcher(HttpCode=str(check.success_codes)),
-        TargetGroupAttributes=_attributes(elb.TargetGroupAttribute, attributes),
+        TargetGroupAttributes=attribute_list(elb.TargetGroupAttribute, attributes),
     )
     delay = sorted(attributes).index(_DELAY)
     sources: Sources = {
@@ -131,5 +131,6 @@ def _listener(title: str, port: int, protocol: str, action: Any) -> Any:
     )
 
 
-def _attributes(kind: Any, attributes: dict[str, Any]) -> list[Any]:
+def attribute_list(kind: Any, attributes: dict[str, Any]) -> list[Any]:
+    """Attributes of a load balancer or a target group, by key."""
     return [kind(Key=key, Value=str(value)) for key, value in sorted(attributes.items())]

@@ -11,8 +11,8 @@ from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import value
-from fsdcf.language.ingress import Rules, ingress
-from fsdcf.language.model.environment import EnvironmentSpec
+from fsdcf.language.ingress import ingress
+from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import LoadBalancer, Service, Vpc
 from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
@@ -250,10 +250,10 @@ def security_groups(context: Context) -> StackPart:
     balancer = service.load_balancer
     if balancer is None or service.port is None:
         return part
-    serving, redirecting = ingress(balancer)
-    group = _add_balancer_group(part, context, LOAD_BALANCER_GROUP, balancer, serving)
-    if redirecting:
-        _add_balancer_group(part, context, REDIRECT_GROUP, balancer, redirecting)
+    origin, nothing = "service.networking.loadBalancer", nowhere("None beside LoadBalancerEgressToTasks")
+    group, *_ = balancer_groups(
+        part, "", balancer, context.network.vpc, origin, "load balancer of the service", nothing
+    )
     outside, inside = GetAtt(group, "GroupId"), TASK_SECURITY_GROUP
     port = {"IpProtocol": "tcp", "FromPort": service.port, "ToPort": service.port}
     rules = (
@@ -278,24 +278,39 @@ def security_groups(context: Context) -> StackPart:
     return part
 
 
-def _add_balancer_group(
-    part: StackPart, context: Context, title: str, balancer: LoadBalancer, rules: Rules
-) -> ec2.SecurityGroup:
-    """Add a group of the load balancer. It is replaced with its balancer, which keeps the old ingress until then."""
-    origin = "service.networking.loadBalancer"
-    kind = "Internal load balancer" if balancer.internal else "Load balancer"
-    group = ec2.SecurityGroup(
-        title,
-        GroupDescription=f"{kind} of the service" + (": redirect to HTTPS" if title == REDIRECT_GROUP else ""),
-        VpcId=context.network.vpc,
-        SecurityGroupIngress=[
-            tcp_rule(port, Description={80: "HTTP", 443: "HTTPS"}[port], **_source(source)) for port, source in rules
-        ],
-        SecurityGroupEgress=[_NOWHERE],
-    )
-    sources: Sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "GroupDescription": f"{origin}.internal"}
-    part.add(group, origin, sources)
-    return group
+def balancer_groups(
+    part: StackPart,
+    prefix: str,
+    balancer: LoadBalancer | SharedLoadBalancer,
+    vpc: Any,
+    origin: str,
+    words: str,
+    egress: ec2.SecurityGroupRule,
+) -> list[str]:
+    """Add the groups of a load balancer, and return their ids, which begin with ``prefix``: one that serves, and one
+    more for the redirect if the rules of both are too many. ``words`` describe the load balancer.
+
+    They are replaced with their balancer, which keeps the old ingress until then.
+    """
+    words = f"internal {words}" if balancer.internal else words
+    titles = []
+    for suffix, rules in zip((LOAD_BALANCER_GROUP, REDIRECT_GROUP), ingress(balancer), strict=True):
+        if not rules:
+            continue
+        group = ec2.SecurityGroup(
+            prefix + suffix,
+            GroupDescription=words[0].upper() + words[1:] + (": redirect to HTTPS" if suffix == REDIRECT_GROUP else ""),
+            VpcId=vpc,
+            SecurityGroupIngress=[
+                tcp_rule(port, Description={80: "HTTP", 443: "HTTPS"}[port], **_source(source))
+                for port, source in rules
+            ],
+            SecurityGroupEgress=[egress],
+        )
+        sources: Sources = {"SecurityGroupIngress": f"{origin}.allowCidrs", "GroupDescription": f"{origin}.internal"}
+        part.add(group, origin, sources)
+        titles.append(group.title)
+    return titles
 
 
 def _source(source: str) -> dict[str, str]:
@@ -312,8 +327,9 @@ def tcp_rule(port: int, **properties: Any) -> ec2.SecurityGroupRule:
     return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, **properties)
 
 
-_NOWHERE = tcp_rule(1, CidrIp="127.0.0.1/32", Description="None beside LoadBalancerEgressToTasks")
-"""Egress to the load balancer itself: EC2 gives a group that is created without a rule access to everywhere.
+def nowhere(words: str) -> ec2.SecurityGroupRule:
+    """Egress to the resource itself: EC2 gives a group that is created without a rule access to everywhere.
 
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
-"""
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
+    """
+    return tcp_rule(1, CidrIp="127.0.0.1/32", Description=words)

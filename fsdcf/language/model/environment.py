@@ -120,6 +120,16 @@ class SharedLoadBalancer:
         expects="the DNS name that the console shows",
     )
 
+    @property
+    def https(self) -> bool:
+        """Whether the load balancer has a certificate: a given one, or one for its domain."""
+        return self.certificate_arn is not None or (self.domain is not None and self.hosted_zone_id is not None)
+
+    @property
+    def listener_output(self) -> str:
+        """The output with the listener that the services use, after the name of the load balancer."""
+        return "HttpsListenerArn" if self.https else "HttpListenerArn"
+
 
 @spec_record
 class SharedCluster:

@@ -378,6 +378,11 @@ class LoadBalancer:
         "Seconds that a deregistered task has to finish its requests.", default=30, minimum=0, maximum=3600
     )
 
+    @property
+    def https(self) -> bool:
+        """Whether the load balancer has a certificate."""
+        return self.certificate_arn is not None
+
 
 @spec_record
 class Networking:
