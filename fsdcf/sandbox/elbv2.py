@@ -1,14 +1,30 @@
-"""Elastic Load Balancing: target groups and the health of their targets."""
+"""Elastic Load Balancing: listeners and their rules, target groups and the health of their targets."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
+from fsdcf.sandbox.ids import unique
+from fsdcf.sandbox.protocols.shapes import request_of
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError, page
 
 TARGET_GROUP = "elbv2.group"
 TARGET = "elbv2.target"
 LISTENER = "elbv2.listener"
+RULE = "elbv2.rule"
+CERTIFICATES = "elbv2.certificates"
+
+MOST_RULES = MOST_GROUPS = 100
+"""Default quotas of an application load balancer: rules without the defaults, and target groups.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html"""
+
+MOST_VALUES = 5
+"""Values and wildcards in all conditions of a rule.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html"""
+
+PAGE = 400
 
 DESCRIPTIONS = {
     "Elb.RegistrationInProgress": "Target registration is in progress",
@@ -41,29 +57,124 @@ def put_target_group(state: SandboxState, arn: str, properties: Data) -> None:
 
 
 def remove_target_group(state: SandboxState, arn: str) -> None:
-    """Remove a target group and its targets."""
+    """Remove a target group and its targets. Raises ServiceError if a listener or a rule forwards to it."""
+    if is_used(state, arn):
+        raise _refusal("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
     state.store.remove(TARGET_GROUP, arn)
     for key, _ in state.store.every(TARGET, f"{arn}|"):
         state.store.remove(TARGET, key)
+
+
+def is_used(state: SandboxState, group: str) -> bool:
+    """Return whether a listener or a rule forwards to a target group."""
+    return any(group in other["groups"] for _, other in _forwarding(state))
+
+
+def is_known(state: SandboxState, group: str) -> bool:
+    """Return whether the sandbox has made a target group."""
+    return state.store.get(TARGET_GROUP, group) is not None
+
+
+def _refusal(code: str, message: str) -> ServiceError:
+    """Return the error of ELB as CloudFormation's handlers quote it.
+
+    Source: https://github.com/aws-cloudformation/cfn-lint/issues/3833
+    """
+    request = unique("elbv2", code, message)
+    return ServiceError(code, f"{message} (Service: ElasticLoadBalancingV2, Status Code: 400, Request ID: {request})")
+
+
+def _forwarding(state: SandboxState) -> Iterator[tuple[str, Document]]:
+    """Return listeners and rules by ARN: each with its balancer and the target groups to which it forwards."""
+    yield from state.store.every(LISTENER)
+    yield from state.store.every(RULE)
+
+
+def _targets_of(actions: list[Document]) -> list[str]:
+    """Return the target groups of actions, each once."""
+    weighted = (group for one in actions for group in one.get("ForwardConfig", {}).get("TargetGroups", []))
+    return list(dict.fromkeys(one["TargetGroupArn"] for one in (*actions, *weighted) if "TargetGroupArn" in one))
+
+
+def _check_groups(state: SandboxState, arn: str, balancer: str, groups: list[str]) -> None:
+    """Raise ServiceError if target groups serve another load balancer, or if the balancer would have too many."""
+    others = [other for key, other in _forwarding(state) if key != arn]
+    elsewhere = {group for other in others if other["balancer"] != balancer for group in other["groups"]}
+    shared = [group for group in groups if group in elsewhere]
+    if shared:
+        text = "The following target groups cannot be associated with more than one load balancer: "
+        raise _refusal("TargetGroupAssociationLimit", text + ", ".join(shared))
+    own = {group for other in others if other["balancer"] == balancer for group in other["groups"]}
+    if len(own | set(groups)) > MOST_GROUPS:
+        text = "The maximum number of unique target groups that you can associate with the load balancer has been"
+        raise _refusal("TooManyUniqueTargetGroupsPerLoadBalancer", f"{text} reached: {MOST_GROUPS}")
 
 
 def put_listener(state: SandboxState, arn: str, properties: Data) -> None:
     """Store a listener by its CloudFormation properties. Raises ServiceError if it forwards to a target group that
     serves another load balancer.
     """
-    balancer = properties.get("LoadBalancerArn")
-    groups = [action["TargetGroupArn"] for action in properties.get("DefaultActions", []) if "TargetGroupArn" in action]
-    for _, other in state.store.every(LISTENER):
-        shared = [group for group in groups if group in other["groups"] and other["balancer"] != balancer]
-        if shared:
-            text = "The following target groups cannot be associated with more than one load balancer: "
-            raise ServiceError("TargetGroupAssociationLimit", text + ", ".join(shared))
-    state.store.put(LISTENER, arn, {"balancer": balancer, "groups": groups})
+    request = request_of("elbv2", "CreateListener", properties)
+    balancer, groups = request["LoadBalancerArn"], _targets_of(request.get("DefaultActions", []))
+    _check_groups(state, arn, balancer, groups)
+    state.store.put(LISTENER, arn, {"balancer": balancer, "groups": groups, "request": request})
+
+
+def uses_certificate(state: SandboxState, certificate: str) -> bool:
+    """Return whether a listener uses a certificate, by its ARN."""
+    own = [body.get("request", {}).get("Certificates", []) for _, body in state.store.every(LISTENER)]
+    added = [body["Certificates"] for _, body in state.store.every(CERTIFICATES)]
+    return any(one.get("CertificateArn") == certificate for many in (*own, *added) for one in many)
 
 
 def remove_listener(state: SandboxState, arn: str) -> None:
-    """Remove a listener."""
+    """Remove a listener and its rules."""
     state.store.remove(LISTENER, arn)
+    for key, _ in _rules_of(state, arn):
+        state.store.remove(RULE, key)
+
+
+def put_rule(state: SandboxState, arn: str, properties: Data) -> None:
+    """Store a rule of a listener by its CloudFormation properties. Raises ServiceError for a priority that another rule
+    has, for too many conditions, and beyond the quotas of the load balancer.
+    """
+    request = request_of("elbv2", "CreateRule", properties)
+    listener, balancer = request["ListenerArn"], balancer_of(request["ListenerArn"])
+    if sum(map(_count, request.get("Conditions", []))) > MOST_VALUES:
+        raise _refusal("ValidationError", f"A rule can only have '{MOST_VALUES}' condition values")
+    priorities = {body["request"]["Priority"] for key, body in _rules_of(state, listener) if key != arn}
+    if request["Priority"] in priorities:
+        raise _refusal("PriorityInUse", f"Priority '{request['Priority']}' is currently in use")
+    others = [key for key, body in state.store.every(RULE) if body["balancer"] == balancer and key != arn]
+    if len(others) >= MOST_RULES:
+        raise _refusal("TooManyRules", f"The maximum number of rules on load balancer '{balancer}' has been reached")
+    groups = _targets_of(request.get("Actions", []))
+    _check_groups(state, arn, balancer, groups)
+    state.store.put(RULE, arn, {"balancer": balancer, "groups": groups, "listener": listener, "request": request})
+
+
+def remove_rule(state: SandboxState, arn: str) -> None:
+    """Remove a rule."""
+    state.store.remove(RULE, arn)
+
+
+def balancer_of(listener: str) -> str:
+    """Return the ARN of a listener's load balancer."""
+    return re.sub(r":listener/(.+)/[^/]+$", r":loadbalancer/\1", listener)
+
+
+def _count(condition: Document) -> int:
+    """Return how many values a condition has, in its own member or in that of its field."""
+    lists = [
+        condition.get("Values", []),
+        *(one.get("Values", []) for one in condition.values() if isinstance(one, dict)),
+    ]
+    return sum(map(len, lists))
+
+
+def _rules_of(state: SandboxState, listener: str) -> list[tuple[str, Document]]:
+    """Return the rules of a listener, by ARN."""
+    return [(key, body) for key, body in state.store.every(RULE) if body["listener"] == listener]
 
 
 def health_check_of(state: SandboxState, arn: str) -> TargetHealthCheck:
@@ -172,4 +283,58 @@ def _described_group(arn: str, properties: Data) -> Document:
     }
 
 
-OPERATIONS = {"DescribeTargetHealth": describe_target_health, "DescribeTargetGroups": describe_target_groups}
+def describe_listeners(state: SandboxState, params: Document) -> Document:
+    """DescribeListeners, of a load balancer or by ARN."""
+    wanted, balancer = params.get("ListenerArns"), params.get("LoadBalancerArn")
+    known = dict(state.store.every(LISTENER))
+    if set(wanted or ()) - known.keys():
+        raise ServiceError("ListenerNotFound", "One or more listeners not found")
+    listeners = [
+        {**body.get("request", {}), "ListenerArn": arn, "LoadBalancerArn": body["balancer"]}
+        for arn, body in known.items()
+        if (arn in wanted if wanted else body["balancer"] == balancer)
+    ]
+    return _paged(listeners, params, "Listeners")
+
+
+def describe_rules(state: SandboxState, params: Document) -> Document:
+    """DescribeRules, of a listener, with the default one at last, or by ARN."""
+    wanted, listener = params.get("RuleArns"), params.get("ListenerArn")
+    rules = [(arn, state.store.get(RULE, arn)) for arn in wanted] if wanted else _rules_of(state, str(listener))
+    known = None if wanted else state.store.get(LISTENER, str(listener))
+    if not wanted and known is None and not rules:
+        raise ServiceError("ListenerNotFound", "One or more listeners not found")
+    described = [_described_rule(arn, body["request"]) for arn, body in rules if body is not None]
+    if len(described) < len(rules):
+        raise ServiceError("RuleNotFound", "One or more rules not found")
+    described.sort(key=lambda one: int(one["Priority"]))
+    if known is not None:
+        arn = f"{str(listener).replace(':listener/', ':listener-rule/')}/{unique(listener)[:16].replace('-', '0')}"
+        default = {"Actions": known.get("request", {}).get("DefaultActions", []), "Conditions": []}
+        described.append({**_described_rule(arn, default), "Priority": "default", "IsDefault": True})
+    return _paged(described, params, "Rules")
+
+
+def _described_rule(arn: str, request: Document) -> Document:
+    return {
+        "RuleArn": arn,
+        "Priority": str(request.get("Priority", "")),
+        "Conditions": request.get("Conditions", []),
+        "Actions": request.get("Actions", []),
+        "IsDefault": False,
+    }
+
+
+def _paged(items: list[Document], params: Document, name: str) -> Document:
+    """Return a page of a list; a request names its mark ``Marker``, an answer ``NextMarker``."""
+    invalid = ServiceError("ValidationError", "The marker is not valid")
+    answer = page(items, params, name, PAGE, invalid, "Marker", "PageSize")
+    return {name: answer[name], "NextMarker": answer["Marker"]}
+
+
+OPERATIONS = {
+    "DescribeListeners": describe_listeners,
+    "DescribeRules": describe_rules,
+    "DescribeTargetHealth": describe_target_health,
+    "DescribeTargetGroups": describe_target_groups,
+}

@@ -105,6 +105,9 @@ TASK_PROBLEMS = {
 ``=``.
 """
 
+ENDLESS = {"unvalidated": "the resource never becomes ready, like a certificate whose validation record is missing"}
+"""The problems of a resource that CloudFormation creates or changes, and for which it waits in vain: the effect."""
+
 HANDLER_CODES = {
     "AccessDenied": "Access denied for operation",
     "AlreadyExists": "Resource already exists",
@@ -178,6 +181,7 @@ class ResourceFault:
     """A resource that fails in a phase of a stack operation. ``target`` is its logical id or type.
 
     ``code`` is CloudFormation's HandlerErrorCode, ``reason`` the handler's message. ``times`` None means always.
+    One that is ``endless`` does not fail, and never becomes ready.
     """
 
     target: str
@@ -185,6 +189,7 @@ class ResourceFault:
     reason: str
     code: str = "GeneralServiceException"
     times: int | None = 1
+    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -312,9 +317,10 @@ def parse_fault(text: str) -> Fault:
     """Parse the text of a fault. Raises FaultError.
 
     ``Service:create:oom``, ``Role:delete:AccessDenied=not yours*2``: a logical id or type, a phase, then a task
-    problem, a handler error code or any reason. ``Service:running:oom``: a task problem after the deployment.
-    ``api:CreateChangeSet:throttle*3@1%50``: three times, after the first call, each with a probability of one half.
-    ``cfn:lag-events=3``: a quirk of CloudFormation. ``**`` means always.
+    problem, a handler error code or any reason; ``Certificate:create:unvalidated`` lets CloudFormation wait in vain.
+    ``Service:running:oom``: a task problem after the deployment. ``api:CreateChangeSet:throttle*3@1%50``: three times,
+    after the first call, each with a probability of one half. ``cfn:lag-events=3``: a quirk of CloudFormation. ``**``
+    means always.
     """
     if text.startswith("cfn:"):
         return _parse_quirk(text)
@@ -371,6 +377,8 @@ def _parse_resource_fault(text: str, match: re.Match[str]) -> Fault:
         return TaskFault(match["target"], phase, word, detail, times)
     if phase == "running":
         raise FaultError(f"{text!r}: after running, write one of {', '.join(TASK_PROBLEMS)}")
+    if word in ENDLESS:
+        return ResourceFault(match["target"], phase, word, times=times, endless=True)
     if word in HANDLER_CODES:
         return ResourceFault(match["target"], phase, detail or HANDLER_CODES[word], word, times)
     return ResourceFault(match["target"], phase, match["reason"], times=times)

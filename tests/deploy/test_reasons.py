@@ -588,6 +588,20 @@ OF_THE_STACK = [
         ),
     ),
     ("name-taken", "shop-files already exists (Service: S3, Status Code: 0)"),
+    (
+        "record-taken",
+        "[Tried to create resource record set [name='shop.example.com.', type='A'] but it already exists] (Service: "
+        "Route53, Status Code: 400, Request ID: 1) (HandlerErrorCode: InvalidRequest)",
+    ),
+    ("namespace-taken", "The VPC vpc-1 has already been associated with the hosted zone Z1 with the same domain name."),
+    ("discovery-name-taken", "The discoveryName 'users' is already in use in the namespace."),
+    ("zone-missing", "No hosted zone found with ID: Z1 (Service: Route53, Status Code: 404, Request ID: 1)"),
+    ("zone-foreign", "[RRSet with DNS name a.example.com. is not permitted in zone example.org.]"),
+    ("rule-values", "A rule can only have '5' condition values (Service: ElasticLoadBalancingV2, Status Code: 400)"),
+    ("namespace-missing", "The specified namespace wasn't found. (HandlerErrorCode: NotFound)"),
+    ("port-name-missing", "The portName 'grpc' of the Service Connect configuration is not in the task definition."),
+    ("certificate-in-use", "Certificate arn:aws:acm:us-east-1:1:certificate/x in account 1 is in use."),
+    ("discovery-in-use", "The specified resource can't be deleted because it contains other resources."),
 ]
 
 

@@ -38,6 +38,8 @@ class Service:
             "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
         }
         elbv2.put_target_group(sandbox.state, GROUP, properties)
+        listener = {"LoadBalancerArn": "arn:web", "DefaultActions": [{"Type": "forward", "TargetGroupArn": GROUP}]}
+        elbv2.put_listener(sandbox.state, "arn:listener", listener)
         balancers = [{"targetGroupArn": GROUP, "containerName": "web", "containerPort": 8000}]
         request = {"loadBalancers": balancers if balanced else [], "healthCheckGracePeriodSeconds": 20, **settings}
         configuration = {

@@ -18,6 +18,9 @@ from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/01"
+LISTENER, RULE = (BALANCER.replace("loadbalancer", kind) + "/02" for kind in ("listener", "listener-rule"))
+FORWARD = [{"Type": "forward", "TargetGroupArn": GROUP}]
 CONTAINERS = [{"name": "web", "image": "nginx"}]
 TABLE = {
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -33,6 +36,8 @@ def prepare(state: SandboxState) -> None:
     logs.write(state, "group", "stream", ["one", "two"])
     elbv2.put_target_group(state, GROUP, {"Port": 8000})
     elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
+    elbv2.put_listener(state, LISTENER, {"LoadBalancerArn": BALANCER, "Port": "443", "DefaultActions": []})
+    elbv2.put_rule(state, RULE, {"ListenerArn": LISTENER, "Priority": "7", "Conditions": [], "Actions": FORWARD})
     s3.add_bucket(state, "bucket")
     cloudwatch.put_alarm(state, "errors", "Errors", {"Threshold": 1, "MetricName": "Errors"})
     ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
@@ -78,6 +83,8 @@ GOOD: list[Call] = [
     ("ecs", "RunTask", {"cluster": "c", "taskDefinition": "f", "count": 2}),
     ("ecs", "StopTask", {"cluster": "c", "task": "TASK"}),
     ("ecs", "UpdateService", {"cluster": "c", "service": "s", "desiredCount": 0}),
+    ("elbv2", "DescribeListeners", {"LoadBalancerArn": BALANCER}),
+    ("elbv2", "DescribeRules", {"ListenerArn": LISTENER}),
     ("elbv2", "DescribeTargetGroups", {"Names": ["web"]}),
     ("elbv2", "DescribeTargetHealth", {"TargetGroupArn": GROUP, "Targets": [{"Id": "10.0.0.1"}, {"Id": "10.0.0.2"}]}),
     ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "gr"}),
@@ -293,6 +300,10 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
         "TargetGroupNotFound",
         f"Target groups '{MISSING_GROUP}' not found",
     ),
+    ("elbv2", "DescribeListeners", {"ListenerArns": ["none"]}, "ListenerNotFound", "One or more listeners not found"),
+    ("elbv2", "DescribeRules", {"ListenerArn": "none"}, "ListenerNotFound", "One or more listeners not found"),
+    ("elbv2", "DescribeRules", {"RuleArns": [RULE, "none"]}, "RuleNotFound", "One or more rules not found"),
+    ("elbv2", "DescribeRules", {"ListenerArn": LISTENER, "Marker": "odd"}, "ValidationError", "marker"),
     ("elbv2", "DescribeTargetGroups", {"Names": ["none"]}, "TargetGroupNotFound", "Target groups 'none' not found"),
     (
         "logs",

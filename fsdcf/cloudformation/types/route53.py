@@ -10,7 +10,7 @@ from fsdcf.cloudformation.pricing import PRICE_LIST, PricingRule, Resources, Unp
 from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Properties, ResourceType, Simulation
 
 PART: Part = "ingress"
-RECORD_SET = "AWS::Route53::RecordSet"
+HOSTED_ZONE, RECORD_SET = "AWS::Route53::HostedZone", "AWS::Route53::RecordSet"
 ZONE_IAM_TYPE = ("route53", "hostedzone")
 
 ZONE_PRICE = PricingRule(
@@ -50,11 +50,11 @@ RECORDS = (
         "free",
         # A record is deployed once all name servers have it. The ID is the one that identifies it in its schema.
         # Source: https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html
-        Simulation("{p[Name]}|{p[HostedZoneId]}|{p[Type]}|{p[SetIdentifier]}", create=38.0, update=36.0, delete=36.0),
+        Simulation("{p[Name]}|{p[HostedZoneId]}|{p[Type]}", create=38.0, update=36.0, delete=36.0),
         DeployPermissions(arns=_zone_of),
     ),
     ForeignType(
-        "AWS::Route53::HostedZone",
+        HOSTED_ZONE,
         price=ZONE_PRICE,
         side_costs=query_costs,
         simulation=Simulation("Z{long}", create=45.0),

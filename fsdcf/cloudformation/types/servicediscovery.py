@@ -17,7 +17,9 @@ from fsdcf.cloudformation.types import (
 from fsdcf.cloudformation.types.route53 import ZONE_PRICE, query_costs, zone_arn
 
 PART: Part = "network"
-NAMESPACE, DISCOVERED_SERVICE = "AWS::ServiceDiscovery::PrivateDnsNamespace", "AWS::ServiceDiscovery::Service"
+DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE = (
+    f"AWS::ServiceDiscovery::{name}" for name in ("Service", "HttpNamespace", "PrivateDnsNamespace")
+)
 
 _EMPTY = "a namespace can be deleted once it has no services: see aws servicediscovery list-services"
 
@@ -82,5 +84,5 @@ RECORDS = (
             "Service already exists.",
         ),
     ),
-    ForeignType("AWS::ServiceDiscovery::HttpNamespace", simulation=Simulation("ns-{hex}"), before_deletion=_EMPTY),
+    ForeignType(HTTP_NAMESPACE, simulation=Simulation("ns-{hex}"), before_deletion=_EMPTY),
 )

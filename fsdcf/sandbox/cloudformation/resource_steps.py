@@ -208,8 +208,13 @@ def seconds(type: str, verb: str, *seed: object) -> float:
 
 
 def _set_fault(simulation: StackSimulation, key: str, row: Document, phase: Phase) -> bool:
-    """Note the fault with which the step fails when it ends, and return whether it has one."""
+    """Note the fault with which the step fails when it ends, and return whether it has one.
+
+    A step whose fault is endless does its work and never ends.
+    """
     fault = simulation.state.faults.resource_fault(row["logical"], row["type"], phase)
+    simulation.steps[key]["endless"] = endless = fault is not None and fault.endless
+    fault = None if endless else fault
     # A hook's reason comes from CloudFormation, which has no code.
     own = fault is not None and fault.reason.startswith(resources.HOOK)
     simulation.steps[key] |= {"begun": simulation.at, "fault": fault and [fault.reason, "" if own else fault.code]}
@@ -226,7 +231,7 @@ def _has_finished(
     running = simulation.steps[key]
     if running.get("fault"):
         raise ResourceFailure(*running.pop("fault"))
-    if simulation.operation.get("express") or check(simulation.state, row):
+    if simulation.operation.get("express") or (not running.get("endless") and check(simulation.state, row)):
         return True
     if simulation.at - running["begun"] > simulation.state.duration(SETTLE_TIMEOUT):
         raise ResourceFailure("Exceeded attempts to wait", "NotStabilized")
@@ -376,7 +381,8 @@ def _work(simulation: StackSimulation, key: str, row: Document) -> None:
             simulation.set_aside(row, f"{key}|{row['physical']}", policy)
         row |= {"physical": physical, "definition": wanted}
         status = "CREATE_IN_PROGRESS" if verb == "create" else "UPDATE_IN_PROGRESS"
-        simulation.set_resource_status(row, status, messages.INITIATED)
+        for reason in (messages.INITIATED, *resources.notes(simulation.state, row)):
+            simulation.set_resource_status(row, status, reason)
     simulation.schedule_step(_length(simulation, key, row), key, "end")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,16 +12,38 @@ from typing import Any
 from fsdcf.cloudformation.facts import custom_name, facts_of, tag_property, tag_values
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.certificatemanager import CERTIFICATE
 from fsdcf.cloudformation.types.cloudwatch import ALARM
 from fsdcf.cloudformation.types.dynamodb import TABLE
-from fsdcf.cloudformation.types.ec2 import SUBNET
+from fsdcf.cloudformation.types.ec2 import ROUTE_TABLE_ASSOCIATION, SECURITY_GROUP, SUBNET
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
 from fsdcf.cloudformation.types.efs import ACCESS_POINT, FILE_SYSTEM, MOUNT_TARGET
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER, TARGET_GROUP
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
+    LISTENER,
+    LISTENER_CERTIFICATE,
+    LISTENER_RULE,
+    TARGET_GROUP,
+)
 from fsdcf.cloudformation.types.logs import LOG_GROUP
+from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
 from fsdcf.cloudformation.types.s3 import BUCKET
+from fsdcf.cloudformation.types.servicediscovery import DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE
 from fsdcf.cloudformation.types.ssm import PARAMETER
-from fsdcf.sandbox import application_autoscaling, cloudwatch, dynamodb, ecs, efs, elbv2, ids, logs, s3, ssm
+from fsdcf.sandbox import (
+    acm,
+    application_autoscaling,
+    cloudwatch,
+    dynamodb,
+    ecs,
+    efs,
+    elbv2,
+    ids,
+    logs,
+    route53,
+    s3,
+    servicediscovery,
+    ssm,
+)
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.faults import Phase
 from fsdcf.sandbox.protocols.shapes import request_of
@@ -132,7 +154,8 @@ class NewResource:
 class ResourceHandler:
     """How resources of a type are created, updated and deleted, and whether they have settled or are gone.
 
-    ``read`` returns the properties that others can change through the service's API, of those that CloudFormation set.
+    ``read`` returns the properties that others can change through the service's API, of those that CloudFormation set,
+    ``notes`` what CloudFormation reports of a resource that it has created and for which it waits.
 
     ``create`` gets a generated physical id and returns the physical id if it is another one. Each function may raise
     ResourceFailure or the ServiceError of the service that it calls.
@@ -144,6 +167,7 @@ class ResourceHandler:
     is_settled: Callable[[SandboxState, str], bool] = lambda state, physical: True
     is_gone: Callable[[SandboxState, str], bool] = lambda state, physical: True
     read: Callable[[SandboxState, str, Data], Document] = lambda state, physical, properties: {}
+    notes: Callable[[SandboxState, str], list[str]] = lambda state, physical: []
 
 
 def _declared(
@@ -270,6 +294,57 @@ def _create_subnet(state: SandboxState, new: NewResource, physical: str) -> None
         raise ResourceFailure(reason, "AlreadyExists")
 
 
+def _delete_subnet(state: SandboxState, physical: str) -> None:
+    if _is_named_by(state, physical, ("Subnets", "SubnetIds", "SubnetId")):
+        reason = f"The subnet '{physical}' has dependencies and cannot be deleted."
+        raise ResourceFailure(f"{reason} (Service: Ec2, Status Code: 400)", "GeneralServiceException")
+
+
+_GROUPS = ("SecurityGroups", "SecurityGroupIds", "SourceSecurityGroupId", "DestinationSecurityGroupId")
+
+
+def _delete_security_group(state: SandboxState, physical: str) -> None:
+    if _is_named_by(state, physical, _GROUPS):
+        reason = f"resource {physical} has a dependent object"
+        raise ResourceFailure(f"{reason} (Service: Ec2, Status Code: 400)", "GeneralServiceException")
+
+
+def _is_named_by(state: SandboxState, physical: str, properties: Collection[str]) -> bool:
+    """Return whether another resource names a part of the network in one of these properties, at any depth."""
+    others = (other for _, other in state.store.every(RESOURCE) if other["physical"] != physical)
+    return any(
+        _names(other["properties"], physical, properties)
+        for other in others
+        if other["type"] != ROUTE_TABLE_ASSOCIATION
+    )
+
+
+def _names(value: Any, physical: str, properties: Collection[str]) -> bool:
+    if isinstance(value, Mapping):
+        held = (child for key, child in value.items() if key in properties)
+        return any(physical in one if isinstance(one, list) else physical == one for one in held) or any(
+            _names(child, physical, properties) for child in value.values()
+        )
+    return isinstance(value, list) and any(_names(child, physical, properties) for child in value)
+
+
+def _create_record(state: SandboxState, new: NewResource, physical: str) -> str:
+    route53.put_record(state, new.properties, replaces=False)
+    return f"{physical}|{new.properties['SetIdentifier']}" if "SetIdentifier" in new.properties else physical
+
+
+def _delete_record(state: SandboxState, physical: str) -> None:
+    record = find(state, RECORD_SET, physical)
+    if record is not None:
+        route53.remove_record(state, record["properties"])
+
+
+def _delete_namespace(state: SandboxState, physical: str) -> None:
+    if ecs.is_connected(state, physical):
+        raise servicediscovery.NOT_EMPTY
+    servicediscovery.remove_namespace(state, physical)
+
+
 def _range_of(properties: Data) -> IPv4Network | None:
     try:
         return IPv4Network(properties.get("CidrBlock", ""), strict=False)
@@ -292,13 +367,30 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     SCALABLE_TARGET: _declared(application_autoscaling.put_target, application_autoscaling.remove_target),
     TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
+    LISTENER_CERTIFICATE: _stored(elbv2.CERTIFICATES),
+    LISTENER_RULE: _declared(elbv2.put_rule, elbv2.remove_rule),
     TARGET_GROUP: _declared(elbv2.put_target_group, elbv2.remove_target_group),
     CLUSTER: ResourceHandler(_create_cluster, delete=ecs.delete_cluster),
     SERVICE: ResourceHandler(
         _create_service, _update_service, _delete_service, _service_is_settled, _service_is_gone, _read_service
     ),
     TASK_DEFINITION: ResourceHandler(_create_definition, delete=ecs.deregister),
-    SUBNET: ResourceHandler(_create_subnet),
+    SUBNET: ResourceHandler(_create_subnet, delete=_delete_subnet),
+    SECURITY_GROUP: ResourceHandler(delete=_delete_security_group),
+    CERTIFICATE: ResourceHandler(
+        lambda state, new, physical: acm.request_certificate(state, physical, new.properties),
+        delete=acm.delete_certificate,
+        is_settled=acm.is_issued,
+        notes=acm.notes,
+    ),
+    HOSTED_ZONE: _declared(route53.put_zone, route53.remove_zone),
+    RECORD_SET: ResourceHandler(
+        _create_record,
+        lambda state, old, properties, phase: route53.put_record(state, properties),
+        _delete_record,
+    ),
+    DISCOVERED_SERVICE: _declared(servicediscovery.put_service, servicediscovery.remove_service),
+    **dict.fromkeys((NAMESPACE, HTTP_NAMESPACE), _declared(servicediscovery.put_namespace, _delete_namespace)),
     LOG_GROUP: ResourceHandler(
         lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),
@@ -321,19 +413,29 @@ def _handler(type: str) -> ResourceHandler:
 
 
 @contextmanager
-def _failing() -> Iterator[None]:
+def _failing(type: str) -> Iterator[None]:
     """Turn a ServiceError into a ResourceFailure."""
     try:
         yield
     except ServiceError as error:
-        raise ResourceFailure(error.message, _CODES.get(error.code, "GeneralServiceException")) from None
+        # Source: https://github.com/aws/copilot-cli/issues/4532
+        reason = messages.exists(type, error.message) if error.code == "PriorityInUse" else error.message
+        raise ResourceFailure(reason, _CODES.get(error.code, "GeneralServiceException")) from None
 
 
 _CODES = {
     "FileSystemInUse": "ResourceConflict",
+    "InvalidChangeBatch": "InvalidRequest",
     "InvalidParameterException": "InvalidRequest",
+    "NamespaceNotFound": "NotFound",
+    "NamespaceNotFoundException": "NotFound",
+    "NoSuchHostedZone": "NotFound",
     "ParameterAlreadyExists": "AlreadyExists",
+    "PriorityInUse": "AlreadyExists",
     "ServiceNotFoundException": "NotFound",
+    "TooManyRules": "ServiceLimitExceeded",
+    "TooManyUniqueTargetGroupsPerLoadBalancer": "ServiceLimitExceeded",
+    "ValidationError": "InvalidRequest",
     "ValidationException": "InvalidRequest",
 }
 
@@ -358,7 +460,7 @@ def create(state: SandboxState, new: NewResource) -> str:
         raise ResourceFailure(f"The sandbox does not support {new.type}.")
     number = state.store.next_number(f"physical id {new.stack['name']} {new.logical}")
     generated = ids.physical_id(new.type, new.logical, new.stack["name"], new.properties, number, state)
-    with _failing():
+    with _failing(new.type):
         physical = _handler(new.type).create(state, new, generated) or generated
     add(state, new.type, physical, new.logical, new.stack["id"], new.properties)
     return physical
@@ -418,7 +520,7 @@ def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -
         refusal = check(resource["properties"].get(name), properties.get(name))
         if refusal is not None and refusal.reason:
             raise ResourceFailure(refusal.reason, "InvalidRequest")
-    with _failing():
+    with _failing(row["type"]):
         _handler(row["type"]).update(state, resource, properties, phase)
     attributes = ids.attributes(row["type"], row["physical"], properties, state)
     save(state, {**resource, "properties": dict(properties), "attributes": attributes})
@@ -427,7 +529,7 @@ def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -
 def delete(state: SandboxState, row: Document) -> None:
     """Begin to delete the resource of a row, if it exists. Raises ResourceFailure."""
     if find_row(state, row) is not None:
-        with _failing():
+        with _failing(row["type"]):
             _handler(row["type"]).delete(state, row["physical"])
 
 
@@ -443,9 +545,14 @@ def is_gone(state: SandboxState, row: Document) -> bool:
 
 def is_settled(state: SandboxState, row: Document) -> bool:
     """Return whether a resource has reached its new state. Raises ResourceFailure if it cannot reach it."""
-    with _failing():
+    with _failing(row["type"]):
         exists = find_row(state, row) is not None
         return not exists or _handler(row["type"]).is_settled(state, row["physical"])
+
+
+def notes(state: SandboxState, row: Document) -> list[str]:
+    """Return what CloudFormation reports of the resource of a row, which it has created and for which it waits."""
+    return _handler(row["type"]).notes(state, row["physical"])
 
 
 def read(state: SandboxState, row: Document) -> Document | None:
@@ -466,7 +573,7 @@ def change_outside(state: SandboxState, row: Document, path: str, value: Any) ->
     for step in steps:
         place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
     place[int(last) if isinstance(place, list) else last] = value
-    with _failing():
+    with _failing(row["type"]):
         _handler(row["type"]).update(state, resource, properties, "update")
     save(state, {**resource, "properties": properties})
 
@@ -475,7 +582,7 @@ def delete_outside(state: SandboxState, row: Document) -> None:
     """Delete the resource of a row, of which CloudFormation learns nothing."""
     resource = find_row(state, row)
     if resource is not None:
-        with _failing():
+        with _failing(row["type"]):
             _handler(row["type"]).delete(state, row["physical"])
         remove(state, resource)
 

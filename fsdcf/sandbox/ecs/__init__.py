@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fsdcf.sandbox.ecs import api, definitions, scheduler, tasks
 from fsdcf.sandbox.ecs.api import create_service, delete_service, service_of, tag_service, update_service
+from fsdcf.sandbox.ecs.connections import is_connected
 from fsdcf.sandbox.ecs.definitions import create_cluster, delete_cluster, deregister, register
 from fsdcf.sandbox.ecs.scheduler import deployment_of
 
@@ -16,6 +17,7 @@ __all__ = [
     "delete_service",
     "deployment_of",
     "deregister",
+    "is_connected",
     "register",
     "service_of",
     "tag_service",

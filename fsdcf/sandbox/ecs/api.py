@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fsdcf.conventions import NOT_RUN
-from fsdcf.sandbox.ecs import scheduler, tasks
+from fsdcf.sandbox.ecs import connections, scheduler, tasks
 from fsdcf.sandbox.ecs.definitions import (
     SERVICE,
     SERVICE_EVENTS,
@@ -42,12 +42,16 @@ EXECUTE_DISABLED = (
 )
 """After answers of the API that users have published."""
 
+_CONNECT = "serviceConnectConfiguration"
+"""The setting that ECS describes with the deployments."""
+
 _SETTINGS: Data = {
     "capacityProviderStrategy": [],
     "deploymentConfiguration": {},
     "networkConfiguration": {},
     "loadBalancers": [],
     "serviceRegistries": [],
+    _CONNECT: {},
     "healthCheckGracePeriodSeconds": 0,
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
@@ -58,7 +62,7 @@ _SETTINGS: Data = {
 
 _REDEPLOYED = (
     *("capacityProviderStrategy", "networkConfiguration", "loadBalancers", "serviceRegistries"),
-    "taskDefinition",
+    *(_CONNECT, "taskDefinition"),
 )
 """Settings whose change begins a new deployment.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html"""
@@ -82,7 +86,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
     """Create a service from a request of CreateService, begin its first deployment, and describe it.
 
     The cluster is created if it does not exist. ``logical_id`` is the service's name in faults. Raises ServiceError if
-    an active service has the name.
+    an active service has the name, or if something that it refers to does not exist.
     """
     cluster, name = cluster_name(request.get("cluster")), request["serviceName"]
     create_cluster(state, {"clusterName": cluster})
@@ -105,6 +109,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
         "createdAt": state.clock.now(),
         "deploymentConfiguration": {**_DEFAULT_CONFIGURATION, **request.get("deploymentConfiguration", {})},
     }
+    connections.check(state, service)
     _deploy(state, service, _problem(state, logical_id or name, "create"))
     return _described_service(state, service)
 
@@ -137,6 +142,7 @@ def update_service(state: SandboxState, request: Data, logical_id: str = "", pha
     if request.get("taskDefinition"):
         wanted = definition_of(state, request["taskDefinition"])["taskDefinitionArn"]
         service["taskDefinition"] = wanted if wanted == service["taskDefinition"] else runnable(state, wanted)
+    connections.check(state, service)
     if request.get("forceNewDeployment") or any(service[name] != value for name, value in before.items()):
         _deploy(state, service, _problem(state, logical_id or service["name"], phase))
     else:
@@ -170,7 +176,7 @@ def service_of(state: SandboxState, service_arn: str) -> Document | None:
 
 
 def _service(state: SandboxState, key: str) -> Document:
-    service = state.existing(SERVICE, key, _NO_SERVICE)
+    service = {**_SETTINGS, **state.existing(SERVICE, key, _NO_SERVICE)}
     if service["status"] == "INACTIVE":
         raise _NO_SERVICE
     return service
@@ -198,7 +204,7 @@ def _described_service(state: SandboxState, service: Document) -> Document:
         desired = service["desired"] if deployment["status"] == "PRIMARY" else len(states)
         up = states.count("RUNNING")
         counts = {"desiredCount": desired, "runningCount": up, "pendingCount": len(states) - up}
-        shared = {name: deployment[name] for name in members}
+        shared = {name: deployment[name] for name in members} | {_CONNECT: service.get(_CONNECT) or None}
         deployments.append({**shared, **counts, "failedTasks": deployment["failed"], **launched})
         revisions.append(
             {
@@ -209,7 +215,8 @@ def _described_service(state: SandboxState, service: Document) -> Document:
             }
         )
     return {
-        **{name: service[name] for name in (*_SETTINGS, "status", "taskDefinition", "createdAt")},
+        **{name: service.get(name, default) for name, default in _SETTINGS.items() if name != _CONNECT},
+        **{name: service[name] for name in ("status", "taskDefinition", "createdAt")},
         "serviceArn": service_arn(state, key),
         "serviceName": service["name"],
         "clusterArn": cluster_arn(state, key),

@@ -158,7 +158,10 @@ def create_cluster(state: SandboxState, request: Document) -> None:
     """Create a cluster from a request of CreateCluster, unless it exists."""
     name = request.get("clusterName") or DEFAULT_CLUSTER
     if _active_cluster(state, name) is None:
-        members = ("settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "tags")
+        members = (
+            *("settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy"),
+            *("serviceConnectDefaults", "tags"),
+        )
         chosen = {key: request[key] for key in members if key in request}
         state.store.put(CLUSTER, name, {"clusterName": name, "status": "ACTIVE", **chosen})
 

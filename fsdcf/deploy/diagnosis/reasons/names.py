@@ -121,6 +121,34 @@ NAME_REASONS = (
         "aws ec2 describe-security-group-rules",
     ),
     Reason(
+        "record-taken",
+        "Tried to create resource record set [name='shop.example.com.', type='A'] but it already exists",
+        r"Tried to create resource record set \[name='([^']+?)\.?'.{0,80} but it already exists",
+        "the hosted zone already has a record of the name …, from another stack or made by hand",
+        "delete that record if it is unused, or use another domain",
+        "service.networking.loadBalancer",
+        "aws route53 list-resource-record-sets --hosted-zone-id ZONE",
+    ),
+    Reason(
+        "namespace-taken",
+        "The VPC vpc-... has already been associated with the hosted zone ... with the same domain name",
+        r"already been associated with (?:a|the) hosted zone .*same domain name|ConflictingDomainExists"
+        r"|NamespaceAlreadyExists",
+        "the VPC already has a namespace, or a private hosted zone, of the same name",
+        "give the namespace another name, or delete the other one if it is unused",
+        "",
+        "aws servicediscovery list-namespaces",
+    ),
+    Reason(
+        "discovery-name-taken",
+        "The discoveryName 'users' is already in use in the namespace; ServiceAlreadyExists",
+        r"discoveryName '?([\w.-]+?)'? is already in use|ServiceAlreadyExists",
+        "another service is already found by the name … in the namespace",
+        "give one of the two services another name: a name leads to one service",
+        "",
+        "aws servicediscovery list-services",
+    ),
+    Reason(
         "name-taken",
         "Resource of type '...' with identifier '...' already exists",
         r"BucketAlready\w+|EntityAlreadyExists|ResourceAlreadyExists\w*|ParameterAlreadyExists|QueueAlreadyExists"

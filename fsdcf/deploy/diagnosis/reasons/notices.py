@@ -144,10 +144,11 @@ NOTICES = (
     Reason(
         "certificate-pending",
         "Content of DNS Record is: {Name: _x.shop.example.com.,Type: CNAME,...}",
-        r"Content of DNS Record is",
-        "ACM waits for the DNS record that proves the domain of the certificate; this is not a failure yet",
-        "create the CNAME record of the message in the public zone of the domain, and check that the zone is the one"
-        " to which the registrar delegates",
+        r"Content of DNS Record is(?:: \{Name: (\S+?)\.?,)?",
+        "ACM waits for the DNS record … that proves the domain of the certificate; this is not a failure yet",
+        "create the CNAME record of the message in the public zone of the domain, unless its hosted zone is named, and"
+        " check that the zone is the one to which the registrar delegates; keep the record: ACM renews the certificate"
+        " by it",
         "service.networking.loadBalancer.certificateArn",
         "aws acm list-certificates --certificate-statuses PENDING_VALIDATION",
         passing=True,

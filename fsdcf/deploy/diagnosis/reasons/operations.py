@@ -204,7 +204,8 @@ DELETION_REASONS = (
     Reason(
         "discovery-in-use",
         "Service contains registered instances; delete the instances before deleting the service (ServiceDiscovery)",
-        r"contains registered instances|Namespace .*(?:contains|has) services|has associated services",
+        r"contains registered instances|Namespace .*(?:contains|has) services|has associated services"
+        r"|can't be deleted because it contains other resources",
         "tasks are still registered in Cloud Map, or something outside the stack was",
         "wait until the tasks have stopped, then delete the stack again; deregister what is not of the stack",
         "service",
@@ -296,6 +297,18 @@ DELETION_REASONS = (
         "delete the listener or the rule, then the stack again",
         "service.networking.loadBalancer",
         "aws elbv2 describe-target-groups --query 'TargetGroups[].[TargetGroupName,LoadBalancerArns]'",
+    ),
+    Reason(
+        "certificate-in-use",
+        "Certificate arn:aws:acm:... in account ... is in use",
+        r"[Cc]ertificate (arn:\S+) .*is in use",
+        "a load balancer that is not of the stack still uses the certificate",
+        "give that load balancer another certificate, then delete the stack again",
+        "service.networking.loadBalancer.certificateArn",
+        "aws acm describe-certificate --certificate-arn ARN --query Certificate.InUseBy",
+        refine_id(
+            r"arn:[\w-]+:acm:[\w:/-]+", "aws acm describe-certificate --certificate-arn ID --query Certificate.InUseBy"
+        ),
     ),
     Reason(
         "role-in-use",

@@ -77,6 +77,24 @@ SERVICE_REASONS = (
         "aws ecs list-clusters",
     ),
     Reason(
+        "namespace-missing",
+        "The specified namespace wasn't found; NamespaceNotFoundException",
+        r"specified namespace (?:wasn.t|was not) found|NamespaceNotFound|namespace \S+ was not found",
+        "the namespace, in which services find each other by name, does not exist in this region and account",
+        "deploy the environment of the service first: it makes the namespace",
+        "",
+        "aws servicediscovery list-namespaces",
+    ),
+    Reason(
+        "port-name-missing",
+        "The portName 'http' of the Service Connect configuration is not in the task definition",
+        r"portName '([\w.-]+)' .*not in the task definition",
+        "Service Connect offers the port …, and no port of the task definition has this name",
+        "name the port in the task definition, as fsdcf does",
+        "",
+        STATUS,
+    ),
+    Reason(
         "capacity-provider-missing",
         "The specified capacity provider 'FARGATE_SPOT' was not found",
         r"capacity provider '?([\w-]+)'? (?:was not found|is not associated)"
