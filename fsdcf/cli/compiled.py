@@ -94,19 +94,33 @@ def compile_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint: Lin
 
     ``failure`` says what did not happen because of them, such as "nothing deployed".
     """
-    (request,) = inputs.requests()
-    result = run(request, lint)
-    show(_urgent(result), result.sources)
-    if result.template is None:
+    (compiled,) = compile_all_or_refuse(inputs, as_json, failure, lint)
+    return compiled
+
+
+def compile_all_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint: Lint | None = None) -> list[Compiled]:
+    """The templates of spec files. Errors in one of them end the command, as they do with a single file."""
+    requests = inputs.requests()
+    results = [run(request, lint) for request in requests]
+    refused = []
+    for request, result in zip(requests, results, strict=True):
+        show(_urgent(result), result.sources)
+        if result.template is None:
+            refused.append(f"{request.name}: {summary(result.diagnostics)}")
+            if on_github():
+                add_errors_to_summary(request.name, result.diagnostics)
+    if refused:
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
 
-        if on_github():
-            add_errors_to_summary(request.name, result.diagnostics)
-        sentence = f"{request.name}: {summary(result.diagnostics)}; {failure}"
-        end(Outcome(Exit.USAGE, sentence, next=(inputs.validate_command,)), as_json)
-    _check_environment(inputs, result)
-    return Compiled(request.name, result.environment, result.template.data, result)
+        end(Outcome(Exit.USAGE, "; ".join((*refused, failure)), next=(inputs.validate_command,)), as_json)
+    for result in results:
+        _check_environment(inputs, result)
+    return [
+        Compiled(request.name, result.environment, result.template.data, result)
+        for request, result in zip(requests, results, strict=True)
+        if result.template is not None
+    ]
 
 
 def _check_environment(inputs: SpecInputs, result: Result) -> None:

@@ -90,10 +90,14 @@ class SpecInputs:
         file = environment_file(self.environment_name, folder, beside)
         return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named, file)
 
+    def each(self) -> list[SpecInputs]:
+        """The inputs of each file alone."""
+        return [replace(self, files=(file,)) for file in self.files]
+
     @property
     def cost_command(self) -> str:
-        """The command that estimates the cost of the file, compiled with the same options."""
-        return suggested("cost", str(self.files[0]), env=self.environment_option, **self.settings)
+        """The command that estimates the cost of the files, compiled with the same options."""
+        return suggested("cost", *map(str, self.files), env=self.environment_option, **self.settings)
 
     def or_only_spec(self) -> SpecInputs:
         """These inputs; without files, those with the only spec here. A usage error if there is not exactly one."""
@@ -113,8 +117,8 @@ class SpecInputs:
 
     @property
     def validate_command(self) -> str:
-        """The command that prints every finding of the file, compiled with the same options."""
-        return suggested("validate", str(self.files[0]), env=self.environment_option, **self.settings)
+        """The command that prints every finding of the files, compiled with the same options."""
+        return suggested("validate", *map(str, self.files), env=self.environment_option, **self.settings)
 
 
 variable_option = click.option(

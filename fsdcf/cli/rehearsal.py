@@ -65,10 +65,10 @@ def fault_of(text: str) -> Fault:
         raise click.UsageError(f"--fault {error}") from None
 
 
-def check_targets(texts: Sequence[str], template: Mapping[str, Any]) -> None:
-    """A usage error for a fault in creating or updating a resource that the template does not have."""
-    resources: Mapping[str, Any] = template["Resources"]
-    targets = {*resources, *(resource["Type"] for resource in resources.values())}
+def check_targets(texts: Sequence[str], templates: Sequence[Mapping[str, Any]]) -> None:
+    """A usage error for a fault in creating or updating a resource that none of the templates has."""
+    resources = [item for template in templates for item in template["Resources"].items()]
+    targets = {target for name, resource in resources for target in (name, str(resource["Type"]))}
     for text in texts:
         fault = fault_of(text)
         if (

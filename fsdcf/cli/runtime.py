@@ -44,6 +44,7 @@ from fsdcf.deploy.model import (
     Outcome,
     Question,
     RunEnded,
+    StackResult,
     Target,
     Tell,
     Terminated,
@@ -53,6 +54,7 @@ from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws, ConnectionProblem
+    from fsdcf.deploy.group import Member
     from fsdcf.deploy.run import Run
 
 Act = Callable[["Aws", Tell, Ask | None], Outcome]
@@ -258,6 +260,47 @@ def perform(
     return outcome
 
 
+def run_all(
+    title: str,
+    members: Sequence[Member],
+    connection: Connection,
+    as_json: bool,
+    parallel: int,
+    notices: Sequence[NoticeIssued],
+    summarize: Callable[[Sequence[StackResult]], Outcome],
+) -> NoReturn:
+    """Deploy several stacks, report the outcome of each and then that of all, and end the command with its exit code.
+
+    ``title`` names all of them; ``notices`` come before everything else.
+    """
+    gc.enable()
+    context = click.get_current_context()
+    whole, each = sinks_of_several(title, [member.stack for member in members], as_json, connection.pace)
+    reporter = Reporter(whole, connection, context=context)
+    try:
+        with terminable():
+            if connection.sandbox:
+                reporter(NoticeIssued("sandbox", MADE_UP))
+            for notice in notices:
+                reporter(notice)
+            complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
+
+            def act(aws: Aws) -> Outcome:
+                from fsdcf.deploy.group import deploy_all
+
+                reporters = {
+                    one.stack: Reporter(each[one.stack], reporter.connection, one.target, context=context)
+                    for one in members
+                }
+                return summarize(deploy_all(members, aws, reporters, person(reporter.pause), parallel))
+
+            outcome = attempted(connection, act, complete, pause=reporter.pause)
+            reporter(RunEnded(outcome))
+    finally:
+        reporter.pause()
+    context.exit(int(Exit.DONE if outcome.detached and on_github() else outcome.exit))
+
+
 def end(outcome: Outcome, as_json: bool) -> NoReturn:
     """Report the outcome of a command that needed no connection, and end with its exit code."""
     Reporter(sinks("", as_json), Connection())(RunEnded(outcome))
@@ -307,22 +350,41 @@ def sinks(title: str, as_json: bool, moving: bool = False, aside: bool = False, 
     ``moving`` allows a live display with a title; ``pace`` is the connection's. ``aside`` sends plain lines to standard
     error.
     """
-    from fsdcf.cli.render.plain import Plain
-
-    people: Sink = Plain(sys.stderr if aside or as_json else sys.stdout, sys.stderr)
-    if on_github():
-        from fsdcf.cli.render.actions import ActionsLog
-
-        people = ActionsLog(sys.stderr if aside or as_json else sys.stdout, title)
-    if as_json:
-        from fsdcf.cli.render.jsonlines import JsonLines
-
-        return [JsonLines(sys.stdout), people]
-    if moving and not aside and is_watched(sys.stdout):
+    if moving and not aside and not as_json and not on_github() and is_watched(sys.stdout):
         from fsdcf.cli.render.live import Live
 
         return [Live(sys.stdout, sys.stderr, title, lambda: time.monotonic() / pace)]
-    return [people]
+    return _lines(title, as_json, aside)
+
+
+def _lines(title: str, as_json: bool, aside: bool = False, prefix: str = "") -> list[Sink]:
+    """The sinks that write lines. With a ``prefix``, they are about the stack ``title``, which is one of several."""
+    from fsdcf.cli.render.plain import Plain
+
+    out = sys.stderr if aside or as_json else sys.stdout
+    people: Sink = Plain(out, sys.stderr, prefix)
+    if on_github():
+        from fsdcf.cli.render.actions import ActionsLog
+
+        people = ActionsLog(out, title, prefix)
+    if not as_json:
+        return [people]
+    from fsdcf.cli.render.jsonlines import JsonLines
+
+    return [JsonLines(sys.stdout, title if prefix else ""), people]
+
+
+def sinks_of_several(
+    title: str, stacks: Sequence[str], as_json: bool, pace: float
+) -> tuple[list[Sink], dict[str, list[Sink]]]:
+    """The sinks of a command that acts on several stacks: those for all of it, and those of each stack."""
+    if not as_json and not on_github() and is_watched(sys.stdout):
+        from fsdcf.cli.render.rows import Rows
+
+        rows = Rows(sys.stdout, sys.stderr, stacks, lambda: time.monotonic() / pace)
+        return [rows], {stack: [row] for stack, row in rows.rows.items()}
+    width = max(map(len, stacks))
+    return _lines(title, as_json), {stack: _lines(stack, as_json, prefix=f"{stack:<{width}} | ") for stack in stacks}
 
 
 # The commands that an outcome suggests next.

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -250,6 +251,17 @@ class Aws:
         self._obtain = obtain
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._answered: set[tuple[str, str]] = set()
+        self._making = threading.Lock()
+
+    def fork(self, sleep: Callable[[float], None]) -> Aws:
+        """A connection to the same place for another thread, with its own calls, budget, deadline and ``sleep``.
+
+        A connection belongs to one thread. The clients of a session are made one after another.
+        Source: https://docs.aws.amazon.com/boto3/latest/guide/session.html
+        """
+        fork = copy(self)
+        fork.sleep, fork.deadline, fork.throttles, fork.calls, fork._clients = sleep, None, 0, [], {}
+        return fork
 
     def call(
         self, service: str, operation: str, /, *, at: str | None = None, look: object = False, **parameters: Any
@@ -461,7 +473,8 @@ class Aws:
         An invalid setting in the environment or in AWS's configuration file is an ApiError with botocore's words.
         """
         try:
-            client = ((look and self._make_hasty) or self._make)(service, region)
+            with self._making:
+                client = ((look and self._make_hasty) or self._make)(service, region)
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             message = f"the AWS configuration is not valid for {service}: {error}"
             raise ApiError(service, operation, type(error).__name__, message) from error

@@ -82,6 +82,7 @@ from fsdcf.deploy.cleanup import Leftovers, conclude
 from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, version_of
 from fsdcf.deploy.ecs.verification import Verdict, follow_rollouts, recent, verify
 from fsdcf.deploy.model import (
+    Approve,
     Ask,
     Evidence,
     Exit,
@@ -110,12 +111,14 @@ PLANS = 3
 _SUCCESSES = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
 
-def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+def deploy(
+    release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve | None = None
+) -> Outcome:
     """Deploy a release. Reports its progress to ``tell``, RunEnded last, and returns the same outcome.
 
     Raises only bugs.
 
-    ``ask`` is None without a person.
+    ``ask`` is None without a person. ``approve`` decides on the plan together with the plans of other deploys.
     """
     hidden = secrets(release.template, release.image_sha)
     run = Run(
@@ -125,6 +128,7 @@ def deploy(release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | 
         ask,
         release.where,
         template=release.template,
+        approve=approve,
     )
     run.limit(options.timeout)
     leftovers = Leftovers(release.stack)
@@ -331,7 +335,7 @@ def _pass_gate(run: Run, release: Release, options: Options, change_set: ChangeS
             Evidence("data at risk", risk_line(risk, {}), places.get(risk.logical_id)) for risk in verdict.risks
         )
         raise Stop(Outcome(Exit.REFUSED, verdict.sentence, evidence, verdict.next))
-    if not all(run.agrees(replace(question, creates=creates)) for question in verdict.questions):
+    if not run.approves(tuple(replace(question, creates=creates) for question in verdict.questions)):
         raise stop(Exit.REFUSED, "refused: nothing was executed", release.target.redeploy())
 
 

@@ -29,6 +29,13 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+SEVERITY = (
+    *(Exit.DONE, Exit.CHANGES, Exit.INTERRUPTED, Exit.USAGE, Exit.REFUSED, Exit.BUSY, Exit.UNKNOWN),
+    *(Exit.DENIED, Exit.FAILED, Exit.NEEDS_RECOVERY),
+)
+"""The exit codes, the best first: of several deploys, the worst one is that of the command."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A line of the spec. ``text`` is the line as written; lines and columns count from 1."""
@@ -353,6 +360,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class StackResult:
+    """The outcome of one of several deploys, and the seconds that it took.
+
+    ``started`` is false if it was not executed because of another one.
+    """
+
+    target: Target
+    outcome: Outcome
+    seconds: float
+    started: bool
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The last event of every run."""
 
@@ -389,6 +409,9 @@ class Question:
 
 Ask = Callable[[Question], bool]
 """Asks a person for a yes or no."""
+
+Approve = Callable[[tuple[Question, ...]], bool]
+"""Approves a plan that may be executed if a person agrees to these questions. May wait, and may raise Stop."""
 
 
 class Terminated(BaseException):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeGuard
@@ -13,6 +13,7 @@ from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired, Unreachable, Unreadable
 from fsdcf.deploy.model import (
     Advice,
+    Approve,
     Ask,
     Evidence,
     Exit,
@@ -50,6 +51,8 @@ _GONE = ("ClusterNotFoundException", "ServiceNotFoundException", "ResourceNotFou
 class Run:
     """One run of a command. ``ask`` is None without a person to ask. ``aws`` keeps the deadline, by ``aws.clock``.
 
+    ``approve`` decides on a plan together with other plans; None asks about each plan alone.
+
     ``running`` names the operation that this run has started on AWS and that has not ended yet, such as "the update";
     ``over`` is how its execution ended. ``template`` is the template of the release, or the deployed one; None until it
     is known.
@@ -64,6 +67,7 @@ class Run:
     running: str = ""
     over: str = ""
     template: Mapping[str, Any] | None = None
+    approve: Approve | None = None
 
     def limit(self, timeout: float | None) -> None:
         """Set the deadline in seconds from now; None means no limit."""
@@ -140,11 +144,18 @@ class Run:
 
     def agrees(self, question: Question) -> bool:
         """The person's answer; False without a person. The time for the answer does not count towards the deadline."""
-        if self.ask is None:
-            return False
+        ask = self.ask
+        return ask is not None and self._untimed(lambda: ask(question))
+
+    def approves(self, questions: tuple[Question, ...]) -> bool:
+        """Whether a plan with these questions may be executed. The wait does not count towards the deadline."""
+        approve = self.approve
+        return all(map(self.agrees, questions)) if approve is None else self._untimed(lambda: approve(questions))
+
+    def _untimed(self, answer: Callable[[], bool]) -> bool:
         begun = self.aws.clock()
         try:
-            return self.ask(question)
+            return answer()
         finally:
             if self.aws.deadline is not None:
                 self.aws.deadline += self.aws.clock() - begun

@@ -48,6 +48,15 @@ class SqliteFile(Dependency):
     backup: bool | None
 
 
+class ReachedService(Dependency):
+    """A capability: a dependency that is another service of the environment, which has this ``name``."""
+
+
+def reached_services(spec: Spec) -> tuple[str, ...]:
+    """Return the names of the services that a service calls, which a deploy of both deploys before it."""
+    return tuple(dict.fromkeys(str(one.name) for one in spec.dependencies if isinstance(one, ReachedService)))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Violation:
     """A violation of a dependency type's rule. ``at`` is a key of the dependency, or the path below it.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_or_refuse
+from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
 from fsdcf.cli.files import lint_folder
 from fsdcf.cli.image import Image, chosen, registry, valid_tag
 from fsdcf.cli.lookup import SpecLines
@@ -30,10 +30,26 @@ from fsdcf.cli.options import (
     wait_lock_option,
     yes_option,
 )
-from fsdcf.cli.runtime import run
+from fsdcf.cli.render.outcome import summary_of
+from fsdcf.cli.runtime import run, run_all
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.conventions import IMAGE_PARAMETER
-from fsdcf.deploy.model import Ask, Event, Exit, Options, Outcome, PlanCreated, Question, Release, Tell
+from fsdcf.deploy.model import (
+    Approve,
+    Ask,
+    Event,
+    Exit,
+    NoticeIssued,
+    Options,
+    Outcome,
+    PlanCreated,
+    Question,
+    Release,
+    StackResult,
+    Target,
+    Tell,
+)
+from fsdcf.language.dependency import reached_services
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
 from fsdcf.suggested import suggested
@@ -42,16 +58,17 @@ from fsdcf.wording import counted
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
 
+_MOST_PARALLEL = 20
 _NEW = ("Add", "Import")
 """The changes that need no review: nothing that exists changes."""
 
 
 @click.command()
-@spec_inputs()
+@spec_inputs("[SPEC|FOLDER...]", nargs=-1)
 @click.option(
     "--image-sha",
     metavar="SHA",
-    help="Tag or digest of the image, such as the commit's SHA.  [default: the deployed image]",
+    help="Tag or digest of the images, such as the commit's SHA.  [default: the deployed image]",
 )
 @click.option(
     "--image",
@@ -69,9 +86,20 @@ _NEW = ("Add", "Import")
     is_flag=True,
     help="Adopt an existing stack of this name, even if its tags are missing or belong to another service.",
 )
-@allow_option("Allow the deletion, replacement or abandonment of this resource's data; repeatable.")
+@allow_option(
+    "Allow the deletion, replacement or abandonment of this resource's data; with several specs, as STACK/LOGICAL_ID; "
+    "repeatable."
+)
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, _MOST_PARALLEL),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="With several specs: the number of stacks that are deployed at the same time.",
+)
 @wait_lock_option
-@timeout_option()
+@timeout_option("Maximum time to wait for each stack, for example 90s, 30m or 2h.  [default: no limit]")
 @click.option(
     "--on-timeout",
     type=click.Choice(["cancel", "detach"]),
@@ -109,28 +137,65 @@ def deploy_command(
     image_sha: str | None,
     image: str | None,
     faults: tuple[str, ...],
+    parallel: int,
     connection: Connection,
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Compile a spec and deploy it.
+    """Compile specs and deploy them.
 
     The command shows the planned changes, executes them, and waits until the service runs the new image.
 
     If the deploy fails, the command explains why.
+
+    Several specs are deployed in the order of their dependencies, with one confirmation. FOLDER means every spec below
+    it.
     """
     options = _options(flags)
     connection = checked(replace(connection, faults=faults))
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
     _refuse_masked(inputs)
-    compiled = compile_or_refuse(inputs, as_json, "nothing deployed", _lint)
+    inputs = inputs.found().in_one_environment()
+    compiled = compile_all_or_refuse(inputs, as_json, "nothing deployed", _lint)
+    if image is not None and len(compiled) > 1:
+        raise click.UsageError("--image names the repository of one spec: use --image-sha for several")
+    each = [_deployment(own, one, image_sha, image) for own, one in zip(inputs.each(), compiled, strict=True)]
+    if (image_sha or image) and all(one.compiled.spec is None for one in each):
+        raise click.UsageError(f"{each[0].compiled.name!r} is the file of an environment, which has no image")
+    if faults:
+        from fsdcf.cli.rehearsal import check_targets
+
+        check_targets(faults, [one.release.template for one in each])
+    if len(each) > 1:
+        _deploy_all(each, inputs, options, parallel, connection, as_json)
+    (only,) = each
+    release = only.release
+    act = partial(_deploy, only, _allowing(options, release, alone=True), connection.sandbox)
+    also = (
+        ()
+        if release.image_sha or only.compiled.spec is None
+        else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
+    )
+    run(release.target, connection, as_json, act, also=also)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Deployment:
+    """What is deployed of a spec, and what the messages about it need."""
+
+    release: Release
+    compiled: Compiled
+    places: SpecLines
+    image: Image
+    inputs: SpecInputs
+
+
+def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> Deployment:
     spec = compiled.spec
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
-    if spec is None and (image_sha or image):
-        raise click.UsageError(f"{compiled.name!r} is the file of an environment, which has no image")
     chosen_image = chosen(spec, image_sha, image) if spec else Image()
     places = SpecLines(compiled.result)
     release = Release(
@@ -142,29 +207,72 @@ def deploy_command(
         where=places,
         image=registry(spec) if spec else None,
         account=chosen_image.account,
-        redeploy_command=_redeploy_command(inputs, compiled, chosen_image),
+        redeploy_command=_redeploy_command(inputs, chosen_image.sha, compiled.environment if spec else None),
         other_environments=inputs.other_environments(compiled.result.document),
     )
-    if faults:
-        from fsdcf.cli.rehearsal import check_targets
-
-        check_targets(faults, release.template)
-    act = partial(_deploy, release, compiled, places, chosen_image, options, inputs.cost_command, connection.sandbox)
-    also = (
-        ()
-        if release.image_sha or spec is None
-        else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
-    )
-    run(release.target, connection, as_json, act, also=also)
+    return Deployment(release, compiled, places, chosen_image, inputs)
 
 
-def _redeploy_command(inputs: SpecInputs, compiled: Compiled, image: Image) -> str:
+def _redeploy_command(inputs: SpecInputs, image_sha: str | None, environment: str | None) -> str:
     """The command that repeats the deploy, without the connection's options.
 
     Secrets are masked, since a log may keep it.
     """
-    environment = compiled.environment if compiled.spec else None
-    return suggested("deploy", compiled.name, env=environment, image_sha=image.sha, **inputs.settings)
+    return suggested("deploy", *map(str, inputs.files), env=environment, image_sha=image_sha, **inputs.settings)
+
+
+def _allowing(options: Options, release: Release, alone: bool) -> Options:
+    """The options for a stack, with what ``--allow`` names of it. ``alone``: a logical id needs no stack."""
+    pairs = [named.rpartition("/")[::2] for named in options.allow]
+    if not alone and (unnamed := [name for stack, name in pairs if not stack]):
+        raise click.UsageError(f"--allow {unnamed[0]}: with several specs, write STACK/{unnamed[0]}")
+    return replace(options, allow=frozenset(name for stack, name in pairs if stack in ("", release.stack)))
+
+
+def _deploy_all(
+    each: Sequence[Deployment],
+    inputs: SpecInputs,
+    options: Options,
+    parallel: int,
+    connection: Connection,
+    as_json: bool,
+) -> NoReturn:
+    from fsdcf.deploy.group import Member, in_order
+
+    stacks = {one.release.stack: one for one in each}
+    image_sha = next((one.image.sha for one in each if one.image.sha), None)
+    environment = each[0].release.environment
+    needs = {stack: _needs(one) for stack, one in stacks.items()}
+    ordered, unmet = in_order(needs)
+    if options.detach and (waiting := next(filter(None, ordered.values()), ())):
+        raise click.UsageError(f"--detach does not wait, but other stacks are deployed after {waiting[0]}")
+    order = [f"{first} needs {other}, which needs it, too: {first} is deployed first" for first, other in unmet]
+    order = [", ".join(ordered), *order] if any(ordered.values()) else []
+    members = [
+        Member(
+            stacks[stack].release.target,
+            partial(_deploy, stacks[stack], _allowing(options, stacks[stack].release, alone=False), connection.sandbox),
+            follows=() if options.plan_only else following,
+        )
+        for stack, following in ordered.items()
+    ]
+
+    def summarize(results: Sequence[StackResult]) -> Outcome:
+        over = (Exit.DONE, Exit.CHANGES, Exit.UNKNOWN)  # an unknown outcome is watched, not repeated
+        left = [stacks[one.target.stack].inputs.files[0] for one in results if one.outcome.exit not in over]
+        files = tuple(left) or (inputs.files if options.plan_only else ())
+        command = _redeploy_command(replace(inputs, files=files), image_sha, environment) if files else ""
+        return summary_of(results, command, options.plan_only)
+
+    title = f"{counted(len(each), 'stack')} in {environment}"
+    notices = [NoticeIssued("order", text) for text in order]
+    run_all(title, members, connection, as_json, parallel, notices, summarize)
+
+
+def _needs(deployment: Deployment) -> list[str]:
+    """The stacks that a deploy follows, if they are deployed, too."""
+    spec, environment = deployment.compiled.spec, deployment.release.environment
+    return [Target(service, environment).stack for service in reached_services(spec)] if spec else []
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
@@ -194,28 +302,25 @@ def _options(flags: dict[str, Any]) -> Options:
 
 
 def _deploy(
-    release: Release,
-    compiled: Compiled,
-    places: SpecLines,
-    image: Image,
+    deployment: Deployment,
     options: Options,
-    cost_command: str,
     rehearsal: bool,
     aws: Aws,
     tell: Tell,
     ask: Ask | None,
+    approve: Approve | None = None,
 ) -> Outcome:
     from fsdcf.deploy.engine import deploy
     from fsdcf.deploy.prepare import parts_elsewhere
     from fsdcf.deploy.state import deployed_template
 
+    release, compiled, image = deployment.release, deployment.compiled, deployment.image
     elsewhere = () if rehearsal else parts_elsewhere(release.template, aws.region)
     if elsewhere:  # in the sandbox, any region will do
         sentence = f"the region of the deploy is {aws.region}, and the spec names {', '.join(elsewhere)}"
         return Outcome(Exit.USAGE, sentence, next=(f"aws ec2 describe-availability-zones --region {aws.region}",))
-    if ask is not None:
+    if ask is not None and approve is None:
         release = _with_image(release, aws, tell, ask)
-        ask = _with_cost(ask, compiled, aws, cost_command)
 
     if image.region and image.region != aws.region and release.image and release.image[1] is None:
         sentence = (
@@ -228,7 +333,7 @@ def _deploy(
     def deployed() -> Mapping[str, Any]:
         return deployed_template(aws, release.stack) or {}
 
-    places.deployed = deployed
+    deployment.places.deployed = deployed
     pseudo = {
         "AWS::Partition": aws.partition,
         "AWS::Region": aws.region,
@@ -248,7 +353,12 @@ def _deploy(
                 event = reviewed(event, compiled, deployed(), pseudo, importers(aws))
         tell(event)
 
-    return deploy(release, options, aws, tell_reviewed, ask)
+    def priced(question: Question) -> Question:
+        return _with_cost(question, deployment, aws.region)
+
+    asking = None if ask is None else lambda question: ask(priced(question))
+    approving = None if approve is None else lambda questions: approve(tuple(map(priced, questions)))
+    return deploy(release, options, aws, tell_reviewed, asking, approving)
 
 
 def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
@@ -272,15 +382,12 @@ def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
     return replace(release, image_sha=sha, redeploy_command=command, other_environments=())
 
 
-def _with_cost(ask: Ask, compiled: Compiled, aws: Aws, cost_command: str) -> Ask:
-    """A function that asks with the monthly cost, if the question is whether to create the stack."""
+def _with_cost(question: Question, deployment: Deployment, region: str) -> Question:
+    """A question with the monthly cost, if it is whether to create the stack."""
+    if question.kind != "execute" or not question.creates:
+        return question
+    from fsdcf.cli.review import monthly_cost
 
-    def asking(question: Question) -> bool:
-        if question.kind == "execute" and question.creates:
-            from fsdcf.cli.review import monthly_cost
-
-            cost = monthly_cost(compiled, aws.region)
-            question = replace(question, details=(*question.details, *([f"{cost}: `{cost_command}`"] if cost else [])))
-        return ask(question)
-
-    return asking
+    cost = monthly_cost(deployment.compiled, region)
+    more = (f"{cost}: `{deployment.inputs.cost_command}`",) if cost else ()
+    return replace(question, details=(*question.details, *more))

@@ -86,12 +86,15 @@ class ActionsLog(Sink):
     """Prints events like a pipe, and what GitHub Actions makes of workflow commands: folded events and annotations.
 
     The outcome also goes to the summary of the step, a file that GITHUB_STEP_SUMMARY names. ``title`` is the stack.
+    ``prefix`` marks the lines of one of several stacks, which cannot be folded, and whose success only the summary of
+    all of them names.
     """
 
-    def __init__(self, out: TextIO, title: str) -> None:
+    def __init__(self, out: TextIO, title: str, prefix: str = "") -> None:
         from fsdcf.cli.render.plain import Plain  # loads boto3, which annotations do not need
 
-        self._plain = Plain(out, out)  # two streams would not stay in order
+        self._plain = Plain(out, out, prefix)  # two streams would not stay in order
+        self._is_one_of_several = bool(prefix)
         self._out = LineWriter(out)
         self._title = title
         self._folds = False
@@ -113,7 +116,7 @@ class ActionsLog(Sink):
         self._fold(False)
 
     def _fold(self, folds: bool) -> None:
-        if folds != self._folds:
+        if folds != self._folds and not self._is_one_of_several:
             self._folds = folds
             self._out.command(f"::group::{_data(visible(f'Events of {self._title}'))}" if folds else "::endgroup::")
 
@@ -128,7 +131,7 @@ class ActionsLog(Sink):
             title = f"{self._title}: {head}" if self._title else head
             for place, text in _annotations(outcome):
                 self._annotate("error" if role == "bad" else "warning", place, title, text)
-        if self._title:
+        if self._title and not (self._is_one_of_several and is_good(outcome)):
             add_to_summary(step_summary(self._title, outcome))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 from fsdcf.cli.render.plan import counts, group_of, remarks_of
 from fsdcf.cli.render.rollouts import rollout_record
@@ -33,12 +33,19 @@ from fsdcf.plan.diff.tags import tag_changes, tags_line
 
 
 class JsonLines(LineWriter, Sink):
-    """Prints events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code."""
+    """Prints events as JSON lines. Every line has ``event``; the last one is ``ended``, with the exit code.
+
+    ``stack`` is in every line, unless it is empty: it tells apart the events of several deploys.
+    """
 
     for_programs = True
 
+    def __init__(self, file: TextIO, stack: str = "") -> None:
+        super().__init__(file)
+        self._fields = {"stack": stack} if stack else {}
+
     def __call__(self, event: Event) -> None:
-        self.write(record(event))
+        self.write({**self._fields, **record(event)})
 
     def write(self, data: dict[str, Any]) -> None:
         """Write an object on a line, in ASCII. It contains no command for the runner of GitHub Actions."""

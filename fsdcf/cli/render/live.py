@@ -135,6 +135,11 @@ class Tree:
         return tuple(Part(name, tuple(rows)) for name, rows in grouped.items() if rows)
 
     @property
+    def doing(self) -> str:
+        """What the operation does now."""
+        return "cleaning up" if "CLEANUP" in self.status else doing_of(self.status) if self.status else "starting"
+
+    @property
     def undone(self) -> bool:
         """Whether the operation has been rolled back."""
         return self.status.endswith("ROLLBACK_COMPLETE")
@@ -161,13 +166,48 @@ def _state(status: str) -> State:
     return "done" if status.endswith("_COMPLETE") else "active"
 
 
-class Live(Sink):
-    """Shows events as a live display, which pauses for questions; its last state stays on the screen."""
+class Display(Sink):
+    """What moves on a terminal. It pauses for questions and for lines that stay above it."""
 
-    def __init__(self, out: TextIO, err: TextIO, title: str, clock: Callable[[], float]) -> None:
+    def __init__(self, out: TextIO, err: TextIO) -> None:
         self._stream = LineWriter(out)
         self._err = LineWriter(err)
         self._console = Console(file=out, highlight=False, soft_wrap=False)
+        self._spinner = Spinner("line" if self._console.options.ascii_only else "dots", style="cyan")
+        self._screen: Screen | None = None
+
+    def picture(self) -> RenderableType:
+        """The display in its current state."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """Remove the display, so that something else can be printed. The next event shows it again."""
+        if self._screen:
+            self._screen.stop()
+            self._screen = None
+
+    def _show(self) -> None:
+        if self._screen is None:
+            self._screen = Screen(
+                get_renderable=self.picture,
+                console=self._console,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._screen.start(refresh=True)
+
+    def _mark(self, state: str) -> tuple[str, str]:
+        mark, ascii_mark, style = _MARKS[state]
+        return (ascii_mark if self._console.options.ascii_only else mark), style
+
+
+class Live(Display):
+    """Shows events as a live display; its last state stays on the screen."""
+
+    def __init__(self, out: TextIO, err: TextIO, title: str, clock: Callable[[], float]) -> None:
+        super().__init__(out, err)
         self._title = title
         self._clock = clock
         self._tree = Tree()
@@ -176,8 +216,6 @@ class Live(Sink):
         self._on: tuple[str, ...] = ()
         self._elapsed, self._updated_at = 0.0, clock()
         self._executing = False
-        self._spinner = Spinner("line" if self._console.options.ascii_only else "dots", style="cyan")
-        self._screen: Screen | None = None
 
     def __call__(self, event: Event) -> None:
         paint, width = self._stream.paint, self._stream.width
@@ -204,12 +242,6 @@ class Live(Sink):
             case RunEnded():
                 self._end(event)
 
-    def pause(self) -> None:
-        """Remove the display, so that something else can be printed. The next event shows it again."""
-        if self._screen:
-            self._screen.stop()
-            self._screen = None
-
     def picture(self) -> RenderableType:
         """The display in its current state."""
         elapsed = self._elapsed + self._clock() - self._updated_at
@@ -218,8 +250,7 @@ class Live(Sink):
             rows = (ResourceRow(name, SERVICE, "active") for name in self._rollouts)
             lines = [line for row in rows for line in self._tasks(row, elapsed)]
             return Group(self._spinner, *lines) if self._rollouts else self._spinner
-        status = self._tree.status
-        doing = "cleaning up" if "CLEANUP" in status else doing_of(status) if status else "starting"
+        doing = self._tree.doing
         head = Text.assemble((self._title, "bold"), "  ", (doing, "cyan"), "  ", (format_duration(elapsed), "dim"))
         return Group(head, Text(""), *self._rows(elapsed), Text(""), self._waits(elapsed))
 
@@ -230,18 +261,6 @@ class Live(Sink):
         if isinstance(event, StackEventReceived):
             self._tree.see(event)
         self._show()
-
-    def _show(self) -> None:
-        if self._screen is None:
-            self._screen = Screen(
-                get_renderable=self.picture,
-                console=self._console,
-                refresh_per_second=8,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._screen.start(refresh=True)
 
     def _say(self, lines: Iterable[str]) -> None:
         """Print lines that stay, above the display."""
@@ -329,10 +348,6 @@ class Live(Sink):
         active = [row for row in self._tree.active() if not self._on or row.logical_id in self._on]
         names = tuple(f"{row.logical_id} ({format_duration(elapsed - row.since)})" for row in active)
         return _line((f"  {waits_for(names, 3) if names else waits_for(self._on)}", "dim"))
-
-    def _mark(self, state: str) -> tuple[str, str]:
-        mark, ascii_mark, style = _MARKS[state]
-        return (ascii_mark if self._console.options.ascii_only else mark), style
 
 
 def _line(*parts: str | tuple[str, str]) -> Text:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.plan import where
 from fsdcf.cli.render.stream import wrapped
 from fsdcf.cli.render.values import visible
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
+from fsdcf.deploy.model import SEVERITY, Evidence, Exit, Outcome, Place, StackResult
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import counted
 
 _HEADS = {
     Exit.DONE: ("done", "good"),
@@ -53,6 +55,40 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
         text = "  help: point the certificate's domain to LoadBalancerDnsName; no certificate matches that name itself"
         yield from wrapped(text, width, 8, paint, ("help:", "next"))
     yield from next_lines(outcome.next, paint)
+
+
+def summary_of(results: Sequence[StackResult], redeploy: str, plan_only: bool) -> Outcome:
+    """The outcome of several deploys: a line for each, and the worst exit code.
+
+    ``redeploy`` is the command that repeats what is left to do; empty for nothing.
+    """
+    good = sum(is_good(one.outcome) for one in results)
+    started = sum(one.outcome.detached for one in results)
+    stacks = f"{good} of {counted(len(results), 'stack')}" if good < len(results) else counted(good, "stack")
+    sentence = f"{stacks} deployed"
+    if plan_only:
+        sentence = f"{stacks} planned: nothing was executed (--plan-only)"
+    elif started:
+        sentence += f", and {counted(started, 'operation')} started (--detach)"
+    return Outcome(
+        max((one.outcome.exit for one in results), key=SEVERITY.index),
+        sentence,
+        tuple(Evidence(one.target.stack, _result_text(one)) for one in results),
+        (redeploy,) if redeploy else (),
+        detached=started > 0 and good + started == len(results),
+    )
+
+
+def _result_text(result: StackResult) -> str:
+    """A result in a line: ``done in 2m 01s: https://…``."""
+    outcome = result.outcome
+    if not result.started:
+        return outcome.sentence
+    good = is_good(outcome)
+    word = head_of(outcome)[0]
+    text = outcome.outputs.get("Url", "") if good else outcome.sentence.removeprefix(f"{word}: ")
+    head = f"{word} {'in' if good else 'after'} {format_duration(result.seconds)}"
+    return f"{head}: {text}" if text else head
 
 
 def next_lines(commands: Sequence[str], paint: Paint) -> Iterator[str]:

@@ -31,11 +31,11 @@ HEARTBEAT = 60.0
 
 
 class Plain(Sink):
-    """Prints events as lines on ``out``; an unsuccessful outcome goes to ``err``."""
+    """Prints events as lines on ``out``; an unsuccessful outcome goes to ``err``. Each line begins with ``prefix``."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
-        self._out = LineWriter(out)
-        self._err = LineWriter(err)
+    def __init__(self, out: TextIO, err: TextIO, prefix: str = "") -> None:
+        self._out = LineWriter(out, prefix)
+        self._err = LineWriter(err, prefix)
         self._last: dict[str, str] = {}
         self._rollouts = RolloutLines()
         self._printed_at = 0.0

@@ -148,19 +148,24 @@ def without_commands(text: str) -> str:
 
 
 class LineWriter:
-    """Writes lines and flushes them at once. After the reader has gone, nothing is written and nothing fails."""
+    """Writes lines and flushes them at once. After the reader has gone, nothing is written and nothing fails.
 
-    def __init__(self, file: TextIO) -> None:
+    Each line begins with ``prefix``.
+    """
+
+    def __init__(self, file: TextIO, prefix: str = "") -> None:
         self.file = file
         self.paint = painter(file)
-        self.width = width_of(file)
+        width = width_of(file)
+        self.width = None if width is None else width - len(prefix)
+        self.prefix = prefix
         self.gone = False
         """Whether the reader has gone."""
         self._guards = on_github()
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines. A character that the stream's encoding lacks is replaced, and none is a workflow command."""
-        text = "".join(f"{line}\n" for line in lines)
+        text = "".join(f"{self.prefix}{line}\n" for line in lines)
         self._write(without_commands(text) if self._guards else text)
 
     def command(self, line: str) -> None:

@@ -1,0 +1,133 @@
+"""``fsdcf deploy`` with several specs: one confirmation, lines that say whose they are, and a summary at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import QUEUE, SMALL, Stage, lines
+
+NAMES = ("orders", "shop", "users")
+MANY = [f"services/{name}.yml" for name in NAMES]
+
+
+@pytest.fixture
+def pace() -> float:
+    return 0.3
+
+
+@pytest.fixture(autouse=True)
+def specs(stage: Stage) -> None:
+    (stage.folder / "services").mkdir()
+    for name in NAMES:
+        write(stage, name)
+
+
+def write(stage: Stage, name: str, more: str = "") -> Path:
+    file = stage.folder / "services" / f"{name}.yml"
+    file.write_text(SMALL.replace("name: hello", f"name: {name}") + more)
+    return file
+
+
+def deploy(stage: Stage, *arguments: str, sha: str = "one", expect: int = 0) -> tuple[str, str]:
+    result = stage("deploy", *MANY, "--image-sha", sha, *arguments, expect=expect)
+    return result.stdout, result.stderr
+
+
+def test_all_of_them_are_deployed_and_the_summary_says_how_long_each_took(stage: Stage) -> None:
+    out, _ = deploy(stage, "--yes")
+    for name in NAMES:
+        assert stage.site.status(f"{name}-staging") == "CREATE_COMPLETE"
+        assert f"{name}-staging".ljust(14) + " | plan: 8 added" in out
+        assert f"\n  {name}-staging: done in " in out
+    assert "\ndone: 3 stacks deployed\n" in out
+    again, _ = deploy(stage, "--yes", "--parallel", "3")
+    assert "users-staging  | done: users-staging is up to date" in again and "done: 3 stacks deployed" in again
+
+
+def test_a_failure_is_explained_and_the_next_command_repeats_what_is_left(stage: Stage) -> None:
+    deploy(stage, "--yes")
+    stage.site.fault("Service:update:oom")
+    out, err = deploy(stage, "--yes", "--parallel", "1", sha="two", expect=1)
+    assert "orders-staging | failed: Service (AWS::ECS::Service) could not be updated" in err
+    assert "orders-staging |    --> services/orders.yml:6" in err
+    assert "\nfailed: 2 of 3 stacks deployed\n  orders-staging: failed after " in err
+    assert "\n  next: fsdcf deploy services/orders.yml --env staging --image-sha two --yes\n" in err
+    assert "shop-staging   | done: shop-staging is UPDATE_COMPLETE and runs two" in out
+
+
+def test_json_lines_name_the_stack_and_the_last_one_ends_all(stage: Stage) -> None:
+    out = stage("deploy", *MANY, "--image-sha", "one", "--yes", "--json")
+    events = lines(out)
+    ended = [(one.get("stack"), one["exit"]) for one in events if one["event"] == "ended"]
+    assert sorted(ended[:-1]) == [(f"{name}-staging", 0) for name in NAMES] and ended[-1] == (None, 0)
+    assert events[-1]["event"] == "ended"
+    assert [one["source"] for one in events[-1]["evidence"]] == [f"{name}-staging" for name in NAMES]
+    assert all("stack" in one for one in events if one["event"] in ("planned", "seen", "rollout", "step"))
+
+
+def test_a_finding_in_one_spec_refuses_all_before_the_first_call(stage: Stage) -> None:
+    write(stage, "shop", "  port: true\n")
+    _, err = deploy(stage, "--yes", expect=2)
+    assert "error: services/shop.yml: 1 error; nothing deployed" in err
+    assert "next: fsdcf validate services/orders.yml services/shop.yml services/users.yml" in err
+    assert stage.connections == []
+
+
+def test_data_at_risk_refuses_all_until_it_is_allowed_with_its_stack(stage: Stage) -> None:
+    file = write(stage, "shop", QUEUE)
+    deploy(stage, "--yes")
+    file.write_text(file.read_text().replace(QUEUE, ""))
+    _, err = deploy(stage, "--yes", sha="two", expect=3)
+    assert "shop-staging   | refused: data at risk: OrdersQueue would be left behind" in err
+    assert "orders-staging | refused: not started, because shop-staging was refused" in err
+    assert stage.site.status("orders-staging") == "CREATE_COMPLETE" and not changed(stage, "users-staging")
+    _, err = deploy(stage, "--yes", "--allow", "OrdersQueue", sha="two", expect=2)
+    assert "write STACK/OrdersQueue" in err
+    allowed = [f"--allow=shop-staging/OrdersQueue{suffix}" for suffix in ("", "DeadLetters")]
+    deploy(stage, "--yes", *allowed, sha="two")
+    assert stage.site.status("shop-staging") == "UPDATE_COMPLETE"
+
+
+def changed(stage: Stage, stack: str) -> bool:
+    return any(one["ResourceStatus"].startswith("UPDATE") for one in stage.site.events(stack))
+
+
+def test_without_a_confirmation_nothing_is_executed_or_left(stage: Stage) -> None:
+    _, err = deploy(stage, expect=3)
+    assert "confirmation is required" in err and "0 of 3 stacks deployed" in err
+    assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
+
+
+def test_plans_alone(stage: Stage) -> None:
+    out, _ = deploy(stage, "--plan-only", "--detailed-exitcode", expect=10)
+    assert "changes: 3 stacks planned: nothing was executed (--plan-only)" in out
+    assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--image", "a:b"), "use --image-sha for several"),
+        (("--parallel", "0"), "0 is not in the range"),
+        (("--sandbox", "--fault", "Gateway:create:oom"), "creates no resource Gateway"),
+    ],
+)
+def test_wrong_usage(stage: Stage, arguments: tuple[str, ...], words: str) -> None:
+    assert words in stage("deploy", *MANY, *arguments, expect=2).stderr
+    assert stage.connections == []
+
+
+def test_github_gets_a_summary_of_all_and_no_fold_that_would_mix_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(stage, "--yes")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(stage.folder / "summary.md"))
+    stage.site.fault("Service:update:exit=1")
+    out, _ = deploy(stage, "--yes", "--parallel", "1", sha="two", expect=1)
+    assert "::group::" not in out and "::error file=services/orders.yml" in out
+    summary = (stage.folder / "summary.md").read_text()
+    assert summary.count("### ") == 2, "the failed stack, then all of them"
+    assert "### 3 stacks in staging: failed" in summary and "**users-staging**: done in" in summary
