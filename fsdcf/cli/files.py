@@ -26,10 +26,11 @@ LARGEST = (1 << 20) + 1
 _SPEC = re.compile(rb"""^["']?apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
 _ENVIRONMENT = re.compile(rb"""^["']?kind["']?\s*:\s*["']?Environment\b""", re.M)
 _SUFFIXES = (".yml", ".yaml")
-_OTHER_FOLDERS = frozenset(
-    {"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages", "environments"}
-)
-"""Folders of tools, and of files that name environments."""
+_ENVIRONMENTS = "environments"
+"""The folder of the files that describe, or name, environments."""
+
+_OTHER_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages"})
+"""Folders of tools."""
 _DEPLOYED = re.compile(rf"^ +ENVIRONMENT: ({ENVIRONMENT_PATTERN})$", re.M)
 """An environment in a workflow of ``fsdcf ci github``."""
 _MAX_FOLDERS = 20_000
@@ -65,21 +66,44 @@ def specs_or_all(specs: tuple[Path, ...], root: Path) -> tuple[Path, ...]:
     """The named specs, or every spec of the repository by its relative path. A usage error if there are none."""
     if specs:
         return specs
-    paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root))
+    paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root) if not is_environment(path))
     if not paths:
         raise click.UsageError(f"no spec found in {root}; name one, or {_WRITE_ONE}")
     return paths
 
 
+def specs_in(path: Path) -> list[Path]:
+    """Every spec below a folder, or the file that the path is. A usage error for a folder without specs."""
+    if not path.is_dir():
+        return [path]
+    specs = find_specs(path)
+    if not specs:
+        raise click.UsageError(f"no spec found in {str(path)!r}; {_WRITE_ONE}")
+    return specs
+
+
+def is_environment(path: Path) -> bool:
+    """Whether a file starts like a spec of kind Environment. False for a file that cannot be read."""
+    try:
+        with open(path, "rb") as opened:
+            return describes_environment(opened.read(_HEAD_BYTES))
+    except OSError:
+        return False
+
+
 def find_specs(root: Path) -> list[Path]:
-    """Every FSD spec below a folder, sorted by path. Hidden folders and those without services are skipped."""
+    """Every FSD spec below a folder, sorted by path: the environments, then the services.
+
+    Hidden folders and those of tools are skipped, and so is everything but environments in a folder of that name.
+    """
     specs: list[Path] = []
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count == _MAX_FOLDERS:
             raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
         folders[:] = sorted(name for name in folders if not _is_skipped(Path(name)))
-        specs += [Path(folder) / name for name in files if name.endswith(_SUFFIXES) and is_spec(Path(folder) / name)]
-    return sorted(specs)
+        named = [Path(folder) / name for name in files if name.endswith(_SUFFIXES)]
+        specs += filter(is_environment if Path(folder).name == _ENVIRONMENTS else is_spec, named)
+    return sorted(specs, key=lambda path: (not is_environment(path), path))
 
 
 def specs_here() -> list[Path]:
@@ -89,7 +113,8 @@ def specs_here() -> list[Path]:
     """
     for patterns in (("*", "services/*", "services/*/*"), ("*/*",)):
         paths = (path for pattern in patterns for path in Path().glob(pattern) if path.suffix in _SUFFIXES)
-        specs = [path for path in paths if not _is_skipped(path.parent) and path.is_file() and is_spec(path)]
+        folders = (path for path in paths if not _is_skipped(path.parent) and _ENVIRONMENTS not in path.parent.parts)
+        specs = [path for path in folders if path.is_file() and is_spec(path)]
         if specs:
             return sorted(specs)
     return []

@@ -21,7 +21,16 @@ from urllib.parse import urlsplit
 
 import click
 
-from fsdcf.cli.files import environment_file, environments_in_files, lint_folder, only_spec, read, specs_here
+from fsdcf.cli.files import (
+    environment_file,
+    environments_in_files,
+    is_environment,
+    lint_folder,
+    only_spec,
+    read,
+    specs_here,
+    specs_in,
+)
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE
@@ -82,6 +91,47 @@ class SpecInputs:
     def requests(self) -> list[Request]:
         """A compile request for each file. Usage errors for files, environments and variables that are not valid."""
         return [self.request(str(path), read(path)) for path in self.files]
+
+    def found(self) -> SpecInputs:
+        """These inputs with the specs below each folder instead of the folder, every file once.
+
+        With ``--env``, a folder's other environments are left out. A usage error for a folder without specs.
+        """
+        files: dict[str, Path] = {}
+        for given in self.files:
+            for path in specs_in(given):
+                chosen = not self.environment_option or path.stem == self.environment_name
+                if chosen or path == given or not is_environment(path):
+                    files.setdefault(os.path.realpath(path), path)
+        return replace(self, files=tuple(files.values()))
+
+    def in_environments(self) -> list[Request]:
+        """The compile requests of several files: each service is compiled for every environment among the files.
+
+        With ``--env``, or without an environment among them, it is compiled for one environment.
+        """
+        described = {path: is_environment(path) for path in self.files}
+        named = [path.stem for path in self.files if described[path] and re.fullmatch(ENVIRONMENT_PATTERN, path.stem)]
+        names = [self.environment_name] if self.environment_option or not named else dict.fromkeys(named)
+        each = [replace(self, environment=name) for name in names]
+        contents = ((path, read(path)) for path in self.files)
+        return [
+            inputs.request(str(path), raw) for path, raw in contents for inputs in ([self] if described[path] else each)
+        ]
+
+    def in_one_environment(self) -> SpecInputs:
+        """The specs of a deploy, which is to one environment: that of ``--env``, or that of an environment's file.
+
+        A usage error for the file of another one.
+        """
+        if len(self.files) == 1 and not self.files[0].is_dir():
+            return self  # the file of an environment says which one it describes
+        named = [path for path in self.files if not path.is_dir() and is_environment(path)]
+        chosen = self.environment_name if self.environment_option or not named else named[0].stem
+        for path in named:
+            if path.stem != chosen:
+                raise click.UsageError(f"{path} does not describe the environment {chosen}: deploy it by itself")
+        return replace(self, environment=chosen).found()
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
         """The compile request for a text. Usage errors for an environment and variables that are not valid."""

@@ -106,6 +106,74 @@ def test_plans_alone(stage: Stage) -> None:
     assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
 
 
+@pytest.fixture
+def joined(stage: Stage) -> None:
+    """Two environments, and services that join them: they import what the environment exports."""
+    (stage.folder / "environments").mkdir()
+    for name in ("staging", "prod"):
+        text = (
+            f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: {name}}}\n"
+            "environment:\n  network: {nat: none}\n  defaults: {service: {networking: {shared: true}}}\n"
+        )
+        (stage.folder / "environments" / f"{name}.yml").write_text(text)
+    for name in NAMES:
+        file = stage.folder / "services" / f"{name}.yml"
+        file.write_text(file.read_text().partition("  networking:")[0])
+    (stage.folder / "hello.yml").unlink()
+
+
+FOLDERS = ("deploy", "environments", "services", "--image-sha", "one")
+
+
+def test_a_folder_means_its_services_and_the_one_environment_of_the_deploy(stage: Stage, joined: None) -> None:
+    for arguments in (FOLDERS, ("deploy", ".", "--image-sha", "one")):
+        out = stage(*arguments, "--yes").stdout
+        assert out.startswith("order: fsdcf-staging, orders-staging, shop-staging, users-staging\n")
+        assert "\ndone: 4 stacks deployed\n  fsdcf-staging: done in " in out
+    assert stage.site.status("fsdcf-prod") == "" and stage.site.status("users-staging") == "CREATE_COMPLETE"
+    exported = {one["Name"] for one in stage.site.call("ListExports")["Exports"]}
+    assert "fsdcf-staging-VpcId" in exported
+
+
+def test_a_named_environment_is_the_one_of_the_deploy(stage: Stage, joined: None) -> None:
+    stage("deploy", "environments/prod.yml", "services/users.yml", "--image-sha", "one", "--yes")
+    assert [stage.site.status(name) for name in ("fsdcf-prod", "users-prod")] == ["CREATE_COMPLETE"] * 2
+    for arguments in (
+        ("environments/prod.yml", "services", "--env", "staging"),
+        ("environments/prod.yml", "environments/staging.yml"),
+    ):
+        assert "does not describe the environment" in stage("deploy", *arguments, "--yes", expect=2).stderr
+
+
+def test_an_environment_that_fails_stops_its_services(stage: Stage, joined: None) -> None:
+    stage.site.fault("Vpc:create:LimitExceeded")
+    result = stage(*FOLDERS, "--yes", expect=1)
+    assert "orders-staging | wait: waiting for fsdcf-staging" in result.stdout
+    assert "users-staging  | refused: not started, because fsdcf-staging failed" in result.stderr
+    assert "\nfailed: 0 of 4 stacks deployed\n  fsdcf-staging: failed after " in result.stderr
+    assert "  users-staging: not started, because fsdcf-staging failed\n" in result.stderr
+    assert "preflight: looking up the stack users-staging" not in result.stdout
+
+
+def test_a_plan_names_what_cannot_be_planned_before_its_environment_exists(stage: Stage, joined: None) -> None:
+    result = stage(*FOLDERS, "--plan-only")
+    assert "users-staging  | done: not planned: its template imports what fsdcf-staging exports" in result.stdout
+    assert "next: fsdcf diff services/users.yml --first --env staging" in result.stdout
+    assert "4 stacks planned: nothing was executed" in result.stdout
+    stage("deploy", "environments/staging.yml", "--yes")
+    assert "users-staging  | plan: 7 added" in stage(*FOLDERS, "--plan-only").stdout
+
+
+def test_detached_deploys_cannot_wait_for_each_other(stage: Stage, joined: None) -> None:
+    assert "--detach does not wait" in stage(*FOLDERS, "--yes", "--detach", expect=2).stderr
+    assert stage.connections == []
+
+
+def test_a_folder_without_specs(stage: Stage) -> None:
+    (stage.folder / "empty").mkdir()
+    assert "no spec found in 'empty'" in stage("deploy", "empty", expect=2).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -33,7 +33,7 @@ from fsdcf.cli.options import (
 from fsdcf.cli.render.outcome import summary_of
 from fsdcf.cli.runtime import run, run_all
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.conventions import IMAGE_PARAMETER, environment_stack
 from fsdcf.deploy.model import (
     Approve,
     Ask,
@@ -57,6 +57,7 @@ from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
+    from fsdcf.deploy.group import Act
 
 _MOST_PARALLEL = 20
 _NEW = ("Add", "Import")
@@ -156,7 +157,7 @@ def deploy_command(
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
     _refuse_masked(inputs)
-    inputs = inputs.found().in_one_environment()
+    inputs = inputs.in_one_environment()
     compiled = compile_all_or_refuse(inputs, as_json, "nothing deployed", _lint)
     if image is not None and len(compiled) > 1:
         raise click.UsageError("--image names the repository of one spec: use --image-sha for several")
@@ -242,20 +243,20 @@ def _deploy_all(
     stacks = {one.release.stack: one for one in each}
     image_sha = next((one.image.sha for one in each if one.image.sha), None)
     environment = each[0].release.environment
-    needs = {stack: _needs(one) for stack, one in stacks.items()}
-    ordered, unmet = in_order(needs)
+    ordered, unmet = in_order({stack: (*_requires(one), *_follows(one)) for stack, one in stacks.items()})
     if options.detach and (waiting := next(filter(None, ordered.values()), ())):
         raise click.UsageError(f"--detach does not wait, but other stacks are deployed after {waiting[0]}")
     order = [f"{first} needs {other}, which needs it, too: {first} is deployed first" for first, other in unmet]
     order = [", ".join(ordered), *order] if any(ordered.values()) else []
-    members = [
-        Member(
-            stacks[stack].release.target,
-            partial(_deploy, stacks[stack], _allowing(options, stacks[stack].release, alone=False), connection.sandbox),
-            follows=() if options.plan_only else following,
-        )
-        for stack, following in ordered.items()
-    ]
+    members = []
+    for stack, needs in ordered.items():
+        own = stacks[stack]
+        requires = [] if options.plan_only else [other for other in _requires(own) if other in needs]
+        follows = [] if options.plan_only else [other for other in needs if other not in requires]
+        act: Act = partial(_deploy, own, _allowing(options, own.release, alone=False), connection.sandbox)
+        if options.plan_only:
+            act = partial(_plan_if_possible, own, options, act)
+        members.append(Member(own.release.target, act, follows, requires))
 
     def summarize(results: Sequence[StackResult]) -> Outcome:
         over = (Exit.DONE, Exit.CHANGES, Exit.UNKNOWN)  # an unknown outcome is watched, not repeated
@@ -269,10 +270,32 @@ def _deploy_all(
     run_all(title, members, connection, as_json, parallel, notices, summarize)
 
 
-def _needs(deployment: Deployment) -> list[str]:
-    """The stacks that a deploy follows, if they are deployed, too."""
+def _plan_if_possible(
+    deployment: Deployment, options: Options, act: Act, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve
+) -> Outcome:
+    """The outcome of a plan alone. A service cannot be planned before its environment exists."""
+    from fsdcf.deploy.state import snapshot
+
+    for stack in _requires(deployment):
+        environment = snapshot(aws, stack)
+        if environment is None or environment.in_review:
+            sentence = f"not planned: its template imports what {stack} exports, which does not exist yet"
+            inputs = deployment.inputs
+            first = suggested("diff", str(inputs.files[0]), first=True, env=inputs.environment_name, **inputs.settings)
+            return Outcome(Exit.CHANGES if options.detailed_exitcode else Exit.DONE, sentence, next=(first,))
+    return act(aws, tell, ask, approve)
+
+
+def _follows(deployment: Deployment) -> list[str]:
+    """The stacks of the services that a service calls: if they are deployed, too, they come first."""
     spec, environment = deployment.compiled.spec, deployment.release.environment
     return [Target(service, environment).stack for service in reached_services(spec)] if spec else []
+
+
+def _requires(deployment: Deployment) -> list[str]:
+    """The stack of the environment that a service joins: without its exports there is not even a plan."""
+    spec = deployment.compiled.spec
+    return [environment_stack(deployment.release.environment)] if spec and spec.service.networking.shared else []
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
