@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fsdcf.lint.runner import Linter
-from fsdcf.pipeline import Request, Result, run
+from fsdcf.pipeline import Request, Result, SourceFile, run
 from tests import fuzz, machine, printed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +66,8 @@ def linter() -> Linter:
 
 @pytest.fixture
 def compiled() -> Compile:
-    """Compile a text without lint: ``compiled(text, environment="prod", overrides=(…), variables={…})``."""
+    """Compile a text without lint: ``compiled(text, environment="prod", overrides=(…), variables={…})``. ``file`` is
+    the text of the environment's file."""
 
     def compile_text(
         text: str | bytes,
@@ -74,8 +75,10 @@ def compiled() -> Compile:
         overrides: tuple[str, ...] = (),
         variables: Mapping[str, str] | None = None,
         name: str = "spec.yml",
+        file: str = "",
     ) -> Result:
         raw = text if isinstance(text, bytes) else text.encode()
-        return run(Request(name, raw, environment, overrides, variables or {}))
+        beside = SourceFile(f"environments/{environment}.yml", file.encode()) if file else None
+        return run(Request(name, raw, environment, overrides, variables or {}, environment_file=beside))
 
     return compile_text

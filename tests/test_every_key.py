@@ -22,7 +22,20 @@ CONTEXT = HELLO + (
     "  resources: {cpu: 1024, memory: 2048, desiredCount: 3, spot: {base: 0, weight: 1}}\n"
     "  observability:\n    metrics: {port: 9000}\n    traces: {otlpEndpoint: 'https://collector.example'}\n"
 )
+JOINED = HELLO + "  networking:\n    shared: true\n    loadBalancer: {paths: [/api/*]}\n"
+FILE = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging}
+environment:
+  loadBalancers: {public: {domain: staging.example.com}, other: {domain: other.example.com}}
+"""
+OF_JOINED = {f"service.networking.loadBalancer.{key}" for key in ("name", "priority", "hosts", "paths")}
+"""Keys of a service that joins an environment."""
 VALUES = {
+    "service.networking.loadBalancer.name": "other",
+    "service.networking.loadBalancer.hosts": "[shop.example.com]",
+    "service.networking.loadBalancer.paths": "[/other]",
     "metadata.name": "other",
     "metadata.pack": "pack",
     "metadata.owners": "others",
@@ -67,7 +80,7 @@ ELSEWHERE = {
     "service.build.context": "for the pipeline",
     "service.build.dockerfile": "tested with a Dockerfile",
     "service.networking.vpc": "true is the default",
-    "service.networking.shared": "needs the file of an environment",
+    "service.networking.shared": "false is the default; tests/cases/joined has it",
     "service.networking.vpc.id": "excludes the details of a new network; an example has it",
 }
 ABOVE = {
@@ -100,7 +113,7 @@ def cases() -> list[Any]:
     return [
         pytest.param(path, field, id=path)
         for path, field in walk(Spec)
-        if "[]" not in path and path not in ELSEWHERE and field.accepts(*SCALARS)
+        if "[]" not in path and path not in ELSEWHERE and (field.accepts(*SCALARS) or path in OF_JOINED)
     ]
 
 
@@ -117,12 +130,11 @@ def other_value(path: str, field: Field) -> str:
 
 @pytest.mark.parametrize(("path", "field"), cases())
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
-    context = CONTEXT + (
-        "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
-    )
+    scaling = "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
+    context, file = (JOINED, FILE) if path in OF_JOINED else (CONTEXT + scaling, "")
     extra = NEEDED.get(path, ())
-    before = compiled(context, overrides=extra)
-    after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"))
+    before = compiled(context, overrides=extra, file=file)
+    after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"), file=file)
     assert before.template is not None, before.diagnostics
     assert after.template is not None, after.diagnostics
     assert to_json(before.template.data) != to_json(after.template.data)

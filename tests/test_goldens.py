@@ -23,12 +23,13 @@ CASES = ROOT / "tests" / "cases"
 ALONE = [
     each
     for each in CASES.glob("*/*.environment.yml")
-    if each.parent.name != "environments" and not Path(str(each).replace(".environment", ".spec")).exists()
+    if each.parent.name not in ("environments", "joined")
+    and not Path(str(each).replace(".environment", ".spec")).exists()
 ]
 """The files of environments that no spec joins: they are compiled themselves."""
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
-TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml"))]
+TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml")), *sorted(CASES.glob("joined/*.spec.yml"))]
 ENVIRONMENTS = sorted(CASES.glob("environments/*.environment.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
@@ -52,8 +53,11 @@ def test_example(spec: Path, environment: str, linter: Linter) -> None:
 @pytest.mark.parametrize("spec", TEMPLATES, ids=lambda path: path.name.removesuffix(".spec.yml"))
 def test_template(spec: Path, linter: Linter) -> None:
     """A service in an existing network, so that the template shows its traffic; or a worker there, so that it shows the
-    dependency: ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``."""
-    result = run(Request(spec.name, spec.read_bytes(), "staging"), linter.lint)
+    dependency: ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``. A service that joins an environment has the file of that
+    beside it, or that of the folder."""
+    beside = [spec.with_name(f"{name}.environment.yml") for name in (spec.name.split(".")[0], "shared")]
+    file = next((SourceFile("environments/staging.yml", one.read_bytes()) for one in beside if one.exists()), None)
+    result = run(Request(spec.name, spec.read_bytes(), "staging", environment_file=file), linter.lint)
     assert result.template is not None, result.diagnostics
     assert not result.diagnostics
     check(spec.with_name(spec.name.replace(".spec.yml", ".staging.template.yml")), to_yaml(result.template.data))

@@ -48,7 +48,7 @@ def to_yaml(template: Mapping[str, Any]) -> str:
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _RESOLVER: Any = Resolver()
 _MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
-_FUNCTIONS = ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs", "FindInMap")
+_FUNCTIONS = ("Sub", "GetAtt", "Join", "Select", "Split", "If", "Equals", "Not", "GetAZs", "FindInMap", "ImportValue")
 _SHORT = {"Ref": "!Ref", "Condition": "!Condition", **{f"Fn::{name}": f"!{name}" for name in _FUNCTIONS}}
 
 

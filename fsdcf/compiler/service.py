@@ -9,6 +9,7 @@ from troposphere import GetAtt, Ref, Sub
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.image import image_parameter, release
+from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
 from fsdcf.compiler.parts.load_balancer import load_balancer
 from fsdcf.compiler.parts.network import interface_endpoints, network_of, security_groups, vpc
 from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
@@ -94,7 +95,9 @@ def outputs(context: Context) -> StackPart:
     """What people and other commands need of the stack."""
     part = StackPart()
     balancer = context.service.load_balancer
-    if balancer is not None:
+    if context.shared_balancer is not None:
+        part.fold(outputs_of_balancer(context, *context.shared_balancer))
+    elif balancer is not None:
         if balancer.certificate_arn is None:  # no certificate matches the DNS name of a load balancer
             part.output("Url", "Address of the service", Sub("http://${LoadBalancer.DNSName}"))
         part.output("LoadBalancerDnsName", "DNS name to point a domain to", GetAtt("LoadBalancer", "DNSName"))

@@ -13,8 +13,9 @@ from troposphere import AWSObject, Export, GetAtt, ImportValue, Output, Paramete
 from fsdcf.compiler.access import is_managed
 from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
+from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Model
-from fsdcf.language.model.environment import EnvironmentSpec
+from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
@@ -190,12 +191,15 @@ class Names:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network:
-    """Where the service runs, as values for properties. The load balancer waits for the resources in ``edge``."""
+    """Where the service runs, as values for properties. The load balancer waits for the resources in ``edge``.
+
+    ``groups`` are the security groups of the tasks besides their own."""
 
     vpc: Any
     task_subnets: tuple[Any, ...]
     load_balancer_subnets: tuple[Any, ...]
     edge: tuple[str, ...] = ()
+    groups: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -215,6 +219,13 @@ class Context:
     @property
     def service(self) -> Service:
         return self.spec.service
+
+    @property
+    def shared_balancer(self) -> tuple[EnvironmentSpec, str, SharedLoadBalancer] | None:
+        """The environment that the service joins, and the name and the record of its load balancer there; None for a
+        service without a load balancer, or with one of its own."""
+        found = self.joined and shared_balancer(self.spec, self.joined)
+        return (self.joined, *found) if self.joined and found else None
 
     @property
     def cluster(self) -> Any:

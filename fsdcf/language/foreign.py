@@ -238,7 +238,7 @@ _ROWS = (
     ("loadBalancer.logs loadBalancer.access_logs", "service.networking.loadBalancer.accessLogs", ""),
     ("loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias", "service.networking.loadBalancer.domain", ""),
     (
-        "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone loadBalancer.name",
+        "loadBalancer.subnets loadBalancer.securityGroups loadBalancer.crossZone",
         "",
         "leave it out: the load balancer has subnets and a security group of its own",
     ),

@@ -38,7 +38,12 @@ FOREIGN = {
     "a GitHub Actions workflow": "on: push\njobs: {test: {runs-on: ubuntu-latest}}\n",
     "a CodeBuild or CodeDeploy file": "version: 0.2\nphases: {build: {commands: [make]}}\n",
 }
-VALID = {"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/a", "allowCidrs": ["10.0.0.0/8"]}
+VALID = {
+    "certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/a",
+    "allowCidrs": ["10.0.0.0/8"],
+    "hosts": ["shop.example.com"],
+    "paths": ["/*"],
+}
 VARIANTS = {
     "documents": "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n---\nkind: Deployment\n",
     "a list": "- apiVersion: v1\n  kind: Service\n",

@@ -343,7 +343,7 @@ def _key(subnet: Any) -> str:
     """The part of a logical id for a subnet: the number of a zone of a new VPC, or the ID of an existing subnet, so
     that the order of these has no meaning."""
     text = subnet if isinstance(subnet, str) else str(next(iter(subnet.data.values())))  # of Ref or Fn::Sub
-    return re.sub(r"^\w+Subnet(?=\d)|^subnet-|[^A-Za-z0-9]", "", text)
+    return re.sub(r"^[\w-]*Subnet(?=\d)|^subnet-|[^A-Za-z0-9]", "", text)
 
 
 def _file_system(title: str, system: EfsFileSystem, names: Names, context: Context) -> efs.FileSystem:

@@ -7,6 +7,7 @@ from typing import Any
 from troposphere import Ref
 from troposphere import elasticloadbalancingv2 as elb
 
+from fsdcf.compiler.parts.listener_rules import listener_rules, target_port
 from fsdcf.compiler.parts.network import LOAD_BALANCER_GROUP, REDIRECT_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import value
@@ -24,7 +25,8 @@ balancer whose scheme changes is replaced, and a target group serves one load ba
 
 
 def load_balancer(context: Context) -> StackPart:
-    """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners.
+    """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners. A service that
+    joins an environment has rules at the listener of its load balancer instead.
 
     ``Listener`` always listens on port 80, and forwards or redirects. If it moved to port 443 with a certificate, two
     listeners would claim one port in the middle of an update.
@@ -32,6 +34,10 @@ def load_balancer(context: Context) -> StackPart:
     part = StackPart()
     balancer = context.service.load_balancer
     if balancer is None:
+        return part
+    if context.shared_balancer is not None:
+        _add_target_group(part, context, balancer, target_port(context.shared_balancer[1]))
+        part.fold(listener_rules(context, *context.shared_balancer))
         return part
     attributes = {
         "idle_timeout.timeout_seconds": balancer.idle_timeout,
@@ -50,17 +56,17 @@ def load_balancer(context: Context) -> StackPart:
     )
     sources: Sources = {"Scheme": f"{ORIGIN}.internal", "LoadBalancerAttributes": f"{ORIGIN}.idleTimeout"}
     part.add(resource, ORIGIN, sources)
-    _add_target_group(part, context, balancer)
+    _add_target_group(part, context, balancer, INTERNAL_PORT if balancer.internal else 80)
     _add_listeners(part, balancer)
     return part
 
 
-def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer) -> None:
+def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer, port: int) -> None:
     check = context.service.health_check
     attributes = _target_attributes(balancer)
     group = elb.TargetGroup(
         "TargetGroup",
-        Port=INTERNAL_PORT if balancer.internal else 80,
+        Port=port,
         Protocol="HTTP",
         TargetType="ip",
         VpcId=context.network.vpc,
@@ -77,7 +83,7 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer)
     delay = sorted(attributes).index(_DELAY)
     sources: Sources = {
         **{name: f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
-        "Port": f"{ORIGIN}.internal",
+        "Port": f"{ORIGIN}.{'internal' if context.joined is None else 'name'}",
         "TargetGroupAttributes": f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }

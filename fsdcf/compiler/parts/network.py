@@ -9,6 +9,7 @@ from typing import Any
 from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 
 from fsdcf.cloudformation.partitions import PARTITIONS
+from fsdcf.compiler.parts.listener_rules import task_ingress
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import ingress
@@ -32,7 +33,8 @@ def network_of(service: Service, joined: EnvironmentSpec | None = None) -> Netwo
     internal = service.load_balancer is None or service.load_balancer.internal
     if joined is not None:
         vpc, subnets = imported(joined, "VpcId"), subnet_outputs(joined.environment.network)[not public_tasks]
-        return Network(vpc, tuple(imported(joined, name) for name in subnets), ())
+        badge = imported(joined, "ServicesSecurityGroupId")
+        return Network(vpc, tuple(imported(joined, name) for name in subnets), (), groups=(badge,))
     if wanted.id is None:
         zones = range(1, len(_zones(wanted)) + 1)
         vpc = Ref("Vpc")
@@ -231,7 +233,8 @@ def _service_name(prefix: Any, name: Any) -> Any:
 
 
 def security_groups(context: Context) -> StackPart:
-    """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the rules from it to the tasks.
+    """``TaskSecurityGroup``; for an HTTP service also the load balancer's, and the rules from it to the tasks. One
+    that joins an environment has rules from the environment's load balancer and from its other services.
 
     Both of these rules are resources of their own, whose properties are create-only: when the port changes,
     CloudFormation creates the new rules before it updates the service and deletes the old ones after it, so that the
@@ -247,6 +250,9 @@ def security_groups(context: Context) -> StackPart:
         SecurityGroupEgress=[anywhere],
     )
     part.add(tasks, "service.networking")
+    if context.joined is not None:
+        part.fold(task_ingress(context, context.joined))
+        return part
     balancer = service.load_balancer
     if balancer is None or service.port is None:
         return part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from troposphere import Ref, Sub
+from troposphere import GetAtt, Join, Ref, Sub
 from troposphere import applicationautoscaling as autoscaling
 
 from fsdcf.compiler.stack import Context, Sources, StackPart
@@ -22,7 +22,9 @@ def scaling(context: Context) -> StackPart:
         "ScalableTarget",
         ServiceNamespace="ecs",
         ScalableDimension="ecs:service:DesiredCount",
-        ResourceId=Sub("service/${Cluster}/${Service.Name}"),
+        ResourceId=Sub("service/${Cluster}/${Service.Name}")
+        if context.joined is None
+        else Join("/", ["service", context.cluster, GetAtt("Service", "Name")]),
         MinCapacity=auto.min_count,
         MaxCapacity=auto.max_count,
     )

@@ -35,7 +35,7 @@ def service(context: Context) -> StackPart:
     breaker = spec.deployment.circuit_breaker
     network = ecs.AwsvpcConfiguration(
         Subnets=list(context.network.task_subnets),
-        SecurityGroups=[Ref("TaskSecurityGroup")],
+        SecurityGroups=[Ref("TaskSecurityGroup"), *context.network.groups],
         AssignPublicIp="ENABLED" if spec.networking.assign_public_ip else "DISABLED",
     )
     resource = ecs.Service(

@@ -6,14 +6,9 @@ from typing import Any
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import DESCRIPTION_BYTES, VARIABLE, VARIABLE_WORDS
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, CERTIFICATE, CIDR, EC2_ID, SSL_POLICY, Vpc
+from fsdcf.language.model.traffic import BALANCER_NAME, DOMAIN
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
-
-DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
-"""A domain name in lower case. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html"""
-
-BALANCER_NAME = r"[a-z][a-z0-9]{0,19}"
-"""The name of a load balancer, which begins the ids and the exports of its resources."""
 
 
 @spec_record

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import LATER_KINDS, VARIABLE, VARIABLE_WORDS, Dependency, Metadata, Role
+from fsdcf.language.model.traffic import BALANCER_NAME, hosts_key, paths_key
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import Later, spec_key, spec_record
 
@@ -322,25 +323,28 @@ class LoadBalancer:
             "associate the web ACL after the deploy with `aws wafv2 associate-web-acl`",
         ),
         "listenerArn": Later(
-            "Listener of a shared load balancer.", "leave it out: each service has a load balancer of its own"
-        ),
-        "priority": Later(
-            "Priority of the rule at a shared listener.",
-            "leave it out: the load balancer has no other service, so it needs no order of rules",
-        ),
-        "hosts": Later(
-            "Host names that the rule at a shared listener matches.",
-            "leave it out: the load balancer answers to every host name that leads to it",
-        ),
-        "paths": Later(
-            "Paths that the rule at a shared listener matches.",
-            "leave it out: the load balancer sends every path to the service",
+            "Listener of a shared load balancer.",
+            "name it in the file of the environment, and join the environment with `networking.shared: true`",
         ),
         "domain": Later(
             "Host name and hosted zone.",
             "point a DNS record at the output LoadBalancerDnsName, and write certificateArn for HTTPS",
         ),
     }
+    name: str | None = spec_key(
+        "Load balancer of the environment that the service joins, by its name in the environment's file.",
+        default=None,
+        pattern=BALANCER_NAME,
+        expects="lower-case letters and digits, beginning with a letter",
+        computed_default="the only one, or public",
+    )
+    priority: int | None = spec_key(
+        "Priority of the rule at a load balancer of the environment, before those without one; lower comes first.",
+        default=None,
+        minimum=1,
+        maximum=999,
+        computed_default="by hosts and paths: longer paths come first",
+    )
     type: str = spec_key(
         "Type of load balancer.",
         default="application",
@@ -377,6 +381,8 @@ class LoadBalancer:
     deregistration_delay: int = spec_key(
         "Seconds that a deregistered task has to finish its requests.", default=30, minimum=0, maximum=3600
     )
+    hosts: tuple[str, ...] = hosts_key("Host names to forward requests for; others get 404")
+    paths: tuple[str, ...] = paths_key("Paths to forward requests for; others get 404")
 
     @property
     def https(self) -> bool:
