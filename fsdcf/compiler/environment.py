@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Ref, certificatemanager, ec2, ecs, route53, servicediscovery
+from troposphere import GetAtt, Join, Ref, Select, Split, certificatemanager, ec2, ecs, route53, servicediscovery
 from troposphere import elasticloadbalancingv2 as elb
 
+from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.load_balancer import TLS_POLICY, attribute_list
-from fsdcf.compiler.parts.network import ATTACHMENT, balancer_groups, new_vpc, nowhere, subnet_outputs
-from fsdcf.compiler.stack import CompiledTypes, Sources, StackPart, Template, present, template_of
+from fsdcf.compiler.parts.network import ATTACHMENT, balancer_groups, new_endpoints, new_vpc, nowhere, subnet_outputs
+from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, present, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX, environment_stack
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.names import logical_id
+from fsdcf.language.partitions import partition_of_spec
 
 NETWORK = "environment.network"
 BADGE = "ServicesSecurityGroup"
@@ -29,7 +31,7 @@ def compile_environment(
     """The template of an environment without errors."""
     tags = {key: text for key, text in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
     whole = StackPart()
-    for part in (network, badge, load_balancers, cluster, namespace):
+    for part in (network, badge, endpoints, load_balancers, cluster, namespace):
         whole.fold(part(spec))
     text = spec.metadata.description
     description = f"{environment}: {text}" if text else f"What the services of {environment} share"
@@ -52,28 +54,33 @@ def tags_of(spec: EnvironmentSpec, environment: str) -> dict[str, str]:
 
 def network(spec: EnvironmentSpec) -> StackPart:
     """The VPC and its subnets, each with an export of its own: a new zone only adds exports."""
-    wanted, names = spec.environment.network, subnet_outputs(spec.environment.network)
+    wanted, there = spec.environment.network, _network_of(spec)
     part = new_vpc(wanted, NETWORK) if wanted.id is None else StackPart()
-    part.export(spec.metadata.name, "VpcId", "VPC of the services", _vpc(spec))
-    for outputs, subnets in zip(names, _subnets(spec), strict=True):
-        for name, subnet in zip(outputs, subnets, strict=True):
-            part.export(spec.metadata.name, name, "Subnet of the services", subnet)
+    part.export(spec.metadata.name, "VpcId", "VPC of the services", there.vpc)
+    for names, kind, subnets in zip(
+        subnet_outputs(wanted), ("Public", "Private"), (there.public, there.private), strict=True
+    ):
+        for name, subnet in zip(names, subnets, strict=True):
+            part.export(spec.metadata.name, name, f"{kind} subnet of the services", subnet)
     return part
 
 
-def _vpc(spec: EnvironmentSpec) -> Any:
-    existing = spec.environment.network.id
-    return Ref("Vpc") if existing is None else value(existing)
+class _Subnets(NamedTuple):
+    vpc: Any
+    public: tuple[Any, ...]
+    private: tuple[Any, ...]
 
 
-def _subnets(spec: EnvironmentSpec) -> tuple[list[Any], list[Any]]:
-    """The public and the private subnets. Those of an existing network are in the order of the file, so that one more
-    at the end changes no export."""
+def _network_of(spec: EnvironmentSpec) -> _Subnets:
+    """The VPC with its subnets. Existing subnets are in the order of the file, so that one more at the end changes no
+    export."""
     wanted = spec.environment.network
     if wanted.id is None:
-        public, private = ([Ref(name) for name in names] for names in subnet_outputs(wanted))
-        return public, private
-    return list(map(value, wanted.public_subnets)), list(map(value, wanted.private_subnets))
+        public, private = (tuple(map(Ref, names)) for names in subnet_outputs(wanted))
+        return _Subnets(Ref("Vpc"), public, private)
+    return _Subnets(
+        value(wanted.id), tuple(map(value, wanted.public_subnets)), tuple(map(value, wanted.private_subnets))
+    )
 
 
 def badge(spec: EnvironmentSpec) -> StackPart:
@@ -82,7 +89,7 @@ def badge(spec: EnvironmentSpec) -> StackPart:
     group = ec2.SecurityGroup(
         BADGE,
         GroupDescription="Services of the environment",
-        VpcId=_vpc(spec),
+        VpcId=_network_of(spec).vpc,
         SecurityGroupEgress=[nowhere("None beside those of the service")],
     )
     part = StackPart().add(group, NETWORK)
@@ -90,16 +97,77 @@ def badge(spec: EnvironmentSpec) -> StackPart:
     return part
 
 
+def endpoints(spec: EnvironmentSpec) -> StackPart:
+    """The interface endpoints, which every service reaches over HTTPS."""
+    there, region = _network_of(spec), spec.environment.region
+    partition = partition_of(region) if region else partition_of_spec(spec.environment)
+    network = Network(there.vpc, there.private, ())
+    return new_endpoints(spec.environment.network, network, NETWORK, "services", GetAtt(BADGE, "GroupId"), partition)
+
+
 def load_balancers(spec: EnvironmentSpec) -> StackPart:
     """Every load balancer with its security group, listeners, certificate and records."""
     part = StackPart()
     for name, balancer in sorted(spec.environment.load_balancers.items()):
-        part.fold(_new_balancer(spec, name, balancer))
+        prefix, origin = logical_id(name, ""), f"environment.loadBalancers.{name}"
+        add = _add_balancer if balancer.listener_arn is None else _adopt_balancer
+        outputs = add(part, spec, prefix, balancer, origin)
+        if balancer.domain:
+            outputs["Domain"] = ("Domain", balancer.domain)
+        for output, (what, content) in outputs.items():
+            part.export(spec.metadata.name, prefix + output, f"{what} of the load balancer {name}", content)
+        if balancer.domain and balancer.hosted_zone_id:
+            _add_records(part, prefix, balancer, origin)
     return part
 
 
-def _new_balancer(spec: EnvironmentSpec, name: str, balancer: SharedLoadBalancer) -> StackPart:
-    part, prefix, origin = StackPart(), logical_id(name, ""), f"environment.loadBalancers.{name}"
+_Outputs = dict[str, tuple[str, Any]]
+"""What an output of a load balancer is, and its value, by the end of its name."""
+
+
+def _adopt_balancer(
+    part: StackPart, spec: EnvironmentSpec, prefix: str, balancer: SharedLoadBalancer, origin: str
+) -> _Outputs:
+    """The outputs of an existing load balancer. Its full name is a part of its listener's ARN.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/list_awselasticloadbalancingv2.html
+    """
+    listener = value(balancer.listener_arn or "")
+    if isinstance(listener, str):
+        full_name = "/".join(listener.split("/")[1:4])
+    else:
+        full_name = Join("/", [Select(number, Split("/", listener)) for number in (1, 2, 3)])
+    return {
+        "LoadBalancerSecurityGroupId": ("Security group", value(balancer.security_group_id or "")),
+        balancer.listener_output: ("Listener", listener),
+        "LoadBalancerFullName": ("Full name", full_name),
+        "LoadBalancerDnsName": ("DNS name", value(balancer.dns_name or "")),
+    }
+
+
+def _add_records(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> None:
+    """Lead the subdomains and the domain to the load balancer: by aliases, which may be the root of a hosted zone; to
+    an existing one by CNAME records, because its own hosted zone is not known."""
+    names = {"Wildcard": f"*.{balancer.domain}", **({"Domain": balancer.domain} if balancer.root_record else {})}
+    for kind, name in names.items():
+        if balancer.listener_arn is None:
+            target = route53.AliasTarget(
+                DNSName=GetAtt(f"{prefix}LoadBalancer", "DNSName"),
+                HostedZoneId=GetAtt(f"{prefix}LoadBalancer", "CanonicalHostedZoneID"),
+                EvaluateTargetHealth=False,
+            )
+            properties: dict[str, Any] = {"Type": "A", "AliasTarget": target}
+        else:
+            properties = {"Type": "CNAME", "TTL": "300", "ResourceRecords": [value(balancer.dns_name or "")]}
+        zone = value(balancer.hosted_zone_id or "")
+        record = route53.RecordSetType(f"{prefix}{kind}Record", HostedZoneId=zone, Name=name, **properties)
+        part.add(record, f"{origin}.domain", {"HostedZoneId": f"{origin}.hostedZoneId"})
+
+
+def _add_balancer(
+    part: StackPart, spec: EnvironmentSpec, prefix: str, balancer: SharedLoadBalancer, origin: str
+) -> _Outputs:
+    """Add a load balancer with its security group and its listeners, and return its outputs."""
     to_services = ec2.SecurityGroupRule(
         IpProtocol="tcp",
         FromPort=1,
@@ -107,9 +175,9 @@ def _new_balancer(spec: EnvironmentSpec, name: str, balancer: SharedLoadBalancer
         DestinationSecurityGroupId=GetAtt(BADGE, "GroupId"),
         Description="Services of the environment",
     )
-    words = f"load balancer of the environment ({name})"
-    groups = balancer_groups(part, prefix, balancer, _vpc(spec), origin, words, to_services)
-    public, private = _subnets(spec)
+    there = _network_of(spec)
+    words = f"load balancer of the environment ({origin.rpartition('.')[2]})"
+    groups = balancer_groups(part, prefix, balancer, there.vpc, origin, words, to_services)
     attributes = {
         "deletion_protection.enabled": str(spec.environment.protected).lower(),
         "idle_timeout.timeout_seconds": balancer.idle_timeout,
@@ -120,7 +188,7 @@ def _new_balancer(spec: EnvironmentSpec, name: str, balancer: SharedLoadBalancer
         f"{prefix}LoadBalancer",
         Type="application",
         Scheme="internal" if balancer.internal else "internet-facing",
-        Subnets=(private or public) if balancer.internal else public,
+        Subnets=list((there.private or there.public) if balancer.internal else there.public),
         SecurityGroups=[Ref(group) for group in groups],
         LoadBalancerAttributes=attribute_list(elb.LoadBalancerAttributes, attributes),
         **present(DependsOn=edge),
@@ -131,36 +199,15 @@ def _new_balancer(spec: EnvironmentSpec, name: str, balancer: SharedLoadBalancer
         ("LoadBalancerAttributes", 0): "environment.protected",
     }
     part.add(resource, origin, sources)
-    outputs = {
+    return {
         "LoadBalancerSecurityGroupId": ("Security group", GetAtt(groups[0], "GroupId")),
         **_add_listeners(part, prefix, balancer, origin),
         "LoadBalancerFullName": ("Full name", GetAtt(resource, "LoadBalancerFullName")),
         "LoadBalancerDnsName": ("DNS name", GetAtt(resource, "DNSName")),
-        **({"Domain": ("Domain", balancer.domain)} if balancer.domain else {}),
     }
-    for output, (what, content) in outputs.items():
-        part.export(spec.metadata.name, prefix + output, f"{what} of the load balancer {name}", content)
-    if balancer.domain and balancer.hosted_zone_id:
-        for record, host in (("Wildcard", f"*.{balancer.domain}"), ("Domain", balancer.domain)):
-            target = route53.AliasTarget(
-                DNSName=GetAtt(resource, "DNSName"),
-                HostedZoneId=GetAtt(resource, "CanonicalHostedZoneID"),
-                EvaluateTargetHealth=False,
-            )
-            alias = route53.RecordSetType(
-                f"{prefix}{record}Record",
-                HostedZoneId=value(balancer.hosted_zone_id),
-                Name=host,
-                Type="A",
-                AliasTarget=target,
-            )
-            part.add(alias, f"{origin}.domain", {"HostedZoneId": f"{origin}.hostedZoneId"})
-    return part
 
 
-def _add_listeners(
-    part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str
-) -> dict[str, tuple[str, Any]]:
+def _add_listeners(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> _Outputs:
     """Add the listeners, and return their outputs.
 
     That of port 80 is exported even where it redirects: its rules come before the redirect, so that services which do
@@ -244,7 +291,7 @@ def cluster(spec: EnvironmentSpec) -> StackPart:
 
 def namespace(spec: EnvironmentSpec) -> StackPart:
     """The private DNS namespace, in which Service Connect and service discovery name the services."""
-    resource = servicediscovery.PrivateDnsNamespace("Namespace", Name=spec.namespace, Vpc=_vpc(spec))
+    resource = servicediscovery.PrivateDnsNamespace("Namespace", Name=spec.namespace, Vpc=_network_of(spec).vpc)
     part = StackPart().add(resource, "environment.namespace")
     for output, attribute in (("NamespaceArn", "Arn"), ("NamespaceId", "Id")):
         part.export(spec.metadata.name, output, f"Namespace {spec.namespace}", GetAtt(resource, attribute))

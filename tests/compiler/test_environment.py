@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.evaluation import PSEUDO, evaluate, scope_of
 from fsdcf.language.model.environment import SharedLoadBalancer
 from tests.conftest import Compile
 
@@ -107,3 +108,77 @@ def test_the_exports_without_load_balancers(compiled: Compile) -> None:
         *("VpcId", "ClusterName", "NamespaceArn", "NamespaceId", "ServicesSecurityGroupId"),
         *subnets,
     }
+
+
+EXISTING = """\
+  network: {id: vpc-0a1b2c3d, publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3e], privateSubnets: [subnet-0a1b2c3f]}
+  cluster: {name: existing}
+  loadBalancers:
+    public:
+      listenerArn: arn:aws:elasticloadbalancing:us-east-1:ACCOUNT:listener/app/front/50dc6c495c0c9188/f2f7dc8efc522ab2
+      securityGroupId: sg-0123456789abcdef0
+      dnsName: front-1.us-east-1.elb.amazonaws.com
+"""
+
+
+@pytest.mark.parametrize("account", ["123456789012", "${AWS::AccountId}"])
+def test_what_exists_is_exported_and_not_made(compiled: Compile, account: str) -> None:
+    """A service does not know whether its network and load balancer were made or adopted."""
+    adopted = template_of(compiled, EXISTING.replace("ACCOUNT", account))
+    new = with_balancer(compiled, f"certificateArn: '{CERTIFICATE}'")
+    assert set(exports(new)) - set(exports(adopted)) == {"PrivateSubnet2", "PublicHttpListenerArn"}
+    assert set(adopted["Resources"]) == {"ServicesSecurityGroup", "Namespace"}
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/front/50dc6c495c0c9188/f2f7dc8efc522ab2"
+    scope = scope_of(adopted, {}, {**PSEUDO, "AWS::AccountId": "123456789012"})
+    exported = {name: evaluate(content, scope) for name, content in exports(adopted).items()}
+    assert exported["PublicLoadBalancerFullName"] == "app/front/50dc6c495c0c9188"
+    assert exported["PublicHttpsListenerArn"] == arn
+    assert exported["PublicLoadBalancerSecurityGroupId"] == "sg-0123456789abcdef0"
+    assert exported["PublicLoadBalancerDnsName"] == "front-1.us-east-1.elb.amazonaws.com"
+    assert [exported[name] for name in ("VpcId", "PublicSubnet2", "PrivateSubnet1", "ClusterName")] == [
+        *("vpc-0a1b2c3d", "subnet-0a1b2c3e", "subnet-0a1b2c3f", "existing")
+    ]
+
+
+def test_the_listener_of_an_existing_load_balancer_has_its_protocol(compiled: Compile) -> None:
+    exported = exports(template_of(compiled, EXISTING.replace("ACCOUNT", "1" * 12) + "      listenerProtocol: http\n"))
+    assert "PublicHttpListenerArn" in exported and "PublicHttpsListenerArn" not in exported
+
+
+def test_the_records_of_an_existing_load_balancer(compiled: Compile) -> None:
+    block = EXISTING.replace("ACCOUNT", "1" * 12) + f"      {ZONE.replace(', ', chr(10) + 6 * ' ')}\n"
+    records = [
+        each["Properties"]
+        for each in template_of(compiled, block)["Resources"].values()
+        if each["Type"] == "AWS::Route53::RecordSet"
+    ]
+    assert {each["Name"] for each in records} == {"staging.example.com", "*.staging.example.com"}
+    assert all(each["Type"] == "CNAME" for each in records)
+    assert all(each["ResourceRecords"] == ["front-1.us-east-1.elb.amazonaws.com"] for each in records)
+
+
+def test_a_domain_with_a_record_of_its_own(compiled: Compile) -> None:
+    resources = with_balancer(compiled, ZONE + ", rootRecord: false")["Resources"]
+    assert "PublicDomainRecord" not in resources and "PublicWildcardRecord" in resources
+
+
+@pytest.mark.parametrize("before", ["single", "perZone"])
+def test_a_change_to_a_regional_nat_gateway_touches_routes_only(compiled: Compile, before: str) -> None:
+    old, new = (template_of(compiled, f"  network: {{nat: {nat}}}\n")["Resources"] for nat in (before, "regional"))
+    routes = {name for name in old if name.startswith("PrivateDefaultRoute")}
+    assert {name for name in old if name in new and old[name] != new[name]} == routes
+    assert {new[name]["Properties"]["NatGatewayId"]["Ref"] for name in routes} == set(new) - set(old)
+    (gateway,) = (new[name]["Properties"] for name in set(new) - set(old))
+    assert gateway["AvailabilityMode"] == "regional" and "SubnetId" not in gateway
+    assert all(name.startswith(("NatGateway", "NatAddress")) for name in set(old) - set(new))
+
+
+def test_services_reach_the_endpoints(compiled: Compile) -> None:
+    template = template_of(compiled, "  network: {nat: none, endpoints: [ecr.api, logs]}\n")
+    resources, exported = template["Resources"], exports(template)
+    (rule,) = resources["EndpointSecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    assert (rule["FromPort"], rule["SourceSecurityGroupId"]) == (443, exported["ServicesSecurityGroupId"])
+    for name in ("EcrApiInterfaceEndpoint", "LogsInterfaceEndpoint"):
+        endpoint = resources[name]["Properties"]
+        assert endpoint["SubnetIds"] == [exported["PrivateSubnet1"], exported["PrivateSubnet2"]]
+        assert endpoint["SecurityGroupIds"] == [{"Fn::GetAtt": ["EndpointSecurityGroup", "GroupId"]}]

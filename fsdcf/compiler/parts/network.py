@@ -132,18 +132,10 @@ def _associate(part: StackPart, origin: str, subnet: str, table: str) -> str:
 
 
 def _private_routes(part: StackPart, network: str, nat: str, public: list[str], private: list[str]) -> list[str]:
-    """A route table per zone, so that a change from one NAT gateway to one per zone touches nothing but routes."""
+    """A route table per zone, so that a change between one NAT gateway, one per zone and a regional one touches nothing
+    but routes."""
     origin = f"{network}.nat"
-    gateways = {"none": 0, "single": 1, "perZone": len(public)}[nat]
-    for number in range(1, gateways + 1):
-        part.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
-        gateway = ec2.NatGateway(
-            f"NatGateway{number}",
-            AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"),
-            SubnetId=Ref(public[number - 1]),
-            DependsOn=["PublicDefaultRoute", f"{public[number - 1]}RouteTableAssociation"],
-        )
-        part.add(gateway, origin)
+    gateways = _nat_gateways(part, origin, nat, public)
     waits = []
     for number, subnet in enumerate(private, 1):
         table = f"PrivateRouteTable{number}"
@@ -154,11 +146,41 @@ def _private_routes(part: StackPart, network: str, nat: str, public: list[str], 
                 f"PrivateDefaultRoute{number}",
                 RouteTableId=Ref(table),
                 DestinationCidrBlock="0.0.0.0/0",
-                NatGatewayId=Ref(f"NatGateway{min(number, gateways)}"),
+                NatGatewayId=Ref(gateways[min(number, len(gateways)) - 1]),
             )
             part.add(route, origin)
             waits.append(route.title)
     return waits
+
+
+def _nat_gateways(part: StackPart, origin: str, nat: str, public: list[str]) -> list[str]:
+    """Add the NAT gateways, and return their ids. A regional one follows the tasks from zone to zone, outside of the
+    subnets, and AWS gives it its addresses.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+    """
+    if nat == "regional":
+        regional = ec2.NatGateway(
+            "RegionalNatGateway",
+            AvailabilityMode="regional",
+            ConnectivityType="public",
+            VpcId=Ref("Vpc"),
+            DependsOn=ATTACHMENT,
+        )
+        part.add(regional, origin)
+        return [regional.title]
+    gateways = []
+    for number, subnet in enumerate(public[: {"none": 0, "single": 1, "perZone": len(public)}[nat]], 1):
+        part.add(ec2.EIP(f"NatAddress{number}", Domain="vpc", DependsOn=ATTACHMENT), origin)
+        gateway = ec2.NatGateway(
+            f"NatGateway{number}",
+            AllocationId=GetAtt(f"NatAddress{number}", "AllocationId"),
+            SubnetId=Ref(subnet),
+            DependsOn=["PublicDefaultRoute", f"{subnet}RouteTableAssociation"],
+        )
+        part.add(gateway, origin)
+        gateways.append(gateway.title)
+    return gateways
 
 
 def _gateway_endpoints(part: StackPart, origin: str, tables: list[str]) -> list[str]:
@@ -178,29 +200,37 @@ def _gateway_endpoints(part: StackPart, origin: str, tables: list[str]) -> list[
 
 def interface_endpoints(context: Context) -> StackPart:
     """The interface endpoints that the spec names, which the tasks reach over HTTPS; the service waits for them."""
+    wanted, partition = context.service.networking.network, partition_of_spec(context.spec)
+    return new_endpoints(wanted, context.network, ORIGIN, "tasks", TASK_SECURITY_GROUP, partition)
+
+
+def new_endpoints(
+    wanted: Vpc, network: Network, origin: str, clients: str, group: Any, partition: str | None
+) -> StackPart:
+    """The interface endpoints of a new network in the subnets of its tasks, whose ``group`` reaches them over HTTPS."""
     part = StackPart()
-    names = sorted(set(context.service.networking.network.endpoints))
+    names = sorted(set(wanted.endpoints))
     if not names:
         return part
-    origin = f"{ORIGIN}.endpoints"
-    group = ec2.SecurityGroup(
+    origin = f"{origin}.endpoints"
+    own = ec2.SecurityGroup(
         "EndpointSecurityGroup",
-        GroupDescription="Interface endpoints: HTTPS from the tasks",
-        VpcId=context.network.vpc,
-        SecurityGroupIngress=[tcp_rule(443, SourceSecurityGroupId=TASK_SECURITY_GROUP, Description="Tasks")],
+        GroupDescription=f"Interface endpoints: HTTPS from the {clients}",
+        VpcId=network.vpc,
+        SecurityGroupIngress=[tcp_rule(443, SourceSecurityGroupId=group, Description=clients.capitalize())],
     )
-    part.add(group, origin)
-    part.mappings, service_names = _endpoint_names(names, partition_of_spec(context.spec))
+    part.add(own, origin)
+    part.mappings, service_names = _endpoint_names(names, partition)
     for name in names:
         title = endpoint_id(name)
         endpoint = ec2.VPCEndpoint(
             title,
-            VpcId=context.network.vpc,
+            VpcId=network.vpc,
             VpcEndpointType="Interface",
             ServiceName=service_names[name],
             PrivateDnsEnabled=True,
-            SubnetIds=list(context.network.task_subnets),
-            SecurityGroupIds=[GetAtt(group, "GroupId")],
+            SubnetIds=list(network.task_subnets),
+            SecurityGroupIds=[GetAtt(own, "GroupId")],
         )
         part.add(endpoint, origin, {"ServiceName": origin})
         part.waits.append(title)

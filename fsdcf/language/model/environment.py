@@ -114,10 +114,19 @@ class SharedLoadBalancer:
         pattern=DOMAIN.replace("a-z0-9", "A-Za-z0-9"),
         expects="the DNS name that the console shows",
     )
+    listener_protocol: str | None = spec_key(
+        "Protocol of the existing listener.", default=None, allowed=("https", "http"), computed_default="https"
+    )
+    root_record: bool = spec_key(
+        "Create a record for the domain itself, as for its subdomains; `false` if the domain has another record.",
+        default=True,
+    )
 
     @property
     def https(self) -> bool:
-        """Whether the load balancer has a certificate: a given one, or one for its domain."""
+        """Whether the services use HTTPS: the load balancer has a certificate, a given one or one for its domain."""
+        if self.listener_arn is not None:
+            return self.listener_protocol != "http"
         return self.certificate_arn is not None or (self.domain is not None and self.hosted_zone_id is not None)
 
     @property

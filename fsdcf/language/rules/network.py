@@ -304,7 +304,7 @@ def no_effect(case: Case) -> Problems:
     `port`) and a service with `loadBalancer: false` have no load balancer and no path to check, sslPolicy needs a
     certificate, NAT is for private tasks, and the endpoints of S3 and DynamoDB always exist."""
     networking = case.service.networking
-    if networking.assign_public_ip and networking.network.nat in ("single", "perZone"):
+    if networking.assign_public_ip and networking.network.nat not in (None, "none"):
         yield Problem(
             f"{_VPC}.nat", "tasks with public addresses do not use a NAT gateway", "leave out nat or assignPublicIp"
         )
