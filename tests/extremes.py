@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -84,21 +85,21 @@ def texts(key: Key) -> Iterator[str]:
     yield from dict.fromkeys(chain.from_iterable(longest(key.pattern, length) for length in lengths))
 
 
+@cache
 def shortest(pattern: str) -> str:
     """Return a short text that matches a pattern."""
     return next(text for repeats in (0, 1, 2, 3) if re.fullmatch(pattern, text := _text(regex.parse(pattern), repeats)))
 
 
-def longest(pattern: str, length: int) -> Iterator[str]:
-    """Yield a text that matches a pattern and has at most this length, if there is a longer one than the shortest."""
+@cache
+def longest(pattern: str, length: int) -> tuple[str, ...]:
+    """Return a text that matches a pattern and has at most this length, if there is a longer one than the shortest."""
     parsed = regex.parse(pattern)
     for repeats in range(length, 0, -1):
         text = _text(parsed, repeats)
         if len(text) <= length and re.fullmatch(pattern, text):
-            yield text
-            return
-        if len(text) > 4 * length:
-            continue
+            return (text,)
+    return ()
 
 
 def _text(parsed: Any, repeats: int) -> str:

@@ -63,7 +63,8 @@ def _imports(value: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Path]]
         yield from _imports(branches[index], (*path, function, index + 1), scope)
     else:
         for step, child in steps(value):
-            yield from _imports(child, (*path, step), scope)
+            if not isinstance(child, str):
+                yield from _imports(child, (*path, step), scope)
 
 
 def _name(written: Any, scope: Scope) -> str | None:

@@ -29,7 +29,7 @@ class Reference:
 
 def function_of(value: Any) -> str | None:
     """The function of a value: the only key of a mapping if it is ``Ref`` or ``Fn::…``; None for any other value."""
-    if isinstance(value, Mapping) and len(value) == 1:
+    if not isinstance(value, str) and isinstance(value, Mapping) and len(value) == 1:
         (key,) = value
         if isinstance(key, str) and (key.startswith("Fn::") or key == "Ref"):
             return key
@@ -79,7 +79,8 @@ def references(value: Any, path: Path = ()) -> Iterator[Reference]:
             yield from _substituted(value["Fn::Sub"], path)
         else:
             for key, child in value.items():
-                yield from references(child, (*path, key))
+                if not isinstance(child, str):
+                    yield from references(child, (*path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from references(child, (*path, index))

@@ -24,6 +24,6 @@ def with_zones(value: Any) -> Any:
     """The value with a time zone in each of its times: AWS names one, some emulators do not and mean UTC."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    if isinstance(value, dict):
-        return {key: with_zones(part) for key, part in value.items()}
+    if isinstance(value, dict):  # most of an answer is text
+        return {key: part if isinstance(part, str) else with_zones(part) for key, part in value.items()}
     return [with_zones(part) for part in value] if isinstance(value, list) else value

@@ -77,7 +77,9 @@ def advance(state: SandboxState) -> None:
         if not _may_run(state, now):
             return
         due, limit = state.store.next_due(), state.duration(LONGEST_ABSENCE)
-        if due is not None and now - due > limit:
+        if due is None or due > now:
+            return
+        if now - due > limit:
             state.store.postpone(now - due - limit)
         while scheduled := state.store.pop_due(now):
             action(scheduled.action)(state.frozen_at(scheduled.due), scheduled.due, scheduled.payload)

@@ -231,31 +231,30 @@ def test_init_writes_a_spec_that_compiles_without_warnings(folder: Path) -> None
 def test_light_paths_load_nothing_heavy(folder: Path, cache: Path) -> None:
     assert process("template", "hello.yml", cwd=folder, XDG_CACHE_HOME=str(cache)).returncode == 0
     script = (
-        "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\ncode = main._run()\n"
-        "heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\n"
-        "print(code, heavy, file=sys.stderr)"
+        "import sys\nfrom fsdcf.cli import main\n"
+        "for arguments in {commands}:\n"
+        "    sys.argv = ['fsdcf', *arguments]\n    code = main._run()\n"
+        "    heavy = sorted({{'cfnlint', 'boto3', 'botocore', 'jinja2', 'rich'}} & set(sys.modules))\n"
+        "    print('ended:', code, heavy, arguments, file=sys.stderr)"
     )
-    for arguments, code in (
-        (["template", "hello.yml"], 0),
-        (["template", "hello.yml", "--no-lint"], 0),
-        (["template", "bad.yml"], 2),
-        (["--help"], 0),
-    ):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONPATH": str(ROOT),
-            "XDG_CACHE_HOME": str(cache),
-        }
-        run = subprocess.run(
-            [sys.executable, "-c", script.format(arguments=arguments)],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.stderr.splitlines()[-1] == f"{code} []", run.stderr
+    codes = {("template", "hello.yml"): 0, ("template", "hello.yml", "--no-lint"): 0, ("template", "bad.yml"): 2}
+    codes["--help",] = 0
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(cache),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", script.format(commands=[*codes])],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ends = [line for line in run.stderr.splitlines() if line.startswith("ended:")]
+    assert ends == [f"ended: {code} [] {arguments}" for arguments, code in codes.items()], run.stderr
 
 
 def test_parallel_linting_gives_what_one_process_gives(folder: Path) -> None:

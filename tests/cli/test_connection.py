@@ -208,18 +208,20 @@ def test_options_reach_the_connection(stage: Stage) -> None:
 
 
 def test_boto3_is_loaded_by_commands_that_talk_to_aws_alone() -> None:
-    script = (
-        "import sys\nfrom fsdcf.cli import main\nsys.argv = ['fsdcf'] + {arguments}\nmain._run()\n"
-        "print(sorted({{'boto3', 'botocore', 'rich', 'cfnlint', 'sqlite3'}} & set(sys.modules)), file=sys.stderr)"
-    )
-    for arguments in (
+    commands = [
         ["--help"],
         ["deploy", "--help"],
         ["sandbox", "--help"],
         ["validate", "hello.yml", "--no-lint"],
         ["deploy", "gone.yml"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", script.format(arguments=arguments)], capture_output=True, text=True, check=False
-        )
-        assert done.stderr.splitlines()[-1] == "[]", (arguments, done.stderr)
+    ]
+    script = (
+        "import sys\nfrom fsdcf.cli import main\n"
+        f"for arguments in {commands}:\n"
+        "    sys.argv = ['fsdcf', *arguments]\n    main._run()\n"
+        "    heavy = sorted({'boto3', 'botocore', 'rich', 'cfnlint', 'sqlite3'} & set(sys.modules))\n"
+        "    print('ended:', heavy, arguments, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    ends = [line for line in done.stderr.splitlines() if line.startswith("ended:")]
+    assert ends == [f"ended: [] {arguments}" for arguments in commands], done.stderr

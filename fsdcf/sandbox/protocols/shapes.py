@@ -28,6 +28,7 @@ def model(service: str) -> ServiceModel:
     return ServiceModel(Loader().load_service_model(service, "service-2"), service_name=service)
 
 
+@cache
 def protocol(service: str) -> str:
     """Return the protocol that this version of botocore uses for a service."""
     return str(getattr(model(service), "resolved_protocol", None) or model(service).metadata["protocol"])
