@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,17 @@ from fsdcf.cli.files import LARGEST, read
 from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import add_errors_to_summary, show, summary
 from fsdcf.cli.render.stream import on_github
-from fsdcf.cloudformation.planned import PlanError
+from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.compiler.dependencies import types
+from fsdcf.compiler.kinds import compiler_of
+from fsdcf.conventions import environment_stack
 from fsdcf.diagnostics import Diagnostic, Severity
+from fsdcf.language.environment import EnvironmentFile
+from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
 from fsdcf.pipeline import Lint, Request, Result, run
+from fsdcf.wording import counted
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
 _TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:""", re.M)
@@ -64,6 +70,17 @@ class Compiled:
         """The tags that a deploy gives to the stack; None without a spec."""
         return self.result.tags if self.result else None
 
+    @property
+    def stack(self) -> str:
+        """The name of the stack; empty for a template that was read from a file."""
+        return f"{self.service_name}-{self.environment}" if self.service_name else ""
+
+    @property
+    def joins(self) -> EnvironmentFile | None:
+        """The file of the environment that the service joins; None if it joins none."""
+        joined = self.result is not None and self.spec is not None and self.spec.service.networking.shared
+        return self.result.file if joined and self.result else None
+
     @contextmanager
     def checking(self) -> Iterator[None]:
         """A usage error if the block finds that the template is not valid."""
@@ -87,6 +104,53 @@ def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = Tru
     if None in results:
         click.get_current_context().exit(2)
     return [result for result in results if result is not None]
+
+
+def compile_together(inputs: SpecInputs) -> dict[str, Compiled]:
+    """The templates of files by a short name for each: that of the service or the environment, or of the file.
+
+    The name of a single one is empty.
+    """
+    sides = compile_files(inputs, most=None)
+    for one in sides:
+        with one.checking():
+            planned(one.template)
+    if len(sides) == 1:
+        return {"": sides[0]}
+    names = [_short_name(one) for one in sides]
+    unique = [name if names.count(name) == 1 else one.name for name, one in zip(names, sides, strict=True)]
+    twice = next((name for name in unique if unique.count(name) > 1), None)
+    if twice is not None:
+        raise click.UsageError(f"{twice} is given twice: pass it once")
+    return dict(zip(unique, sides, strict=True))
+
+
+def _short_name(one: Compiled) -> str:
+    if one.result is None:
+        return Path(one.name).stem
+    return one.spec.metadata.name if one.spec else one.environment
+
+
+def title_of(sides: Mapping[str, Compiled]) -> str:
+    """The title of what is compiled: of one spec, or of several."""
+    titles = [one.title for one in sides.values()]
+    if len(titles) == 1:
+        return titles[0]
+    environments = dict.fromkeys(one.environment for one in sides.values())
+    return f"{counted(len(titles), 'spec')} in {', '.join(environments)}"
+
+
+def environments_joined(sides: Iterable[Compiled]) -> dict[str, Mapping[str, Any]]:
+    """The templates of the environments that specs join and that are not among them, by the names of their files."""
+    known = list(sides)
+    stacks = {one.stack for one in known}
+    found = {}
+    for file in (one.joins for one in known):
+        if file is not None and environment_stack(file.spec.metadata.name) not in stacks:
+            name = file.spec.metadata.name
+            template = compiler_of(ENVIRONMENT).compile(file.spec, name, types(), None)
+            found[file.beneath.span(()).file] = template.data
+    return found
 
 
 def compile_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint: Lint | None = None) -> Compiled:

@@ -48,6 +48,11 @@ class PlannedResource:
         """The name of its template among several; empty for one alone."""
         return template_of(self.name)
 
+    @property
+    def logical_id(self) -> str:
+        """The logical ID in its template."""
+        return self.name.rpartition("/")[2]
+
     def get(self, property: str, default: Any = None) -> Any:
         """A property, or the default where the resource does not have it."""
         return self.properties.get(property, default)

@@ -149,7 +149,7 @@ def test_cost_compares_different_services_if_it_is_told(folder: Path) -> None:
 
 def test_cost_adds_no_stack_twice(folder: Path) -> None:
     found = fsdcf("cost", "warehouse.yml", EXAMPLES / "sqlite.yml", "warehouse.yml")
-    assert (found.exit_code, found.stdout) == (2, "") and "the same service, warehouse" in found.stderr
+    assert (found.exit_code, found.stdout) == (2, "") and "the same stack, warehouse-staging" in found.stderr
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
@@ -266,10 +266,10 @@ def test_environment_overrides_and_variables_count(folder: Path, command: str) -
         assert "port 9090" in drawn and "qa-stock" in drawn
 
 
-def test_graph_and_access_take_one_file(folder: Path) -> None:
-    for command in ("graph", "access"):
+def test_access_takes_one_file_and_graph_each_once(folder: Path) -> None:
+    for command, words in (("graph", "warehouse.yml is given twice"), ("access", "expected one file")):
         found = fsdcf(command, "warehouse.yml", "warehouse.yml")
-        assert found.exit_code == 2 and "expected one file" in found.stderr
+        assert found.exit_code == 2 and words in found.stderr
 
 
 def test_nothing_heavy_is_loaded(folder: Path) -> None:

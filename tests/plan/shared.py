@@ -66,7 +66,10 @@ def environment(name: str = "staging", balancers: Sequence[str] = ("Public",)) -
         listener["Properties"]["DefaultActions"] = [{"Type": "fixed-response", "FixedResponseConfig": {}}]
         group["Properties"]["SecurityGroupIngress"][0] |= {"FromPort": 443, "ToPort": 443}
         if balancer == "Internal":
-            kept[f"{balancer}LoadBalancer"]["Properties"]["Scheme"] = "internal"
+            kept[f"{balancer}LoadBalancer"]["Properties"] |= {
+                "Scheme": "internal",
+                "Subnets": [{"Ref": "PrivateSubnet1"}, {"Ref": "PrivateSubnet2"}],
+            }
             group["Properties"]["SecurityGroupIngress"][0]["CidrIp"] = "10.40.0.0/16"
         kept[f"{balancer}LoadBalancerEgressToServices"] = {
             "Type": "AWS::EC2::SecurityGroupEgress",

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_files
+from fsdcf.cli.compiled import Compiled, compile_files, environments_joined, title_of
 from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped_after
@@ -96,7 +96,7 @@ def cost_command(
             planned(one.template)
     titles = [] if compares else _titles_of_sum(sides)
     estimates = _estimates(sides, bool(titles), prices, values, region)
-    title = f"{len(sides)} specs in {inputs.environment_name}" if titles else " -> ".join(one.title for one in sides)
+    title = title_of({one.title: one for one in sides}) if titles else " -> ".join(one.title for one in sides)
     whole = report.summed(estimates) if titles else estimates[-1]
     exceeded = report.exceeded(whole, budget, title if titles else sides[-1].title) if budget is not None else ""
     if form == "json":
@@ -115,15 +115,15 @@ def _titles_of_sum(sides: Sequence[Compiled]) -> list[str]:
 
     A usage error if the sum would contain a stack twice.
     """
-    names = [one.spec.metadata.name for one in sides if one.spec]
+    names = [one.stack for one in sides if one.stack]
     if len(sides) == 1 or (
         len(sides) == 2 and len(set(names)) < 2 and not are_linked(*(one.template for one in sides))
     ):
         return []
     for name in names:
         if names.count(name) > 1:
-            twice = " and ".join(one.name for one in sides if one.spec and one.spec.metadata.name == name)
-            raise click.UsageError(f"{twice} describe the same service, {name}: pass one of them, or only OLD and NEW")
+            twice = " and ".join(one.name for one in sides if one.stack == name)
+            raise click.UsageError(f"{twice} describe the same stack, {name}: pass one of them, or only OLD and NEW")
     return [one.title for one in sides]
 
 
@@ -154,11 +154,10 @@ def _estimates(
 ) -> list[Estimate]:
     """The estimate of each side: of all of them together, or of each as if it were alone."""
     groups = [sides] if together else [[one] for one in sides]
-    found = [
-        one
-        for group in groups
-        for one in estimates_of({one.title: one.template for one in group}, prices, values, region or "").values()
-    ]
+    found: list[Estimate] = []
+    for group in groups:
+        templates, around = {one.title: one.template for one in group}, environments_joined(group)
+        found += estimates_of(templates, prices, values, region or "", around).values()
     fallback = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     return [replace(one, region=one.region or fallback) for one in found]
 

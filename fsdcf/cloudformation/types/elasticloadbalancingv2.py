@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from fsdcf.cloudformation.evaluation import Unknown
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     PlannedStack,
@@ -13,6 +14,7 @@ from fsdcf.cloudformation.planned import (
     mappings,
     target_of,
     template_of,
+    text_of,
 )
 from fsdcf.cloudformation.pricing import (
     HOURS,
@@ -142,21 +144,61 @@ def listeners_of(stack: PlannedStack, balancer: PlannedResource) -> Iterator[Pla
     return (one for one in stack.of(LISTENER) if one.target("LoadBalancerArn") == balancer.name)
 
 
+class Forward(NamedTuple):
+    """A target group to which a listener forwards requests, by default or by a rule.
+
+    ``listener`` is the evaluated reference to it, ``balancer`` its load balancer; None if that is not in the stack.
+    ``addresses`` are the hosts with their paths (``shop.example.com/cart``), ``narrowed`` whether the rule has other
+    conditions, too.
+    """
+
+    group: str
+    listener: Any
+    balancer: str | None
+    addresses: tuple[str, ...] = ()
+    narrowed: bool = False
+
+
+def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
+    """The target groups of all listeners and rules."""
+    balancers = {one.name: one.target("LoadBalancerArn") for one in stack.of(LISTENER)}
+    for listener in stack.of(LISTENER):
+        for group in _groups_of(listener.get("DefaultActions")):
+            yield Forward(group, Unknown(listener.name, None), balancers[listener.name])
+    for rule in stack.of(LISTENER_RULE):
+        conditions = rule.mappings("Conditions")
+        hosts, paths = (_values(conditions, *names) for names in (_HOSTS, _PATHS))
+        addresses = [f"{host}{path if path != '/*' else ''}" for host in hosts or [""] for path in paths or [""]]
+        narrowed = any(one.get("Field") not in (_HOSTS[0], _PATHS[0]) for one in conditions)
+        balancer = balancers.get(rule.target("ListenerArn") or "")
+        for group in _groups_of(rule.get("Actions")):
+            yield Forward(group, rule.get("ListenerArn"), balancer, tuple(filter(None, addresses)), narrowed)
+
+
+_HOSTS, _PATHS = ("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")
+
+
+def _values(conditions: list[Mapping[str, Any]], field: str, key: str) -> list[str]:
+    """The values of a rule's conditions on a field, in both forms that a template can have."""
+    matching = (one for one in conditions if one.get("Field") == field)
+    written = (one.get("Values") or mapping(one.get(key)).get("Values") for one in matching)
+    return [text_of(value) for values in written for value in items(values)]
+
+
+def _groups_of(actions: Any) -> Iterator[str]:
+    """The target groups of actions."""
+    for action in mappings(actions):
+        weighted = items(mapping(action.get("ForwardConfig")).get("TargetGroups"))
+        groups = (target_of(one.get("TargetGroupArn")) for one in (action, *map(mapping, weighted)))
+        yield from filter(None, groups)
+
+
 def balancers_by_group(stack: PlannedStack) -> Mapping[str, tuple[str, ...]]:
     """The load balancers in front of each target group, through listeners and their rules, by logical ID."""
-    balancers = {one.name: one.target("LoadBalancerArn") for one in stack.of(LISTENER)}
-    actions = [(balancers[one.name], one.get("DefaultActions")) for one in stack.of(LISTENER)]
-    for rule in stack.of(LISTENER_RULE):
-        balancer = balancers.get(rule.target("ListenerArn") or "")
-        actions.append((balancer, rule.get("Actions")))
     groups: dict[str, dict[str, None]] = {}
-    for balancer, written in actions:
-        for action in mappings(written):
-            weighted = items(mapping(action.get("ForwardConfig")).get("TargetGroups"))
-            for one in (action, *map(mapping, weighted)):
-                group = target_of(one.get("TargetGroupArn"))
-                if group is not None and balancer is not None and balancer in stack.resources:
-                    groups.setdefault(group, {})[balancer] = None
+    for one in forwards_of(stack):
+        if one.balancer is not None and one.balancer in stack.resources:
+            groups.setdefault(one.group, {})[one.balancer] = None
     return {group: tuple(names) for group, names in groups.items()}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,26 +15,30 @@ from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     PlannedStack,
+    imported_name,
     items,
     mapping,
     mappings,
-    planned,
+    planned_together,
     target_of,
+    template_of,
     text_of,
 )
 from fsdcf.cloudformation.pricing import number
-from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, sns, sqs
+from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, servicediscovery, sns, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
+from fsdcf.conventions import exporting_stack
 from fsdcf.plan.access import Access, access
 from fsdcf.plan.graph.model import Area, Edge, Graph, Group, Node, id_of, other_id
 from fsdcf.wording import counted
 
-INTERNET, CLIENTS = "x_internet", "x_clients"
+INTERNET, CLIENTS, CALLERS = "x_internet", "x_clients", "x_callers"
 DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services", "AWS services")
 
 _PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _ARN = re.compile(r"arn:[^:]*:([a-z0-9-]+):[^:]*:[^:]*:(.+)")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)")
 _WITHOUT_RESOURCE = {"xray": "X-Ray", "cloudwatch": "CloudWatch metrics"}
 _METRICS = {
     "ECSServiceAverageCPUUtilization": "CPU",
@@ -44,33 +49,79 @@ _METRICS = {
 
 def architecture(template: Mapping[str, Any], title: str) -> Graph:
     """The graph of a template. Raises PlanError for what is not a template."""
-    stack = planned(template)
-    homes = {one.name: _home(one) for one in stack.of(ecs.SERVICE)}
-    egress, endpoints = list(_egress(stack)), list(_endpoints(stack))
+    return architecture_of({"": template}, title)
+
+
+def architecture_of(templates: Mapping[str, Mapping[str, Any]], title: str) -> Graph:
+    """The graph of several templates by name, in which what one exports and others import is drawn once.
+
+    The graph of more than one has the load balancers, services and data, and not what every service uses: images, logs
+    and routes. Raises PlanError.
+    """
+    whole = planned_together(templates)
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
+    groups: list[Group] = []
+    for index, names in enumerate(_connected(whole, list(templates))):
+        members = {name: one for name, one in whole.resources.items() if one.template in names}
+        network = _Network(replace(whole, resources=members), f"_{index + 1}" if index else "")
+        found, arrows = _drawn(network)
+        nodes = {one.id: one for one in found} | nodes
+        edges += arrows
+        groups += network.groups()
+    groups += [DATA, SERVICES]
+    if len(templates) > 1:
+        nodes, edges = _overview(nodes, edges)
+    used = {node.group for node in nodes.values()}
+    used |= {group.parent for group in groups if group.id in used}
+    kept = tuple(group for group in groups if group.id in used)
+    order = {"": -1, **{group.id: index for index, group in enumerate(kept)}}
+    in_order = sorted(nodes.values(), key=lambda node: order[node.group])
+    return Graph(title, tuple(in_order), kept, tuple(dict.fromkeys(edges)))
+
+
+def _connected(stack: PlannedStack, templates: list[str]) -> list[set[str]]:
+    """The templates in sets of those that import from each other."""
+    owners = {name: template_of(one.output) for name, one in stack.exports.items()}
+    links = [{template_of(one.holder), owners[one.name]} for one in stack.imports if one.name in owners]
+    found: list[set[str]] = []
+    for link in [*({name} for name in templates), *links]:
+        joined = [one for one in found if one & link]
+        found = [one for one in found if one not in joined] + [link.union(*joined)]
+    return sorted(found, key=lambda names: min(map(templates.index, names)))
+
+
+def _overview(nodes: Mapping[str, Node], edges: list[Edge]) -> tuple[dict[str, Node], list[Edge]]:
+    """Nodes and edges without the AWS services that tasks use, and without their routes."""
+    kept = {id: node for id, node in nodes.items() if node.group != SERVICES.id and node.kind != "network"}
+    shown = [one for one in edges if {one.source, one.target} <= kept.keys()]
+    ends = {end for one in shown for end in (one.source, one.target)}
+    return {id: node for id, node in kept.items() if id in ends or node.kind != "outside"}, shown
+
+
+def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
+    """The nodes and edges of a network, and of what its services reach."""
+    stack = network.stack
+    egress, endpoints = list(network.egress()), list(network.endpoints())
     drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
     stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and drawing.is_store)
-    nodes = [*_entrances(stack, homes, egress), *egress, *endpoints, *stores]
+    services = [_service_node(stack, one, network.home(one)) for one in stack.of(ecs.SERVICE)]
+    nodes = [*network.entrances(egress), *egress, *endpoints, *stores, *services]
     edges = [*_requests(stack), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
-    known = {node.id for node in nodes}
+    known, rows = {node.id for node in nodes}, access(stack)
     for service in stack.of(ecs.SERVICE):
-        id, home = id_of(service.name), homes[service.name]
-        nodes.append(_service_node(stack, service, home))
+        id, home = id_of(service.name), network.home(service)
         edges += _forwarded(stack, service)
-        routes = [*(egress if home == "g_private" else ()), *endpoints]
+        routes = [*(egress if home == network.private else ()), *endpoints]
         edges += [Edge(id, one.id, faint=True, back=True) for one in routes]
-        for reach in _reached(stack, service):
+        for reach in (*_called(stack, service), *_reached(stack, service, rows)):
             if reach.node.id not in known:
                 nodes.append(reach.node)
                 known.add(reach.node.id)
             edges.append(Edge(id, reach.node.id, reach.label, reach.faint, back=reach.node.group == SERVICES.id))
-    groups = [*_groups(stack), DATA, SERVICES]
-    used = {node.group for node in nodes}
-    used |= {group.parent for group in groups if group.id in used}
-    kept = tuple(group for group in groups if group.id in used)
-    order = {"": -1, **{group.id: index for index, group in enumerate(kept)}}
-    return Graph(title, tuple(sorted(nodes, key=lambda node: order[node.group])), kept, tuple(dict.fromkeys(edges)))
+    return nodes, edges
 
 
 def _receivers(stack: PlannedStack, resource: PlannedResource) -> Iterator[str]:
@@ -101,7 +152,7 @@ class Reach(NamedTuple):
     faint: bool = False
 
 
-def _reached(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
+def _reached(stack: PlannedStack, service: PlannedResource, rows: Sequence[Access]) -> Iterator[Reach]:
     """Everything that the tasks of a service reach, each once: image, data, then what else their roles allow."""
     definition = ecs.definition_of(stack, service)
     if definition is None:
@@ -110,7 +161,7 @@ def _reached(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
     roles = {definition.target("TaskRoleArn"): "", definition.target("ExecutionRoleArn"): "read at start"}
     reached: dict[str, Reach] = {}
     levels: dict[str, list[str]] = {}
-    for row in access(stack):
+    for row in rows:
         for role, label in roles.items():
             if role is None or row.kind != "identity" or row.effect != "Allow" or role not in row.principals:
                 continue
@@ -196,28 +247,94 @@ def _image(definition: PlannedResource) -> Iterator[Reach]:
     yield Reach(_outside(f"image {repository}", lines), "pulls image", faint=True)
 
 
-def _home(service: PlannedResource) -> str:
-    """The group of a service's tasks; empty if it is not known."""
-    network = ecs.network_of(service)
-    if not network:
-        return ""
-    return "g_public" if network.get("AssignPublicIp") == "ENABLED" else "g_private"
+class _Network:
+    """A network with the stacks in it. The IDs of its groups and routes end with ``suffix``."""
 
+    def __init__(self, stack: PlannedStack, suffix: str = "") -> None:
+        self.stack = stack
+        self.suffix = suffix
+        self.vpc, self.public, self.private = (f"g_{area}{suffix}" for area in ("vpc", "public", "private"))
+        self.homes = {one.name: self.home(one) for one in stack.of(ecs.SERVICE)}
 
-def _entrances(stack: PlannedStack, homes: Mapping[str, str], egress: list[Node]) -> Iterator[Node]:
-    """The internet, the clients in the network, and the load balancers."""
-    balancers = list(stack.of(elb.LOAD_BALANCER))
-    public = [one for one in balancers if elb.is_public(one)]
-    if public or egress or "g_public" in homes.values():
-        yield Node(INTERNET, "outside", ("Internet",))
-    if len(public) < len(balancers):
-        yield Node(CLIENTS, "outside", ("Clients", "in the network"), "g_vpc")
-    for balancer in balancers:
-        scheme, group = "internal", next(filter(None, homes.values()), "g_private")
-        if balancer in public:
-            scheme, group = "internet-facing", "g_public"
-        kind = balancer.text("Type", "application").capitalize()
-        yield Node(id_of(balancer.name), "ingress", (f"{kind} load balancer", scheme), group)
+    def home(self, service: PlannedResource) -> str:
+        """The group of a service's tasks; empty if it is not known."""
+        network = ecs.network_of(service)
+        if not network:
+            return ""
+        return self.public if network.get("AssignPublicIp") == "ENABLED" else self.private
+
+    def entrances(self, egress: list[Node]) -> Iterator[Node]:
+        """The internet, the clients in the network, and the load balancers."""
+        balancers = list(self.stack.of(elb.LOAD_BALANCER))
+        public = [one for one in balancers if elb.is_public(one)]
+        imported = dict(_imported_balancers(self.stack))
+        if public or egress or self.public in self.homes.values():
+            yield Node(INTERNET, "outside", ("Internet",))
+        if len(public) < len(balancers):
+            yield Node(CLIENTS + self.suffix, "outside", ("Clients", "in the network"), self.vpc)
+        if imported:
+            yield Node(CALLERS, "outside", ("Clients",))
+        for balancer in balancers:
+            scheme, group = "internal", next(filter(None, self.homes.values()), self.private)
+            if balancer in public:
+                scheme, group = "internet-facing", self.public
+            kind, name = balancer.text("Type", "application").capitalize(), _short_name(balancer.logical_id)
+            lines = (f"{kind} load balancer", ", ".join(dict.fromkeys(filter(None, (name, scheme)))))
+            yield Node(id_of(balancer.name), "ingress", lines, group)
+        yield from imported.values()
+
+    def egress(self) -> Iterator[Node]:
+        """One node for the NAT gateways."""
+        gateways = list(self.stack.of(ec2.NAT_GATEWAY))
+        if any(ec2.is_regional(one.properties) for one in gateways):
+            yield Node(f"x_nat{self.suffix}", "network", ("NAT gateway", "regional"), self.vpc)
+        elif gateways:
+            count = len(gateways)
+            lines = ("NAT gateway",) if count == 1 else ("NAT gateways", f"{count}, one per zone")
+            yield Node(f"x_nat{self.suffix}", "network", lines, self.public)
+
+    def groups(self) -> Iterator[Group]:
+        """The network and its subnets, whether the template makes them or its services run in existing ones."""
+        yield Group(self.vpc, "vpc", self._label())
+        subnets: dict[str, list[object]] = {self.public: list(ec2.public_subnets(self.stack)), self.private: []}
+        for balancer in self.stack.of(elb.LOAD_BALANCER):
+            subnets[self.public if elb.is_public(balancer) else self.private] += elb.subnets_of(balancer)
+        for service in self.stack.of(ecs.SERVICE):
+            home = self.public if self.home(service) == self.public else self.private
+            subnets[home] += items(ecs.network_of(service).get("Subnets"))
+        for id, members in subnets.items():
+            zones = len({text_of(one) for one in members})
+            area: Area = "public" if id == self.public else "private"
+            yield Group(id, area, f"{area.capitalize()} subnets, {counted(zones, 'zone')}", self.vpc)
+
+    def _label(self) -> str:
+        vpc = next(self.stack.of(ec2.VPC), None)
+        if vpc is not None:
+            return f"VPC {vpc.text('CidrBlock')}".strip()
+        holders = (*self.stack.of(elb.TARGET_GROUP), *self.stack.of(ec2.SECURITY_GROUP))
+        ids = [one.get("VpcId") for one in holders if "VpcId" in one.properties]
+        if not ids:
+            return "VPC"
+        export = imported_name(ids[0])
+        return f"VPC of {exporting_stack(export)}" if export else f"VPC {text_of(ids[0])}, already exists"
+
+    def endpoints(self) -> Iterator[Node]:
+        """One node for the gateway endpoints and one for the interface endpoints, with three names in a line."""
+        by_kind: dict[str, list[str]] = {}
+        for one in self.stack.of(ec2.VPC_ENDPOINT):
+            kind = one.text("VpcEndpointType", "Gateway")
+            name = one.text("ServiceName", one.name)
+            short = endpoint_name(name)
+            by_kind.setdefault(kind, []).append({"s3": "S3", "dynamodb": "DynamoDB"}.get(short, short))
+        for kind, names in by_kind.items():
+            lines = [", ".join(names[start : start + 3]) for start in range(0, len(names), 3)]
+            group = self.private if kind == "Interface" else self.vpc
+            yield Node(
+                other_id(f"endpoints {kind}") + self.suffix,
+                "network",
+                (f"{kind} endpoints", *(f"{line}," for line in lines[:-1]), lines[-1]),
+                group,
+            )
 
 
 def _requests(stack: PlannedStack) -> Iterator[Edge]:
@@ -226,6 +343,8 @@ def _requests(stack: PlannedStack) -> Iterator[Edge]:
         source = INTERNET if elb.is_public(balancer) else CLIENTS
         label = ", ".join(filter(None, (_ports(stack, balancer), _clients(stack, balancer))))
         yield Edge(source, id_of(balancer.name), label)
+    for export, node in _imported_balancers(stack):
+        yield Edge(CALLERS, node.id, "HTTPS" if export.endswith("HttpsListenerArn") else "HTTP")
 
 
 def _clients(stack: PlannedStack, balancer: PlannedResource) -> str:
@@ -238,40 +357,70 @@ def _clients(stack: PlannedStack, balancer: PlannedResource) -> str:
 
 
 def _forwarded(stack: PlannedStack, service: PlannedResource) -> Iterator[Edge]:
-    """The edges from the load balancers to a service."""
-    balancers = elb.balancers_by_group(stack)
+    """The edges from the load balancers to a service: its hosts and paths, or the port if every request reaches it."""
     for entry in service.mappings("LoadBalancers"):
-        for balancer in balancers.get(target_of(entry.get("TargetGroupArn")) or "", ()):
-            yield Edge(id_of(balancer), id_of(service.name), f"port {text_of(entry.get('ContainerPort'))}")
+        found: dict[str, dict[str, None]] = {}
+        for one in elb.forwards_of(stack):
+            imported = imported_name(one.listener)
+            id = other_id(imported) if imported else id_of(one.balancer or "")
+            if (imported or one.balancer in stack.resources) and one.group == target_of(entry.get("TargetGroupArn")):
+                words = (f"{address} (limited)" if one.narrowed else address for address in one.addresses)
+                found.setdefault(id, {}).update(dict.fromkeys(words))
+        for id, addresses in found.items():
+            yield Edge(id, id_of(service.name), _some(addresses) or f"port {text_of(entry.get('ContainerPort'))}")
 
 
-def _egress(stack: PlannedStack) -> Iterator[Node]:
-    """One node for the NAT gateways."""
-    count = len(list(stack.of(ec2.NAT_GATEWAY)))
-    if count:
-        lines = ("NAT gateway",) if count == 1 else ("NAT gateways", f"{count}, one per zone")
-        yield Node("x_nat", "network", lines, "g_public")
+def _some(texts: Iterable[str], most: int = 2) -> str:
+    """A list of texts, of which the first are named."""
+    known = list(texts)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
 
 
-def _groups(stack: PlannedStack) -> Iterator[Group]:
-    """The network and its subnets, whether the template makes them or its services run in existing ones."""
-    vpc = next(stack.of(ec2.VPC), None)
-    if vpc is not None:
-        label = f"VPC {vpc.text('CidrBlock')}".strip()
-    else:
-        holders = (*stack.of(elb.TARGET_GROUP), *stack.of(ec2.SECURITY_GROUP))
-        ids = [one.text("VpcId") for one in holders if "VpcId" in one.properties]
-        label = f"VPC {ids[0]}, already exists" if ids else "VPC"
-    yield Group("g_vpc", "vpc", label)
-    subnets: dict[bool, list[object]] = {True: list(ec2.public_subnets(stack)), False: []}
-    for balancer in stack.of(elb.LOAD_BALANCER):
-        subnets[elb.is_public(balancer)] += elb.subnets_of(balancer)
+def _imported_balancers(stack: PlannedStack) -> Iterator[tuple[str, Node]]:
+    """The load balancers of stacks that are not at hand, by the exports that name their listeners."""
+    for export in dict.fromkeys(filter(None, (imported_name(one.listener) for one in elb.forwards_of(stack)))):
+        stack_name = exporting_stack(export)
+        title = _short_name(re.sub(r"Https?ListenerArn$", "", export.removeprefix(f"{stack_name}-")))
+        lines = ("Load balancer", f"{title} of {stack_name}") if stack_name != export else ("Load balancer", export)
+        yield export, Node(other_id(export), "ingress", lines, exists=True)
+
+
+def _short_name(id: str) -> str:
+    """The name of a load balancer of an environment, by its logical ID or its export; empty for that of a service."""
+    name = id.removesuffix("LoadBalancer")
+    return name[:1].lower() + name[1:]
+
+
+def _called(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
+    """The services whose names are in the URLs that a service has in its environment."""
+    names = dict(_names(stack))
+    definition = ecs.definition_of(stack, service)
+    containers = ecs.containers_of(definition)
+    connects = service.mapping("ServiceConnectConfiguration").get("Enabled") in (True, "true")
+    own = {"localhost", *(text_of(one.get("Name")) for one in containers)}
+    for container in containers:
+        for variable in mappings(container.get("Environment")):
+            for host in _URL.findall(text_of(variable.get("Value"))):
+                called = names.get(host)
+                if called is not None and called != service.name:
+                    yield Reach(Node(id_of(called), "compute", (called,)), "")
+                elif called is None and connects and "." not in host and host not in own:
+                    group = "g_private"
+                    yield Reach(Node(other_id(f"service {host}"), "compute", ("Service", host), group, exists=True), "")
+
+
+def _names(stack: PlannedStack) -> Iterator[tuple[str, str]]:
+    """The host names at which the services of a network are reached, by Service Connect or by DNS."""
     for service in stack.of(ecs.SERVICE):
-        subnets[_home(service) == "g_public"] += items(ecs.network_of(service).get("Subnets"))
-    for is_public, members in subnets.items():
-        zones = len({text_of(one) for one in members})
-        area: Area = "public" if is_public else "private"
-        yield Group(f"g_{area}", area, f"{area.capitalize()} subnets, {counted(zones, 'zone')}", "g_vpc")
+        for one in mappings(service.mapping("ServiceConnectConfiguration").get("Services")):
+            for alias in mappings(one.get("ClientAliases")):
+                yield text_of(alias.get("DnsName")), service.name
+        for registry in service.mappings("ServiceRegistries"):
+            entry = stack.named(registry.get("RegistryArn"), servicediscovery.DISCOVERED_SERVICE)
+            zone = stack.named(entry.get("NamespaceId"), servicediscovery.NAMESPACE) if entry else None
+            if entry is not None and zone is not None:
+                yield f"{entry.text('Name')}.{zone.text('Name')}", service.name
 
 
 def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
@@ -282,25 +431,6 @@ def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
         port = " ".join(listener.text(key) for key in ("Protocol", "Port")).strip()
         words.append(port + (" redirected" if actions and set(actions) == {"redirect"} else ""))
     return ", ".join(words)
-
-
-def _endpoints(stack: PlannedStack) -> Iterator[Node]:
-    """One node for the gateway endpoints and one for the interface endpoints, with three names in a line."""
-    by_kind: dict[str, list[str]] = {}
-    for one in stack.of(ec2.VPC_ENDPOINT):
-        kind = one.text("VpcEndpointType", "Gateway")
-        name = one.text("ServiceName", one.name)
-        short = endpoint_name(name)
-        by_kind.setdefault(kind, []).append({"s3": "S3", "dynamodb": "DynamoDB"}.get(short, short))
-    for kind, names in by_kind.items():
-        lines = [", ".join(names[start : start + 3]) for start in range(0, len(names), 3)]
-        group = "g_private" if kind == "Interface" else "g_vpc"
-        yield Node(
-            other_id(f"endpoints {kind}"),
-            "network",
-            (f"{kind} endpoints", *(f"{line}," for line in lines[:-1]), lines[-1]),
-            group,
-        )
 
 
 def _service_node(stack: PlannedStack, service: PlannedResource, group: str) -> Node:

@@ -1,15 +1,18 @@
 """The architecture graph as SVG, with a layout of its own: the same graph gives the same bytes, without Graphviz.
 
 Groups are laid out from the inside to the outside. The members of a group are in columns in reading direction, by the
-longest path of edges that leads to them; AWS services are in rows below the rest, because everything uses them.
+longest path of edges that leads to them, and in a column near what they are connected to. An edge that passes a column
+has a lane of its own in it. AWS services are in rows below the rest, because everything uses them.
 Source of the syntax: https://www.w3.org/TR/SVG2/
 """
 
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -25,6 +28,12 @@ _GAP, _MARGIN, _HEADING = 28.0, 16.0, 24.0
 """Space between members, around the members of a group, and for the heading of a group."""
 _WEIGHTS = ("bold", "normal")
 """Of the first line of a node, and of the others."""
+_LANE, _CLOSE = 4.0, 8.0
+"""Height of a lane, and the space between two lanes."""
+_SHARES = tuple(step / 20 for step in range(3, 18))
+"""Where on a curve its label may be."""
+_SWEEPS = 4
+"""How often the members of columns are put in the order of their neighbours, from the left and from the right."""
 _PER_ROW = 6
 """Most AWS services in a row."""
 _BEND = 36.0
@@ -57,7 +66,8 @@ class Rectangle(NamedTuple):
 
 
 Layout = dict[str, Rectangle]
-"""Rectangles by the IDs of nodes and groups; the empty ID is the whole."""
+"""Rectangles by the IDs of nodes and groups; the empty ID is the whole. An edge, by its number, has one in each column
+that it passes (``~3 group 1``), and the place for its label (``?3``), in the space before the column of its end."""
 
 
 def svg(graph: Graph) -> str:
@@ -87,11 +97,37 @@ def svg(graph: Graph) -> str:
 
 def places_of(graph: Graph) -> Layout:
     """The places of all nodes and groups in the picture, and of the picture itself."""
-    inner = _arranged(graph, "")
+    inner = _arranged(_with_stores_in_order(graph, _arranged(graph, "")), "")
     whole = inner[""]
     top, width = _HEADING + _MARGIN, max(whole.width, _width(graph.title, _LARGE)) + 2 * _MARGIN
     moved = {id: place.moved((width - whole.width) / 2, top) for id, place in inner.items()}
     return {**moved, "": Rectangle(0, 0, width, whole.height + top + _MARGIN)}
+
+
+def _with_stores_in_order(graph: Graph, places: Layout) -> Graph:
+    """The graph with its data in the order in which the edges to it leave the groups beside them."""
+    stores = {group.id for group in graph.groups if group.area == "data"}
+    inside = {node.id for node in graph.nodes if node.group in stores}
+    lanes = _lanes(places)
+    heights: dict[str, list[float]] = {}
+    for number, edge in enumerate(graph.edges):
+        if edge.target in inside and edge.source not in inside:
+            last = max((places[edge.source], *lanes.get(number, ())))
+            heights.setdefault(edge.target, []).append(last.centre.y)
+    first = {id: sum(found) / len(found) for id, found in heights.items()}
+    for edge in graph.edges:  # such as a dead-letter queue, which only another queue leads to
+        if edge.source in first and edge.target in inside:
+            first.setdefault(edge.target, first[edge.source])
+    return replace(graph, nodes=tuple(sorted(graph.nodes, key=lambda node: first.get(node.id, 0.0))))
+
+
+def _lanes(places: Layout) -> dict[int, list[Rectangle]]:
+    """The lanes of each edge, by its number."""
+    lanes: dict[int, list[Rectangle]] = {}
+    for id, place in places.items():
+        if _is_lane(id):
+            lanes.setdefault(int(id[1:].partition(" ")[0]), []).append(place)
+    return lanes
 
 
 def _arranged(graph: Graph, id: str) -> Layout:
@@ -105,9 +141,12 @@ def _arranged(graph: Graph, id: str) -> Layout:
         rows = [members[start : start + _PER_ROW] for start in range(0, len(members), _PER_ROW)]
         places, size = _stacked([_side_by_side([[member] for member in row], inner, [_GAP] * len(row)) for row in rows])
     else:
-        columns = [members] if area == "data" else _columns(graph, members)
+        columns = _Columns(graph, id, members, area != "data")
+        inner |= {
+            lane: {"": Rectangle(0, 0, 0, _LANE)} for column in columns.rows for lane in column if lane not in inner
+        }
         below = [_side_by_side([[service]], inner, [_GAP]) for service in services]
-        places, size = _stacked([_side_by_side(columns, inner, _gaps(graph, columns)), *below], 2 * _GAP)
+        places, size = _stacked([_side_by_side(columns.rows, inner, columns.gaps(), columns.labels), *below], 2 * _GAP)
     frame = next((group for group in graph.groups if group.id == id), None)
     if frame is None:
         return {**places, "": Rectangle(0, 0, *size)}
@@ -117,25 +156,136 @@ def _arranged(graph: Graph, id: str) -> Layout:
     return {**moved, "": Rectangle(0, 0, width, size[1] + 2 * _MARGIN + _HEADING)}
 
 
+class _Columns:
+    """The members of a group in columns: each is to the right of everything from which an edge leads to it.
+
+    ``rows`` are the members of each column from top to bottom, and the lanes of the edges that pass it; ``labels`` the
+    numbers of the edges whose labels are before each column.
+    """
+
+    def __init__(self, graph: Graph, group: str, members: Sequence[str], is_ranked: bool) -> None:
+        links = list(_between(graph, members))
+        rank = _ranks(members, links) if is_ranked else dict.fromkeys(members, 0)
+        numbers = sorted(set(rank.values()))
+        place = {member: numbers.index(number) for member, number in rank.items()}
+        self.rows: list[list[str]] = [[one for one in members if place[one] == index] for index in range(len(numbers))]
+        self.labels: list[list[tuple[int, str]]] = [[] for _ in numbers]
+        self._neighbours: dict[str, list[str]] = {}
+        for number, edge in enumerate(graph.edges):
+            self._add(number, edge, group, place, graph)
+        for sweep in range(_SWEEPS):
+            for index in range(len(self.rows)) if sweep % 2 == 0 else reversed(range(len(self.rows))):
+                self._sort(index, -1 if sweep % 2 == 0 else 1)
+
+    def _add(self, number: int, edge: Edge, group: str, place: Mapping[str, int], graph: Graph) -> None:
+        """The lanes of an edge, and its label."""
+        parents = _parents(graph)
+        ends = (edge.target, edge.source) if edge.back else (edge.source, edge.target)
+        source, target = (_member(end, place, parents) for end in ends)
+        if (not source and not target) or source == target or _is_below(graph, edge):
+            return
+        first = place[source] if source else -1
+        last = place[target] if target else len(self.rows)
+        if source and target:
+            if first == last:
+                return
+            self.labels[max(first, last)].append((number, edge.label))
+        step = 1 if first < last else -1
+        chain = [source]
+        for index in range(first + step, last, step):
+            lane = f"~{number} {group} {index}"
+            self.rows[index].append(lane)
+            chain.append(lane)
+        for one, other in pairwise([*chain, target]):
+            if one and other:
+                self._neighbours.setdefault(one, []).append(other)
+                self._neighbours.setdefault(other, []).append(one)
+
+    def _sort(self, index: int, side: int) -> None:
+        """Put a column in the order of the neighbours on a side; what has none keeps its place."""
+        beside = self.rows[index + side] if 0 <= index + side < len(self.rows) else []
+        at = {member: (order + 0.5) / len(beside) for order, member in enumerate(beside)}
+        column = self.rows[index]
+        wanted = {}
+        for order, member in enumerate(column):
+            near = [at[one] for one in self._neighbours.get(member, ()) if one in at]
+            wanted[member] = sum(near) / len(near) if near else (order + 0.5) / len(column)
+        self.rows[index] = sorted(column, key=lambda member: wanted[member])
+
+    def gaps(self) -> list[float]:
+        """The space before each column, wide enough for the labels in it."""
+        return [max([2 * _GAP, *(_width(label, _SMALL) + _GAP for _, label in labels)]) for labels in self.labels]
+
+
+def _ranks(members: Sequence[str], links: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """The longest path of edges to each member; an edge that closes a circle does not count."""
+    rank = dict.fromkeys(members, 0)
+    forward = _without_circles(members, links)
+    for _ in members:  # as often as a path can be long
+        for source, target in forward:
+            rank[target] = max(rank[target], rank[source] + 1)
+    return rank
+
+
+def _without_circles(members: Sequence[str], links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The edges without those that lead back to a member on the path to them."""
+    kept: list[tuple[str, str]] = []
+    after: dict[str, set[str]] = {member: set() for member in members}
+    for source, target in dict.fromkeys(links):
+        if source not in after[target]:
+            kept.append((source, target))
+            reached = {target, *after[target]}
+            for member in members:
+                if member == source or source in after[member]:
+                    after[member] |= reached
+    return kept
+
+
 Arrangement = tuple[dict[str, Rectangle], tuple[float, float]]
 """Places by ID, and the width and height of the whole."""
 
 
-def _side_by_side(columns: Sequence[Sequence[str]], inner: Mapping[str, Layout], gaps: Sequence[float]) -> Arrangement:
-    """Columns from left to right, each centred; ``gaps`` is the space before each, of which the first is not used."""
+def _side_by_side(
+    columns: Sequence[Sequence[str]],
+    inner: Mapping[str, Layout],
+    gaps: Sequence[float],
+    labels: Sequence[Sequence[tuple[int, str]]] = (),
+) -> Arrangement:
+    """Columns from left to right, each centred; ``gaps`` is the space before each, of which the first is not used.
+
+    ``labels`` are the edges whose labels are in that space.
+    """
     places: dict[str, Rectangle] = {}
-    heights = [sum(inner[one][""].height for one in column) + _GAP * (len(column) - 1) for column in columns]
+    heights = [_height(column, inner) for column in columns]
     height, x = max(heights, default=0.0), 0.0
     for number, column in enumerate(columns):
+        if number and labels:
+            places |= {f"?{edge}": Rectangle(x, 0, gaps[number], height) for edge, _ in labels[number]}
         x += gaps[number] if number else 0
         width, y = max(inner[one][""].width for one in column), (height - heights[number]) / 2
-        for one in column:
+        for one, next_one in zip(column, [*column[1:], ""], strict=True):
             size = inner[one][""]
             left = x + (width - size.width) / 2
-            places |= {id or one: place.moved(left, y) for id, place in inner[one].items()}
-            y += size.height + _GAP
+            if _is_lane(one):
+                places[one] = Rectangle(x, y, width, _LANE)
+            else:
+                places |= {id or one: place.moved(left, y) for id, place in inner[one].items()}
+            y += size.height + _space(one, next_one)
         x += width
     return places, (x, height)
+
+
+def _height(column: Sequence[str], inner: Mapping[str, Layout]) -> float:
+    return sum(inner[one][""].height for one in column) + sum(_space(one, other) for one, other in pairwise(column))
+
+
+def _space(one: str, other: str) -> float:
+    """The space between two neighbours in a column."""
+    return _CLOSE if _is_lane(one) or _is_lane(other) else _GAP
+
+
+def _is_lane(id: str) -> bool:
+    return id.startswith("~")
 
 
 def _stacked(rows: Sequence[Arrangement], gap: float = _GAP) -> Arrangement:
@@ -150,63 +300,83 @@ def _stacked(rows: Sequence[Arrangement], gap: float = _GAP) -> Arrangement:
     return places, (width, max(0.0, y - gap))
 
 
-def _columns(graph: Graph, members: Sequence[str]) -> list[list[str]]:
-    """The members in columns: each is to the right of everything from which an edge leads to it."""
-    rank = dict.fromkeys(members, 0)
-    arrows = [(source, target) for source, target, _ in _between(graph, members)]
-    for _ in members:  # as often as a path can be long; a cycle ends with it
-        for source, target in arrows:
-            rank[target] = max(rank[target], min(rank[source] + 1, len(members)))
-    return [[one for one in members if rank[one] == number] for number in sorted(set(rank.values()))]
-
-
-def _gaps(graph: Graph, columns: Sequence[Sequence[str]]) -> list[float]:
-    """The space before each column, wide enough for the labels of the edges that end in it."""
-    column_of = {member: number for number, column in enumerate(columns) for member in column}
-    gaps = [2 * _GAP] * len(columns)
-    for source, target, label in _between(graph, list(column_of)):
-        number = max(column_of[source], column_of[target])
-        gaps[number] = max(gaps[number], _width(label, _SMALL) + _GAP)
-    return gaps
-
-
-def _between(graph: Graph, members: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+def _between(graph: Graph, members: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The edges between two members of a group, or between what they contain, in reading direction.
 
     A node that another one only uses, in the same group, may be above it: an endpoint above the tasks.
     """
-    parents = {node.id: node.group for node in graph.nodes} | {group.id: group.parent for group in graph.groups}
+    parents = _parents(graph)
     for edge in graph.edges:
         source, target = (_member(id, members, parents) for id in (edge.source, edge.target))
         is_beside = edge.back and source == edge.source and target == edge.target
         if source and target and source != target and not is_beside:
-            yield (target, source, edge.label) if edge.back else (source, target, edge.label)
+            yield (target, source) if edge.back else (source, target)
 
 
-def _member(id: str, members: Sequence[str], parents: Mapping[str, str]) -> str:
+def _parents(graph: Graph) -> dict[str, str]:
+    """The group of each node and group."""
+    return {node.id: node.group for node in graph.nodes} | {group.id: group.parent for group in graph.groups}
+
+
+def _member(id: str, members: Container[str], parents: Mapping[str, str]) -> str:
     """The member that is or contains something; empty for none."""
     while id and id not in members:
         id = parents[id]
     return id
 
 
+def _is_below(graph: Graph, edge: Edge) -> bool:
+    """Whether an edge leads to the AWS services, which are below the rest."""
+    areas = {group.id: group.area for group in graph.groups}
+    groups = {node.id: node.group for node in graph.nodes}
+    return areas.get(groups[edge.target]) == "services"
+
+
 def _edges(graph: Graph, places: Layout) -> Iterator[tuple[str, str]]:
     """The path and the label of each edge, or an empty text for no label."""
-    areas = {group.id: group.area for group in graph.groups}
-    below = {node.id for node in graph.nodes if areas.get(node.group) == "services"}
-    sides = [(edge, _side(places[edge.source], places[edge.target], edge.target in below)) for edge in graph.edges]
+    lanes = _lanes(places)
+    sides = [(edge, _side(places[edge.source], places[edge.target], _is_below(graph, edge))) for edge in graph.edges]
+    ways: list[list[Rectangle]] = []
     ends: dict[tuple[str, Side], list[tuple[float, int]]] = {}
     for number, (edge, side) in enumerate(sides):
+        ways.append(sorted(lanes.get(number, ()), reverse=side == "left") if side in ("left", "right") else [])
         for id, other, at in ((edge.source, edge.target, side), (edge.target, edge.source, _OPPOSITE[side])):
-            centre = places[other].centre
-            ends.setdefault((id, at), []).append((centre.x if at in ("top", "bottom") else centre.y, number))
+            near = ways[number][0 if id == edge.source else -1] if ways[number] else places[other]
+            ends.setdefault((id, at), []).append((near.centre.x if at in ("top", "bottom") else near.centre.y, number))
     ports = {key: {number: index for index, (_, number) in enumerate(sorted(found))} for key, found in ends.items()}
+    taken = [places[node.id] for node in graph.nodes]
     for number, (edge, side) in enumerate(sides):
         start, end = (
             _port(places[id], at, (ports[id, at][number] + 1) / (len(ports[id, at]) + 1))
             for id, at in ((edge.source, side), (edge.target, _OPPOSITE[side]))
         )
-        yield _edge(edge, start, end, side)
+        curves = list(_curves(start, end, side, ways[number]))
+        yield _path(edge, curves), _label(edge, curves, side, places.get(f"?{number}"), taken) if edge.label else ""
+
+
+Curve = tuple[Point, Point, Point, Point]
+"""A Bézier curve: its ends, and between them the points that it leaves and enters them towards."""
+
+
+def _curves(start: Point, end: Point, side: Side, way: Sequence[Rectangle]) -> Iterator[Curve]:
+    """The curves from one point to another through lanes, which they pass in a straight line."""
+    forward = side in ("right", "bottom")
+    for lane in way:
+        left, right = Point(lane.x, lane.centre.y), Point(lane.x + lane.width, lane.centre.y)
+        near, far = (left, right) if forward else (right, left)
+        yield _curve(start, near, side)
+        yield near, near, far, far
+        start = far
+    yield _curve(start, end, side)
+
+
+def _curve(start: Point, end: Point, side: Side) -> Curve:
+    across, down = _DIRECTION[side]
+    length = abs(end.x - start.x if across else end.y - start.y)
+    bend = max(min(_BEND, length), length / 2)
+    first = Point(start.x + across * bend, start.y + down * bend)
+    second = Point(end.x - across * bend, end.y - down * bend)
+    return start, first, second, end
 
 
 def _side(source: Rectangle, target: Rectangle, is_below: bool) -> Side:
@@ -225,27 +395,53 @@ def _port(place: Rectangle, side: Side, share: float) -> Point:
     return Point(place.x + place.width * share, place.y + (place.height if side == "bottom" else 0))
 
 
-def _edge(edge: Edge, start: Point, end: Point, side: Side) -> tuple[str, str]:
-    across, down = _DIRECTION[side]
-    bend = max(_BEND, abs(end.x - start.x if across else end.y - start.y) / 2)
-    first = Point(start.x + across * bend, start.y + down * bend)
-    second = Point(end.x - across * bend, end.y - down * bend)
-    curve = " ".join(f"{_number(point.x)},{_number(point.y)}" for point in (first, second, end))
+def _path(edge: Edge, curves: Sequence[Curve]) -> str:
+    start = curves[0][0]
+    steps = " ".join(
+        f"L{_pair(end)}" if first == start and second == end else f"C{_pair(first)} {_pair(second)} {_pair(end)}"
+        for start, first, second, end in curves
+    )
     dashes = ' stroke-dasharray="5 3"' if edge.faint else ""
     colour = "#879196" if edge.faint else "#545b64"
-    path = (
-        f'<path d="M{_number(start.x)},{_number(start.y)} C{curve}" fill="none" stroke="{colour}"{dashes} '
-        'marker-end="url(#arrow)"/>'
-    )
-    if not edge.label:
-        return path, ""
-    middle = _along((start, first, second, end), 0.5 if across else 0.72)
-    label = (
-        f'<text x="{_number(middle.x)}" y="{_number(middle.y - (4 if across else 0))}" '
+    return f'<path d="M{_pair(start)} {steps}" fill="none" stroke="{colour}"{dashes} marker-end="url(#arrow)"/>'
+
+
+def _pair(point: Point) -> str:
+    return f"{_number(point.x)},{_number(point.y)}"
+
+
+def _label(edge: Edge, curves: Sequence[Curve], side: Side, room: Rectangle | None, taken: list[Rectangle]) -> str:
+    """The label of an edge where it covers the least of what is already there, which it is added to."""
+    is_across = side in ("left", "right")
+    width = _width(edge.label, _SMALL)
+    wanted = room.centre.x if room and is_across else None
+    middle, best = curves[0][0], (math.inf, math.inf)
+    for curve in curves:
+        for share in _SHARES:
+            point = _along(curve, share)
+            off = abs(point.x - wanted) if wanted is not None else abs(share - (0.5 if is_across else 0.72)) * 100
+            outside = room is not None and is_across and not room.x <= point.x <= room.x + room.width
+            covered = sum(_overlap(_around(point, width, is_across), one) for one in taken)
+            if (covered + outside * 10_000, off) < best:
+                middle, best = point, (covered + outside * 10_000, off)
+    taken.append(_around(middle, width, is_across))
+    return (
+        f'<text x="{_number(middle.x)}" y="{_number(middle.y - (4 if is_across else 0))}" '
         f'font-size="{_number(_SMALL)}" fill="#232f3e" stroke="#ffffff" stroke-width="3" paint-order="stroke">'
         f"{_text(edge.label)}</text>"
     )
-    return path, label
+
+
+def _around(point: Point, width: float, is_across: bool) -> Rectangle:
+    """The place of a label at a point of its edge."""
+    return Rectangle(point.x - width / 2, point.y - _SMALL - (4 if is_across else 0), width, _SMALL + 2)
+
+
+def _overlap(one: Rectangle, other: Rectangle) -> float:
+    """The area that two rectangles share."""
+    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return max(0.0, width) * max(0.0, height)
 
 
 def _along(points: Sequence[Point], share: float) -> Point:
