@@ -49,6 +49,7 @@ def begin(
     operation = new_operation(state, stack, type, params.get("ClientRequestToken"))
     try:
         target = values.target(state, stack, settings)
+        stack["imports"] = sorted({*stack["imports"], *values.imports(state, stack, settings)})
     except EvaluationError as error:
         raise messages.invalid(str(error)) from None
     express = (params.get("DeploymentConfig") or {}).get("Mode") == "EXPRESS"
@@ -296,6 +297,8 @@ def _end_undo(simulation: StackSimulation, succeeded: bool) -> None:
 
 
 def _end_cleanup(simulation: StackSimulation, succeeded: bool) -> None:
+    stack = simulation.stack
+    stack["imports"] = values.imports(simulation.state, stack, stack["settings"])
     for row in records.leftovers(simulation.state, simulation.id).values():
         resources.set_owner(simulation.state, row, None)
     _end(simulation, simulation.operation["end"], None if succeeded else messages.CLEANUP_FAILED)

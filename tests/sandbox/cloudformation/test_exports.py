@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation import scenes
 from tests.sandbox.cloudformation.account import NAME, Account, of, parameter, refused
 
@@ -65,6 +66,22 @@ def test_a_stack_that_others_import_from_is_not_deleted(shared: Account) -> None
     with pytest.raises(ClientError) as error:
         shared.cfn.list_imports(ExportName="shared")
     assert refused(error.value)[1] == "Export 'shared' is not imported by any stack."
+
+
+def test_an_import_counts_from_the_first_moment_until_its_rollback(account: Account) -> None:
+    account.create(giver())
+    account.cfn.create_stack(**{**account.given(USER, {}), "StackName": "user"})
+    account.cfn.delete_stack(StackName=NAME)
+    assert account.status() == "DELETE_FAILED", "user is not complete yet"
+    assert account.settle("user") == "CREATE_COMPLETE"
+    account.cfn.create_stack(**{**account.given(of(Note=parameter()), {}), "StackName": "other"})
+    account.settle("other")
+    account.state.faults.add(parse_fault("Last:create:no"))
+    failing = of(Note=parameter({"Fn::ImportValue": "shared"}), Last=parameter(DependsOn="Note"))
+    account.cfn.update_stack(**{**account.given(failing, {}), "StackName": "other"})
+    assert account.cfn.list_imports(ExportName="shared")["Imports"] == ["other", "user"]
+    assert account.settle("other") == "UPDATE_ROLLBACK_COMPLETE"
+    assert account.cfn.list_imports(ExportName="shared")["Imports"] == ["user"]
 
 
 def test_a_name_is_taken(shared: Account) -> None:
