@@ -111,10 +111,13 @@ def _check_groups(state: SandboxState, arn: str, balancer: str, groups: list[str
 
 
 def put_listener(state: SandboxState, arn: str, properties: Data) -> None:
-    """Store a listener by its CloudFormation properties. Raises ServiceError if it forwards to a target group that
-    serves another load balancer.
+    """Store a listener by its CloudFormation properties. Raises ServiceError for a certificate of another region, and
+    if it forwards to a target group that serves another load balancer.
     """
     request = request_of("elbv2", "CreateListener", properties)
+    for one in request.get("Certificates", []):
+        if one["CertificateArn"].split(":")[3:4] not in ([state.region], []):
+            raise _refusal("CertificateNotFound", f"Certificate '{one['CertificateArn']}' not found")
     balancer, groups = request["LoadBalancerArn"], _targets_of(request.get("DefaultActions", []))
     _check_groups(state, arn, balancer, groups)
     state.store.put(LISTENER, arn, {"balancer": balancer, "groups": groups, "request": request})

@@ -22,11 +22,12 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     LISTENER,
     LISTENER_CERTIFICATE,
     LISTENER_RULE,
+    LOAD_BALANCER,
     TARGET_GROUP,
 )
 from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
-from fsdcf.cloudformation.types.s3 import BUCKET
+from fsdcf.cloudformation.types.s3 import BUCKET, BUCKET_POLICY
 from fsdcf.cloudformation.types.servicediscovery import DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE
 from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import (
@@ -328,6 +329,20 @@ def _names(value: Any, physical: str, properties: Collection[str]) -> bool:
     return isinstance(value, list) and any(_names(child, physical, properties) for child in value)
 
 
+def _check_logs(state: SandboxState, properties: Data) -> None:
+    """Reject a load balancer whose logs go to a bucket of the account that has no policy: ELB tries to write at once.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    attributes = {one.get("Key"): str(one.get("Value")) for one in properties.get("LoadBalancerAttributes") or ()}
+    for kind in ("access_logs", "connection_logs", "health_check_logs"):
+        bucket = attributes.get(f"{kind}.s3.bucket", "")
+        made = find(state, BUCKET, bucket) is not None and find(state, BUCKET_POLICY, bucket) is None
+        if made and attributes.get(f"{kind}.s3.enabled", "").lower() == "true":
+            text = f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
+            raise ResourceFailure(f"{text} (Service: ElasticLoadBalancingV2, Status Code: 400)", "InvalidRequest")
+
+
 def _create_record(state: SandboxState, new: NewResource, physical: str) -> str:
     route53.put_record(state, new.properties, replaces=False)
     return f"{physical}|{new.properties['SetIdentifier']}" if "SetIdentifier" in new.properties else physical
@@ -366,6 +381,10 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     ),
     SCALABLE_TARGET: _declared(application_autoscaling.put_target, application_autoscaling.remove_target),
     TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
+    LOAD_BALANCER: ResourceHandler(
+        lambda state, new, physical: _check_logs(state, new.properties),
+        lambda state, old, properties, phase: _check_logs(state, properties),
+    ),
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
     LISTENER_CERTIFICATE: _stored(elbv2.CERTIFICATES),
     LISTENER_RULE: _declared(elbv2.put_rule, elbv2.remove_rule),

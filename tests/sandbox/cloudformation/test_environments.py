@@ -215,6 +215,26 @@ def test_a_certificate_in_use_is_not_deleted(account: Account) -> None:
     assert "is in use" in account.reasons()["Certificate DELETE_FAILED"]
 
 
+def test_a_certificate_of_another_region_is_not_found(account: Account) -> None:
+    foreign = [{"CertificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/x"}]
+    listener = {"LoadBalancerArn": "arn:b", "DefaultActions": MISSING, "Certificates": foreign}
+    assert account.create(of(Listener={"Type": f"{ELB}::Listener", "Properties": listener})) == "ROLLBACK_COMPLETE"
+    assert "certificate/x' not found" in account.reasons()["Listener CREATE_FAILED"]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_load_balancer_logs_to_a_bucket_with_a_policy(account: Account, allowed: bool) -> None:
+    attributes = {"access_logs.s3.enabled": True, "access_logs.s3.bucket": {"Ref": "Logs"}}
+    pairs = [{"Key": key, "Value": value} for key, value in attributes.items()]
+    policy = {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "Logs"}, "PolicyDocument": {}}}
+    web = {"Type": f"{ELB}::LoadBalancer", "Properties": {"LoadBalancerAttributes": pairs}}
+    template = of(Logs={"Type": "AWS::S3::Bucket"}, Web=web, **({"Policy": policy} if allowed else {}))
+    if allowed:
+        template["Resources"]["Web"]["DependsOn"] = "Policy"
+    assert account.create(template) == ("CREATE_COMPLETE" if allowed else "ROLLBACK_COMPLETE")
+    assert allowed or "Access Denied for bucket" in account.reasons()["Web CREATE_FAILED"]
+
+
 def record(name: str, type: str = "A", **more: Any) -> dict[str, Any]:
     properties = {"Name": name, "Type": type, "HostedZoneId": "Z1", **more}
     return {"Type": "AWS::Route53::RecordSet", "Properties": properties}
