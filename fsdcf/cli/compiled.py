@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fsdcf.cli.files import LARGEST, read
+from fsdcf.cli.home import Home, home_in, home_of
 from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import add_errors_to_summary, show, summary
 from fsdcf.cli.render.stream import on_github
@@ -27,7 +29,7 @@ from fsdcf.language.environment import EnvironmentFile
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
-from fsdcf.pipeline import Lint, Request, Result, run
+from fsdcf.pipeline import Lint, Request, Result, SourceFile, run
 from fsdcf.wording import counted
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
@@ -57,6 +59,13 @@ class Compiled:
     def service_name(self) -> str:
         """The name of the service in the name of the stack; empty for a template."""
         return self.result.service_name if self.result else ""
+
+    @cached_property
+    def home(self) -> Home:
+        """What the file of the environment says to the commands that talk to AWS."""
+        if self.result and self.result.environment_spec:
+            return home_in(SourceFile(self.name, self.result.sources[self.name].encode()))
+        return home_of(self.environment, Path(self.name).parent)
 
     def service(self) -> Spec:
         """The spec of the service. A usage error for an environment or a template."""

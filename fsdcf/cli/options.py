@@ -31,6 +31,7 @@ from fsdcf.cli.files import (
     specs_here,
     specs_in,
 )
+from fsdcf.cli.home import NOWHERE, Home, home_in, home_of
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE
@@ -38,7 +39,7 @@ from fsdcf.language.environment import name_of
 from fsdcf.language.model.common import NAME
 from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
-from fsdcf.pipeline import Request
+from fsdcf.pipeline import Request, SourceFile
 from fsdcf.suggested import Value, suggested
 
 if TYPE_CHECKING:
@@ -362,11 +363,13 @@ def _variable(text: str) -> tuple[str, str]:
 class Subject:
     """The stack that a command acts on.
 
-    ``place`` finds the spec line of a logical id or spec path, if a spec was given.
+    ``place`` finds the spec line of a logical id or spec path, if a spec was given. ``home`` is what the environment's
+    file says.
     """
 
     target: Target
     place: Callable[[str], Place | None]
+    home: Home = NOWHERE
 
     @property
     def stack(self) -> str:
@@ -484,7 +487,7 @@ def _subject(service: str, environment: str | None) -> Subject:
             else "a name has lower-case letters, digits and single hyphens"
         )
         raise click.UsageError(f"{service!r} is neither a spec file nor a service name: {reason}")
-    return Subject(Target(service, name), lambda logical_id: None)
+    return Subject(Target(service, name), lambda logical_id: None, home_of(name, Path()))
 
 
 def _subject_of_spec(file: str, environment: str) -> Subject:
@@ -493,18 +496,19 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
     from fsdcf.deploy.model import Target
     from fsdcf.pipeline import run
 
-    result = run(SpecInputs(environment=environment).request(file, read(Path(file))))
+    raw = read(Path(file))
+    result = run(SpecInputs(environment=environment).request(file, raw))
     described = name_of(result.document) if result.document else None
     if described and re.fullmatch(ENVIRONMENT_PATTERN, described):
         target = Target(ENVIRONMENT_SERVICE, described, suggested("deploy", file))
-        return Subject(target, SpecLines(result))
+        return Subject(target, SpecLines(result), home_in(SourceFile(file, raw)))
     name = _service_name(result.document)
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise click.UsageError(
             f"{file!r} has no valid metadata.name; run `{suggested('validate', file, env=environment)}`"
         )
     command = suggested("deploy", file, env=environment)
-    return Subject(Target(name, environment, command), SpecLines(result))
+    return Subject(Target(name, environment, command), SpecLines(result), home_of(environment, Path(file).parent))
 
 
 def with_spec_at_hand(target: Target) -> Target:
@@ -547,7 +551,7 @@ _REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 class Connection:
     """The options that lead to AWS or the sandbox; None leaves the choice to boto3.
 
-    ``faults`` are sandbox faults as text.
+    ``faults`` are sandbox faults as text. ``home`` is what the environment's file says.
     """
 
     profile: str | None = None
@@ -555,6 +559,7 @@ class Connection:
     endpoint: str | None = None
     sandbox: bool = False
     faults: tuple[str, ...] = ()
+    home: Home = NOWHERE
 
     @property
     def pace(self) -> float:
@@ -564,7 +569,8 @@ class Connection:
     @property
     def flags(self) -> tuple[tuple[str, ...], ...]:
         """The options that connect another command to the same place, each with its value."""
-        named = (("--profile", self.profile), ("--region", self.region), ("--endpoint-url", self.endpoint))
+        region = self.region if self.region != self.home.region else None
+        named = (("--profile", self.profile), ("--region", region), ("--endpoint-url", self.endpoint))
         flags = tuple((option, value) for option, value in named if value)
         return (*flags, ("--sandbox",)) if self.sandbox else flags
 
@@ -634,6 +640,11 @@ def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
         notice,
         os.environ.get("GITHUB_REPOSITORY", "") if on_github() else "",
     )
+
+
+def at_home(connection: Connection, home: Home) -> Connection:
+    """The connection into an environment's region and account. A usage error if an option names another region."""
+    return replace(home.connection(connection), home=home)
 
 
 @contextmanager

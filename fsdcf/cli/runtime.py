@@ -25,6 +25,7 @@ from fsdcf.cli.options import (
     Connection,
     Subject,
     TargetCommand,
+    at_home,
     connected,
     connection_options,
     decorate,
@@ -41,6 +42,7 @@ from fsdcf.deploy.model import (
     Event,
     Exit,
     NoticeIssued,
+    Options,
     Outcome,
     Question,
     RunEnded,
@@ -77,6 +79,17 @@ class StackCall:
     tell: Tell
     ask: Ask | None
 
+    def options(self, **flags: Any) -> Options:
+        """The options of an operation: those of the command, and what the environment's file says.
+
+        In a protected environment a person is asked in spite of ``--yes``.
+        """
+        home = self.subject.home
+        flags["yes"] = flags.get("yes", False) and not (home.protected and self.ask)
+        if "artifacts_bucket" in flags:
+            flags["artifacts_bucket"] = flags["artifacts_bucket"] or home.artifacts_bucket
+        return Options(protected=home.protected, **flags)
+
     @property
     def run(self) -> Run:
         """The context of an operation on the stack."""
@@ -100,6 +113,7 @@ def stack_command(
     def decorator(action: Callable[..., Outcome]) -> click.Command:
         @wraps(action)
         def command(subject: Subject, connection: Connection, as_json: bool = False, **options: Any) -> None:
+            connection = at_home(connection, subject.home)
             call = partial(StackCall, subject, connection, as_json)
             run(
                 subject.target,
@@ -327,7 +341,7 @@ def attempted(
         with connected(connection, pause) as aws:
             aws.announce = lambda text: click.echo(f"waiting: {text}", err=True)
             try:
-                return act(aws)
+                return connection.home.refusal(connection, aws) or act(aws)
             except AwsError as error:
                 return outcome_of(error, aws, target)
     except Stop as stop:

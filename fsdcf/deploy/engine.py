@@ -140,32 +140,29 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
     stack = preflight(run, release)
     for _ in range(PLANS):
         action, stack, parameters = prepare(run, release, options, stack)
+        creates = isinstance(action, Create)
         leftovers.new = stack is None
         leftovers.review = stack.since if stack is not None and stack.in_review else None
         release = _kept_paused(run, release, stack)
         members = {
             **stage(run, release, options),
-            "ChangeSetType": "CREATE" if isinstance(action, Create) else "UPDATE",
+            "ChangeSetType": "CREATE" if creates else "UPDATE",
             "Parameters": parameters,
             "Capabilities": list(capabilities(release.template)),
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
             "RoleARN": options.role_arn,
-            "DeploymentMode": "REVERT_DRIFT" if options.revert_drift and not isinstance(action, Create) else None,
+            "DeploymentMode": "REVERT_DRIFT" if options.revert_drift and not creates else None,
             "DeploymentConfig": {"Mode": "EXPRESS", "DisableRollback": False} if options.express else None,
         }
         try:
             change_set = _plan(run, ChangeSetRequest(release.stack, release.image_sha or "", members), leftovers)
-            if options.revert_drift and isinstance(action, Create):
-                run.warn("--revert-drift has no effect: the stack does not exist yet, and cannot have drifted")
-            elif options.revert_drift and not change_set.empty:
-                _tell_of_drift(run, change_set.plan)
-            if options.express and not change_set.empty:
-                run.tell(NoticeIssued("express", _express(release, isinstance(action, Create))))
+            _tell_of_modes(run, release, options, change_set, creates)
             if options.plan_only:
                 return _planned(run, options, change_set)
             if change_set.empty:
+                _protect(run, options, stack)
                 return _unchanged(run, stack)
-            _pass_gate(run, release, options, change_set, isinstance(action, Create))
+            _pass_gate(run, release, options, change_set, creates)
             operation = execute(run, change_set, stack, leftovers)
         except StackChanged as change:
             run.warn(f"the stack changed in the meantime; planning again: {change}")
@@ -181,6 +178,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             run.step("rollout", "CloudFormation has applied the configuration; following the rollout of the service")
             rollouts = follow_rollouts(run, result.stack, result.rollouts, operation.begun)
             result = replace(result, rollouts=tuple(rollouts))
+        _protect(run, options, result.stack if result.status in _SUCCESSES else None)
         before = stack.parameters.get(IMAGE_PARAMETER, "") if stack is not None else ""
         return assess(run, result, release.image_sha, release.stack, before=before)
     raise stop(
@@ -271,6 +269,29 @@ def _up_to_date(run: Run, outputs: Mapping[str, str] | None = None) -> Outcome:
     return Outcome(Exit.DONE, f"{run.target.stack} is up to date: there is nothing to change", outputs=outputs or {})
 
 
+def _tell_of_modes(run: Run, release: Release, options: Options, change_set: ChangeSet, creates: bool) -> None:
+    """Say what --revert-drift and --express mean for a change set."""
+    if options.revert_drift and creates:
+        run.warn("--revert-drift has no effect: the stack does not exist yet, and cannot have drifted")
+    elif options.revert_drift and not change_set.empty:
+        _tell_of_drift(run, change_set.plan)
+    if options.express and not change_set.empty:
+        run.tell(NoticeIssued("express", _express(release, creates)))
+
+
+def _protect(run: Run, options: Options, stack: Snapshot | None) -> None:
+    """Enable the termination protection of a stack in a protected environment. A failure is a warning."""
+    if not options.protected or stack is None or stack.protected:
+        return
+    run.optional(
+        "the environment is protected, but its stack is not protected from deletion",
+        "cloudformation",
+        "UpdateTerminationProtection",
+        StackName=stack.name,
+        EnableTerminationProtection=True,
+    )
+
+
 def _unchanged(run: Run, stack: Snapshot | None) -> Outcome:
     """The outcome of a deploy without changes: a success if the service runs the stack's task definition."""
     if stack is None:
@@ -307,14 +328,14 @@ def gate(
     else needs ``--yes`` or a person; in a protected environment, a person if there is one.
     """
     risks = tuple(risk for risk in plan.risks if risk.logical_id not in options.allow)
-    if risks and (not interactive or release.protected):
+    if risks and (not interactive or options.protected):
         allow = [risk.logical_id for risk in risks]
         return GateClosed(_at_risk(risks), risks, (release.target.redeploy(allow=allow),))
     questions: list[Question] = []
     if risks:
         details = tuple(risk_line(risk, places) for risk in risks)
         questions.append(Question("data", f"{_at_risk(risks)}. Continue and put this data at risk?", details))
-    if release.protected and interactive:
+    if options.protected and interactive:
         questions.append(Question("protected", f"{release.environment} is protected. Execute {plan.change_set}?"))
     elif not options.yes and not interactive:
         sentence = "confirmation is required: nothing was executed"

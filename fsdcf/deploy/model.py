@@ -104,8 +104,7 @@ class Release:
 
     ``image_sha`` is the value of the parameter ImageSha; None keeps the deployed one. ``image`` is (registry account,
     region, repository), which preflight looks up in ECR; None for another registry. ``account`` is the only account
-    that may be deployed to, if the environment names one. A ``protected`` environment asks a person even with
-    ``--yes``; without a person, ``--allow`` alone permits data to be put at risk. ``redeploy_command`` is the command
+    that may be deployed to, if the image names one. ``redeploy_command`` is the command
     as its user typed it, for the commands that are printed. ``other_environments`` are the known ones if this one is
     not among them: a person must confirm that it is new. ``resumes``: it ends the pause of the stack, which any other
     release keeps.
@@ -119,7 +118,6 @@ class Release:
     where: Where = nowhere
     image: tuple[str | None, str | None, str] | None = None
     account: str | None = None
-    protected: bool = False
     redeploy_command: str = ""
     other_environments: tuple[str, ...] = ()
     resumes: bool = False
@@ -139,7 +137,8 @@ class Release:
 class Options:
     """The options of a deploy or a deletion. Times are in seconds; a ``timeout`` of None means no limit.
 
-    ``force`` skips the resources that block a deletion.
+    ``force`` skips the resources that block a deletion. A ``protected`` environment asks a person even with ``--yes``;
+    without a person, ``--allow`` alone permits data to be put at risk.
     """
 
     yes: bool = False
@@ -158,6 +157,7 @@ class Options:
     force: bool = False
     role_arn: str | None = None
     artifacts_bucket: str | None = None
+    protected: bool = False
 
 
 @dataclass(frozen=True)

@@ -97,4 +97,4 @@ def _deploy(run: Run, stack: Snapshot, template: Mapping[str, Any], options: Opt
         resumes=resumes,
     )
     left = None if run.aws.deadline is None else max(1.0, run.aws.deadline - run.aws.clock())
-    return deploy(release, replace(options, yes=True, timeout=left), run.aws, tell, run.ask)
+    return deploy(release, replace(options, yes=True, protected=False, timeout=left), run.aws, tell, run.ask)

@@ -173,11 +173,19 @@ def test_a_person_is_asked_once() -> None:
 def test_a_protected_environment_asks_in_spite_of_yes() -> None:
     made = site()
     made.answers = {"protected": True}
-    assert made.run(made.release(protected=True)).exit is Exit.DONE
+    assert made.run(made.release(), protected=True).exit is Exit.DONE
     made.answers = {"protected": False}
-    assert made.run(made.release(sha="two", protected=True)).exit is Exit.REFUSED
+    assert made.run(made.release(sha="two"), protected=True).exit is Exit.REFUSED
     made.answers = None
-    assert made.run(made.release(sha="two", protected=True)).exit is Exit.DONE, "in CI, --yes is the answer"
+    assert made.run(made.release(sha="two"), protected=True).exit is Exit.DONE, "in CI, --yes is the answer"
+
+
+def test_the_stack_of_a_protected_environment_cannot_be_deleted() -> None:
+    made = site()
+    made.deploy()
+    assert not made.call("DescribeStacks")["Stacks"][0].get("EnableTerminationProtection")
+    made.deploy(protected=True)
+    assert made.call("DescribeStacks")["Stacks"][0]["EnableTerminationProtection"] is True
 
 
 def test_tags() -> None:

@@ -16,10 +16,14 @@ PLACES = {"Table": Place("shop.yml", 9, 3, "name: ledger")}
 def judged(
     *risks: Risk, person: bool = False, protected: bool = False, yes: bool = False, allow: str = ""
 ) -> GateOpen | GateClosed:
-    release = Release(
-        "shop", "prod", {}, None, {}, protected=protected, redeploy_command="fsdcf deploy shop.yml --env prod"
+    release = Release("shop", "prod", {}, None, {}, redeploy_command="fsdcf deploy shop.yml --env prod")
+    return gate(
+        Plan("set", (), risks),
+        release,
+        Options(yes=yes, allow=frozenset(allow.split()), protected=protected),
+        person,
+        PLACES,
     )
-    return gate(Plan("set", (), risks), release, Options(yes=yes, allow=frozenset(allow.split())), person, PLACES)
 
 
 def kinds(verdict: GateOpen | GateClosed) -> tuple[str, ...] | str:

@@ -19,6 +19,7 @@ from fsdcf.cli.options import (
     SpecInputs,
     allow_option,
     artifacts_bucket_option,
+    at_home,
     checked,
     connection_options,
     detach_option,
@@ -194,6 +195,12 @@ class Deployment:
 
 def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> Deployment:
     spec = compiled.spec
+    connection = at_home(connection, compiled.home)
+    options = replace(
+        options,
+        protected=compiled.home.protected,
+        artifacts_bucket=options.artifacts_bucket or compiled.home.artifacts_bucket,
+    )
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)

@@ -12,7 +12,7 @@ import click
 from fsdcf.cli.compiled import Compiled, compile_files
 from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import paths_of
-from fsdcf.cli.options import Connection, SpecInputs, connection_options, format_option, spec_inputs
+from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, format_option, spec_inputs
 from fsdcf.cli.render import formats
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, plan_lines
@@ -136,7 +136,7 @@ def _against_deployed(new: Compiled, connection: Connection) -> ComparedPlan:
 
     if not new.service_name:
         raise click.UsageError(f"--deployed needs a spec, which names the service: {new.name!r} is a template")
-    plan = attempted(connection, lambda aws: against(aws, new))
+    plan = attempted(at_home(connection, new.home), lambda aws: against(aws, new))
     if isinstance(plan, Outcome):
         click.echo(f"error: {visible(plan.sentence)}", err=True)
         if plan.advice:

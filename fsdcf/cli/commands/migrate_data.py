@@ -17,7 +17,7 @@ import click
 
 from fsdcf.cli.compiled import compile_or_refuse
 from fsdcf.cli.files import write
-from fsdcf.cli.options import Connection, SpecInputs, connection_options, json_option, spec_inputs
+from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, is_watched
 from fsdcf.cli.runtime import run
@@ -236,6 +236,7 @@ def migrate_data_command(
         _emit(migration, script)
         return
     display = MigrationDisplay(as_json)
+    connection = at_home(connection, compiled.home)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         permissions = suggested("permissions", compiled.name, env=compiled.environment)

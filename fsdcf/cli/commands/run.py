@@ -12,6 +12,7 @@ from fsdcf.cli.options import (
     Connection,
     ContainerCommand,
     Subject,
+    at_home,
     connection_options,
     container_command,
     json_option,
@@ -93,5 +94,6 @@ def run_command(
             click.echo(returned.task)
         return returned.outcome
 
+    connection = at_home(connection, subject.home)
     outcome = perform(subject.target, connection, as_json, act, aside=True)
     click.get_current_context().exit(codes[0] if codes else int(outcome.exit))

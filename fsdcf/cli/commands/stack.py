@@ -18,7 +18,7 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import StackCall, stack_command
-from fsdcf.deploy.model import Options, Outcome, Recovery
+from fsdcf.deploy.model import Outcome, Recovery
 
 
 @stack_command(
@@ -40,7 +40,7 @@ def delete_command(call: StackCall, allow: tuple[str, ...], **flags: Any) -> Out
     """
     from fsdcf.operate.delete import delete
 
-    return delete(call.run, Options(allow=frozenset(allow), **flags))
+    return delete(call.run, call.options(allow=frozenset(allow), **flags))
 
 
 @stack_command(timeout_option())
@@ -106,7 +106,7 @@ def restart_command(call: StackCall, **flags: Any) -> Outcome:
     """Replace the tasks of a service with new ones of the same task definition, and wait for the rollout."""
     from fsdcf.operate.rolling import restart
 
-    return restart(call.run, Options(**flags))
+    return restart(call.run, call.options(**flags))
 
 
 @stack_command(
@@ -130,7 +130,7 @@ def rollback_command(call: StackCall, to: str | None, **flags: Any) -> Outcome:
     """
     from fsdcf.operate.releases import rollback
 
-    return rollback(call.run, to, Options(**flags))
+    return rollback(call.run, to, call.options(**flags))
 
 
 @stack_command(
@@ -148,7 +148,7 @@ def scale_command(call: StackCall, count: int, allow: tuple[str, ...], **flags: 
     """
     from fsdcf.operate.rolling import scale
 
-    return scale(call.run, count, Options(allow=frozenset(allow), **flags))
+    return scale(call.run, count, call.options(allow=frozenset(allow), **flags))
 
 
 @stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
@@ -159,7 +159,7 @@ def pause_command(call: StackCall, **flags: Any) -> Outcome:
     """
     from fsdcf.operate.pause import pause
 
-    return pause(call.run, Options(**flags))
+    return pause(call.run, call.options(**flags))
 
 
 @stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
@@ -170,4 +170,4 @@ def resume_command(call: StackCall, **flags: Any) -> Outcome:
     """
     from fsdcf.operate.pause import resume
 
-    return resume(call.run, Options(**flags))
+    return resume(call.run, call.options(**flags))

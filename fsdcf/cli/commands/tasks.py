@@ -16,7 +16,7 @@ from fsdcf.cli.render.stream import Cell, LineWriter, aligned, wrapped
 from fsdcf.cli.render.values import fields, shown, visible
 from fsdcf.cli.runtime import StackCall, stack_command, with_options
 from fsdcf.deploy.ecs.rollout import task_counts
-from fsdcf.deploy.model import Exit, Options, Outcome
+from fsdcf.deploy.model import Exit, Outcome
 from fsdcf.deploy.pause import pause_of
 from fsdcf.diagnostics import Paint
 from fsdcf.wording import counted, moment
@@ -100,7 +100,7 @@ def stop_task_command(call: StackCall, task: str, reason: str, yes: bool) -> Out
     """
     from fsdcf.operate.tasks import stop_task
 
-    return stop_task(call.run, task, reason, Options(yes=yes))
+    return stop_task(call.run, task, reason, call.options(yes=yes))
 
 
 def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str, diagnose: str) -> Iterator[str]:

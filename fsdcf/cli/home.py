@@ -1,0 +1,89 @@
+"""The account and the region of an environment, which its file sets for every command that talks to AWS."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsdcf.cli.files import environment_file
+from fsdcf.language.model.environment import Environment
+from fsdcf.language.shape import names_of
+from fsdcf.language.source import parse
+from fsdcf.suggested import suggested
+
+if TYPE_CHECKING:
+    from fsdcf.cli.options import Connection
+    from fsdcf.deploy.aws import Aws
+    from fsdcf.deploy.model import Outcome
+    from fsdcf.pipeline import SourceFile
+
+
+@dataclass(frozen=True)
+class Home:
+    """What the file of an environment says to the commands that talk to AWS; a key that it lacks is None or False."""
+
+    file: str
+    account: str | None = None
+    region: str | None = None
+    protected: bool = False
+    artifacts_bucket: str | None = None
+
+    def connection(self, connection: Connection) -> Connection:
+        """The connection into the environment's region. A usage error if the command line names another one."""
+        if self.region is None or connection.region == self.region:
+            return connection
+        if connection.region:
+            raise click.UsageError(f"--region {connection.region}: the environment is in {self.region} ({self.file})")
+        return replace(connection, region=self.region)
+
+    def refusal(self, connection: Connection, aws: Aws) -> Outcome | None:
+        """The outcome if the credentials belong to another account; None if they do not, and in the sandbox."""
+        from fsdcf.deploy.answers import text
+        from fsdcf.deploy.model import Exit, Outcome
+
+        if self.account is None or connection.sandbox:
+            return None
+        account = text(aws.call("sts", "GetCallerIdentity"), "Account")
+        if account == self.account:
+            return None
+        place = f"the environment is in the account {self.account} ({self.file})"
+        sentence = f"{place}, and the credentials are of {account}"
+        return Outcome(Exit.REFUSED, sentence, next=("aws sts get-caller-identity",))
+
+
+NOWHERE = Home("")
+"""An environment without a file."""
+
+
+def home_of(environment: str, folder: Path) -> Home:
+    """The home of an environment by the file for the specs in a folder."""
+    return home_in(environment_file(environment, folder))
+
+
+def home_in(file: SourceFile | None) -> Home:
+    """The home that a file of an environment describes. Other keys of the file may be wrong.
+
+    A usage error for a file that cannot be read, and for a wrong account or region.
+    """
+    if file is None:
+        return NOWHERE
+    document = parse(file.raw, file.name)[0]
+    keys = names_of(Environment)
+    found: dict[str, str | bool] = {}
+    for name in ("account", "region", "protected", "artifactsBucket"):
+        path = ("environment", name)
+        value = document.value(path) if document else None
+        text = document.marks[path].text if document and value is not None else None
+        pattern = keys[name].key.pattern
+        valid = isinstance(value, bool) if name == "protected" else re.fullmatch(pattern, text or "")
+        if document is None or (value is not None and not valid):
+            command = suggested("validate", file.name)
+            what = f"`{name}` in {file.name}" if document else file.name
+            raise click.UsageError(f"{what} is not valid; run `{command}`")
+        if value is not None:
+            found[keys[name].attribute] = value if isinstance(value, bool) else str(text)
+    return Home(file.name, **found)  # type: ignore[arg-type]
