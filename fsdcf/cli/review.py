@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def against(aws: Aws, new: Compiled) -> ComparedPlan:
     """The plan of a deploy of a spec that keeps the image. A usage error if the stack belongs to another service."""
     from fsdcf.deploy.pause import kept_paused, pause_of
-    from fsdcf.deploy.state import deployed_template, physical_ids, snapshot
+    from fsdcf.deploy.state import deployed_template, importers, physical_ids, snapshot
 
     target = Target(new.service_name, new.environment)
     stack = snapshot(aws, target.stack)
@@ -57,7 +58,7 @@ def against(aws: Aws, new: Compiled) -> ComparedPlan:
     if pause := pause_of(stack):
         new = replace(new, template=kept_paused(new.template, pause))
         notes = (f"the service is paused {pause.text}: a deploy starts no task",)
-    return compared(old.name, old, new, deployed, notes, importers(aws))
+    return compared(old.name, old, new, deployed, notes, partial(importers, aws))
 
 
 def compared(
@@ -99,22 +100,6 @@ def monthly_cost(new: Compiled, region: str) -> str:
         return ""
     elsewhere = f" at the prices of {prices.region}" if region != prices.region else ""
     return f"the stack costs about {span(total)} {prices.currency} a month{elsewhere}"
-
-
-def importers(aws: Aws) -> Importers:
-    """A function that asks CloudFormation which stacks import an export; None if that is denied or cannot be read."""
-    from fsdcf.deploy.aws import ApiError, Unreachable
-
-    def ask(name: str) -> tuple[str, ...] | None:
-        try:
-            answer = aws.call("cloudformation", "ListImports", look=True, ExportName=name)
-            return tuple(answer.get("Imports") or ())
-        except Unreachable:
-            return None
-        except ApiError as error:  # CloudFormation reports an export without importers as an error, too
-            return () if error.category == "other" else None
-
-    return ask
 
 
 def reviewed(

@@ -11,12 +11,15 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change, Detail, Drifted, at, title
 from fsdcf.cloudformation.risk import data_at_risk
+from fsdcf.conventions import environment_stack
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import plain
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan
 from fsdcf.deploy.run import Run, Stop, stop
+from fsdcf.deploy.state import snapshot
+from fsdcf.suggested import suggested
 
 State = Literal["pending", "ready", "empty", "failed", "gone"]
 
@@ -314,6 +317,8 @@ def _all_changes(run: Run, leftovers: Leftovers, first: Answer, valued: bool) ->
 
 def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
     """Why the change set failed. The findings of validation and hooks are in events of the change set."""
+    if missing := re.search(r"No export named (\S+) found", reason):
+        return _without_environment(run, missing[1], reason)
     early = EARLY_VALIDATION in reason
     evidence = tuple(_validation_findings(run, leftovers)) if early or "hook" in reason.lower() else ()
     more = f" (and {len(evidence) - 1} more)" if len(evidence) > 1 else ""
@@ -321,6 +326,26 @@ def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
     sentence = "CloudFormation's validation rejected the template" if early else "the change set failed"
     own = (Evidence("change set", plain(reason)),) if reason else ()
     return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *own), (run.target.redeploy(),))
+
+
+def _without_environment(run: Run, export: str, reason: str) -> Outcome:
+    """Why an import has no value: the environment is not deployed, or its stack is older than its file."""
+    target, evidence = run.target, (Evidence("change set", plain(reason)),)
+    stack = environment_stack(target.environment)
+    if not export.startswith(f"{stack}-"):
+        sentence = f"no stack exports {export}, which the template imports"
+        return Outcome(Exit.FAILED, sentence, evidence, (target.redeploy(),))
+    if snapshot(run.aws, stack) is None:
+        sentence = f"the environment {target.environment} is not deployed: deploy it first"
+    else:
+        lacking = export.removeprefix(f"{stack}-")
+        sentence = f"the stack {stack} has no {lacking} yet, because the environment's file is newer: deploy it first"
+    return Outcome(
+        Exit.FAILED,
+        sentence,
+        evidence,
+        (suggested("deploy", target.environment_file or f"environments/{target.environment}.yml"), target.redeploy()),
+    )
 
 
 def _validation_findings(run: Run, leftovers: Leftovers) -> Iterable[Evidence]:

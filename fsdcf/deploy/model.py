@@ -61,11 +61,15 @@ def nowhere(logical_id: str) -> Place | None:
 
 @dataclass(frozen=True)
 class Target:
-    """A service in an environment, which has one stack. ``redeploy_command`` is the command that deploys it."""
+    """A service in an environment, which has one stack. ``redeploy_command`` is the command that deploys it.
+
+    ``environment_file`` is the file that describes the environment; empty if there is none.
+    """
 
     service: str
     environment: str
     redeploy_command: str = ""
+    environment_file: str = ""
 
     @property
     def stack(self) -> str:
@@ -119,13 +123,14 @@ class Release:
     image: tuple[str | None, str | None, str] | None = None
     account: str | None = None
     redeploy_command: str = ""
+    environment_file: str = ""
     other_environments: tuple[str, ...] = ()
     resumes: bool = False
 
     @property
     def target(self) -> Target:
         """The service and environment that it is deployed to."""
-        return Target(self.service, self.environment, self.redeploy_command)
+        return Target(self.service, self.environment, self.redeploy_command, self.environment_file)
 
     @property
     def stack(self) -> str:

@@ -32,6 +32,7 @@ class Snapshot:
     tags: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    exports: tuple[str, ...] = ()
     protected: bool = False
     since: datetime | None = None
     change_set: str = ""
@@ -132,6 +133,7 @@ def _read(raw: Answer) -> Snapshot:
         tags=pairs("Tags", "Key", "Value"),
         parameters=pairs("Parameters", "ParameterKey", "ParameterValue"),
         outputs=pairs("Outputs", "OutputKey", "OutputValue"),
+        exports=tuple(text(item, "ExportName") for item in raw.get("Outputs") or [] if item.get("ExportName")),
         protected=bool(raw.get("EnableTerminationProtection")),
         since=raw.get("DeletionTime") or raw.get("LastUpdatedTime") or raw.get("CreationTime"),
         drift=text(drift, "StackDriftStatus") if is_checked else "",
@@ -276,6 +278,17 @@ def _stuck(stack: Snapshot, target: Target) -> Refuse:
     }.get(stack.status, (diagnose,))
     sentence = f"the stack {stack.name} is {stack.status} and cannot be updated{reason}"
     return Refuse(Exit.NEEDS_RECOVERY, sentence, next_steps, blocked=True)
+
+
+def importers(aws: Aws, export: str) -> tuple[str, ...] | None:
+    """The stacks that import an export; None if that is denied or cannot be read."""
+    try:
+        answer = aws.call("cloudformation", "ListImports", look=True, ExportName=export)
+        return tuple(answer.get("Imports") or ())
+    except Unreachable:
+        return None
+    except ApiError as error:  # CloudFormation reports an export without importers as an error, too
+        return () if error.category == "other" else None
 
 
 def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:

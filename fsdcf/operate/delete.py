@@ -16,9 +16,11 @@ from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question, StackEvent
 from fsdcf.deploy.operation import Operation, latest_events, running_operation
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, absent, deployed_template, physical_ids, snapshot, while_running
+from fsdcf.deploy.state import Snapshot, absent, deployed_template, importers, physical_ids, snapshot, while_running
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.operate.service import check_managed, confirm
+from fsdcf.suggested import on_service
+from fsdcf.wording import counted
 
 _FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "snapshot"}
 
@@ -118,9 +120,29 @@ def _check(run: Run, stack: Snapshot) -> None:
         disable = "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name"
         sentence = f"termination protection is enabled for the stack {stack.name}"
         raise stop(Exit.REFUSED, sentence, f"{disable} {stack.name}", target.command("delete"))
+    _check_imports(run, stack)
     if stack.running and not stack.status.startswith(("CREATE", "DELETE")):
         sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}"
         raise stop(Exit.BUSY, sentence, *while_running(stack, target))
+
+
+def _check_imports(run: Run, stack: Snapshot) -> None:
+    """Raise Stop if other stacks import what this one exports: CloudFormation would refuse to delete it, too.
+
+    The first export that is in use names the stacks, since the services of an environment all import its network.
+    """
+    users = next((users for name in sorted(stack.exports, key=_likely) if (users := importers(run.aws, name))), ())
+    if users:
+        ending = f"-{run.target.environment}"
+        services = [name.removesuffix(ending) for name in users if name.endswith(ending)]
+        commands = [on_service("delete", service, run.target.environment) for service in services]
+        sentence = f"{stack.name} is in use by {counted(len(users), 'stack')}: {', '.join(users)}"
+        raise stop(Exit.REFUSED, sentence, *commands, run.target.command("delete"))
+
+
+def _likely(export: str) -> bool:
+    """Whether an export is probably not the network, which every service of an environment imports."""
+    return not export.endswith("-VpcId")
 
 
 def _left_behind(run: Run, stack: Snapshot) -> tuple[StackEvent, ...]:

@@ -162,6 +162,10 @@ def deploy_command(
     compiled = compile_all_or_refuse(inputs, as_json, "nothing deployed", _lint)
     if image is not None and len(compiled) > 1:
         raise click.UsageError("--image names the repository of one spec: use --image-sha for several")
+    home = compiled[0].home
+    connection = at_home(connection, home)
+    bucket = options.artifacts_bucket or home.artifacts_bucket
+    options = replace(options, protected=home.protected, artifacts_bucket=bucket)
     each = [_deployment(own, one, image_sha, image) for own, one in zip(inputs.each(), compiled, strict=True)]
     if (image_sha or image) and all(one.compiled.spec is None for one in each):
         raise click.UsageError(f"{each[0].compiled.name!r} is the file of an environment, which has no image")
@@ -195,12 +199,6 @@ class Deployment:
 
 def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> Deployment:
     spec = compiled.spec
-    connection = at_home(connection, compiled.home)
-    options = replace(
-        options,
-        protected=compiled.home.protected,
-        artifacts_bucket=options.artifacts_bucket or compiled.home.artifacts_bucket,
-    )
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
@@ -215,6 +213,7 @@ def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, i
         where=places,
         image=registry(spec) if spec else None,
         account=chosen_image.account,
+        environment_file=compiled.home.file,
         redeploy_command=_redeploy_command(inputs, chosen_image.sha, compiled.environment if spec else None),
         other_environments=inputs.other_environments(compiled.result.document),
     )
@@ -377,10 +376,11 @@ def _deploy(
 
             event = introduced(event, compiled)
         elif isinstance(event, PlanCreated) and any(change.action not in _NEW for change in event.plan.changes):
-            from fsdcf.cli.review import importers, reviewed
+            from fsdcf.cli.review import reviewed
+            from fsdcf.deploy.state import importers
 
             if deployed():
-                event = reviewed(event, compiled, deployed(), pseudo, importers(aws))
+                event = reviewed(event, compiled, deployed(), pseudo, partial(importers, aws))
         tell(event)
 
     def priced(question: Question) -> Question:

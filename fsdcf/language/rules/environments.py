@@ -10,7 +10,6 @@ from typing import Any
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
 from fsdcf.language.document import Document
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
-from fsdcf.suggested import suggested
 
 USUAL = (
     *("dev", "development", "test", "testing", "qa", "uat", "stage", "staging", "preprod", "preview"),
@@ -64,8 +63,8 @@ def no_environment(case: Case) -> Problems:
     if case.service.networking.shared and case.file is None:
         message = f"the environment `{case.environment}` has no file"
         path = f"environments/{case.environment}.yml"
-        hint = f"write {path}, here or above, with `{suggested('init', 'environment', case.environment)}`"
-        yield Problem("service.networking.shared", message, f"{hint}; or leave out `shared`")
+        hint = f"write {path}, here or in a folder above, or leave out `shared`"
+        yield Problem("service.networking.shared", message, hint)
 
 
 @rule("S404", "a network of its own in an environment")

@@ -35,6 +35,7 @@ CALLS: Mapping[str, frozenset[str]] = {
             "ContinueUpdateRollback",
             "RollbackStack",
             "DeleteStack",
+            "UpdateTerminationProtection",
         }
     ),
     "ecr": frozenset({"DescribeImages"}),

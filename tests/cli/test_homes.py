@@ -1,0 +1,128 @@
+"""The file of an environment, as the commands that talk to AWS obey it: order, account, region and protection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fsdcf.cli.main import cli
+from tests.cli.stage import Stage
+
+HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
+SHOP = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: shop, owners: team}
+service:
+  healthCheck: {container: {command: exit 0}}
+  networking: {shared: true}
+"""
+
+
+@pytest.fixture
+def home(stage: Stage) -> Stage:
+    """A folder with an environment whose network exists, and a service that joins it."""
+    (stage.folder / "environments").mkdir()
+    write(stage, 'account: "000000000000"', "region: us-east-1")
+    (stage.folder / "shop.yml").write_text(SHOP)
+    return stage
+
+
+def write(stage: Stage, *lines: str) -> None:
+    network = (
+        "network: {id: vpc-0123456789abcdef0, privateSubnets: [subnet-0a1b2c3d4e5f60718, subnet-0b2c3d4e5f6071829]}"
+    )
+    text = HEAD + "environment:\n" + "".join(f"  {line}\n" for line in (*lines, network))
+    (stage.folder / "environments" / "staging.yml").write_text(text)
+
+
+def test_a_service_before_its_environment_is_told_what_to_deploy_first(home: Stage) -> None:
+    told = home("deploy", "shop.yml", "--image-sha", "one", "--yes", expect=1)
+    assert "the environment staging is not deployed: deploy it first" in told.output
+    assert "next: fsdcf deploy environments/staging.yml" in told.output
+    home("deploy", "environments/staging.yml", "--yes")
+    home("deploy", "shop.yml", "--image-sha", "one", "--yes")
+
+
+def test_an_older_stack_of_the_environment_is_told_apart(home: Stage) -> None:
+    home("deploy", "environments/staging.yml", "--yes")
+    file = home.folder / "environments" / "staging.yml"
+    file.write_text(file.read_text().replace("829]", "829, subnet-0c3d4e5f607182930]"))
+    told = home("deploy", "shop.yml", "--image-sha", "one", "--yes", expect=1)
+    assert "the environment's file is newer: deploy it first" in told.output
+
+
+def test_an_environment_in_use_names_its_stacks(home: Stage) -> None:
+    home("deploy", "environments/staging.yml", "--yes")
+    home("deploy", "shop.yml", "--image-sha", "one", "--yes")
+    told = home("delete", "environments/staging.yml", "--yes", expect=3)
+    assert "fsdcf-staging is in use by 1 stack: shop-staging" in told.output
+    assert "next: fsdcf delete shop --env staging" in told.output
+    home("delete", "shop.yml", "--yes")
+    home("delete", "environments/staging.yml", "--yes")
+
+
+def test_an_environment_has_no_image_and_one_name(home: Stage) -> None:
+    assert "no image" in home("deploy", "environments/staging.yml", "--image-sha", "one", expect=2).output
+    told = home("deploy", "environments/staging.yml", "--env", "prod", expect=2)
+    assert "describes the environment staging" in told.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deploy", "shop.yml", "--image-sha", "one"),
+        ("deploy", "environments/staging.yml"),
+        ("diff", "shop.yml", "--deployed"),
+        ("status", "shop"),
+        ("delete", "shop.yml"),
+        ("run", "shop", "--", "ls"),
+        ("scale", "shop", "2"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_every_command_keeps_to_the_account_and_the_region(home: Stage, command: tuple[str, ...]) -> None:
+    write(home, 'account: "210987654321"', "region: eu-west-1")
+    told = home(command[0], "--region", "us-west-2", *command[1:], expect=2)
+    assert "--region us-west-2: the environment is in eu-west-1 (environments/staging.yml)" in told.output
+    result = CliRunner().invoke(cli, list(command), obj=lambda connection: home.site.aws)
+    assert result.exit_code in (2, 3), result.output
+    assert "in the account 210987654321 (environments/staging.yml)" in result.output
+    assert "the credentials are of 000000000000" in result.output
+    changed = {name for _, _, name in home.site.aws.calls} - {"GetCallerIdentity"}
+    assert not changed, "no other call is made"
+
+
+def test_the_region_of_the_file_is_that_of_the_connection(home: Stage) -> None:
+    write(home, "region: eu-west-1")
+    home("status", "shop", expect=2)
+    assert home.connections[-1].region == "eu-west-1" and home.connections[-1].flags == ()
+
+
+def test_a_file_that_does_not_say_where_ends_the_command(home: Stage) -> None:
+    write(home, "account: 1234")
+    told = home("status", "shop", expect=2)
+    assert "`account` in environments/staging.yml is not valid" in told.output
+    assert "fsdcf validate environments/staging.yml" in told.output
+
+
+def test_a_protected_environment_protects_its_stacks(home: Stage) -> None:
+    write(home, "protected: true", "artifactsBucket: templates")
+    home("deploy", "environments/staging.yml", "--yes")
+    assert home.site.call("DescribeStacks")["Stacks"][0]["EnableTerminationProtection"] is True
+    told = home("delete", "environments/staging.yml", "--yes", expect=3)
+    assert "termination protection" in told.output
+
+
+def test_a_file_elsewhere_is_not_looked_for(home: Stage, tmp_path: Path) -> None:
+    (home.folder / ".git").mkdir()
+    inner = home.folder / "other" / "services"
+    inner.mkdir(parents=True)
+    (inner / "shop.yml").write_text(SHOP)
+    home("deploy", "environments/staging.yml", "--yes")
+    home("deploy", "other/services/shop.yml", "--image-sha", "one", "--yes")
+    (home.folder / "other" / ".git").mkdir()
+    told = home("template", "other/services/shop.yml", "--no-lint", expect=2)
+    assert "S403" in told.output
