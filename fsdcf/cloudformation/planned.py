@@ -51,7 +51,7 @@ class PlannedResource:
     @property
     def logical_id(self) -> str:
         """The logical ID in its template."""
-        return self.name.rpartition("/")[2]
+        return logical_id_of(self.name)
 
     def get(self, property: str, default: Any = None) -> Any:
         """A property, or the default where the resource does not have it."""
@@ -204,6 +204,11 @@ def _joined(template: str, logical_id: str) -> str:
 def template_of(name: str) -> str:
     """The template of a resource or an output, by its name among several templates; empty for one alone."""
     return name.rpartition("/")[0]
+
+
+def logical_id_of(name: str) -> str:
+    """The logical ID of a resource or an output in its template, by its name among several templates."""
+    return name.rpartition("/")[2]
 
 
 def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:

@@ -212,7 +212,7 @@ class Access:
     @property
     def levels(self) -> tuple[str, ...]:
         """The access levels of the actions."""
-        if self.kind in ("attached", "boundary"):
+        if self.kind in ("attached", "boundary", "group"):
             return ()
         if self.kind == "network":
             return ("connect",)
@@ -221,7 +221,7 @@ class Access:
     @property
     def broad(self) -> bool:
         """Whether a statement is broad: a wildcard action, all resources, or anyone without a condition."""
-        if self.effect != "Allow" or self.unavoidable or self.kind == "network":
+        if self.effect != "Allow" or self.unavoidable or self.kind in ("network", "group"):
             return False
         open_to_all = "anyone" in self.principals and not self.conditions
         whole = "*" in self.resources or any(map(has_wildcard, self.actions))
@@ -244,9 +244,14 @@ def access(stack: PlannedStack) -> tuple[Access, ...]:
 
 
 def connections(stack: PlannedStack) -> tuple[Access, ...]:
-    """What the security groups admit to the resources in them, as rows: who may connect, and to which ports."""
+    """What the security groups admit to the resources in them, as rows: who may connect, and to which ports; then the
+    groups outside the stack that its resources are in."""
     members = ec2.group_members(stack)
-    return tuple(
+    groups = (
+        Access("group", "Allow", (one.member,), (), (one.group,), (), (), one.member, "", one.member, one.path)
+        for one in ec2.foreign_groups(stack)
+    )
+    admitted = (
         Access(
             *("network", "Allow", one.sources, one.ports),
             resources=members.get(one.group, (one.group,)),
@@ -259,6 +264,7 @@ def connections(stack: PlannedStack) -> tuple[Access, ...]:
         )
         for one in ec2.ingress_of(stack)
     )
+    return (*admitted, *groups)
 
 
 def _row(document: PolicyDocument, path: Path, statement: Mapping[str, Any]) -> Access:
@@ -358,8 +364,8 @@ def who(row: Access) -> str:
 
 
 def verb(row: Access) -> str:
-    """``may``, ``may not``, or ``may at most`` for a boundary."""
-    return _VERBS.get(row.effect, row.effect)
+    """``may``, ``may not``, ``may at most`` for a boundary, or ``is in`` for a security group."""
+    return "is in" if row.kind == "group" else _VERBS.get(row.effect, row.effect)
 
 
 def levels_of(row: Access) -> str:
@@ -369,6 +375,8 @@ def levels_of(row: Access) -> str:
 
 def what(row: Access) -> str:
     """The actions by service."""
+    if row.kind == "group":
+        return "what admits this group admits it, too, and the group's own rules are not in the template"
     if row.kind in ("attached", "boundary"):
         return "its text is not in the template"
     text = "; ".join(grouped(row.actions))
@@ -402,9 +410,10 @@ def policy_of(row: Access) -> str:
 def summary(rows: Sequence[Access]) -> str:
     """``9 statements, 1 of them broad; 2 network rules``."""
     broad = sum(row.broad for row in rows)
-    network = sum(row.kind == "network" for row in rows)
-    text = f"{counted(len(rows) - network, 'statement')}, {broad or 'none'} of them broad"
-    return f"{text}; {counted(network, 'network rule')}" if network else text
+    network, groups = (sum(row.kind == kind for row in rows) for kind in ("network", "group"))
+    text = f"{counted(len(rows) - network - groups, 'statement')}, {broad or 'none'} of them broad"
+    text += f"; {counted(network, 'network rule')}" if network else ""
+    return f"{text}; in {counted(groups, 'security group')} from outside" if groups else text
 
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:

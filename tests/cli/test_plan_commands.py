@@ -266,10 +266,61 @@ def test_environment_overrides_and_variables_count(folder: Path, command: str) -
         assert "port 9090" in drawn and "qa-stock" in drawn
 
 
-def test_access_takes_one_file_and_graph_each_once(folder: Path) -> None:
-    for command, words in (("graph", "warehouse.yml is given twice"), ("access", "expected one file")):
+def test_access_and_graph_take_each_file_once(folder: Path) -> None:
+    for command in ("graph", "access"):
         found = fsdcf(command, "warehouse.yml", "warehouse.yml")
-        assert found.exit_code == 2 and words in found.stderr
+        assert found.exit_code == 2 and "warehouse.yml is given twice" in found.stderr
+
+
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging, owners: team}
+environment: {network: {availabilityZones: [use1-az1, use1-az2]}, defaults: {service: {networking: {shared: true}}}}
+"""
+JOINED = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: users, owners: team}
+service:
+  port: 8000
+  healthCheck: {container: {command: curl -f localhost}}
+  networking: {loadBalancer: false}
+"""
+
+
+@pytest.fixture
+def shared(folder: Path) -> list[str]:
+    """The files of an environment and of two services that join it."""
+    (folder / "environments").mkdir()
+    (folder / "environments" / "staging.yml").write_text(ENVIRONMENT)
+    for name in ("users", "carts"):
+        (folder / f"{name}.yml").write_text(JOINED.replace("users", name))
+    return ["environments/staging.yml", "users.yml", "carts.yml"]
+
+
+def test_an_environment_and_its_services_are_estimated_drawn_and_examined_together(shared: list[str]) -> None:
+    text = fsdcf("cost", *shared).stdout
+    assert text.startswith("3 specs in staging: ") and "used by 2 services: " in text
+    assert text.count("with its part of what is shared") == 2
+    found = json.loads(fsdcf("cost", *shared, "--format", "json").stdout)
+    first, *others = found["specs"]
+    assert first["sharedBy"] == 2 and {one["shares"][0] for one in others} == {"environments/staging.yml in staging"}
+    assert sum(one["monthlyWithShare"]["minimum"] for one in others) == pytest.approx(
+        found["monthly"]["minimum"], abs=0.01
+    )
+    graph = fsdcf("graph", *shared).stdout
+    assert graph.count("ECS service") == 2 and graph.count("subgraph g_vpc") == 1
+    rows = json.loads(fsdcf("access", *shared, "--format", "json").stdout)
+    assert {one["spec"]["file"] for one in rows if one["spec"]} == set(shared[1:])
+
+
+def test_a_service_alone_costs_what_it_adds_and_says_what_is_left_out(shared: list[str]) -> None:
+    found = json.loads(fsdcf("cost", "users.yml", "--format", "json").stdout)
+    assert "Traffic through NAT" in {one["name"] for one in found["lines"]}
+    assert any("environments/staging.yml and the other specs" in note for note in found["notes"])
+    both = fsdcf("cost", "users.yml", "users.yml", "--change", "--format", "json")
+    assert json.loads(both.stdout)["change"] == {"minimum": 0.0, "maximum": 0.0}
 
 
 def test_nothing_heavy_is_loaded(folder: Path) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from fsdcf.cli.compiled import compile_files
+from fsdcf.cli.compiled import compile_together, title_of
 from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import line_of
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import draw_table, painter
 from fsdcf.cli.render.values import visible
-from fsdcf.cloudformation.planned import planned
+from fsdcf.cloudformation.planned import logical_id_of, planned_together, template_of
 from fsdcf.deploy.model import Place
 from fsdcf.plan.access import (
     BROAD,
@@ -34,24 +34,25 @@ from fsdcf.plan.access import (
 
 
 @click.command()
-@spec_inputs(nargs=-1)
+@spec_inputs("[SPEC...]", nargs=-1)
 @format_option("text", "markdown", "json", help="Output format of the table.")
 def access_command(inputs: SpecInputs, form: str) -> None:
     """Show who can do what to which resource: each statement of each policy, what the security groups admit, and the
     spec line that causes it.
+
+    Of an environment and its services, it also shows which service may reach which.
     """
-    (compiled,) = compile_files(inputs)
-    with compiled.checking():
-        stack = planned(compiled.template)
-        rows = (*access(stack), *connections(stack))
-    lines = [line_of(compiled, row.holder, row.path) for row in rows]
+    sides = compile_together(inputs)
+    stack = planned_together({name: one.template for name, one in sides.items()})
+    rows = (*access(stack), *connections(stack))
+    lines = [line_of(sides[template_of(row.holder)], logical_id_of(row.holder), row.path) for row in rows]
     places = [f"{line.file}:{line.line}" if line else "" for line in lines]
-    title = f"{compiled.title}: {summary(rows)}"
+    title = f"{title_of(sides)}: {summary(rows)}"
     if form == "json":
         records = [_record(row, line) for row, line in zip(rows, lines, strict=True)]
         print_json(records)
     elif form == "markdown":
-        click.echo(markdown(rows, places, compiled.title), nl=False)
+        click.echo(markdown(rows, places, title_of(sides)), nl=False)
     elif sys.stdout.isatty():
         _draw(title, rows, lines)
     else:

@@ -127,6 +127,36 @@ def group_members(stack: PlannedStack) -> dict[str, tuple[str, ...]]:
     return {name: tuple(members) or (name,) for name, members in groups.items()}
 
 
+class Membership(NamedTuple):
+    """A resource in a security group that is not in the stack: what the rules of the group admit reaches it, and it
+    reaches what admits the group."""
+
+    member: str
+    group: str
+    path: tuple[str | int, ...]
+
+
+def foreign_groups(stack: PlannedStack) -> Iterator[Membership]:
+    """The resources in security groups of other stacks, or in existing ones."""
+    for one in stack.resources.values():
+        if one.type not in (SECURITY_GROUP, SECURITY_GROUP_EGRESS, SECURITY_GROUP_INGRESS):
+            for path, group in _groups_in(one.properties, ()):
+                if target_of(group) is None and text_of(group):
+                    yield Membership(one.name, text_of(group), path)
+
+
+_GROUP_LISTS = frozenset({"SecurityGroups", "SecurityGroupIds", "VpcSecurityGroupIds", "VPCSecurityGroups"})
+
+
+def _groups_in(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """The security groups in properties, with their paths."""
+    for step, child in steps(value):
+        if step in _GROUP_LISTS and isinstance(child, list):
+            yield from (((*path, step, index), group) for index, group in enumerate(child))
+        else:
+            yield from _groups_in(child, (*path, step))
+
+
 def _targets(value: object) -> Iterator[str | None]:
     """The resources to which the values in a property refer."""
     children = [child for _, child in steps(value)]
@@ -149,7 +179,7 @@ def ingress_of(stack: PlannedStack) -> Iterator[Ingress]:
         for rule, holder, path in _rules_of(stack, group, SECURITY_GROUP_INGRESS, "SecurityGroupIngress"):
             source = rule.get("SourceSecurityGroupId")
             name = target_of(source)
-            if name in members and not _lets_out(stack, name, group, rule):
+            if name in members and not _lets_out(stack, name, group, rule, members):
                 continue
             places.setdefault(_port(rule), (holder, path))
             by_port.setdefault(_port(rule), {}).update(dict.fromkeys(members.get(name or "", (_peer(rule),))))
@@ -180,12 +210,22 @@ def _rules_of(stack: PlannedStack, group: str, type: str, property: str) -> Iter
             yield one.properties, one.name, ("GroupId",)
 
 
-def _lets_out(stack: PlannedStack, source: str, group: str, admitted: Mapping[str, Any]) -> bool:
-    """Whether the egress of a group allows what another one admits; a group without a rule allows everything."""
+def _lets_out(
+    stack: PlannedStack,
+    source: str,
+    group: str,
+    admitted: Mapping[str, Any],
+    members: Mapping[str, tuple[str, ...]],
+) -> bool:
+    """Whether the egress of a group allows what another one admits; a group without a rule allows everything.
+
+    What is allowed to reach a group reaches its members, by whichever of their groups they admit it.
+    """
     rules = [rule for rule, _, _ in _rules_of(stack, source, SECURITY_GROUP_EGRESS, "SecurityGroupEgress")]
+    reached = {other for other, inside in members.items() if set(inside) & set(members.get(group, ()))}
     return not rules or any(
         (rule.get("IpProtocol") in ("-1", -1) or _port(rule) == _port(admitted))
-        and target_of(rule.get("DestinationSecurityGroupId")) in (None, group)
+        and target_of(rule.get("DestinationSecurityGroupId")) in (None, group, *reached)
         and rule.get("CidrIp") != "127.0.0.1/32"
         for rule in rules
     )
