@@ -59,6 +59,16 @@ service:
 """
 
 
+def request_of(spec: Path, environment: str = "staging") -> Request:
+    """The request for an example or a case, with the file of its environment, if it has one: that in ``environments``,
+    ``NAME.environment.yml`` beside ``NAME.spec.yml``, or ``shared.environment.yml`` for all of a folder."""
+    beside = [spec.with_name(f"{name}.environment.yml") for name in (spec.name.split(".")[0], "shared")]
+    above = spec.parent / "environments" / f"{environment}.yml"
+    found = next((file for file in (*beside, above) if file.exists()), None)
+    file = SourceFile(f"environments/{environment}.yml", found.read_bytes()) if found else None
+    return Request(spec.name, spec.read_bytes(), environment, environment_file=file)
+
+
 @pytest.fixture(scope="session")
 def linter() -> Linter:
     return Linter()

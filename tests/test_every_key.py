@@ -22,7 +22,10 @@ CONTEXT = HELLO + (
     "  resources: {cpu: 1024, memory: 2048, desiredCount: 3, spot: {base: 0, weight: 1}}\n"
     "  observability:\n    metrics: {port: 9000}\n    traces: {otlpEndpoint: 'https://collector.example'}\n"
 )
-JOINED = HELLO + "  networking:\n    shared: true\n    loadBalancer: {paths: [/api/*]}\n"
+JOINED = HELLO + (
+    "  networking:\n    shared: true\n    loadBalancer: {paths: [/api/*]}\n"
+    "    serviceConnect: {}\n    serviceDiscovery: {}\n"
+)
 FILE = """\
 apiVersion: fsd/v1
 kind: Environment
@@ -30,12 +33,22 @@ metadata: {name: staging}
 environment:
   loadBalancers: {public: {domain: staging.example.com}, other: {domain: other.example.com}}
 """
-OF_JOINED = {f"service.networking.loadBalancer.{key}" for key in ("name", "priority", "hosts", "paths")}
-"""Keys of a service that joins an environment."""
+OF_JOINED = tuple(
+    f"service.networking.{key}"
+    for key in (
+        *(f"loadBalancer.{key}" for key in ("name", "priority", "hosts", "paths")),
+        *("serviceConnect", "serviceDiscovery"),
+    )
+)
+"""Keys of a service that joins an environment, with those below them."""
 VALUES = {
     "service.networking.loadBalancer.name": "other",
     "service.networking.loadBalancer.hosts": "[shop.example.com]",
     "service.networking.loadBalancer.paths": "[/other]",
+    "service.networking.serviceConnect": "false",
+    "service.networking.serviceDiscovery": "false",
+    "service.networking.serviceConnect.alias": "other",
+    "service.networking.serviceDiscovery.name": "other",
     "metadata.name": "other",
     "metadata.pack": "pack",
     "metadata.owners": "others",
@@ -96,6 +109,7 @@ ABOVE = {
         "service.observability.metrics.enabled",
         "service.observability.traces.enabled",
     ),
+    *("service.networking.serviceConnect.idleTimeout", "service.networking.serviceConnect.requestTimeout"),
     *("service.resources.spot", "service.resources.spot.base", "service.resources.spot.weight"),
     *("service.networking.loadBalancer.stickiness.duration", "service.networking.loadBalancer.stickiness.cookieName"),
     *(
@@ -131,7 +145,7 @@ def other_value(path: str, field: Field) -> str:
 @pytest.mark.parametrize(("path", "field"), cases())
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
     scaling = "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
-    context, file = (JOINED, FILE) if path in OF_JOINED else (CONTEXT + scaling, "")
+    context, file = (JOINED, FILE) if path.startswith(OF_JOINED) else (CONTEXT + scaling, "")
     extra = NEEDED.get(path, ())
     before = compiled(context, overrides=extra, file=file)
     after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"), file=file)

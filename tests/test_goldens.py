@@ -16,7 +16,8 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_yaml
 from fsdcf.diagnostics import render
 from fsdcf.lint.runner import Linter
-from fsdcf.pipeline import Request, SourceFile, run
+from fsdcf.pipeline import Request, run
+from tests.conftest import request_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "cases"
@@ -44,7 +45,7 @@ def check(golden: Path, text: str) -> None:
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
 def test_example(spec: Path, environment: str, linter: Linter) -> None:
-    result = run(Request(spec.name, spec.read_bytes(), environment), linter.lint if environment == "prod" else None)
+    result = run(request_of(spec, environment), linter.lint if environment == "prod" else None)
     assert result.template is not None, result.diagnostics
     assert not [one for one in result.diagnostics if not one.code.startswith("W1") or len(one.code) != 4]
     check(CASES / "examples" / f"{spec.stem}.{environment}.template.yml", to_yaml(result.template.data))
@@ -55,9 +56,7 @@ def test_template(spec: Path, linter: Linter) -> None:
     """A service in an existing network, so that the template shows its traffic; or a worker there, so that it shows the
     dependency: ``TYPE.spec.yml`` or ``TYPE-VARIANT.spec.yml``. A service that joins an environment has the file of that
     beside it, or that of the folder."""
-    beside = [spec.with_name(f"{name}.environment.yml") for name in (spec.name.split(".")[0], "shared")]
-    file = next((SourceFile("environments/staging.yml", one.read_bytes()) for one in beside if one.exists()), None)
-    result = run(Request(spec.name, spec.read_bytes(), "staging", environment_file=file), linter.lint)
+    result = run(request_of(spec), linter.lint)
     assert result.template is not None, result.diagnostics
     assert not result.diagnostics
     check(spec.with_name(spec.name.replace(".spec.yml", ".staging.template.yml")), to_yaml(result.template.data))
@@ -87,12 +86,8 @@ def test_case(spec: Path) -> None:
     first = raw.split(b"\n", 1)[0].decode("utf-8", "replace")
     environment = first.removeprefix("# env: ").strip() if first.startswith("# env: ") else "staging"
     case, shown = spec.name.split(".")[0], f"environments/{environment}.yml"
-    beside = spec.with_name(f"{case}.environment.yml")
-    if beside == spec:
-        result = run(Request(shown, raw, environment))
-    else:
-        file = SourceFile(shown, beside.read_bytes()) if beside.exists() else None
-        result = run(Request(spec.name, raw, environment, environment_file=file))
+    alone = spec.name == f"{case}.environment.yml"
+    result = run(Request(shown, raw, environment) if alone else request_of(spec, environment))
     text = "\n\n".join(render(one, result.sources) for one in result.diagnostics) + "\n"
     check(spec.with_name(f"{case}.findings.txt"), text)
     assert (result.template is None) == (spec.parent.name == "refused")

@@ -8,6 +8,7 @@ from troposphere import GetAtt, Ref, Sub
 
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
+from fsdcf.compiler.parts.connect import discovery
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
 from fsdcf.compiler.parts.load_balancer import load_balancer
@@ -126,6 +127,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     execution_role,
     role_statements,
     task_definition,
+    discovery,
     service,
     release,
     scaling,

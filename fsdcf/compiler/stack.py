@@ -266,7 +266,8 @@ def template_of(description: str, whole: StackPart, tags: Mapping[str, str], sta
     resources of EC2 also get a name, which the console shows instead of their ids.
     """
     for title, resource in whole.resources.items():
-        resource.Metadata = {"fsdcf": {"Spec": whole.origins[title].path}}
+        own = resource.resource.get("Metadata", {}).get("fsdcf", {})
+        resource.Metadata = {"fsdcf": {"Spec": whole.origins[title].path, **own}}
         if "Tags" in resource.props and "Tags" not in resource.properties:
             own = {"Name": _name(stack, title)} if resource.resource_type.startswith("AWS::EC2::") else {}
             pairs = sorted({**own, **tags}.items())

@@ -11,7 +11,7 @@ from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import String
+from fsdcf.language.placeholders import String, sample
 
 Model = TypeVar("Model", bound=Dependency)
 
@@ -49,12 +49,21 @@ class SqliteFile(Dependency):
 
 
 class ReachedService(Dependency):
-    """A capability: a dependency that is another service of the environment, which has this ``name``."""
+    """A capability: a dependency that is another service of the environment, which has this ``name``, and is reached by
+    ``host`` and ``port``."""
+
+    alias: str | None
+    port: int
+
+    @property
+    def host(self) -> str:
+        """The host name of the service: by default, its own name."""
+        return self.alias or sample(self.name)
 
 
 def reached_services(spec: Spec) -> tuple[str, ...]:
     """Return the names of the services that a service calls, which a deploy of both deploys before it."""
-    return tuple(dict.fromkeys(str(one.name) for one in spec.dependencies if isinstance(one, ReachedService)))
+    return tuple(dict.fromkeys(sample(one.name) for one in spec.dependencies if isinstance(one, ReachedService)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,8 +87,8 @@ Violations = Iterator[Violation]
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
-    A class in ``model`` that derives from ``MountedFileSystem`` or ``SqliteFile`` has that capability; the other
-    capabilities are fields here:
+    A class in ``model`` that derives from ``MountedFileSystem``, ``SqliteFile`` or ``ReachedService`` has that
+    capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

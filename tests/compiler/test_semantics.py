@@ -20,7 +20,7 @@ from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import references
-from tests.conftest import HELLO, ROOT, Compile
+from tests.conftest import HELLO, ROOT, Compile, request_of
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
 
@@ -54,7 +54,7 @@ def waits_for(resources: Mapping[str, Any], name: str) -> set[str]:
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_references_resolve_without_cycles(spec: Any, environment: str) -> None:
-    template = run(Request(spec.name, spec.read_bytes(), environment)).template
+    template = run(request_of(spec, environment)).template
     assert template is not None
     resources = template.data["Resources"]
     known = {*resources, *template.data["Parameters"]}
@@ -68,7 +68,7 @@ def test_references_resolve_without_cycles(spec: Any, environment: str) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.name)
 def test_what_is_kept_depends_on_nothing_that_goes_with_the_stack(spec: Any) -> None:
     """A policy that names a role of the stack, for example, would lock what is kept."""
-    template = run(Request(spec.name, spec.read_bytes(), "staging")).template
+    template = run(request_of(spec)).template
     assert template is not None
     resources = template.data["Resources"]
     kept = {name for name, one in resources.items() if str(one.get("DeletionPolicy")).startswith("Retain")}

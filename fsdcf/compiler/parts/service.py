@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from troposphere import Ref, ecs, logs
 
+from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
+from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.service import Deployment, Resources, Spot
 
 DEFAULT_COUNT = 2
@@ -70,6 +72,12 @@ def service(context: Context) -> StackPart:
         resource.LoadBalancers.append(target)
     if spec.grace_period is not None:
         resource.HealthCheckGracePeriodSeconds = spec.grace_period
+    if context.joined is not None:
+        # For the same reason both are written in any case.
+        resource.ServiceConnectConfiguration = service_connect(context, context.joined)
+        resource.ServiceRegistries = registries(context)
+    if calls := reached_services(context.spec):
+        resource.Metadata = {"fsdcf": {"Calls": sorted(calls)}}
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
     reason = "service.networking.loadBalancer" if spec.port and spec.load_balancer is None else "service.port"
@@ -83,6 +91,8 @@ _SOURCES: Sources = {
     "HealthCheckGracePeriodSeconds": "service.healthCheck.gracePeriod",
     "EnableExecuteCommand": "service.enableExecuteCommand",
     "NetworkConfiguration": "service.networking",
+    **CONNECT_SOURCES,
+    "ServiceRegistries": "service.networking.serviceDiscovery",
     ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"): "service.networking.assignPublicIp",
 }
 

@@ -48,7 +48,10 @@ def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mou
     service = context.service
     linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
     sources: dict[str | PropertyPath, str] = {inside: ORIGIN, (*inside, "LinuxParameters"): linux}
-    sources |= {(*inside, *path.split(".")): source for path, source in _MAIN_SOURCES.items()}
+    sources |= {
+        (*inside, *(int(step) if step.isdecimal() else step for step in path.split("."))): source
+        for path, source in _MAIN_SOURCES.items()
+    }
     for number, variable in enumerate(main.properties.get("Environment", [])):
         added = context.before.variables.get(variable.Name)
         if added and added.origin and variable.Name not in service.environment:
@@ -71,6 +74,7 @@ _SOURCES: Sources = {
 
 _MAIN_SOURCES = {
     "PortMappings": "service.port",
+    "PortMappings.0.AppProtocol": "service.networking.serviceConnect.protocol",
     "MountPoints": "service.volumes",
     "RepositoryCredentials": "service.imageCredentials",
     "LinuxParameters.Tmpfs": "service.tmpfs",
@@ -102,7 +106,7 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     optional = present(
         RepositoryCredentials=credentials
         and ecs.RepositoryCredentials(CredentialsParameter=intrinsic(credentials.value_from)),
-        PortMappings=service.port and [ecs.PortMapping(ContainerPort=service.port, Protocol="tcp", Name=name)],
+        PortMappings=service.port and [_port_mapping(service.port, context)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
         Secrets=[ecs.Secret(Name=name, ValueFrom=secrets[name]) for name in sorted(secrets)],
         MountPoints=[
@@ -129,6 +133,14 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
         ReadonlyRootFilesystem=service.readonly_root_filesystem,
         **optional,
     )
+
+
+def _port_mapping(port: int, context: Context) -> ecs.PortMapping:
+    """The port of the service, by whose name Service Connect knows it."""
+    endpoint = context.service.networking.connect
+    protocol = endpoint.protocol if endpoint and endpoint.protocol != "tcp" else None
+    optional = present(AppProtocol=protocol)
+    return ecs.PortMapping(ContainerPort=port, Protocol="tcp", Name=context.spec.metadata.name, **optional)
 
 
 def check_command(check: ContainerCheck) -> list[str]:

@@ -35,7 +35,6 @@ FARGATE_CPU = tuple(FARGATE_MEMORY)
 
 
 _BY_LOAD = "scale by targetCPU or targetMemory"
-_BY_URL = "call the service by the URL of its load balancer, which `loadBalancer.internal` makes private"
 _ROLLED_BACK = "leave it out: the circuit breaker rolls a failed deployment back"
 _OWN_ALARMS = "create alarms on the metrics of the service in a stack of your own"
 """What works instead of keys that are not implemented yet."""
@@ -390,6 +389,69 @@ class LoadBalancer:
         return self.certificate_arn is not None
 
 
+HOST = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
+HOST_WORDS = "a host name in lower case, such as users"
+"""The name of a Service Connect endpoint.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html"""
+
+HTTP_PORT = 80
+"""The port of a Service Connect endpoint that is not written, and need not be written in a URL."""
+
+
+@spec_record
+class ServiceConnect:
+    """The endpoint by which other services of the environment call this one, through a proxy in each task."""
+
+    alias: str | None = spec_key(
+        "Host name of the service in the environment.",
+        default=None,
+        pattern=HOST,
+        longest=127,
+        expects=HOST_WORDS,
+        computed_default="the name of the service",
+    )
+    port: int = spec_key(
+        "Port at which other services call it; the proxy leads to service.port.",
+        default=HTTP_PORT,
+        minimum=1,
+        maximum=65535,
+    )
+    protocol: str = spec_key(
+        "Protocol that the container speaks; ECS never changes it. `tcp` is for every other one, TLS included.",
+        default="http",
+        allowed=("http", "http2", "grpc", "tcp"),
+    )
+    idle_timeout: int | None = spec_key(
+        "Seconds after which the proxy closes an idle connection; 0 means never.",
+        default=None,
+        minimum=0,
+        maximum=2147483647,
+        computed_default="300, or 3600 for tcp",
+    )
+    request_timeout: int | None = spec_key(
+        "Seconds until the proxy gives a request up whose response is not complete; 0 means never.",
+        default=None,
+        minimum=0,
+        maximum=2147483647,
+        computed_default="15",
+    )
+
+
+@spec_record
+class ServiceDiscovery:
+    """The DNS name of the tasks in the namespace of the environment."""
+
+    name: str | None = spec_key(
+        "Name in the namespace, which resolves to the addresses of the tasks.",
+        default=None,
+        pattern=r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?",
+        longest=63,
+        expects="lower-case letters, digits, - and _",
+        computed_default="the name of the service",
+    )
+    ttl: int = spec_key("Seconds for which a client may keep an address.", default=10, minimum=0, maximum=2147483647)
+
+
 @spec_record
 class Networking:
     """The network of the tasks, and the ingress."""
@@ -402,8 +464,6 @@ class Networking:
             "Additional security groups of the tasks.",
             "let the groups of the other resources admit the output TaskSecurityGroupId",
         ),
-        "serviceDiscovery": Later("A name in Cloud Map.", _BY_URL),
-        "serviceConnect": Later("A name in Service Connect.", _BY_URL),
     }
     shared: bool = spec_key(
         "Join the environment's network, cluster, load balancer and namespace, as its file describes them.",
@@ -421,6 +481,12 @@ class Networking:
         "The load balancer in front of the service: a map for its details, `false` for a port without a load balancer.",
         default=True,
     )
+    service_connect: bool | ServiceConnect = spec_key(
+        "Call the services of the environment by name, and be called: `true`, or a map for the details.", default=False
+    )
+    service_discovery: bool | ServiceDiscovery = spec_key(
+        "A DNS name for the tasks in the environment: `true`, or a map for the details.", default=False
+    )
 
     @property
     def network(self) -> Vpc:
@@ -431,6 +497,19 @@ class Networking:
     def balancer(self) -> LoadBalancer:
         """The details of the load balancer, with defaults if none are written."""
         return self.load_balancer if isinstance(self.load_balancer, LoadBalancer) else LoadBalancer()
+
+    @property
+    def connect(self) -> ServiceConnect | None:
+        """The endpoint in Service Connect, with defaults if none are written; None if the service has none. That of a
+        worker has no meaning."""
+        written = self.service_connect
+        return ServiceConnect() if written is True else written or None
+
+    @property
+    def discovery(self) -> ServiceDiscovery | None:
+        """The DNS name, with defaults if none are written; None if the service has none."""
+        written = self.service_discovery
+        return ServiceDiscovery() if written is True else written or None
 
 
 RETENTION_DAYS = (

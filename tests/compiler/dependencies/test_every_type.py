@@ -32,8 +32,8 @@ ACTIONS = {"aws_efs_file_system": ("elasticfilesystem:ClientMount", "elasticfile
 
 
 def made_types() -> dict[str, CompiledType[Any]]:
-    """The types by name, without the database file, which exists only with its service."""
-    return {kind.name: kind for kind in types().values() if kind.category != "sqlite"}
+    """The types by name, without a database file and another service, which are no resources of AWS."""
+    return {kind.name: kind for kind in types().values() if kind.category not in ("sqlite", "service")}
 
 
 def managed_types() -> list[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,106 @@
+"""Rules about how services of an environment find each other: Service Connect and service discovery."""
+
+from __future__ import annotations
+
+from fsdcf.language.dependency import ReachedService
+from fsdcf.language.model.service import ServiceConnect
+from fsdcf.language.placeholders import sample
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.shape import names_of
+
+_NETWORKING = "service.networking"
+_CONNECT = f"{_NETWORKING}.serviceConnect"
+_DISCOVERY = f"{_NETWORKING}.serviceDiscovery"
+_LOCAL = "localhost"
+
+
+@rule("S461", "a name without an environment")
+def without_environment(case: Case) -> Problems:
+    """Names of services are in the namespace of an environment: a service that does not join one has none, and finds
+    none."""
+    networking = case.service.networking
+    if networking.shared:
+        return
+    hint = f"join the environment with {_NETWORKING}.shared: true, or leave it out"
+    for path, wanted in ((_CONNECT, networking.connect), (_DISCOVERY, networking.discovery)):
+        if wanted is not None:
+            message = f"`{path.rpartition('.')[2]}` needs the namespace of an environment"
+            yield Problem(path, message, hint, key=True)
+    for at, reached in case.having(ReachedService):
+        message = f"`{reached.host}` is a name in an environment, and this service joins none"
+        yield Problem(at, message, hint)
+
+
+@rule("S462", "an endpoint of a service without a port")
+def endpoint_of_worker(case: Case) -> Problems:
+    """A worker can call other services by Service Connect, and has no port at which they could call it: `true` is all
+    that it can say."""
+    if case.service.port is None and isinstance(case.service.networking.service_connect, ServiceConnect):
+        for key in names_of(ServiceConnect):
+            if case.wrote(f"{_CONNECT}.{key}"):
+                hint = "add service.port, or write `serviceConnect: true` to call others only"
+                yield Problem(f"{_CONNECT}.{key}", f"`{key}` needs a port, and a worker has none", hint, key=True)
+
+
+@rule(
+    "S465",
+    "a request timeout without requests",
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TimeoutConfiguration.html",
+)
+def timeout_of_tcp(case: Case) -> Problems:
+    """The proxy sees requests only in protocols that it knows; of `tcp` it sees connections."""
+    endpoint = case.service.networking.connect
+    if (
+        endpoint is not None
+        and case.service.port
+        and endpoint.protocol == "tcp"
+        and endpoint.request_timeout is not None
+    ):
+        hint = "use idleTimeout, or name the protocol of the requests"
+        yield Problem(f"{_CONNECT}.requestTimeout", "the proxy sees no requests in tcp", hint, key=True)
+
+
+@rule(
+    "S466",
+    "two services at one address",
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html",
+)
+def same_address(case: Case) -> Problems:
+    """In the namespace of an environment, a host name with a port belongs to one service; `localhost` is each task
+    itself."""
+    endpoint, own = case.service.networking.connect, case.spec.metadata.name
+    taken: dict[tuple[str, int], str] = {}
+    if endpoint is not None and case.service.port is not None:
+        taken[endpoint.alias or own, endpoint.port] = own
+        if endpoint.alias == _LOCAL:
+            yield Problem(f"{_CONNECT}.alias", f"`{_LOCAL}` is the address of each task itself", f"write `{own}`")
+    for path, reached in case.having(ReachedService):
+        name, address = sample(reached.name), (reached.host, reached.port)
+        other = "each task itself" if reached.host == _LOCAL else f"`{taken.setdefault(address, name)}`"
+        if other != f"`{name}`":
+            message = f"{reached.host}:{reached.port} is the address of {other}"
+            key = "alias" if case.document.has((*path, "alias")) else "name"
+            yield Problem((*path, key), message, f"write the alias and the port of `{name}`, as in its own spec")
+
+
+SMALLEST = 256
+"""CPU units of the smallest task, and those that AWS advises to add for the proxy."""
+
+
+@rule(
+    "W155",
+    "a small task for the proxy of Service Connect",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html",
+)
+def small_task(case: Case) -> Problems:
+    """Service Connect runs a proxy in each task, through which the requests by name go. AWS advises to give it 256 CPU
+    units and 64 MiB of memory, which the smallest task does not have beside the container."""
+    if not case.service.networking.shared or case.service.resources.cpu > SMALLEST:
+        return
+    callers = [path for path, _ in case.having(ReachedService)]
+    if case.service.networking.connect is not None or callers:
+        wrote = case.wrote("service.resources.cpu")
+        path = "service.resources.cpu" if wrote else _CONNECT if case.wrote(_CONNECT) else callers[0]
+        message = f"the proxy of Service Connect shares the {SMALLEST} CPU units of the task with the container"
+        hint = f"write service.resources.cpu: {2 * SMALLEST} and memory: 1024"
+        yield Problem(path, message, hint, key=not wrote)
