@@ -43,10 +43,15 @@ def web(count: int = 1, failures: int = 2, **check: Any) -> dict[str, Any]:
         "Matcher": {"HttpCode": "200"},
         "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
     }
+    forward = {"Type": "forward", "TargetGroupArn": {"Ref": "TargetGroup"}}
+    listener = {"LoadBalancerArn": {"Ref": "LoadBalancer"}, "Port": 80, "Protocol": "HTTP", "DefaultActions": [forward]}
+    parts["Service"]["DependsOn"] = ["Listener"]
     return template(
         **parts,
         LogGroup={"Type": "AWS::Logs::LogGroup"},
         TargetGroup={"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": group},
+        LoadBalancer={"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Subnets": ["subnet-1"]}},
+        Listener={"Type": "AWS::ElasticLoadBalancingV2::Listener", "Properties": listener},
     )
 
 
