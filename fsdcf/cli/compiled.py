@@ -109,7 +109,7 @@ def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = Tru
         raise click.UsageError(
             f"expected {'one file' if most == 1 else f'at most {most} files'}, not {len(inputs.files)}"
         )
-    results = [_compiled(inputs.request(file, *_content(file)), warnings) for file in map(str, inputs.files)]
+    results = [_compiled(inputs.request(file, *_read(file)), warnings) for file in map(str, inputs.files)]
     if None in results:
         click.get_current_context().exit(2)
     return [result for result in results if result is not None]
@@ -250,7 +250,12 @@ def _read_template(request: Request) -> Mapping[str, Any]:
         raise click.UsageError(f"{request.name}{position}: {error}") from None
 
 
-def _content(name: str) -> tuple[bytes, Callable[[str], bytes] | None]:
+def content(name: str) -> bytes:
+    """The content of a path, or of ``REVISION:PATH``. A usage error if the file does not exist."""
+    return _read(name)[0]
+
+
+def _read(name: str) -> tuple[bytes, Callable[[str], bytes] | None]:
     """The content of a path, or else of ``REVISION:PATH`` relative to the current folder.
 
     A usage error if the file does not exist.

@@ -315,6 +315,21 @@ def test_an_environment_and_its_services_are_estimated_drawn_and_examined_togeth
     assert {one["spec"]["file"] for one in rows if one["spec"]} == set(shared[1:])
 
 
+def test_a_plan_of_an_environment_names_the_stacks_of_the_repository_that_use_it(
+    shared: list[str], folder: Path
+) -> None:
+    (folder / "new").mkdir()
+    (folder / "new" / "staging.yml").write_text(ENVIRONMENT.replace("az2]", "az2], cidr: 10.50.0.0/16"))
+    found = fsdcf("diff", shared[0], "new/staging.yml")
+    assert found.exit_code == 10 and "the stacks carts-staging, users-staging import them" in found.stdout
+    assert "deploy another environment" in found.stdout and "new/staging.yml:4" in found.stdout
+    (obstacle,) = json.loads(fsdcf("diff", shared[0], "new/staging.yml", "--format", "json").stdout)["Obstacles"]
+    assert (obstacle["Kind"], obstacle["LogicalId"]) == ("environment", "Vpc")
+    for name in ("users", "carts"):
+        (folder / f"{name}.yml").unlink()
+    assert "another stack may import them" in fsdcf("diff", shared[0], "new/staging.yml").stdout
+
+
 def test_a_service_alone_costs_what_it_adds_and_says_what_is_left_out(shared: list[str]) -> None:
     found = json.loads(fsdcf("cost", "users.yml", "--format", "json").stdout)
     assert "Traffic through NAT" in {one["name"] for one in found["lines"]}

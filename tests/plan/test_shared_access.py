@@ -16,10 +16,10 @@ def reach(stack: PlannedStack) -> dict[str, Access]:
 def test_services_with_the_badge_and_the_balancer_reach_each_other_on_their_ports():
     stack = planned_together(
         {
-            "staging": environment(balancers=("Public", "Internal")),
+            "staging": environment(balancers=("public", "internal")),
             "shop": joined("shop", ["shop.example.com"]),
             "users": joined("users"),
-            "admin": joined("admin", ["admin.example.com"], balancer="Internal"),
+            "admin": joined("admin", ["admin.example.com"], balancer="internal"),
             "old": own("old"),
         }
     )
@@ -36,7 +36,7 @@ def test_services_with_the_badge_and_the_balancer_reach_each_other_on_their_port
 
 def test_a_balancer_reaches_only_what_its_egress_allows():
     narrow = environment()
-    narrow["Resources"]["PublicLoadBalancerEgressToServices"]["Properties"] |= {
+    narrow["Resources"]["PublicLoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0] |= {
         "IpProtocol": "tcp",
         "FromPort": 9000,
         "ToPort": 9000,

@@ -45,9 +45,9 @@ def test_an_environment_alone_costs_its_parts_without_requests_and_traffic():
 
 def test_shared_parts_are_counted_once_and_divided_equally():
     found = costs(
-        staging=environment(balancers=("Public", "Internal")),
+        staging=environment(balancers=("public", "internal")),
         shop=public("shop"),
-        admin=joined("admin", ["admin.example.com"], balancer="Internal"),
+        admin=joined("admin", ["admin.example.com"], balancer="internal"),
         users=joined("users"),
     )
     shared, shop = found["staging"], found["shop"]

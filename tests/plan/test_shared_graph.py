@@ -25,11 +25,11 @@ def calling(*names: str) -> str:
 
 def together() -> dict[str, Template]:
     return {
-        "staging": environment(balancers=("Public", "Internal")),
+        "staging": environment(balancers=("public", "internal")),
         "shop": joined("shop", ["shop.example.com"], more=calling("users", "cart"), alias="shop"),
         "cart": joined("cart", ["shop.example.com"], ["/cart", "/cart/*"], TABLE.replace("NAME", "cart"), alias="cart"),
         "users": joined("users", more=calling("shop") + TABLE.replace("NAME", "users"), alias="users"),
-        "admin": joined("admin", ["admin.example.com"], balancer="Internal"),
+        "admin": joined("admin", ["admin.example.com"], balancer="internal"),
     }
 
 

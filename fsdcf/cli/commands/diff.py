@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_files
-from fsdcf.cli.files import print_json
+from fsdcf.cli.compiled import Compiled, compile_files, content
+from fsdcf.cli.files import find_specs, print_json, read, repository_root
 from fsdcf.cli.lookup import paths_of
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, format_option, spec_inputs
 from fsdcf.cli.render import formats
@@ -24,7 +26,8 @@ from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.types import record_of
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.deploy.model import Exit, Outcome, Plan, Target
-from fsdcf.plan.diff.obstacles import taken_by
+from fsdcf.pipeline import SourceFile, run
+from fsdcf.plan.diff.obstacles import Importers, taken_by
 from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.sides import DeployedValues
 
@@ -66,7 +69,7 @@ def diff_command(
     if first:
         plan = compared("nothing", None, sides[0], DeployedValues(), ())
     else:
-        plan = _against_deployed(sides[0], connection) if deployed else between(*sides)
+        plan = _against_deployed(sides[0], connection) if deployed else _of_files(inputs, sides)
     if form == "json":
         print_json(formats.record(plan))
     elif form == "markdown":
@@ -86,12 +89,38 @@ def _check(side: Compiled) -> None:
         raise click.UsageError(f"{side.name!r} was not compiled by fsdcf: its resources have no spec lines")
 
 
-def between(old: Compiled, new: Compiled) -> ComparedPlan:
+def _of_files(inputs: SpecInputs, sides: Sequence[Compiled]) -> ComparedPlan:
+    old, new = sides
+    return between(old, new, repository_importers(inputs, sides))
+
+
+def repository_importers(inputs: SpecInputs, sides: Sequence[Compiled]) -> Importers:
+    """A function that finds the stacks that import an export among the specs of the repository, as they are deployed
+    with OLD; None if none of them joins the environment."""
+
+    @cache
+    def imports() -> dict[str, list[str]]:
+        old, found = sides[0], dict[str, list[str]]()
+        if old.result is None or old.result.environment_spec is None:
+            return found
+        file = SourceFile(old.name, content(str(inputs.files[0])))
+        services = SpecInputs(environment=old.environment, variables=inputs.variables, new_environment=True)
+        for path in find_specs(repository_root(Path.cwd())):
+            result = run(replace(services.request(str(path), read(path)), environment_file=file))
+            if result.template is not None and result.spec is not None:
+                for name in dict.fromkeys(one.name for one in planned(result.template.data).imports):
+                    found.setdefault(name, []).append(f"{result.service_name}-{old.environment}")
+        return found
+
+    return lambda name: tuple(imports().get(name, ())) if imports() else None
+
+
+def between(old: Compiled, new: Compiled, importers: Importers | None = None) -> ComparedPlan:
     """The plan of two files. A usage error if they are not valid templates."""
     tags = new.tags if old.tags is None else old.tags
     before, after = _target(old), _target(new)
     if before is None or after is None or before.stack == after.stack:
-        return compared(old.title, old, new, DeployedValues(tags=tags or {}), ())
+        return compared(old.title, old, new, DeployedValues(tags=tags or {}), (), importers)
     plan = compared(old.title, old, new, DeployedValues(tags=tags or {}), tuple(_notes(before, after, new)))
     taken = tuple(taken_by(planned(old.template), planned(new.template)))
     return replace(plan, update=replace(plan.update, review=Review(taken)))  # nothing of the old stack is updated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, target_of, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, target_of, text_of, whole_number
 from fsdcf.cloudformation.pricing import (
     HOURS,
     PRICE_LIST,
@@ -177,17 +177,17 @@ def ingress_of(stack: PlannedStack) -> Iterator[Ingress]:
         by_port: dict[str, dict[str, None]] = {}
         places: dict[str, tuple[str, tuple[str | int, ...]]] = {}
         for rule, holder, path in _rules_of(stack, group, SECURITY_GROUP_INGRESS, "SecurityGroupIngress"):
-            source = rule.get("SourceSecurityGroupId")
-            name = target_of(source)
-            if name in members and not _lets_out(stack, name, group, rule, members):
-                continue
-            places.setdefault(_port(rule), (holder, path))
-            by_port.setdefault(_port(rule), {}).update(dict.fromkeys(members.get(name or "", (_peer(rule),))))
+            name = target_of(rule.get("SourceSecurityGroupId"))
+            inside = members.get(name or "", ())
+            sources = [one for one in inside if _is_let_out(stack, one, group, rule, members)]
+            if sources or name not in members:
+                places.setdefault(_port(rule), (holder, path))
+                by_port.setdefault(_port(rule), {}).update(dict.fromkeys(sources or (_peer(rule),)))
         by_sources: dict[tuple[str, ...], list[str]] = {}
         for port, admitted in by_port.items():
             by_sources.setdefault(tuple(admitted), []).append(port)
-        for sources, ports in by_sources.items():
-            yield Ingress(group, sources, tuple(ports), *places[ports[0]])
+        for found, ports in by_sources.items():
+            yield Ingress(group, found, tuple(ports), *places[ports[0]])
 
 
 def sources_of(stack: PlannedStack, groups: Iterable[object]) -> list[str]:
@@ -210,25 +210,43 @@ def _rules_of(stack: PlannedStack, group: str, type: str, property: str) -> Iter
             yield one.properties, one.name, ("GroupId",)
 
 
-def _lets_out(
+def _is_let_out(
     stack: PlannedStack,
     source: str,
     group: str,
     admitted: Mapping[str, Any],
     members: Mapping[str, tuple[str, ...]],
 ) -> bool:
-    """Whether the egress of a group allows what another one admits; a group without a rule allows everything.
+    """Whether the egress of one of the groups that a resource is in allows what another group admits.
 
-    What is allowed to reach a group reaches its members, by whichever of their groups they admit it.
+    A group without a rule allows everything. What may reach a group reaches its members, by whichever of their groups
+    they admit it.
     """
+    reached = {group, *(other for other, inside in members.items() if set(inside) & set(members.get(group, ())))}
+    return any(
+        _lets_out(stack, own, reached, admitted) for own, inside in members.items() if source in inside or source == own
+    )
+
+
+def _lets_out(stack: PlannedStack, source: str, reached: set[str], admitted: Mapping[str, Any]) -> bool:
     rules = [rule for rule, _, _ in _rules_of(stack, source, SECURITY_GROUP_EGRESS, "SecurityGroupEgress")]
-    reached = {other for other, inside in members.items() if set(inside) & set(members.get(group, ()))}
     return not rules or any(
-        (rule.get("IpProtocol") in ("-1", -1) or _port(rule) == _port(admitted))
-        and target_of(rule.get("DestinationSecurityGroupId")) in (None, group, *reached)
+        _covers(rule, admitted)
+        and target_of(rule.get("DestinationSecurityGroupId")) in (None, *reached)
         and rule.get("CidrIp") != "127.0.0.1/32"
         for rule in rules
     )
+
+
+def _covers(rule: Mapping[str, Any], admitted: Mapping[str, Any]) -> bool:
+    """Whether a rule is for all the ports of another one."""
+    if rule.get("IpProtocol") in ("-1", -1) or _port(rule) == _port(admitted):
+        return True
+    ports = [whole_number(one.get(key)) for key in ("FromPort", "ToPort") for one in (rule, admitted)]
+    if None in ports or text_of(rule.get("IpProtocol")) != text_of(admitted.get("IpProtocol")):
+        return False
+    first, wanted_first, last, wanted_last = (port or 0 for port in ports)
+    return first <= wanted_first and wanted_last <= last
 
 
 def _port(rule: Mapping[str, Any]) -> str:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.difference import Side, evaluated_outputs, move
 from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import custom_name
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, items_by, mapping, target_of, text_of
-from fsdcf.cloudformation.types import dynamodb, ec2, efs, record_of
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    PlannedStack,
+    imported_name,
+    items,
+    items_by,
+    mapping,
+    target_of,
+    text_of,
+)
+from fsdcf.cloudformation.types import ADOPTED, dynamodb, ec2, ecs, efs, record_of
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
-from fsdcf.plan.diff.causes import title_of
+from fsdcf.conventions import exporting_stack
+from fsdcf.plan.diff.causes import by_id, origin, reason, title_of
 from fsdcf.plan.diff.sides import Sides
 
 Importers = Callable[[str], tuple[str, ...] | None]
 """Returns the names of the stacks that import an export; None if they are not known."""
 
-Kind = Literal["custom name", "type", "index", "refused", "load balancer", "network", "export"]
+Kind = Literal["custom name", "type", "index", "refused", "load balancer", "network", "export", "environment"]
 
 _BESIDE = (
     "1. deploy the service under another name next to this one; 2. move its clients and its data, and delete this one"
@@ -43,6 +54,11 @@ class Obstacle:
 
 def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | None = None) -> tuple[Obstacle, ...]:
     """The obstacles, the certain ones first. ``importers`` is None if AWS cannot be asked."""
+    moves = tuple(_moves(sides))
+    if moves:
+        return moves  # whatever else is in the way follows from the move
+    is_shared = any(one.spec.startswith(_ENVIRONMENT) for one in sides.old.resources.values())
+    shared = tuple(_of_environment(changes, sides, importers)) if is_shared else ()
     return (
         *_changed_types(changes),
         *_taken_names(changes, sides),
@@ -50,9 +66,8 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_refused(changes, sides),
         *_successors(changes, sides),
         *_load_balancers(changes, sides),
-        *_networks(changes, sides),
-        *_zones(changes, sides),
-        *_exports(changes, sides, importers),
+        *(shared if is_shared else (*_networks(changes, sides), *_zones(changes, sides))),
+        *(() if is_shared else _exports(changes, sides, importers)),
     )
 
 
@@ -312,6 +327,30 @@ def _exports(changes: Sequence[Change], sides: Sides, importers: Importers | Non
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
     """
+    for one in _affected(changes, sides, importers):
+        why = (
+            f"the export {one.name} {one.effect}, and {_imported_by(one.stacks)}: CloudFormation rejects that while it "
+            "is in use"
+        )
+        way_out = (
+            "export the new value under another name, update the stacks that import it, then remove the old export"
+        )
+        yield Obstacle("export", one.output, "Output", why, way_out)
+
+
+class _AffectedExport(NamedTuple):
+    """An export that changes or goes: its output, its value before, the effect as a verb phrase, and the stacks that
+    import it; None if they are not known."""
+
+    name: str
+    output: str
+    value: Any
+    effect: str
+    stacks: tuple[str, ...] | None
+
+
+def _affected(changes: Sequence[Change], sides: Sides, importers: Importers | None) -> Iterator[_AffectedExport]:
+    """The exports that change or go while they are in use, or may be."""
     if sides.before is None:
         return
     old, new = (_exported(side, sides.pseudo) for side in (sides.before, sides.after))
@@ -319,19 +358,141 @@ def _exports(changes: Sequence[Change], sides: Sides, importers: Importers | Non
         effect = _effect(name, value, new, changes)
         known = "${" not in name  # AWS cannot be asked about a name that is only known in part
         stacks = importers(name) if effect and known and importers is not None else None
-        if not effect or stacks == ():
-            continue
-        why = f"the export {name} {effect}, and {_imported_by(stacks)}: CloudFormation rejects that while it is in use"
-        way_out = (
-            "export the new value under another name, update the stacks that import it, then remove the old export"
+        if effect and stacks != ():
+            yield _AffectedExport(name, output, value, effect, stacks)
+
+
+_ENVIRONMENT = "environment."
+"""How the spec paths begin in the stack of an environment."""
+
+_ANOTHER = (
+    "1. deploy another environment, with a file of its own; 2. move the services to it, each as a second stack; "
+    "3. delete this one"
+)
+_FEWER_ZONES = "1. deploy the services from the new file, so that none uses the subnets; 2. deploy the environment"
+_OTHER_ZONES = "keep the zones in their order and append new ones, which only adds subnets; or " + _ANOTHER
+_NO_BALANCER = (
+    "1. move the services to another load balancer, with networking.loadBalancer.name, and deploy them; 2. remove this "
+    "one"
+)
+_SECOND_BALANCER = (
+    "1. add a load balancer with another name, such as {name}2; 2. move the services to it, with "
+    "networking.loadBalancer.name, and deploy them; 3. remove this one"
+)
+_SHARED_PARTS = {
+    "network": re.compile(r"VpcId|(Public|Private)Subnet\d+|ServicesSecurityGroupId"),
+    "cluster": re.compile(r"ClusterName"),
+    "namespace": re.compile(r"Namespace(Arn|Id)"),
+    "load balancer": re.compile(r"([A-Z][A-Za-z0-9]*?)(LoadBalancer[A-Za-z]+|Https?ListenerArn|Domain)"),
+}
+"""The parts of an environment by the outputs that export them."""
+
+
+def _of_environment(changes: Sequence[Change], sides: Sides, importers: Importers | None) -> Iterator[Obstacle]:
+    """Changes of what the services of an environment import, one for each part of it.
+
+    The network cannot be replaced either while nothing imports from it: the parts of the old one, such as the
+    attachment of its gateway and the ranges of its subnets, are in the way of the new ones.
+    """
+    known = by_id(changes)
+    parts: dict[tuple[str, str], list[_AffectedExport]] = {}
+    for one in _affected(changes, sides, importers):
+        part = next((part for part, pattern in _SHARED_PARTS.items() if pattern.fullmatch(one.output)), "")
+        match = _SHARED_PARTS["load balancer"].fullmatch(one.output)
+        root = _root(one, known)
+        if root is not None and root.type in (ec2.VPC, ec2.SUBNET):
+            part = "network"
+        parts.setdefault((part, match[1] if part == "load balancer" and match else ""), []).append(one)
+    replaced = [one for one in changes if one.type in (ec2.VPC, ec2.SUBNET) and one.replacement == "True"]
+    if replaced:
+        parts.setdefault(("network", ""), [])
+    for (part, name), exports in parts.items():
+        roots = [root for root in (_root(one, known) for one in exports) if root is not None]
+        if part == "network":
+            roots = [*(one for one in replaced if one.type == ec2.VPC), *replaced, *roots]
+        first = min(roots, key=lambda root: root.replacement != "True", default=None)
+        way_out = _way_out(part, name, first, exports)
+        output = exports[0].output if exports else ""
+        yield Obstacle(
+            "environment",
+            first.logical_id if first else output,
+            first.type if first else "Output",
+            _why_not(first, exports),
+            way_out,
         )
-        yield Obstacle("export", output, "Output", why, way_out)
 
 
-def _imported_by(stacks: tuple[str, ...] | None) -> str:
+def _root(export: _AffectedExport, known: Mapping[str, Change]) -> Change | None:
+    """The change from which that of an export follows; None for a value that is no resource's."""
+    change = next((known[one.target] for one in unknowns(export.value) if one.target in known), None)
+    return origin(change, known)[0] if change is not None else None
+
+
+def _why_not(root: Change | None, exports: Sequence[_AffectedExport]) -> str:
+    """Why the part of an environment cannot change."""
+    cause = reason(root) if root is not None and root.action == "Modify" else ""
+    lead = f"a change of {cause} replaces it, and " if cause else ""
+    if not exports:
+        return f"{lead}the parts of the old network are in the way of the new ones"
+    names = [one.output for one in exports]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    effects = " or ".join(dict.fromkeys(one.effect for one in exports))
+    if len(names) > 1:
+        effects = effects.replace("is removed", "are removed").replace("changes its", "change their")
+    known = dict.fromkeys(stack for one in exports for stack in one.stacks or ())
+    used = _imported_by(tuple(known) or None, "them" if len(names) > 1 else "it")
+    what = f"the export{'s' * (len(names) > 1)} {', '.join(names[:3])}{more} {effects}"
+    in_use = f"CloudFormation rejects that while {'they are' if len(names) > 1 else 'it is'} in use"
+    return f"{lead}{what}; {used}, and {in_use}"
+
+
+def _way_out(part: str, name: str, root: Change | None, exports: Sequence[_AffectedExport]) -> str:
+    is_gone = root is not None and root.action == "Remove"
+    if part == "load balancer":
+        return _NO_BALANCER if is_gone else _SECOND_BALANCER.format(name=name[:1].lower() + name[1:])
+    if root is not None and root.type == ec2.SUBNET:
+        return _FEWER_ZONES if is_gone else _OTHER_ZONES
+    return _ANOTHER
+
+
+def _moves(sides: Sides) -> Iterator[Obstacle]:
+    """A service that would move into an environment, out of it, or from one to another: it stays in its cluster and
+    its network.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html
+    """
+    for was, now in sides.old.both(sides.new, ecs.SERVICE):
+        left, joined = (imported_name(one.get("Cluster")) for one in (was, now))
+        if left == joined:
+            continue
+        before, after = (
+            f"the network of {exporting_stack(export)}" if export else "its own network" for export in (left, joined)
+        )
+        stores = [
+            one for one in sides.new.resources.values() if record_of(one.type).data and one.name in sides.old.resources
+        ]
+        adopted = [one.name for one in stores if record_of(one.type).taken_over == ADOPTED]
+        copied = [one.name for one in stores if one.type == efs.FILE_SYSTEM]
+        why = (
+            f"it would move from {before} to {after}, but a service stays in its cluster, and its load balancer and "
+            "file systems in their VPC: this needs a second stack"
+        )
+        steps = [
+            "deploy the service a second time, with another metadata.name"
+            + (f", with {' and '.join(adopted)} as `unmanaged`" if adopted else ""),
+            *([f"copy the files of {' and '.join(copied)}"] if copied else []),
+            "move its host names and its clients to the new stack",
+            "delete this one" + (f", which keeps {' and '.join(adopted)}" if adopted else ""),
+            *(["remove `unmanaged`: the next deploy adopts the data"] if adopted else []),
+        ]
+        way_out = "; ".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        yield Obstacle("environment", now.name, now.type, why, way_out)
+
+
+def _imported_by(stacks: tuple[str, ...] | None, it: str = "it") -> str:
     if stacks is None:
-        return "another stack may import it"
-    return f"the stacks {', '.join(stacks)} import it" if len(stacks) > 1 else f"the stack {stacks[0]} imports it"
+        return f"another stack may import {it}"
+    return f"the stacks {', '.join(stacks)} import {it}" if len(stacks) > 1 else f"the stack {stacks[0]} imports {it}"
 
 
 def _exported(side: Side, pseudo: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

@@ -1,0 +1,161 @@
+"""Plans of what services share: what cannot change while they use it, what can, and a service that would move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fsdcf.plan.diff.obstacles import Importers, Obstacle
+from fsdcf.plan.diff.plan import plan_update
+from fsdcf.plan.diff.sides import sides_of
+from tests.plan.shared import CERTIFICATE, Template, compiled, environment_file, joined, own
+
+ZONES = "availabilityZones: [use1-az1, use1-az2]"
+TABLE = """\
+dependencies:
+  - {type: aws_dynamodb_table, name: "${ENV}-orders", keySchema: [{name: id, type: HASH}],
+     attributes: [{name: id, type: S}]}
+  - {type: aws_efs_file_system, name: media}
+"""
+
+
+def environment(*edits: tuple[str, str]) -> Template:
+    text = environment_file(balancers=("public", "internal"))
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return compiled("environments/staging.yml", text, "staging")
+
+
+def used_by(*services: str) -> Importers:
+    """The importers of services with these balancers: ``shop:public``; an export that none imports has none."""
+    found: dict[str, list[str]] = {}
+    for service in services:
+        name, _, balancer = service.partition(":")
+        template = joined(name, [f"{name}.example.com"], balancer=balancer) if balancer else joined(name)
+        for export in set(_imports(template)):
+            found.setdefault(export, []).append(f"{name}-staging")
+    return lambda name: tuple(found.get(name, ()))
+
+
+def _imports(value: Any) -> list[str]:
+    if isinstance(value, dict) and set(value) == {"Fn::ImportValue"}:
+        return [value["Fn::ImportValue"]]
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [name for child in children for name in _imports(child)]
+
+
+def blocked(new: Template, importers: Importers | None, old: Template | None = None) -> tuple[Obstacle, ...]:
+    return plan_update(sides_of(old or environment(), new), importers).review.obstacles
+
+
+RANGE = (ZONES, f"{ZONES}, cidr: 10.50.0.0/16")
+OTHER_ZONE = ("use1-az2]", "use1-az3]")
+SCHEME = ("internal: true, ", "")
+GONE = (f"    internal: {{internal: true, certificateArn: '{CERTIFICATE}'}}\n", "")
+RENAMED = ("    internal: {", "    inner: {")
+NAMESPACE = ("  loadBalancers:", "  namespace: other.internal\n  loadBalancers:")
+CLUSTER = ("  loadBalancers:", "  cluster: {name: existing}\n  loadBalancers:")
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "words"),
+    [
+        (RANGE, "Vpc", ("a change of CidrBlock", "and 3 more change their value", "another environment")),
+        (OTHER_ZONE, "PrivateSubnet2", ("AvailabilityZoneId", "append new ones")),
+        (SCHEME, "Internal", ("InternalHttpsListenerArn", "such as internal2", "networking.loadBalancer.name")),
+        (GONE, "Internal", ("are removed", "move the services to another load balancer")),
+        (RENAMED, "Internal", ("are removed", "move the services to another load balancer")),
+        (CLUSTER, "Cluster", ("ClusterName changes its value", "another environment")),
+    ],
+)
+def test_what_services_use_cannot_change_and_the_plan_says_what_to_do(
+    edit: tuple[str, str], place: str, words: tuple[str, ...]
+):
+    (found,) = blocked(environment(edit), used_by("shop:public", "admin:internal"))
+    assert found.kind == "environment" and found.logical_id.startswith(place)
+    text = f"{found.why}; {found.way_out}"
+    assert all(word in text for word in words), text
+    assert "admin-staging" in found.why
+    assert ("shop-staging" in found.why) == (place != "Internal"), "only those that use this part are named"
+
+
+def test_without_knowledge_of_importers_another_stack_may_import():
+    for edit in (RANGE, OTHER_ZONE, SCHEME, GONE, NAMESPACE, CLUSTER):
+        (found,) = blocked(environment(edit), None)
+        assert "another stack may import" in found.why, edit
+
+
+def test_what_nothing_uses_may_change_except_the_network():
+    nobody = used_by()
+    for edit in (SCHEME, GONE, NAMESPACE, CLUSTER):
+        assert blocked(environment(edit), nobody) == ()
+    for edit in (RANGE, OTHER_ZONE):
+        (found,) = blocked(environment(edit), nobody)
+        assert "in the way" in found.why
+
+
+def test_fewer_zones_need_the_services_first():
+    three = environment((ZONES, "availabilityZones: [use1-az1, use1-az2, use1-az3]"))
+    (found,) = blocked(environment(), lambda name: ("shop-staging",) if "Subnet" in name else (), three)
+    assert found.logical_id.endswith("Subnet3") and found.way_out.startswith("1. deploy the services from the new file")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        (ZONES, "availabilityZones: [use1-az1, use1-az2, use1-az3]"),
+        (ZONES, f"{ZONES}, nat: perZone"),
+        (ZONES, f"{ZONES}, nat: regional"),
+        (ZONES, f"{ZONES}, endpoints: [sqs]"),
+        (CERTIFICATE, CERTIFICATE.replace("6f3b", "7f3b")),
+        ("domain: example.com, ", "domain: example.com, idleTimeout: 120, "),
+        ("domain: example.com, ", "domain: example.com, sslPolicy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06, "),
+        ("domain: example.com, ", "domain: example.com, allowCidrs: [203.0.113.0/24], "),
+        ("    internal: {", f"    public2: {{domain: example.org, certificateArn: '{CERTIFICATE}'}}\n    internal: {{"),
+        ("  loadBalancers:", "  tags: {a: b}\n  cluster: {containerInsights: enabled}\n  loadBalancers:"),
+    ],
+)  # fmt: skip
+def test_what_is_changed_in_place_or_added_is_no_obstacle(edit: tuple[str, str]):
+    new = environment(edit)
+    assert new != environment(), "the edit changes something"
+    assert blocked(new, lambda name: ("shop-staging",)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            lambda more: own("shop", more),
+            lambda more: joined("shop", ["a.example.com"], more=more),
+            "from its own network",
+        ),
+        (
+            lambda more: joined("shop", ["a.example.com"], more=more),
+            lambda more: own("shop", more),
+            "to its own network",
+        ),
+        (
+            lambda more: joined("shop", more=more),
+            lambda more: joined("shop", more=more, environment="prod"),
+            "from the network of fsdcf-staging to the network of fsdcf-prod",
+        ),
+    ],
+)
+def test_a_service_that_would_move_needs_a_second_stack(
+    old: Callable[[str], Template], new: Callable[[str], Template], words: str
+):
+    (found,) = blocked(new(""), None, old(""))
+    assert found.kind == "environment" and found.logical_id == "Service"
+    assert words in found.why and "second stack" in found.why
+    assert "metadata.name" in found.way_out and "unmanaged" not in found.way_out
+    (found,) = blocked(new(TABLE), None, old(TABLE))
+    assert "with OrdersTable as `unmanaged`" in found.way_out and "adopts the data" in found.way_out
+    assert "copy the files of MediaFileSystem" in found.way_out
+
+
+def test_a_service_that_stays_where_it_is_does_not_move():
+    assert blocked(joined("shop", ["a.example.com"], paths=["/x"]), None, joined("shop", ["a.example.com"])) == ()
+    assert blocked(own("shop", "  environment: {A: b}\n"), None, own("shop")) == ()
