@@ -86,5 +86,5 @@ def next_free(wanted: int, taken: Collection[int]) -> int | None:
 
 def is_kept(previous: int, wanted: int) -> bool:
     """Whether a rule that has a number keeps it, although the template has another default: while its band is the
-    same."""
-    return band_around(previous) == band_around(wanted)
+    same, unless the author of the spec wrote the number."""
+    return previous == wanted or (band_around(previous) == band_around(wanted) != WRITTEN)

@@ -99,6 +99,7 @@ from fsdcf.deploy.model import (
 from fsdcf.deploy.operation import execute
 from fsdcf.deploy.pause import kept_paused, pause_of
 from fsdcf.deploy.prepare import preflight, prepare, secrets, stage
+from fsdcf.deploy.priorities import lost_race
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Create, Snapshot, physical_ids, snapshot
 from fsdcf.deploy.watch import OperationResult, detached, follow
@@ -132,10 +133,25 @@ def deploy(
     )
     run.limit(options.timeout)
     leftovers = Leftovers(release.stack)
-    return mask_secrets(conclude(run, leftovers, lambda: _deploy(run, release, options, leftovers)), hidden)
+    return mask_secrets(conclude(run, leftovers, lambda: _deploy_once_more(run, release, options, leftovers)), hidden)
 
 
-def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) -> Outcome:
+class _LostRace(Exception):
+    """Another service took the priority of a rule between the plan and its execution, which was rolled back."""
+
+
+def _deploy_once_more(run: Run, release: Release, options: Options, leftovers: Leftovers) -> Outcome:
+    """Deploy, and once more if the priority of a rule was lost: what was agreed to is the same but for a number."""
+    try:
+        return _deploy(run, release, options, leftovers)
+    except _LostRace:
+        run.running = ""
+        run.warn("another service took the priority of a rule in the meantime: deploying with the next free one")
+    agreed = replace(options, yes=True, recreate=True, protected=False)
+    return _deploy(run, release, agreed, leftovers, may_race=False)
+
+
+def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, may_race: bool = True) -> Outcome:
     tags = tags_of(release)
     stack = preflight(run, release)
     for _ in range(PLANS):
@@ -178,6 +194,12 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers) 
             run.step("rollout", "CloudFormation has applied the configuration; following the rollout of the service")
             rollouts = follow_rollouts(run, result.stack, result.rollouts, operation.begun)
             result = replace(result, rollouts=tuple(rollouts))
+        if (
+            may_race
+            and result.status not in _SUCCESSES
+            and lost_race(release.template, (event.reason for event in result.events))
+        ):
+            raise _LostRace
         _protect(run, options, result.stack if result.status in _SUCCESSES else None)
         before = stack.parameters.get(IMAGE_PARAMETER, "") if stack is not None else ""
         return assess(run, result, release.image_sha, release.stack, before=before)

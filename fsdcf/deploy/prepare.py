@@ -18,6 +18,7 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
 from fsdcf.deploy.operation import latest_events, running_operation
+from fsdcf.deploy.priorities import rule_parameters
 from fsdcf.deploy.run import Run, Stop, denied, stop
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
@@ -146,6 +147,7 @@ def prepare(
         if missing and not isinstance(action, Await):
             raise _missing(release, missing)
         if isinstance(action, Create | Update) or stack is None:
+            sent += rule_parameters(run, release, deployed)
             return (action if isinstance(action, Create | Update) else Create()), stack, sent
         if isinstance(action, Await):
             stack = _wait(run, release, stack, action, begun)

@@ -50,7 +50,7 @@ CALLS: Mapping[str, frozenset[str]] = {
             "UpdateService",
         }
     ),
-    "elbv2": frozenset({"DescribeTargetHealth"}),
+    "elbv2": frozenset({"DescribeRules", "DescribeTargetHealth"}),
     "logs": frozenset({"GetLogEvents"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "ssm": frozenset({"LabelParameterVersion"}),
@@ -63,7 +63,7 @@ OPERATING: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset({"DescribeStacks", "GetTemplate", "ListStackResources"}),
     "cloudwatch": frozenset({"DescribeAlarms"}),
     "ecs": CALLS["ecs"] | {"ExecuteCommand", "RunTask", "StopTask"},
-    "elbv2": CALLS["elbv2"],
+    "elbv2": frozenset({"DescribeTargetHealth"}),
     "logs": CALLS["logs"] | {"DescribeLogStreams", "FilterLogEvents"},
     "ssm": frozenset({"GetParameterHistory"}),
 }
