@@ -22,15 +22,15 @@ $(READY): setup.cfg pyproject.toml
 demo: $(READY) ## Compile every example, and deploy one of them into the sandbox
 	@sh scripts/demo.sh $(BIN)
 
-template: $(READY) ## Write the template of a service, or of all, to build/: [SERVICE=x] [ENV=staging]
-	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf template --env "$(ENV)" -o build/
+template: $(READY) ## Write the template of a service or an environment, or of all, to build/: [SERVICE=x] [ENV=staging]
+	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf template -o build/
 
-deploy: $(READY) ## Deploy a service: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
+deploy: $(READY) ## Deploy a service or an environment: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
 	@[ -n "$(SERVICE)" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
-	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf deploy --env "$(ENV)" $(if $(IMAGE_SHA),--image-sha "$(IMAGE_SHA)") $(ARGS)
+	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf deploy $(if $(IMAGE_SHA),--image-sha "$(IMAGE_SHA)") $(ARGS)
 
-validate: $(READY) ## Check the spec of a service, or all specs: [SERVICE=x] [ENV=staging]
-	@SERVICE="$(SERVICE)" sh scripts/specs.sh $(BIN)/fsdcf validate --env "$(ENV)"
+validate: $(READY) ## Check the spec of a service or an environment, or all specs: [SERVICE=x] [ENV=staging]
+	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf validate
 
 check: lint types test ## Run everything that CI runs: ruff, mypy --strict and the tests
 

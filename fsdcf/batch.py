@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.diagnostics import Diagnostic
+from fsdcf.language.rules.together import Sibling
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import CONFIGURATION, Finding, lint_cached, shared_linter
 from fsdcf.pipeline import Request, Result, run, with_lint
@@ -38,12 +39,17 @@ class BatchOptions:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchResult:
-    """The result for a spec: the template's text, unless there are errors, and the findings."""
+    """The result for a spec in an environment: the template's text, unless there are errors, and the findings.
+
+    ``sibling`` is the spec for the rules about several specs.
+    """
 
     name: str
+    environment: str
     text: str | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
+    sibling: Sibling | None
 
 
 def compile_all(requests: Sequence[Request], options: BatchOptions) -> Iterator[BatchResult]:
@@ -67,7 +73,8 @@ def _written(request: Request, result: Result, form: str) -> BatchResult:
     text = None
     if result.template is not None:
         text = to_json(result.template.data) if form == "json" else to_yaml(result.template.data)
-    return BatchResult(request.name, text, result.diagnostics, result.sources)
+    environment = result.environment or request.environment
+    return BatchResult(request.name, environment, text, result.diagnostics, result.sources, result.sibling)
 
 
 def _lint_all(templates: Sequence[str], options: BatchOptions) -> Iterator[tuple[Finding, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import resolve
 from fsdcf.language.rules.container import missing_check
+from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
 
@@ -86,6 +87,14 @@ class Result:
     environment: str = ""
     environment_spec: EnvironmentSpec | None = None
     file: EnvironmentFile | None = None
+
+    @property
+    def sibling(self) -> Sibling | None:
+        """The spec for the rules about several specs together; None for one with errors."""
+        if self.document is None or self.draft is None:
+            return None
+        joined = self.file.spec if self.file and self.spec and self.spec.service.networking.shared else None
+        return Sibling(self.environment, self.document, self.spec, joined)
 
     @property
     def service_name(self) -> str:
@@ -167,6 +176,13 @@ def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterato
         path = locate(document, excess.path, types())
         message = f"the template has {excess.message}"
         yield TOO_LARGE.at(document.key_span(path), path, message, excess.hint)
+
+
+def together(siblings: Iterable[Sibling | None]) -> Result:
+    """The findings about several specs together; None stands for a spec with errors."""
+    known = [sibling for sibling in siblings if sibling is not None]
+    sources = {name: text for sibling in known for name, text in sibling.document.sources.items()}
+    return Result(check_together(known, types()), sources)
 
 
 def with_lint(result: Result, findings: Sequence[Finding]) -> Result:

@@ -1,29 +1,40 @@
 #!/bin/sh
-# Run a command on the spec of the service $SERVICE, services/NAME.yml or else examples/NAME.yml. Without a name, on every spec.
+# Run a command on the specs of $SERVICE in the environment $ENVIRONMENT: services/NAME.yml, environments/NAME.yml, the
+# same below examples/, or a path. Without a name, on every service and on the environment.
 set -eu
 name=${SERVICE:-}
+folders="services environments examples examples/environments"
 
 known() {
-    for file in services/*.yml examples/*.yml; do
-        [ -f "$file" ] || continue
-        stem=$(basename "$file" .yml)
-        case $file in examples/*) [ -f "services/$stem.yml" ] && continue ;; esac
-        echo "$1$stem"
+    for folder in $folders; do
+        for file in "$folder"/*.yml; do
+            [ ! -f "$file" ] || echo "  ${file%.yml}"
+        done
     done
 }
 
 if [ -n "$name" ]; then
-    for folder in services examples; do
-        [ -f "$folder/$name.yml" ] && exec "$@" "$folder/$name.yml"
+    for file in "$name" "$name.yml" $(for folder in $folders; do echo "$folder/$name.yml"; done); do
+        [ -f "$file" ] || continue
+        case $file in
+            # The file of an environment says which one it describes.
+            environments/* | */environments/*) exec "$@" "$file" ;;
+            *) exec "$@" --env "$ENVIRONMENT" "$file" ;;
+        esac
     done
-    echo "there is no service '$name': neither services/$name.yml nor examples/$name.yml exists. The services are:" >&2
-    known "  " >&2
+    echo "there is no service or environment '$name', such as services/$name.yml or environments/$name.yml. There are:" >&2
+    known >&2
     exit 2
 fi
 
-for file in services/*.yml examples/*.yml; do
+set -- "$@" --env "$ENVIRONMENT"
+for file in environments/"$ENVIRONMENT".yml services/*.yml examples/environments/"$ENVIRONMENT".yml examples/*.yml; do
     [ -f "$file" ] || continue
-    case $file in examples/*) [ -f "services/${file#examples/}" ] && continue ;; esac
+    # An example gives way to a file of that name in the repository itself.
+    case $file in
+        examples/environments/*) [ ! -f "${file#examples/}" ] || continue ;;
+        examples/*) [ ! -f "services/${file#examples/}" ] || continue ;;
+    esac
     set -- "$@" "$file"
     found=yes
 done

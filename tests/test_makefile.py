@@ -21,8 +21,10 @@ def checkout(tmp_path: Path) -> Path:
     for part in ("Makefile", "setup.cfg", "pyproject.toml"):
         shutil.copy(ROOT / part, tmp_path / part)
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
-    for spec in ("services/shop.yml", "examples/shop.yml", "examples/hello.yml"):
-        (tmp_path / spec).parent.mkdir(exist_ok=True)
+    services = ("services/shop.yml", "examples/shop.yml", "examples/hello.yml")
+    environments = ("environments/prod.yml", "examples/environments/staging.yml", "examples/environments/prod.yml")
+    for spec in (*services, *environments):
+        (tmp_path / spec).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / spec).write_text("", encoding="utf-8")
     program = tmp_path / ".venv" / "bin" / "fsdcf"
     program.parent.mkdir(parents=True)
@@ -40,14 +42,25 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        (("template", "SERVICE=hello"), "template --env staging -o build/ examples/hello.yml"),
-        (("template", "SERVICE=shop", "ENV=prod"), "template --env prod -o build/ services/shop.yml"),
-        (("template",), "template --env staging -o build/ services/shop.yml examples/hello.yml"),
+        (("template", "SERVICE=hello"), "template -o build/ --env staging examples/hello.yml"),
+        (("template", "SERVICE=shop", "ENV=prod"), "template -o build/ --env prod services/shop.yml"),
+        (
+            ("template",),
+            "template -o build/ --env staging services/shop.yml examples/environments/staging.yml examples/hello.yml",
+        ),
+        (
+            ("template", "ENV=prod"),
+            "template -o build/ --env prod environments/prod.yml services/shop.yml examples/hello.yml",
+        ),
+        (("template", "SERVICE=prod"), "template -o build/ environments/prod.yml"),
+        (("template", "SERVICE=staging"), "template -o build/ examples/environments/staging.yml"),
+        (("template", "SERVICE=environments/prod"), "template -o build/ environments/prod.yml"),
+        (("template", "SERVICE=examples/shop.yml"), "template -o build/ --env staging examples/shop.yml"),
         (("validate", "SERVICE=hello"), "validate --env staging examples/hello.yml"),
         (("deploy", "SERVICE=shop"), "deploy --env staging services/shop.yml"),
         (
             ("deploy", "SERVICE=hello", "ENV=prod", "IMAGE_SHA=3f2c1ab", "ARGS=--sandbox --yes"),
-            "deploy --env prod --image-sha 3f2c1ab --sandbox --yes examples/hello.yml",
+            "deploy --image-sha 3f2c1ab --sandbox --yes --env prod examples/hello.yml",
         ),
     ],
 )
@@ -60,12 +73,13 @@ def test_the_readme_s_deploy_names_an_image_as_a_first_one_must(checkout: Path) 
     (line,) = re.findall(r"`make (deploy [^`]*)`", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert make(checkout, *line.split()).stdout.split() == [
         "deploy",
-        *["--env", "staging", "--image-sha", "3f2c1ab", "--sandbox", "examples/hello.yml"],
+        *["--image-sha", "3f2c1ab", "--sandbox", "--env", "staging", "examples/hello.yml"],
     ]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"), [(("template", "SERVICE=hell"), "no service 'hell'"), (("deploy",), "SERVICE is missing")]
+    ("arguments", "told"),
+    [(("template", "SERVICE=hell"), "no service or environment 'hell'"), (("deploy",), "SERVICE is missing")],
 )
 def test_what_is_missing_is_said(checkout: Path, arguments: tuple[str, ...], told: str) -> None:
     made = make(checkout, *arguments)

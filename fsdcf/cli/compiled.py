@@ -18,18 +18,18 @@ import click
 from fsdcf.cli.files import LARGEST, read
 from fsdcf.cli.home import Home, home_in, home_of
 from fsdcf.cli.options import SpecInputs
-from fsdcf.cli.render.findings import add_errors_to_summary, show, summary
+from fsdcf.cli.render.findings import TOGETHER, add_errors_to_summary, show, summary
 from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.planned import PlanError, planned
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.conventions import environment_stack
-from fsdcf.diagnostics import Diagnostic, Severity
+from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.language.environment import EnvironmentFile
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
-from fsdcf.pipeline import Lint, Request, Result, SourceFile, run
+from fsdcf.pipeline import Lint, Request, Result, SourceFile, run, together
 from fsdcf.wording import counted
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
@@ -182,6 +182,12 @@ def compile_all_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint:
             refused.append(f"{request.name}: {summary(result.diagnostics)}")
             if on_github():
                 add_errors_to_summary(request.name, result.diagnostics)
+    common = together(result.sibling for result in results)
+    show(common.diagnostics, common.sources)
+    if has_errors(common.diagnostics):
+        refused.append(f"{TOGETHER}: {summary(common.diagnostics)}")
+        if on_github():
+            add_errors_to_summary(TOGETHER, common.diagnostics)
     if refused:
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome

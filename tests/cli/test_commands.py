@@ -98,7 +98,7 @@ def test_a_closed_pipe_is_an_error_without_a_traceback(folder: Path) -> None:
 def test_several_specs_need_a_folder_and_two_names(folder: Path) -> None:
     assert fsdcf("template", "hello.yml", "bad.yml", "--no-lint", cwd=folder).returncode == 2
     (folder / "sub").mkdir()
-    (folder / "sub" / "hello.yml").write_text(HELLO)
+    (folder / "sub" / "hello.yml").write_text(HELLO.replace("name: hello", "name: other"))
     clash = fsdcf("template", "hello.yml", "sub/hello.yml", "--no-lint", "-o", "all/", cwd=folder)
     assert clash.returncode == 2 and "two specs" in clash.stderr
 

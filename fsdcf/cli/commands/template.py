@@ -12,12 +12,13 @@ import click
 from fsdcf.batch import BatchOptions, BatchResult, compile_all
 from fsdcf.cli.files import lint_folder, write
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
-from fsdcf.cli.render.findings import show, summary
-from fsdcf.diagnostics import Severity
+from fsdcf.cli.render.findings import TOGETHER, show, subject_of, summary
+from fsdcf.diagnostics import Diagnostic, Severity, has_errors
+from fsdcf.pipeline import together
 
 
 @click.command()
-@spec_inputs("[SPEC...]", nargs=-1)
+@spec_inputs("[SPEC|FOLDER...]", nargs=-1)
 @click.option(
     "-o",
     "--output",
@@ -37,33 +38,53 @@ def template_command(
     no_cache: bool,
     strict: bool,
 ) -> None:
-    """Compile specs into CloudFormation templates."""
-    requests = inputs.requests()
+    """Compile specs into CloudFormation templates.
+
+    FOLDER means every spec below it. With the files of several environments, services are compiled for each of them,
+    unless --env names one.
+    """
+    requests = inputs.found().in_environments()
+    several = len({request.environment for request in requests}) > 1
     output = None if output == "-" else output
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
     if len(requests) > 1 and not folder:
         raise click.UsageError("several specs need an output folder: -o DIR/")
-    suffix = f"{inputs.environment_name}.template.{'yml' if form == 'yaml' else 'json'}"
-    targets = [Path(output) / f"{file.stem}.{suffix}" for file in inputs.files] if output and folder else []
-    for target in targets:
-        if targets.count(target) > 1:
-            raise click.UsageError(f"two specs would be written to {target}")
     options = BatchOptions(form=form, lint=not no_lint, cache=None if no_cache else lint_folder())
     failed = False
-    texts: list[str] = []
+    outcomes: list[BatchResult] = []
     for outcome in _progress(compile_all(requests, options), len(requests)):
         show(outcome.diagnostics, outcome.sources)
-        if outcome.text is None or (strict and any(one.severity is Severity.WARNING for one in outcome.diagnostics)):
-            click.echo(f"{outcome.name}: {summary(outcome.diagnostics)}; nothing written", err=True)
+        if outcome.text is None or (strict and _has_warnings(outcome.diagnostics)):
+            click.echo(f"{subject_of(outcome, several)}: {summary(outcome.diagnostics)}; nothing written", err=True)
             failed = True
-        texts.append(outcome.text or "")
+        outcomes.append(outcome)
+    common = together(outcome.sibling for outcome in outcomes)
+    show(common.diagnostics, common.sources)
+    if has_errors(common.diagnostics) or (strict and _has_warnings(common.diagnostics)):
+        click.echo(f"{TOGETHER}: {summary(common.diagnostics)}; nothing written", err=True)
+        failed = True
     if failed:
         context.exit(2)
     if not output:
-        sys.stdout.write(texts[0])
+        sys.stdout.write(outcomes[0].text or "")
         return
-    for text, target in zip(texts, targets or [Path(output)], strict=True):
-        write(target, text)
+    suffix = f"template.{'yml' if form == 'yaml' else 'json'}"
+    targets = [Path(output) / f"{_stem(outcome)}.{suffix}" for outcome in outcomes] if folder else [Path(output)]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise click.UsageError(f"two specs would be written to {target}")
+    for outcome, target in zip(outcomes, targets, strict=True):
+        write(target, outcome.text or "")
+
+
+def _has_warnings(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(one.severity is Severity.WARNING for one in diagnostics)
+
+
+def _stem(outcome: BatchResult) -> str:
+    """The name of an output file: that of the spec and of its environment; for an environment's own, that alone."""
+    own = outcome.sibling is not None and outcome.sibling.service is None
+    return outcome.environment if own else f"{Path(outcome.name).stem}.{outcome.environment}"
 
 
 def _progress(outcomes: Iterable[BatchResult], total: int) -> Iterable[BatchResult]:

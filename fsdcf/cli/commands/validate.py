@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import click
@@ -9,12 +10,13 @@ import click
 from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.files import is_spec, lint_folder
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
-from fsdcf.cli.render.findings import as_github, as_json, show, summary
-from fsdcf.diagnostics import Diagnostic, Severity
+from fsdcf.cli.render.findings import TOGETHER, as_github, as_json, show, subject_of, summary
+from fsdcf.diagnostics import Diagnostic, Severity, has_errors
+from fsdcf.pipeline import together
 
 
 @click.command()
-@spec_inputs("[SPEC...]", nargs=-1)
+@spec_inputs("[SPEC|FOLDER...]", nargs=-1)
 @format_option("text", "json", "github", help="Output format of the findings.")
 @lint_options
 @click.option("--skip-others", is_flag=True, help="Skip files that are not FSD specs, for use in a pre-commit hook.")
@@ -29,21 +31,37 @@ def validate_command(
     strict: bool,
     skip_others: bool,
 ) -> None:
-    """Check specs and print every finding."""
+    """Check specs and print every finding, also those about several specs together.
+
+    FOLDER means every spec below it. With the files of several environments, services are checked for each of them,
+    unless --env names one.
+    """
     if skip_others:
         inputs = replace(inputs, files=tuple(file for file in inputs.files if is_spec(file)))
+    requests = inputs.found().in_environments()
+    several = len({request.environment for request in requests}) > 1
     findings: list[Diagnostic] = []
     failed = False
-    options = BatchOptions(lint=not no_lint, cache=None if no_cache else lint_folder())
-    for outcome in compile_all(inputs.requests(), options):
-        findings += outcome.diagnostics
-        failed = failed or outcome.text is None
+    siblings = []
+
+    def report(subject: str, found: Sequence[Diagnostic], sources: Mapping[str, str]) -> None:
+        findings.extend(found)
         if form == "text":
-            show(outcome.diagnostics, outcome.sources)
-            click.echo(f"{outcome.name}: {summary(outcome.diagnostics)}", err=True)
+            show(found, sources)
+            click.echo(f"{subject}: {summary(found)}", err=True)
         elif form == "github":
-            for diagnostic in outcome.diagnostics:
+            for diagnostic in found:
                 click.echo(as_github(diagnostic))
+
+    options = BatchOptions(lint=not no_lint, cache=None if no_cache else lint_folder())
+    for outcome in compile_all(requests, options):
+        report(subject_of(outcome, several), outcome.diagnostics, outcome.sources)
+        failed = failed or outcome.text is None
+        siblings.append(outcome.sibling)
+    common = together(siblings)
+    if common.diagnostics:
+        report(TOGETHER, common.diagnostics, common.sources)
+        failed = failed or has_errors(common.diagnostics)
     if form == "json":
         click.echo(as_json(findings))
     if failed or (strict and any(finding.severity is Severity.WARNING for finding in findings)):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from fsdcf.cli.render.stream import LineWriter, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
 from fsdcf.wording import counted
+
+if TYPE_CHECKING:
+    from fsdcf.batch import BatchResult
 
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
@@ -25,6 +29,15 @@ def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
             of_kind = [each for each in diagnostics if each.severity is severity]
             for diagnostic in of_kind[:MOST_ANNOTATIONS]:
                 out.command(as_github(diagnostic))
+
+
+TOGETHER = "all specs together"
+"""The subject of findings about several specs."""
+
+
+def subject_of(outcome: BatchResult, several: bool) -> str:
+    """The subject of the findings about a spec; with its environment if specs are compiled for several of them."""
+    return f"{outcome.name} for {outcome.environment}" if several else outcome.name
 
 
 def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None:

@@ -1,0 +1,94 @@
+"""``fsdcf template`` and ``validate`` of folders, with the files of environments among the specs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fsdcf.cli.main import cli
+from tests.conftest import HELLO
+
+SERVICES = ("shop", "users")
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FSDCF_ENV", raising=False)
+    for folder in ("services", "environments", "services/node_modules", "environments/staging"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("staging", "prod"):
+        text = f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: {name}}}\n"
+        (tmp_path / "environments" / f"{name}.yml").write_text(text)
+    for name in SERVICES:
+        (tmp_path / "services" / f"{name}.yml").write_text(HELLO.replace("name: hello", f"name: {name}"))
+    (tmp_path / "services" / "node_modules" / "other.yml").write_text(HELLO)
+    (tmp_path / "environments" / "variables.yml").write_text("LOG_LEVEL: info\n")
+    return tmp_path
+
+
+def fsdcf(*arguments: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(cli, list(arguments))
+    assert result.exit_code == expect, result.output
+    return result
+
+
+def written(*arguments: str) -> set[str]:
+    fsdcf("template", *arguments, "--no-lint", "-o", "out/")
+    names = {file.name.removesuffix(".template.yml") for file in Path("out").iterdir()}
+    for file in Path("out").iterdir():
+        file.unlink()
+    return names
+
+
+def test_services_are_compiled_for_every_environment_among_the_files() -> None:
+    both = {"staging", "prod", *(f"{name}.{env}" for name in SERVICES for env in ("staging", "prod"))}
+    assert written("environments", "services") == written(".") == both
+    assert written("environments/prod.yml", "services") == {"prod", "shop.prod", "users.prod"}
+
+
+def test_env_chooses_one_of_them() -> None:
+    prod = {"prod", "shop.prod", "users.prod"}
+    assert written("environments", "services", "--env", "prod") == prod
+    assert written("services", "--env", "prod") == prod - {"prod"}
+    assert written("environments/staging.yml", "services/shop.yml", "--env", "prod") == {"staging", "shop.prod"}
+
+
+def test_the_variable_of_the_shell_chooses_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSDCF_ENV", "prod")
+    assert written("environments", "services") == {"prod", "shop.prod", "users.prod"}
+
+
+def test_without_an_environment_among_the_files_it_is_the_default() -> None:
+    assert written("services", "services/shop.yml", "./services/users.yml") == {"shop.staging", "users.staging"}
+
+
+def test_validate_names_the_environment_of_each_finding_and_checks_all_together() -> None:
+    told = fsdcf("validate", ".", "--no-lint")
+    assert "services/shop.yml for prod: 3 warnings" in told.stderr and "together" not in told.stderr
+    Path("services/again.yml").write_text(Path("services/shop.yml").read_text())
+    told = fsdcf("validate", ".", "--no-lint", expect=2)
+    assert told.stderr.count("error[S476]") == 1 and "all specs together: 1 error" in told.stderr
+    found = json.loads(fsdcf("validate", ".", "--no-lint", "--format", "json", expect=2).stdout)
+    assert [(one["file"], one["line"]) for one in found if one["code"] == "S476"] == [("services/shop.yml", 4)]
+    refused = fsdcf("template", "services", "--no-lint", "-o", "out/", expect=2)
+    assert "all specs together: 1 error; nothing written" in refused.stderr and not Path("out").exists()
+
+
+def test_a_template_does_not_depend_on_the_others(repository: Path) -> None:
+    fsdcf("template", "services/shop.yml", "--no-lint", "-o", "alone/")
+    fsdcf("template", ".", "--no-lint", "-o", "all/")
+    alone, among = (Path(folder, "shop.staging.template.yml").read_bytes() for folder in ("alone", "all"))
+    assert alone == among
+
+
+def test_what_cannot_be_found_or_written() -> None:
+    Path("empty").mkdir()
+    assert "no spec found in 'empty'" in fsdcf("validate", "empty", expect=2).stderr
+    assert "need an output folder" in fsdcf("template", ".", expect=2).stderr
+    Path("services/more").mkdir()
+    Path("services/more/shop.yml").write_text(HELLO.replace("name: hello", "name: more"))
+    assert "two specs would be written to" in fsdcf("template", "services", "-o", "out/", expect=2).stderr
