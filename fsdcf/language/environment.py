@@ -30,14 +30,21 @@ _BENEATH: Mapping[SpecPath, SpecPath] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EnvironmentFile:
-    """The file of an environment without errors: its record, and what it puts under the spec of every service.
+    """The file of an environment without errors: its record, its document, and what it puts under the spec of every
+    service.
 
     The positions in ``beneath`` are those in the file. Its placeholders are not replaced yet, because ``${DOMAIN}`` and
     the variables of the command line belong to the service.
     """
 
     spec: EnvironmentSpec
+    document: Document
     beneath: Document
+
+    @property
+    def name(self) -> str:
+        """The name of the file for messages."""
+        return self.document.span(()).file
 
 
 def read_environment(
@@ -53,7 +60,7 @@ def read_environment(
     found = (*findings, *resolved, *invalid)
     if has_errors(found) or not isinstance(spec, EnvironmentSpec):
         return None, found, document.sources
-    return EnvironmentFile(spec, beneath(written, types)), found, document.sources
+    return EnvironmentFile(spec, document, beneath(written, types)), found, document.sources
 
 
 def name_of(document: Document) -> str | None:

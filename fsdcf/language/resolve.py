@@ -4,7 +4,7 @@ placeholders."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ def resolve(
         findings.extend(problems)
         base = merged(base, over) if over else base
     known = {**(_variables(file.spec, base) if file else {}), **(variables or {}), "ENV": environment}
-    substitution = _Substitution(base, types, known)
+    substitution = _Substitution(base, types, known, lambda: _about_domain(environment, file, base, kind))
     # The names of the dependencies come first, because placeholders elsewhere refer to them.
     substitution.dependencies = substitution.value(base.data.get("dependencies"), ("dependencies",))
     data = {
@@ -88,7 +88,9 @@ def resolve(
     }
     if "dependencies" in base.data:
         data["dependencies"] = substitution.dependencies
-    resolved = Document(data, substitution.marks, base.sources, base.allowed, base.removed)
+    above = file.document if file else base
+    sources, allowed = {**above.sources, **base.sources}, {**above.allowed, **base.allowed}
+    resolved = Document(data, substitution.marks, sources, allowed, base.removed)
     return resolved, (*findings, *substitution.findings)
 
 
@@ -107,10 +109,31 @@ def _over(beneath: Document, spec: Document) -> Document:
 
 def _variables(environment: EnvironmentSpec, document: Document) -> dict[str, str]:
     """The variables of an environment's file for a service, with the domain of the service's load balancer."""
-    named = document.value(("service", "networking", "loadBalancer", "name"))
-    found = environment.environment.balancer_of(named if isinstance(named, str) else None)
+    found = environment.environment.balancer_of(_balancer_name(document))
     domain = found[1].domain if found else None
     return {**({"DOMAIN": domain} if domain else {}), **environment.environment.variables}
+
+
+def _balancer_name(document: Document) -> str | None:
+    """The load balancer of its environment that a spec names."""
+    named = document.value(("service", "networking", "loadBalancer", "name"))
+    return named if isinstance(named, str) else None
+
+
+def _about_domain(environment: str, file: EnvironmentFile | None, document: Document, kind: SpecKind) -> str:
+    """What to do where ``${DOMAIN}`` is not known."""
+    otherwise = "or set it with --var DOMAIN=…"
+    if kind.name != "Service":
+        return "it is the domain of a service's load balancer: use it in `defaults` and in specs of services"
+    if file is None:
+        return f"it is the domain of the load balancer in environments/{environment}.yml: write that file, {otherwise}"
+    found = file.spec.environment.balancer_of(_balancer_name(document))
+    if found is None:
+        return f"it is the domain of the service's load balancer in {file.name}, which has no such one; {otherwise}"
+    return (
+        f"the load balancer has no domain: add `domain` to environment.loadBalancers.{found[0]} in {file.name}, "
+        + otherwise
+    )
 
 
 def overlay_of(document: Document, environment: str) -> Document | None:
@@ -190,10 +213,13 @@ class _Substitution:
     """One pass over a document that reads its placeholders: it replaces those it knows, and keeps the others as
     Text."""
 
-    def __init__(self, document: Document, types: Types, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, types: Types, variables: Mapping[str, str], about_domain: Callable[[], str]
+    ) -> None:
         self.document = document
         self.types = types
         self.variables = variables
+        self.about_domain = about_domain
         self.dependencies: Any = None
         self.marks = dict(document.marks)
         self.findings: list[Diagnostic] = []
@@ -224,7 +250,9 @@ class _Substitution:
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:
             within = self._span_within(path, text, problem.start, problem.end)
-            self.findings.append(PLACEHOLDER.at(within, path, problem.message, problem.hint))
+            is_domain = text[problem.start : problem.end] == "${DOMAIN}"
+            hint = self.about_domain() if is_domain else problem.hint
+            self.findings.append(PLACEHOLDER.at(within, path, problem.message, hint))
         if isinstance(value, Text):
             value = Text(tuple(map(self._named, value.parts)))
         mark = self.document.marks.get(path)

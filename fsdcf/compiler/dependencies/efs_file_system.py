@@ -198,7 +198,7 @@ def check_references(system: EfsFileSystem, spec: Spec) -> Violations:
     if shared.access_point_id is None:
         hint = "write `unmanaged: {permissions: …, accessPointId: fsap-…}`, with the id from the outputs of its stack"
         yield Violation(ACCESS_POINT, at, "the mount is denied if the file system has a policy of fsdcf", hint)
-    if spec.service.networking.network.id is None:
+    if spec.service.networking.network.id is None and not spec.service.networking.shared:
         message = "the service has a VPC of its own, and the mount targets of the file system are in another one"
         yield Violation(ADMISSION, at, message, "add networking.vpc with the id and subnets of that VPC")
     elif shared.security_group_id is None:

@@ -87,8 +87,11 @@ class Case:
         return [(path, each) for path, each, _ in self.dependencies() if isinstance(each, capability)]
 
     def diagnostic(self, rule: Rule, path: SpecPath, message: str, hint: str, key: bool) -> Diagnostic:
-        """Return a finding at a path; ``key`` underlines the key instead of the value."""
-        span = self.document.key_span(path) if key else self.document.span(path)
+        """Return a finding at a path; ``key`` underlines the key instead of the value. A path of a service that begins
+        with ``environment`` is one in the environment's file."""
+        is_shared = self.file is not None and path[:1] == ("environment",)
+        document = self.file.document if self.file and is_shared else self.document
+        span = document.key_span(path) if key else document.span(path)
         return rule.at(span, path, message, hint)
 
 
@@ -103,7 +106,8 @@ def _strings(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, String]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """A violation of a rule: its path (dotted or as steps), the message and the hint.
+    """A violation of a rule: its path (dotted or as steps; from ``environment`` in the environment's file), the message
+    and the hint.
 
     ``key`` underlines the key instead of the value.
     """

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from fsdcf.cloudformation.priorities import WRITTEN
 from fsdcf.diagnostics import joined
-from fsdcf.language.conditions import hosts_of, shared_balancer
+from fsdcf.language.conditions import hosts_of, shared_balancer, shared_rules
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 _BALANCER = "service.networking.loadBalancer"
+_HOSTS = (*_BALANCER.split("."), "hosts")
+_LONGEST_HOST = 128
+"""Characters of a host in a condition.
+Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
+
 _OF_SHARED = ("name", "priority", "hosts", "paths")
 _OF_OWN = ("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs")
 
 
 def _file(case: Case) -> str:
     """The name of the environment's file."""
-    return case.file.beneath.span(()).file if case.file else f"environments/{case.environment}.yml"
+    return case.file.name if case.file else f"environments/{case.environment}.yml"
 
 
 @rule("S441", "a key of a shared load balancer")
@@ -57,7 +63,7 @@ def unknown_balancer(case: Case) -> Problems:
     environment = case.joined.metadata.name
     if not known:
         message = f"the environment `{environment}` has no load balancer"
-        hint = f"add `loadBalancers: {{{balancer.name or 'public'}: {{}}}}` to `environment` in {_file(case)}"
+        hint = f"add `loadBalancers: {{{balancer.name or 'public'}: {{domain: …}}}}` to `environment` in {_file(case)}"
         hint += ", or write `loadBalancer: false` for a port without one"
     elif balancer.name is None:
         message = f"the environment `{environment}` has several load balancers, and none is named `public`"
@@ -80,3 +86,84 @@ def nothing_to_match(case: Case) -> Problems:
         hint = f"write networking.loadBalancer.paths such as [/{case.spec.metadata.name}/*], or hosts; "
         hint += f"or add `domain` to environment.loadBalancers.{found[0]} in {_file(case)}"
         yield Problem(_BALANCER if case.wrote(_BALANCER) else "service.port", message, hint, key=True)
+
+
+@rule(
+    "S445",
+    "a host without a certificate",
+    "https://docs.aws.amazon.com/acm/latest/userguide/acm-certificate-characteristics.html",
+)
+def uncovered_host(case: Case) -> Problems:
+    """A load balancer of an environment with `domain` and `hostedZoneId` has a certificate for the domain and for names
+    one level below it. A browser refuses every other host."""
+    found = case.joined and shared_balancer(case.spec, case.joined)
+    if not found or not found[1].https or found[1].certificate_arn is not None or found[1].listener_arn is not None:
+        return
+    name, domain = found[0], found[1].domain or ""
+    for index, host in enumerate(case.service.networking.balancer.hosts):
+        below = host.lower().removesuffix(f".{domain}")
+        if host.lower() == domain or (below != host.lower() and "." not in below):
+            continue
+        message = f"`{host}` has no certificate: that of the load balancer is for {domain} and *.{domain}"
+        label = below.replace(".", "-") if below != host.lower() else below.split(".")[0]
+        hint = f"use `{label}.{domain}`, or add the certificateArn of one for all hosts to "
+        yield Problem((*_HOSTS, index), message, f"{hint}environment.loadBalancers.{name} in {_file(case)}")
+
+
+@rule("W150", "a host outside the domain of the load balancer")
+def foreign_host(case: Case) -> Problems:
+    """A load balancer of an environment with a certificate of your own, or without any, serves hosts of every domain.
+    The record of one outside the balancer's domain is not in the environment's stack, and a certificate must be for
+    it, too."""
+    found = case.joined and shared_balancer(case.spec, case.joined)
+    if not found or found[1].domain is None or (found[1].https and not found[1].certificate_arn):
+        return
+    domain = found[1].domain
+    for index, host in enumerate(case.service.networking.balancer.hosts):
+        if host.lower() != domain and not host.lower().endswith(f".{domain}"):
+            message = f"`{host}` is outside {domain}, the domain of the load balancer `{found[0]}`"
+            hint = "point its record to the output LoadBalancerDnsName"
+            hint += ", and see that the certificate is for it" if found[1].https else ""
+            yield Problem((*_HOSTS, index), message, hint)
+
+
+@rule("S446", "a priority without room")
+def priorities(case: Case) -> Problems:
+    """`priority` is the number of the service's first rule; each further rule has the next one, up to 999. Rules
+    without a written priority come after them."""
+    priority = case.service.networking.balancer.priority
+    rules = shared_rules(case.spec, case.joined) if case.joined and priority else ()
+    if priority and priority + len(rules) - 1 > WRITTEN.last:
+        message = f"hosts and paths need {len(rules)} rules, and priorities from {priority} end at {WRITTEN.last}"
+        yield Problem(f"{_BALANCER}.priority", message, f"use {WRITTEN.last + 1 - len(rules)} or less")
+
+
+@rule("S447", "an environment without subnets for the tasks")
+def no_subnets(case: Case) -> Problems:
+    """Tasks run in the private subnets of the environment, and with `assignPublicIp` in the public ones. An existing
+    network of an environment names those that it has."""
+    if case.joined is None or case.joined.environment.network.id is None:
+        return
+    network, is_public = case.joined.environment.network, case.service.networking.assign_public_ip
+    kind, subnets = ("public", network.public_subnets) if is_public else ("private", network.private_subnets)
+    if not subnets:
+        message = f"the tasks of {case.spec.metadata.name} run in {kind} subnets, and the network has none"
+        hint = f"add {kind}Subnets"
+        if not is_public:
+            hint += ", or write `networking: {assignPublicIp: true}` in the spec of the service"
+        yield Problem("environment.network", message, hint, key=True)
+
+
+@rule(
+    "S448",
+    "a host that is too long",
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html",
+)
+def long_host(case: Case) -> Problems:
+    """Without `hosts` the host of a service is its name in the domain of the load balancer. A rule accepts hosts of 128
+    characters."""
+    found = case.joined and shared_balancer(case.spec, case.joined)
+    for host in hosts_of(case.spec, found[1]) if found else ():
+        if len(host) > _LONGEST_HOST and not case.service.networking.balancer.hosts:
+            message = f"the host {host} has {len(host)} characters, and a rule accepts {_LONGEST_HOST}"
+            yield Problem("metadata.name", message, "use a shorter domain in the environment's file, or write hosts")

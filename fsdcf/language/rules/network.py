@@ -229,7 +229,7 @@ def rules_of_groups(case: Case) -> Problems:
 def foreign_groups(case: Case) -> Problems:
     """A rule admits a security group of the same VPC. A new VPC contains no group but those of the service, so a group
     can only be named where `networking.vpc.id` names an existing VPC."""
-    if case.service.networking.network.id is None:
+    if case.service.networking.network.id is None and not case.service.networking.shared:
         for path, allowed in _allowed(case):
             if allowed.startswith("sg-"):
                 message = f"`{allowed}` cannot be in the new VPC of this service"
@@ -255,18 +255,22 @@ def no_route(case: Case) -> Problems:
     its image, send its logs, read its secrets and reach its queue, or it never starts. The isolated partitions
     (aws-iso…) are not connected to the internet at all."""
     networking = case.service.networking
-    network = networking.network
+    network, path = networking.network, _VPC
+    if case.joined is not None:
+        network, path = case.joined.environment.network, "environment.network"
     partition = partition_of_spec(case.spec) or ""
     if partition.startswith("aws-iso"):
         yield from until_unknown(_unreachable_images(case, f"from {partition}", ""))
     if network.id is not None or network.nat != "none" or networking.assign_public_ip:
         return
     if not partition.startswith("aws-iso"):
-        yield from until_unknown(_unreachable_images(case, "without NAT", "use `nat: single`, or "))
+        where = f" in {case.file.name}" if case.file and case.joined else ""
+        yield from until_unknown(_unreachable_images(case, "without NAT", f"use `nat: single`{where}, or "))
     missing = sorted(_needed_endpoints(case) - set(network.endpoints))
     if missing:
         hint = f"add `endpoints: [{', '.join(sorted({*network.endpoints, *missing}))}]`, or use `nat: single`"
-        yield Problem(f"{_VPC}.nat", f"without NAT the tasks cannot reach {', '.join(missing)}", hint)
+        tasks = "the tasks" if case.joined is None else f"the tasks of {case.spec.metadata.name}"
+        yield Problem(f"{path}.nat", f"without NAT {tasks} cannot reach {', '.join(missing)}", hint)
 
 
 def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
@@ -351,7 +355,7 @@ def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS."""
     balancer = case.service.load_balancer
-    if not case.is_production or balancer is None or balancer.internal or balancer.certificate_arn:
+    if not case.is_production or balancer is None or balancer.internal or balancer.certificate_arn or case.joined:
         return
     path = _BALANCER if case.wrote(_BALANCER) else "service.port"
     hint = "add networking.loadBalancer.certificateArn"
@@ -371,8 +375,8 @@ def plain_http(case: Case) -> Problems:
 )
 def chosen_zones(case: Case) -> Problems:
     """Ask for the ids of the zones of a new VPC in production."""
-    network = case.service.networking.network
-    if not case.is_production or network.id is not None or isinstance(network.availability_zones, tuple):
+    network, shared = case.service.networking.network, case.service.networking.shared
+    if not case.is_production or shared or network.id or isinstance(network.availability_zones, tuple):
         return
     hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{_examples(case)}]"
     if not _examples(case):
@@ -386,8 +390,8 @@ def chosen_zones(case: Case) -> Problems:
 def unreachable(case: Case) -> Problems:
     """The load balancer accepts requests only from inside the VPC, and the VPC is new and contains nothing but this
     service: no client can reach it, until the VPC is connected to another one."""
-    balancer = case.service.load_balancer
-    if balancer is not None and balancer.internal and case.service.networking.network.id is None:
+    balancer, networking = case.service.load_balancer, case.service.networking
+    if balancer and balancer.internal and networking.network.id is None and not networking.shared:
         hint = "put it into an existing VPC with networking.vpc.id, or leave out `internal`"
         message = "no client can reach this service: it is internal, and alone in a new VPC"
         yield Problem(f"{_BALANCER}.internal", message, hint, key=True)
