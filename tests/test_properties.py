@@ -17,7 +17,7 @@ from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.language.names import logical_id, variable
 from fsdcf.language.source import parse
 from fsdcf.lint.runner import Linter
-from fsdcf.pipeline import Request, Result, run
+from fsdcf.pipeline import Request, Result, SourceFile, run
 from tests.fuzz import examples
 from tests.strategies import NAMES, shuffled, specs, text_of
 
@@ -36,6 +36,26 @@ def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: 
     assert first.template is not None, first.diagnostics
     second = compile_text("# a comment moves every line\n\n" + text_of(shuffled(spec, order)))
     assert second.template is not None
+    assert to_yaml(first.template.data) == to_yaml(second.template.data)
+
+
+ENVIRONMENT = b"""\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging}
+environment:
+  network: {cidr: 10.40.0.0/16, availabilityZones: 3, nat: perZone}
+  loadBalancers: {public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}
+"""
+
+
+@QUICK
+@given(specs())
+def test_the_file_of_an_environment_changes_no_service_that_does_not_join(spec: Any) -> None:
+    file = SourceFile("environments/staging.yml", ENVIRONMENT)
+    first = compile_text(text_of(spec))
+    second = run(Request("spec.yml", text_of(spec).encode(), "staging", environment_file=file))
+    assert first.template is not None and second.template is not None
     assert to_yaml(first.template.data) == to_yaml(second.template.data)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
-from fsdcf.cloudformation.partitions import zone_prefix
+from fsdcf.cloudformation.partitions import partition_of, zone_prefix
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
@@ -258,7 +258,8 @@ def no_route(case: Case) -> Problems:
     network, path = networking.network, _VPC
     if case.joined is not None:
         network, path = case.joined.environment.network, "environment.network"
-    partition = partition_of_spec(case.spec) or ""
+    region = case.file.spec.environment.region if case.file else None
+    partition = partition_of(region) if region else partition_of_spec(case.spec) or ""
     if partition.startswith("aws-iso"):
         yield from until_unknown(_unreachable_images(case, f"from {partition}", ""))
     if network.id is not None or network.nat != "none" or networking.assign_public_ip:

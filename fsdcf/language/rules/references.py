@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsdcf.cloudformation.partitions import PARTITIONS, domain_of
+from fsdcf.cloudformation.partitions import PARTITIONS, domain_of, partition_of
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
@@ -182,8 +182,9 @@ def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
     "repository belong to a partition too, such as amazonaws.com.cn to China.",
 )
 def partitions(case: Case) -> Problems:
-    """Require one partition for all that the spec names."""
-    home: NamedPartition | None = None
+    """Require one partition for all that the spec names, and for the region of its environment's file."""
+    region = case.file.spec.environment.region if case.file else None
+    home = NamedPartition(("environment.region",), region, partition_of(region), "") if region else None
     for named in named_partitions(case.document.data):
         hint = f"use names of {home.partition}, or `${{AWS::Partition}}`" if home else "use the names of one partition"
         if named.partition not in PARTITIONS:
