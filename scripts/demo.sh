@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compile and lint every example, then deploy the first one into the sandbox: a first deploy, a new image, no changes, and an
-# image that does not start, with its diagnosis and rollback.
+# image that does not start, with its diagnosis and rollback. At last, deploy an environment with two services.
 set -eu
 bin=$1
 first=examples/hello.yml
@@ -65,3 +65,27 @@ fi
 echo
 echo "\$ fsdcf status my-service --sandbox"
 "$bin/fsdcf" status my-service --env staging --sandbox
+
+# One command deploys an environment and two services that call each other: shop at its host, users by its name.
+shared=examples/shared
+echo
+echo "\$ fsdcf deploy $shared --image-sha 3f2c1ab --sandbox --yes"
+if [ -t 1 ]; then
+    "$bin/fsdcf" deploy "$shared" --env staging --image-sha 3f2c1ab --sandbox --yes
+elif "$bin/fsdcf" deploy "$shared" --env staging --image-sha 3f2c1ab --sandbox --yes >build/deploy.log 2>&1; then
+    sed -n -e '/^order: /p' -e '/| plan: /p' -e '/^done: /,$p' build/deploy.log
+else
+    cat build/deploy.log >&2
+    exit 1
+fi
+echo
+echo "\$ fsdcf template $shared/*.yml    # the addresses at which they call each other"
+for service in shop users; do
+    "$bin/fsdcf" template "$shared/$service.yml" --env staging --no-lint 2>/dev/null |
+        sed -n "/- Name: [A-Z]*_URL/{s/.*Name: /  $service: /;N;s/\n *Value: / = /;p;}"
+done
+for service in shop users; do
+    echo
+    echo "\$ fsdcf status $service --sandbox"
+    "$bin/fsdcf" status "$service" --env staging --sandbox
+done

@@ -9,7 +9,9 @@ from functools import cache
 from typing import Any
 
 from fsdcf.pipeline import Request, SourceFile, run
-from tests.sandbox.cloudformation.account import Account, consistent
+from fsdcf.sandbox.ecs import connections
+from fsdcf.sandbox.ecs.definitions import SERVICE
+from tests.sandbox.cloudformation.account import EXAMPLES, Account, consistent
 from tests.sandbox.cloudformation.inventory import every
 
 STACK = "fsdcf-staging"
@@ -134,3 +136,27 @@ def test_the_life_of_an_environment(account: Account) -> None:
     assert delete(account, STACK) == "DELETE_COMPLETE"
     assert account.cfn.list_exports()["Exports"] == []
     assert {one["type"] for one in every(account.state)} == {"AWS::Logs::LogGroup"}, "the logs are kept"
+
+
+def test_the_services_of_the_example_call_each_other(account: Account) -> None:
+    """``make demo`` shows the same: shop at its host, users by its name, both with the address of the other."""
+    folder = EXAMPLES / "shared"
+    file = (folder / "environments" / "staging.yml").read_bytes()
+    templates = {name: compiled((folder / f"{name}.yml").read_bytes(), file) for name in ("users", "shop")}
+    assert deploy(account, STACK, compiled(file), {}) == "CREATE_COMPLETE"
+    for name, template in templates.items():
+        assert deploy(account, f"{name}-staging", template, {"ImageSha": "one"}) == "CREATE_COMPLETE"
+    assert reached(account, "shop.staging.example.com") == "shop-staging"
+    assert reached(account, "users.staging.example.com") == ""
+    services = [one for _, one in account.state.store.every(SERVICE)]
+    (endpoint,) = (found for one in services for found in connections.endpoints(account.state, one))
+    assert (endpoint.namespace, endpoint.aliases) == (exported(account)["NamespaceId"], ("users:80",))
+    assert {variable(templates["shop"], "USERS_URL"), variable(templates["users"], "SHOP_URL")} == {
+        "http://users",
+        "https://shop.staging.example.com",
+    }
+
+
+def variable(template: Mapping[str, Any], name: str) -> str:
+    (container, *_) = template["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    return next(str(one["Value"]) for one in container["Environment"] if one["Name"] == name)
