@@ -62,11 +62,12 @@ def repository_root(start: Path) -> Path:
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
-def specs_or_all(specs: tuple[Path, ...], root: Path) -> tuple[Path, ...]:
-    """The named specs, or every spec of the repository by its relative path. A usage error if there are none."""
+def specs_or_all(specs: tuple[Path, ...], root: Path, environments: bool = False) -> tuple[Path, ...]:
+    """The named specs, or every spec of the repository by its relative path, with the files of environments if they
+    are wanted. A usage error if there are none."""
     if specs:
         return specs
-    paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root) if not is_environment(path))
+    paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root) if environments or not is_environment(path))
     if not paths:
         raise click.UsageError(f"no spec found in {root}; name one, or {_WRITE_ONE}")
     return paths

@@ -192,3 +192,58 @@ def test_permissions_refuses_invalid_options(folder: Path, arguments: list[str],
 def test_the_yaml_of_the_stack_is_plain_yaml_but_for_its_tags(folder: Path) -> None:
     text = fsdcf("bootstrap", "--github", "acme/shop", "hello.yml").stdout
     assert "!Sub" in text and yaml.compose(text) is not None
+
+
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging, owners: team}
+environment:
+  network: {availabilityZones: [use1-az1, use1-az2]}
+  defaults: {service: {networking: {shared: true, loadBalancer: false}}}
+"""
+
+
+@pytest.fixture
+def shared(folder: Path) -> Path:
+    """A folder with the file of an environment, and a service that joins it in staging alone."""
+    for name in ("bad", "hello", "plain"):
+        (folder / f"{name}.yml").unlink()
+    (folder / "environments").mkdir()
+    (folder / "environments" / "staging.yml").write_text(ENVIRONMENT)
+    (folder / "users.yml").write_text(HELLO.replace("name: hello", "name: users") + BOUND)
+    return folder
+
+
+def granted(template: dict[str, Any], role: str) -> set[str]:
+    """The actions that the policies of a role allow."""
+    names = [one["Ref"] for one in template[role]["Properties"]["ManagedPolicyArns"]]
+    documents = [template[name]["Properties"]["PolicyDocument"] for name in names]
+    return {action for one in documents for statement in one["Statement"] for action in statement["Action"]}
+
+
+def test_the_role_of_an_environment_deploys_what_its_services_share(shared: Path) -> None:
+    alone = fsdcf("bootstrap", "--github", "acme/shop", "--github-ids", "12/34")
+    assert "ProdDeployRole" not in resources(alone), "the files name the environments"
+    done = fsdcf(
+        "bootstrap", "--github", "acme/shop", "--github-ids", "12/34", "--env", "staging", "--env", "prod", "--new-env"
+    )
+    assert done.exit_code == 0, done.output
+    staging, prod = (granted(resources(done), f"{name}DeployRole") for name in ("Staging", "Prod"))
+    assert "servicediscovery:CreatePrivateDnsNamespace" in staging and "cloudformation:ListExports" in staging
+    assert "servicediscovery:CreatePrivateDnsNamespace" not in prod, "it has no file, and each service its own network"
+    assert "elasticloadbalancing:CreateLoadBalancer" in prod and "cloudformation:ListExports" not in prod
+    assert "permissionsBoundary" not in done.stderr and "unknown" not in done.stderr
+
+
+def test_permissions_of_an_environment_alone_and_with_its_services(shared: Path) -> None:
+    def actions(*files: str) -> set[str]:
+        done = fsdcf("permissions", *files)
+        assert done.exit_code == 0, done.output
+        return {action for one in json.loads(done.stdout)["Statement"] for action in one["Action"]}
+
+    alone, service = actions("environments/staging.yml"), actions("users.yml")
+    assert "ec2:CreateVpc" in alone and "ec2:CreateVpc" not in service
+    assert actions("environments/staging.yml", "users.yml") == alone | service == actions(".")
+    wrong = fsdcf("permissions", "environments/staging.yml", "--env", "prod")
+    assert wrong.exit_code == 2 and "describes the environment staging" in wrong.stderr

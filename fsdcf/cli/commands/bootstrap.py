@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsdcf.cli.compiled import compile_or_show
-from fsdcf.cli.files import repository_root, specs_or_all, write, write_or_print
+from fsdcf.cli.files import is_environment, repository_root, specs_or_all, write, write_or_print
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
     Connection,
@@ -57,7 +57,6 @@ from fsdcf.compiler.pipeline import (
     role_output,
     role_variable,
 )
-from fsdcf.compiler.service import tags_of
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
@@ -86,28 +85,29 @@ _ENVIRONMENTS = ("staging", "prod")
 
 @dataclass(frozen=True)
 class CompiledService:
-    """A spec compiled for one environment."""
+    """A spec compiled for one environment; ``spec`` is None for the environment itself."""
 
     file: str
     environment: str
-    spec: Spec
+    spec: Spec | None
     stack: DeployedStack
 
 
 def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list[CompiledService]:
-    """Every spec in every environment. Exits with code 2, after the findings, if one has errors.
+    """Every spec in every environment, and the file of each environment in its own. Exits with code 2, after the
+    findings, if one has errors.
 
     A usage error for two specs of one stack.
     """
     services, failed = [], False
     for environment in environments:
-        for request in replace(inputs, environment=environment).requests():
+        files = tuple(path for path in inputs.files if path.stem == environment or not is_environment(path))
+        for request in replace(inputs, environment=environment, files=files).requests():
             result = compile_or_show(request)
-            if result is None or result.spec is None or result.template is None:
+            if result is None or result.template is None:
                 failed = True
                 continue
-            tags = tags_of(result.spec, environment)
-            stack = DeployedStack(f"{result.spec.metadata.name}-{environment}", result.template.data, tags)
+            stack = DeployedStack(f"{result.service_name}-{environment}", result.template.data, result.tags)
             services.append(CompiledService(request.name, environment, result.spec, stack))
     if failed:
         click.get_current_context().exit(2)
@@ -159,9 +159,15 @@ def permissions_command(
 ) -> None:
     """Print the IAM policy with the permissions that a deploy of these specs needs, or to operate them, and no others.
 
-    They follow from the calls of fsdcf and from the calls that CloudFormation makes for each resource.
+    They follow from the calls of fsdcf and from the calls that CloudFormation makes for each resource. For a role that
+    deploys services and the environment that they join, pass its file, too.
     """
-    stacks = [service.stack for service in compiled_services(inputs, (inputs.environment_name,))]
+    inputs = inputs.in_one_environment()
+    environment = next((path.stem for path in inputs.files if is_environment(path)), inputs.environment_name)
+    if inputs.environment not in (None, environment):
+        raise click.UsageError(f"--env {inputs.environment}: the file describes the environment {environment}")
+    services = compiled_services(inputs, (environment,))
+    stacks = [service.stack for service in services]
     limit = boundary_arn(boundary or BOUNDARY)
     uploads = bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}"
     needed = operating(stacks) if operate else permissions(stacks, limit, uploads)
@@ -177,7 +183,7 @@ def permissions_command(
     )
     if account is None or region is None:
         click.echo("note: restrict the policy with --account and --region", err=True)
-    for stack in stacks:
+    for stack in (service.stack for service in services if service.spec):
         if not (operate or boundary or boundaries(stack)):
             click.echo(
                 f"note: the roles of {stack.stack} have no permissions boundary, but this policy allows only roles "
@@ -212,7 +218,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     multiple=True,
     metavar="NAME",
     shell_complete=complete_environments,
-    help="Environment in this account; repeatable.  [default: staging, prod]",
+    help="Environment in this account; repeatable.  [default: those with a file among the specs, else staging, prod]",
 )
 @variable_option
 @new_environment_option
@@ -262,9 +268,10 @@ def bootstrap_command(
         raise click.UsageError("--deploy cannot be combined with -o")
     if not deploys and (yes or as_json or artifacts_bucket):
         raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
-    files = specs_or_all(specs, repository_root(Path.cwd()))
+    files = specs_or_all(specs, repository_root(Path.cwd()), environments=True)
     inputs = SpecInputs(files, variables=variables, new_environment=new_environment)
-    services = compiled_services(inputs, tuple(dict.fromkeys(environments)) or _ENVIRONMENTS)
+    described = tuple(path.stem for path in files if is_environment(path))
+    services = compiled_services(inputs, tuple(dict.fromkeys(environments or described)) or _ENVIRONMENTS)
     try:
         known = Ids(*ids.split("/")) if ids else None
         pipeline = _pipeline(repository, known, services, provider, boundary)
@@ -310,12 +317,13 @@ def _pipeline(
         if boundary.startswith("arn:")
         else PermissionsBoundary(boundary, boundary_of([one.stack for one in services]))
     )
-    images = [registry(one.spec) for one in services]
+    specs = [one.spec for one in services if one.spec]
+    images = [registry(spec) for spec in specs]
     created = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
     elsewhere = tuple(
         arn
-        for one, image in zip(services, images, strict=True)
-        if image and image[2] not in created and (arn := repository_arn(one.spec))
+        for spec, image in zip(specs, images, strict=True)
+        if image and image[2] not in created and (arn := repository_arn(spec))
     )
     return Pipeline(repository, policies, created, own, ids, provider, elsewhere)
 
@@ -329,6 +337,8 @@ def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -
             f"and the roles reject such a repository unless you add --github-ids {ids}"
         )
     for one in services:
+        if one.spec is None:
+            continue  # an environment has no roles and no image
         limits, image = boundaries(one.stack), registry(one.spec)
         if not limits:
             yield (

@@ -11,7 +11,9 @@ from fsdcf.aws_errors import iam_action
 from fsdcf.cloudformation.arns import DeployedStack, arn, text
 from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
+from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.types import record_of
+from fsdcf.conventions import exporting_stack
 from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, resources_of, service_of
 
 CALLS: Mapping[str, frozenset[str]] = {
@@ -137,9 +139,24 @@ def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | No
     """
     resources = resources_of(stacks)
     limits = frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary})
-    engine = _called(resources, CALLS, "Engine", bucket)
+    engine = [*_called(resources, CALLS, "Engine", bucket), *_environments(stacks)]
     statements = [*engine, *_resources(resources), *_roles(resources, limits), *_linked(resources)]
     return Permissions(tuple(one for one in statements if one.actions), resources.unknown)
+
+
+def _environments(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
+    """What a deploy of services reads of the stacks of their environments, unless it may change these anyway: their
+    outputs, such as the listener whose rules it counts, and the exports.
+
+    No page says with whose rights CloudFormation reads an export; ListExports has no resource.
+    """
+    imported = {exporting_stack(one.name) for stack in stacks for one in planned(stack.template).imports}
+    others = sorted(imported - {stack.stack for stack in stacks})
+    if others:
+        arns = tuple(arn("cloudformation", f"stack/{name}/*") for name in others)
+        yield IamStatement("Environment", ("cloudformation:DescribeStacks",), arns)
+    if imported:
+        yield IamStatement("Exports", ("cloudformation:ListExports",), ("*",))
 
 
 def operating(stacks: Sequence[DeployedStack]) -> Permissions:
@@ -226,17 +243,37 @@ def _linked(deployed: DeployedResources) -> Iterator[IamStatement]:
 def _statements(
     allowed: Iterable[tuple[str, frozenset[str]]], lead: str, conditions: Conditions | None = None
 ) -> Iterator[IamStatement]:
-    """A statement for each service, on all its resources: an action applies to its own resource types only."""
-    joined: dict[str, tuple[set[str], set[str]]] = {}
+    """A statement for each service, on all its resources: an action applies to its own resource types only.
+
+    An action on more resources of a type than another one has a statement of its own, so that the other one keeps its
+    limits: every hosted zone may be read, and one be written.
+    """
+    joined: dict[str, dict[str, frozenset[str]]] = {}
     for action, arns in allowed:
-        place = (
-            "Anywhere" if arns == _ANYWHERE else "".join(word.capitalize() for word in service_of(action).split("-"))
-        )
-        actions, resources = joined.setdefault(lead + place, (set(), set()))
-        actions.add(action)
-        resources |= arns
-    for sid, (actions, resources) in sorted(joined.items()):
-        yield IamStatement(sid, tuple(sorted(actions)), tuple(sorted(_widest(resources))), conditions or {})
+        place = "Anywhere" if arns == _ANYWHERE else _words(service_of(action))
+        joined.setdefault(lead + place, {})[action] = arns
+    for sid, actions in sorted(joined.items()):
+        wide = {one for one, arns in actions.items() if any(_widens(arns, other) for other in actions.values())}
+        rest = {one: arns for one, arns in actions.items() if one not in wide}
+        if rest:
+            yield _statement(sid, rest, conditions)
+        for one in sorted(wide):
+            yield _statement(f"{sid}{one.partition(':')[2]}", {one: actions[one]}, conditions)
+
+
+def _statement(sid: str, actions: Mapping[str, frozenset[str]], conditions: Conditions | None) -> IamStatement:
+    arns = set().union(*actions.values())
+    return IamStatement(sid, tuple(sorted(actions)), tuple(sorted(_widest(arns))), conditions or {})
+
+
+def _words(service: str) -> str:
+    return "".join(word.capitalize() for word in service.split("-"))
+
+
+def _widens(arns: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether some ARNs cover others, which have no such ARN themselves."""
+    leads = [one[:-1] for one in arns - others if one.endswith("*")]
+    return any(other.startswith(lead) for lead in leads for other in others)
 
 
 def _widest(arns: set[str]) -> set[str]:

@@ -22,6 +22,8 @@ from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, bounda
 from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT, Compile
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
+from tests.plan.shared import CERTIFICATE, environment_file, joined
+from tests.plan.shared import compiled as compiled_text
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 VALUES = {"AccountId": ACCOUNT, "Region": REGION, "Partition": "aws"}
@@ -319,3 +321,64 @@ def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Co
         wide, "organizations:LeaveOrganization", "*", {}
     )
     assert [one["Sid"] for one in boundary([])["Statement"]] == ["Administration"]
+
+
+def environment_stack() -> DeployedStack:
+    own_zone = f"certificateArn: '{CERTIFICATE}'", "hostedZoneId: Z0123456789ABCDEFGHIJ"
+    template = compiled_text("environments/staging.yml", environment_file().replace(*own_zone), "staging")
+    return DeployedStack("fsdcf-staging", template, {"fsdcf:service": "fsdcf", "fsdcf:environment": "staging"})
+
+
+def joined_stack() -> DeployedStack:
+    own = {"fsdcf:service": "shop", "fsdcf:environment": "staging"}
+    return DeployedStack("shop-staging", joined("shop", ["shop.example.com"]), own)
+
+
+def test_an_environment_writes_records_in_its_own_zone_only() -> None:
+    policy = policy_of(environment_stack())
+    own, other = (f"arn:aws:route53:::hostedzone/{zone}" for zone in ("Z0123456789ABCDEFGHIJ", "Z1"))
+    assert allows(policy, "route53:ChangeResourceRecordSets", own, {})
+    assert not allows(policy, "route53:ChangeResourceRecordSets", other, {})
+    assert allows(policy, "route53:GetHostedZone", other, {}), "Cloud Map makes the zone of the namespace"
+    for action in ("acm:RequestCertificate", "servicediscovery:CreatePrivateDnsNamespace", "ec2:DescribeVpcs"):
+        assert allows(policy, action, "*", {}), action
+    vpc = f"arn:aws:ec2:{AT}:vpc/vpc-1"
+    assert allows(policy, "ec2:CreateVpc", vpc, {}) and allows(policy, "ec2:DeleteVpc", vpc, tags("fsdcf"))
+    assert not allows(policy, "ec2:DeleteVpc", vpc, tags("shop"))
+    assert allows(policy, "cloudformation:ExecuteChangeSet", f"arn:aws:cloudformation:{AT}:stack/fsdcf-staging/1", {})
+
+
+def test_a_service_that_joins_reads_its_environment_and_needs_less() -> None:
+    policy = policy_of(joined_stack())
+    stack = f"arn:aws:cloudformation:{AT}:stack/fsdcf-staging/1"
+    assert allows(policy, "cloudformation:DescribeStacks", stack, {})
+    assert allows(policy, "cloudformation:ListExports", "*", {})
+    for action in ("cloudformation:ExecuteChangeSet", "cloudformation:DeleteStack", "cloudformation:GetTemplate"):
+        assert not allows(policy, action, stack, {}), action
+    granted = {action for one in policy["Statement"] for action in one["Action"]}
+    own = {
+        action for one in policy_of(stack_of(ROOT / "examples" / "hello.yml"))["Statement"] for action in one["Action"]
+    }
+    for action in (
+        "ec2:CreateVpc",
+        "ec2:CreateNatGateway",
+        "elasticloadbalancing:CreateLoadBalancer",
+        "ecs:CreateCluster",
+    ):
+        assert action in own and action not in granted, action
+    assert "elasticloadbalancing:CreateRule" in granted
+
+
+def test_a_role_for_both_needs_no_statement_for_reading() -> None:
+    both = permissions([environment_stack(), joined_stack()], boundary_arn(BOUNDARY))
+    sids = [one.sid for one in both.statements]
+    assert "Environment" not in sids and len(set(sids)) == len(sids)
+
+
+def test_an_action_on_more_resources_widens_no_other_one() -> None:
+    record = {"Type": "AWS::Route53::RecordSet", "Properties": {"HostedZoneId": "Z1", "Name": "a", "Type": "A"}}
+    namespace = {"Type": "AWS::ServiceDiscovery::PrivateDnsNamespace", "Properties": {"Name": "a", "Vpc": "v"}}
+    found = policy_of(DeployedStack("s", {"Resources": {"Record": record, "Namespace": namespace}}))
+    by_sid = {one["Sid"]: one for one in found["Statement"]}
+    assert by_sid["Route53GetHostedZone"]["Resource"] == ["arn:aws:route53:::hostedzone/*"]
+    assert "arn:aws:route53:::hostedzone/*" not in by_sid["Route53"]["Resource"]
