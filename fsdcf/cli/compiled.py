@@ -118,20 +118,29 @@ def compile_files(inputs: SpecInputs, most: int | None = 1, warnings: bool = Tru
 def compile_together(inputs: SpecInputs) -> dict[str, Compiled]:
     """The templates of files by a short name for each: that of the service or the environment, or of the file.
 
-    The name of a single one is empty.
+    The name of a single one is empty. Services are compiled for the environment whose file is among them.
     """
-    sides = compile_files(inputs, most=None)
+    sides = compile_files(inputs.in_one_environment(), most=None)
     for one in sides:
         with one.checking():
             planned(one.template)
     if len(sides) == 1:
         return {"": sides[0]}
+    check_stacks(sides)
     names = [_short_name(one) for one in sides]
     unique = [name if names.count(name) == 1 else one.name for name, one in zip(names, sides, strict=True)]
-    twice = next((name for name in unique if unique.count(name) > 1), None)
-    if twice is not None:
-        raise click.UsageError(f"{twice} is given twice: pass it once")
     return dict(zip(unique, sides, strict=True))
+
+
+def check_stacks(sides: Iterable[Compiled], hint: str = "") -> None:
+    """A usage error if two specs describe the same stack."""
+    names: dict[str, str] = {}
+    for one in sides:
+        if one.stack in names:
+            twice = f"{names[one.stack]} and {one.name} describe the same stack, {one.stack}"
+            raise click.UsageError(f"{twice}: pass one of them{hint}")
+        if one.stack:
+            names[one.stack] = one.name
 
 
 def _short_name(one: Compiled) -> str:

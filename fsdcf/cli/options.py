@@ -131,7 +131,7 @@ class SpecInputs:
         chosen = self.environment_name if self.environment_option or not named else named[0].stem
         for path in named:
             if path.stem != chosen:
-                raise click.UsageError(f"{path} does not describe the environment {chosen}: deploy it by itself")
+                raise click.UsageError(f"{path} does not describe the environment {chosen}: pass it alone")
         return replace(self, environment=chosen).found()
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsdcf.cli.compiled import Compiled
+from fsdcf.cli.compiled import Compiled, environments_joined
 from fsdcf.cli.lookup import ChangeLines
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
@@ -89,17 +89,19 @@ def introduced(event: PlanCreated, new: Compiled) -> PlanCreated:
 
 def monthly_cost(new: Compiled, region: str) -> str:
     """What a stack costs in a month; empty for a template that cannot be priced."""
-    from fsdcf.plan.cost.estimate import estimate
+    from fsdcf.plan.cost.estimate import estimates_of
     from fsdcf.plan.cost.prices import assumed, shipped
     from fsdcf.plan.cost.report import span
 
     prices = shipped()
     try:
-        total = estimate(new.template, prices, assumed(()), region).total
+        around = environments_joined([new])
+        total = estimates_of({new.title: new.template}, prices, assumed(()), region, around)[new.title].total
     except PlanError:
         return ""
     elsewhere = f" at the prices of {prices.region}" if region != prices.region else ""
-    return f"the stack costs about {span(total)} {prices.currency} a month{elsewhere}"
+    what = "the stack adds" if around else "the stack costs"
+    return f"{what} about {span(total)} {prices.currency} a month{elsewhere}"
 
 
 def reviewed(

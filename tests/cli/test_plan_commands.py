@@ -266,10 +266,12 @@ def test_environment_overrides_and_variables_count(folder: Path, command: str) -
         assert "port 9090" in drawn and "qa-stock" in drawn
 
 
-def test_access_and_graph_take_each_file_once(folder: Path) -> None:
+def test_access_and_graph_take_each_service_once(folder: Path) -> None:
+    (folder / "copy.yml").write_text((folder / "warehouse.yml").read_text())
     for command in ("graph", "access"):
-        found = fsdcf(command, "warehouse.yml", "warehouse.yml")
-        assert found.exit_code == 2 and "warehouse.yml is given twice" in found.stderr
+        assert fsdcf(command, "warehouse.yml", "warehouse.yml").stdout == fsdcf(command, "warehouse.yml").stdout
+        both = fsdcf(command, "warehouse.yml", "copy.yml")
+        assert both.exit_code == 2 and "warehouse.yml and copy.yml describe the same stack" in both.stderr
 
 
 ENVIRONMENT = """\
@@ -313,6 +315,17 @@ def test_an_environment_and_its_services_are_estimated_drawn_and_examined_togeth
     assert graph.count("ECS service") == 2 and graph.count("subgraph g_vpc") == 1
     rows = json.loads(fsdcf("access", *shared, "--format", "json").stdout)
     assert {one["spec"]["file"] for one in rows if one["spec"]} == set(shared[1:])
+
+
+def test_services_are_compiled_for_the_environment_that_is_given_with_them(shared: list[str], folder: Path) -> None:
+    (folder / "environments" / "qa.yml").write_text(ENVIRONMENT.replace("staging", "qa"))
+    found = fsdcf("cost", "environments/qa.yml", "users.yml")
+    assert found.stdout.startswith("2 specs in qa: "), found.stderr
+    assert "accTitle: 2 specs in qa" in fsdcf("graph", "environments", "users.yml", "--env", "qa").stdout
+    assert fsdcf("cost", "environments", "users.yml").stdout.startswith("2 specs in staging: "), "of the folder, one"
+    both = fsdcf("cost", "environments/qa.yml", "environments/staging.yml", "users.yml")
+    assert both.exit_code == 2 and "does not describe the environment qa" in both.stderr
+    assert fsdcf("cost", "environments/qa.yml", "environments/staging.yml").stdout.startswith("2 specs in ")
 
 
 def test_a_plan_of_an_environment_names_the_stacks_of_the_repository_that_use_it(

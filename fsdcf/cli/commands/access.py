@@ -34,7 +34,7 @@ from fsdcf.plan.access import (
 
 
 @click.command()
-@spec_inputs("[SPEC...]", nargs=-1)
+@spec_inputs("[SPEC... | FOLDER]", nargs=-1)
 @format_option("text", "markdown", "json", help="Output format of the table.")
 def access_command(inputs: SpecInputs, form: str) -> None:
     """Show who can do what to which resource: each statement of each policy, what the security groups admit, and the

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_files, environments_joined, title_of
-from fsdcf.cli.files import print_json, read
+from fsdcf.cli.compiled import Compiled, check_stacks, compile_files, environments_joined, title_of
+from fsdcf.cli.files import is_environment, print_json, read
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import LineWriter, draw_table, wrapped_after
 from fsdcf.cloudformation.planned import planned
@@ -35,7 +35,7 @@ def _amount(context: click.Context, parameter: click.Parameter, text: str | None
 
 
 @click.command()
-@spec_inputs("[SPEC... | OLD NEW]", nargs=-1)
+@spec_inputs("[SPEC... | FOLDER... | OLD NEW]", nargs=-1)
 @click.option(
     "--assume",
     "settings",
@@ -87,6 +87,9 @@ def cost_command(
     except AssumptionError as error:
         raise click.UsageError(f"--assume: {error}") from None
     prices = _prices(price_file)
+    kinds = {is_environment(path) for path in inputs.files}
+    if len(kinds) == 2 or any(path.is_dir() for path in inputs.files):
+        inputs = inputs.in_one_environment()
     sides = compile_files(inputs, most=None)
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
     if compares and len(sides) != 2:
@@ -120,10 +123,7 @@ def _titles_of_sum(sides: Sequence[Compiled]) -> list[str]:
         len(sides) == 2 and len(set(names)) < 2 and not are_linked(*(one.template for one in sides))
     ):
         return []
-    for name in names:
-        if names.count(name) > 1:
-            twice = " and ".join(one.name for one in sides if one.stack == name)
-            raise click.UsageError(f"{twice} describe the same stack, {name}: pass one of them, or only OLD and NEW")
+    check_stacks(sides, ", or only OLD and NEW")
     return [one.title for one in sides]
 
 

@@ -16,7 +16,7 @@ _DRAWINGS = {"mermaid": mermaid, "markdown": block, "dot": dot, "svg": svg}
 
 
 @click.command()
-@spec_inputs("[SPEC...]", nargs=-1)
+@spec_inputs("[SPEC... | FOLDER]", nargs=-1)
 @click.option("-o", "--output", metavar="FILE", help="File to write instead of standard output (-).")
 @format_option(
     *_DRAWINGS,
