@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, version_of
@@ -24,6 +25,7 @@ from fsdcf.deploy.model import Exit, Question, StackEvent, StackEventReceived, T
 from fsdcf.deploy.operation import Operation, cancel
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import Snapshot, snapshot
+from fsdcf.wording import counted
 
 STATUS_EVERY = 15.0
 EVIDENCE_EVERY = 5.0
@@ -78,6 +80,7 @@ class Watcher:
         self._run = run
         self._observer = RolloutObserver(run)
         self._fail_fast = fail_fast
+        self._waiting: dict[str, float] = {}
         self._reported_reasons: set[str] = set()
         self._without_events = "DescribeStackEvents" in run.warned  # it cannot be read
         self._polls = 0
@@ -109,6 +112,7 @@ class Watcher:
             if not fresh:
                 on = tuple(event.logical_id for event in in_progress(self.timeline.events))
                 self._run.tell(Waiting(self.elapsed(), on))
+                self._report_vain_waits()
             self._rest(self._pace(bool(fresh)))
 
     def elapsed(self) -> float:
@@ -321,6 +325,20 @@ class Watcher:
         self._run.warn(f"{rollout.logical_id}: {reason.times} tasks stopped for the same reason: {reason.text}")
         if self._fail_fast and not reason.passing and not self._rolls_back():
             raise TasksKeepFailing(reason.brief)
+
+    def _report_vain_waits(self) -> None:
+        """Warn, once for each, of resources that have been in creation for so long that something is probably wrong."""
+        now = self._run.aws.clock()
+        for event in in_progress(self.timeline.events):
+            wait = record_of(event.type).wait if event.status == "CREATE_IN_PROGRESS" else None
+            begun = self._waiting.setdefault(event.logical_id, now)
+            if wait is not None and now - begun >= wait.seconds:
+                resources = (self._run.template or {}).get("Resources") or {}
+                properties = (resources.get(event.logical_id) or {}).get("Properties") or {}
+                place = self._run.where(event.logical_id)
+                at = f" ({place.file}:{place.line})" if place else ""
+                minutes = counted(int(wait.seconds // 60), "minute")
+                self._run.warn(f"{event.logical_id}{at} is not ready after {minutes}: {wait.why(properties)}")
 
     def _pace(self, fresh: bool) -> float:
         """Seconds until the next poll.

@@ -126,3 +126,15 @@ def test_a_file_elsewhere_is_not_looked_for(home: Stage, tmp_path: Path) -> None
     (home.folder / "other" / ".git").mkdir()
     told = home("template", "other/services/shop.yml", "--no-lint", expect=2)
     assert "S403" in told.output
+
+
+def test_a_certificate_that_is_never_valid_is_told_of(home: Stage) -> None:
+    write(home, "loadBalancers: {public: {domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}")
+    file = home.folder / "environments" / "staging.yml"
+    subnets = "publicSubnets: [subnet-0c1b2c3d4e5f60718, subnet-0d2c3d4e5f6071829]"
+    file.write_text(file.read_text().replace("829]}", f"829], {subnets}}}"))
+    home.site.fault("PublicCertificate:create:unvalidated")
+    told = home("deploy", "environments/staging.yml", "--yes", "--timeout", "20m", expect=6)
+    (warning,) = (line for line in told.output.splitlines() if line.startswith("warning: PublicCertificate"))
+    assert "(environments/staging.yml:5) is not ready after 10 minutes" in warning
+    assert "Z0123456789ABCDEFGHIJ" in warning and "dig +short NS example.com" in warning

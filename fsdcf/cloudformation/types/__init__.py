@@ -207,6 +207,14 @@ class Simulation(NamedTuple):
         return self.create
 
 
+class Wait(NamedTuple):
+    """What CloudFormation may wait for in vain while it creates a resource, and after how many seconds that is
+    probable. ``why`` is a sentence on the cause and the way out, from the properties."""
+
+    seconds: float
+    why: Callable[[Properties], str]
+
+
 class Managed(NamedTuple):
     """A property that AWS sets while the resource is in use, so that a value other than the template's is not drift.
 
@@ -238,7 +246,7 @@ class ResourceType:
     ``out_of_reach`` compares the properties before and after: a clause for each piece of data that stays where it is,
     and that tasks no longer find. ``price`` is the pricing rule, ``free`` or ``unknown``. ``drawing`` is None for what
     the graph does not show as data or as a service that tasks use. ``before_deletion`` is what keeps a resource from
-    being deleted and what to do about it; empty where nothing is known.
+    being deleted and what to do about it; empty where nothing is known. ``wait`` is what its creation may wait for.
     """
 
     type: str
@@ -255,6 +263,7 @@ class ResourceType:
     policies: PolicyDocuments = _POLICIES
     access: AccessActions = _ACCESS
     before_deletion: str = ""
+    wait: Wait | None = None
     single: Single | None = None
     """None where resources do not exclude each other."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, text
-from fsdcf.cloudformation.types import NEVER, DeployPermissions, Part, Properties, ResourceType, Simulation
+from fsdcf.cloudformation.types import NEVER, DeployPermissions, Part, Properties, ResourceType, Simulation, Wait
 from fsdcf.cloudformation.types.route53 import ZONE_IAM_TYPE, zone_arn
 
 PART: Part = "ingress"
@@ -17,6 +17,22 @@ def _zones(stack: DeployedStack, logical_id: str, properties: Properties) -> Ite
     for option in properties.get("DomainValidationOptions", ()):
         if "HostedZoneId" in option:
             yield ZONE_IAM_TYPE, zone_arn(text(option["HostedZoneId"]))
+
+
+def _unvalidated(properties: Properties) -> str:
+    """Usually, a record of ACM in a zone of Route 53 is found within minutes; ACM gives up after 72 hours.
+
+    Source: https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+    """
+    domain = properties.get("DomainName")
+    options: Sequence[Properties] = properties.get("DomainValidationOptions") or ({},)
+    zone = options[0].get("HostedZoneId", "ZONE_ID")
+    return (
+        f"ACM does not find the record that proves the ownership of {domain}, and waits for up to 72 hours. The record "
+        f"is in the hosted zone {zone}: compare the name servers of that zone (`aws route53 get-hosted-zone "
+        f"--id {zone}`) with those of the domain (`dig +short NS {domain}`). If they "
+        "differ, write the zone that the domain uses, or delegate the domain to this one"
+    )
 
 
 RECORDS = (
@@ -33,6 +49,7 @@ RECORDS = (
             },
             arns=_zones,
         ),
+        wait=Wait(600.0, _unvalidated),
         before_deletion="a certificate can be deleted once no listener uses it",
     ),
 )
