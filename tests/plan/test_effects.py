@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.plan.diff.effects import EFFECTS, SideEffect
 from fsdcf.plan.diff.plan import plan_update
-from fsdcf.plan.diff.sides import sides_of
+from fsdcf.plan.diff.sides import DeployedValues, sides_of
 from tests.conftest import ROOT
 from tests.plan.conftest import Template, resources
 from tests.plan.edits import compiled, swap
@@ -19,6 +20,10 @@ Edit = Callable[[dict[str, Any]], None]
 
 BALANCER_SETTINGS = {"idle_timeout.timeout_seconds": "90", "access_logs.s3.enabled": "true"}
 GROUP_SETTINGS = {"stickiness.enabled": "true", "stickiness.type": "lb_cookie", "slow_start.duration_seconds": "30"}
+
+
+def hosts(*names: str) -> list[dict[str, Any]]:
+    return [{"Field": "host-header", "HostHeaderConfig": {"Values": list(names)}}]
 
 
 def settings(**_: Any) -> list[dict[str, str]]:
@@ -60,6 +65,10 @@ BEFORE: Template = resources(
         "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
         "Properties": {"TargetGroupAttributes": settings(**GROUP_SETTINGS)},
     },
+    Rule={
+        "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "Properties": {"ListenerArn": "arn", "Priority": 20007, "Conditions": hosts("a.example.com", "b.example.com")},
+    },
     Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "bursting"}},
     Table={"Type": "AWS::DynamoDB::Table", "Properties": {"BillingMode": "PROVISIONED"}},
 )
@@ -100,6 +109,8 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
     ("task-count-reset", "Target", properties("Target", MinCapacity=1, MaxCapacity=2), "at most 2 tasks"),
     ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), "another DNS name"),
+    ("rule-reordered", "Rule", properties("Rule", Priority=13000), "among the rules"),
+    ("host-lost", "Rule", properties("Rule", Conditions=hosts("A.example.com")), "b.example.com"),
     (
         "exposed",
         "Service",
@@ -148,6 +159,8 @@ def test_a_rule_finds_its_effect_and_no_other_rule_does(rule: str, name: str, ed
 SILENT: dict[str, Edit] = {
     "nothing": lambda template: None,
     "another limit of scaling": properties("Target", MaxCapacity=20),
+    "a wildcard for the hosts": properties("Rule", Conditions=hosts("*.example.com")),
+    "every host": properties("Rule", Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}]),
     "another value": properties("Service", HealthCheckGracePeriodSeconds=90),
     "a setting more": properties(
         "Group", TargetGroupAttributes=settings(**GROUP_SETTINGS, **{"deregistration_delay.timeout_seconds": "9"})
@@ -189,3 +202,27 @@ def test_auto_scaling_removed_from_a_spec() -> None:
     (one,) = plan_update(sides_of(old.template, new.template)).review.effects
     assert (one.rule, one.logical_id) == ("task-count-reset", "ScalableTarget")
     assert "becomes 2" in one.what and "between 3 and 12" in one.why
+
+
+def test_a_rule_keeps_the_priority_that_it_got_where_its_default_was_taken() -> None:
+    """Until it is in another band: then it moves, and the plan says so."""
+    file = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
+    file += "environment: {loadBalancers: {public: {domain: staging.example.com}}}\n"
+    text = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\nservice:\n  port: 8000\n"
+    text += "  networking: {shared: true, loadBalancer: {stickiness: false}}\n"
+
+    def template(more: str = "") -> dict[str, Any]:
+        source = SourceFile("environments/staging.yml", file.encode())
+        written = text.replace("stickiness: false", f"stickiness: false{more}").encode()
+        result = run(Request("shop.yml", written, "staging", environment_file=source))
+        assert result.template is not None, result.diagnostics
+        return dict(result.template.data)
+
+    old = template()
+    taken = str(old["Parameters"]["RulePriority"]["Default"] + 1)
+    deployed = DeployedValues({"ImageSha": "1", "RulePriority": taken})
+    assert plan_update(sides_of(old, template(), deployed=deployed)).empty
+    plan = plan_update(sides_of(old, template(", paths: [/api/*]"), deployed=deployed))
+    assert [one.rule for one in plan.review.effects] == ["rule-reordered"]
+    (row,) = [one for one in plan.changes if one.logical_id == "ListenerRule"]
+    assert taken in [str(one.before) for one in row.details]

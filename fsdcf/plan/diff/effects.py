@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from inspect import cleandoc
 
 from fsdcf.cloudformation.compare import canonical
-from fsdcf.cloudformation.planned import PlannedResource, items_by, mapping, text_of
+from fsdcf.cloudformation.planned import PlannedResource, items, items_by, mapping, text_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE, scales
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
@@ -115,6 +116,37 @@ def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
             what = "is removed, and its DNS name with it" if gone else "is replaced, and gets another DNS name"
             why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
             yield SideEffect(what, why, PropertyPlace(was.name, (), gone=gone))
+
+
+@effect("rule-reordered")
+def reordered_rules(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A rule at a listener gets another priority: its hosts and paths are more or less specific than before, or the
+    spec has another number."""
+    for was, now in release.both(LISTENER_RULE):
+        if was.text("Priority") != now.text("Priority") and release.in_place(was.name):
+            what = "moves to another place among the rules of its listener"
+            why = "a request that rules of other services match, too, may reach another service than before"
+            yield SideEffect(what, why, PropertyPlace(was.name, ("Priority",)))
+
+
+@effect("host-lost")
+def lost_hosts(release: ReleaseChange) -> Iterator[SideEffect]:
+    """The rules of the service at a listener no longer match a host."""
+    served = [list(_hosts(rule)) for rule in release.new.of(LISTENER_RULE)]
+    if not all(served):
+        return  # a rule for every host
+    for was in release.old.of(LISTENER_RULE):
+        for host in _hosts(was):
+            if not any(fnmatchcase(host, pattern) for patterns in served for pattern in patterns):
+                why = "the load balancer answers its requests as those of an unknown host"
+                gone = was.name not in release.new.resources
+                yield SideEffect(f"no longer serves {host}", why, PropertyPlace(was.name, ("Conditions",), gone=gone))
+
+
+def _hosts(rule: PlannedResource) -> Iterator[str]:
+    """The hosts that a rule matches, in lower case."""
+    for condition in rule.mappings("Conditions"):
+        yield from (str(host).lower() for host in items(mapping(condition.get("HostHeaderConfig")).get("Values")))
 
 
 @effect("exposed")

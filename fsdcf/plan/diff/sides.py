@@ -9,8 +9,11 @@ from typing import Any
 from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import PSEUDO
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values
-from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
+from fsdcf.cloudformation.planned import PlannedStack, mapping, parameter_values, planned
+from fsdcf.cloudformation.priorities import is_kept
 from fsdcf.cloudformation.references import section_of
+from fsdcf.cloudformation.template import of_type
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ def sides_of(
     Raises PlanError for a malformed template.
 
     A parameter has the value that a deploy sends: its default, else its previous value, else a stand-in that is the
-    same on both sides. The image is such a parameter, so that a plan shows what the template changes. ``tags`` are the
-    new tags of the stack; None keeps them.
+    same on both sides. The image is such a parameter, so that a plan shows what the template changes. A rule keeps its
+    priority within its band. ``tags`` are the new tags of the stack; None keeps them.
     """
     known = deployed or DeployedValues()
     old_values = {**parameter_values(before)[0], **known.parameters} if before is not None else {}
@@ -60,6 +63,7 @@ def sides_of(
     new_values |= {name: old_values[name] for name in missing if name in old_values}
     hidden = (name for name in declared if known.parameters.get(name) == NO_ECHO_MASK and is_no_echo(declared[name]))
     new_values |= dict.fromkeys(hidden, NO_ECHO_MASK)
+    new_values |= _kept_priorities(after, old_values)
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in section_of(before, "Parameters")}
     return Sides(
@@ -70,3 +74,15 @@ def sides_of(
         planned(after),
         (*secret_values(before or {}, old_values), *secret_values(after, new_values)),
     )
+
+
+def _kept_priorities(template: Mapping[str, Any], previous: Mapping[str, str]) -> dict[str, str]:
+    """The parameters for the priorities of rules that keep their previous values, although these differ from the
+    defaults: the default was taken when the rule was new."""
+    declared, kept = section_of(template, "Parameters"), {}
+    for rule in of_type(template, LISTENER_RULE):
+        name = str(mapping(mapping(rule.get("Properties")).get("Priority")).get("Ref"))
+        number, default = previous.get(name, ""), mapping(declared.get(name)).get("Default")
+        if isinstance(default, int) and number.isdigit() and is_kept(int(number), default):
+            kept[name] = number
+    return kept
