@@ -15,6 +15,8 @@ from fsdcf.language.shape import Field, walk
 from fsdcf.pipeline import Result
 from tests.conftest import HELLO, Compile
 
+BALANCER = "service.networking.loadBalancer"
+POOL = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a"
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
 CONTEXT = HELLO + (
     "  networking:\n    vpc: {cidr: 10.0.0.0/16}\n"
@@ -77,12 +79,39 @@ VALUES = {
     "service.readonlyRootFilesystem": "true",
     "service.permissionsBoundary": "bounds",
     "service.imageCredentials": "secretsmanager:other",
+    "service.healthCheck.protocol": "https",
+    "service.healthCheck.grpcCodes": "0",
+    f"{BALANCER}.domain.name": "other.example.com",
+    f"{BALANCER}.domain.hostedZoneId": "Z2",
+    f"{BALANCER}.auth.oidc.clientSecret": "secretsmanager:other:key",
+    f"{BALANCER}.auth.oidc.clientId": "other",
+    f"{BALANCER}.auth.cognito.userPoolArn": f"{POOL}b",
+    f"{BALANCER}.auth.cognito.clientId": "other",
+    f"{BALANCER}.auth.cognito.domain": "other",
+    f"{BALANCER}.auth.scope": "openid email",
+    f"{BALANCER}.auth.sessionCookie": "session",
+    f"{BALANCER}.accessLogs": "true",
+    f"{BALANCER}.accessLogs.bucket": "other-logs",
+    f"{BALANCER}.accessLogs.prefix": "other",
+    f"{BALANCER}.waf": "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/acl/0a1b-2c",
+    **{
+        f"{BALANCER}.auth.oidc.{key}": "https://other.example/x"
+        for key in ("issuer", "authorizationEndpoint", "tokenEndpoint", "userInfoEndpoint")
+    },
 }
 NEEDED = {
     "service.resources.cpu": ("service.resources.memory=2048",),
     "service.imageCredentials": ("service.image=registry.example/other",),
+    "service.healthCheck.grpcCodes": (f"{BALANCER}.protocolVersion=grpc",),
+    f"{BALANCER}.domain": (f"{BALANCER}.domain={{name: shop.example.com, hostedZoneId: Z1}}",),
+    f"{BALANCER}.auth.cognito": (f"{BALANCER}.auth.cognito={{userPoolArn: '{POOL}', clientId: a, domain: b}}",),
+    f"{BALANCER}.auth": (
+        f"{BALANCER}.auth.oidc={{issuer: 'https://a.example', authorizationEndpoint: 'https://a.example/a',"
+        " tokenEndpoint: 'https://a.example/t', userInfoEndpoint: 'https://a.example/u', clientId: a,"
+        " clientSecret: secretsmanager:a}",
+    ),
 }
-"""What a value needs beside it."""
+"""What a value of a key, or of a key below it, needs beside it."""
 ELSEWHERE = {
     "apiVersion": "has one value",
     "kind": "has one value",
@@ -146,7 +175,7 @@ def other_value(path: str, field: Field) -> str:
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
     scaling = "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
     context, file = (JOINED, FILE) if path.startswith(OF_JOINED) else (CONTEXT + scaling, "")
-    extra = NEEDED.get(path, ())
+    extra = next((needs for above, needs in NEEDED.items() if f"{path}.".startswith(f"{above}.")), ())
     before = compiled(context, overrides=extra, file=file)
     after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"), file=file)
     assert before.template is not None, before.diagnostics

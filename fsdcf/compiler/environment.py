@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Join, Ref, Select, Split, certificatemanager, ec2, ecs, route53, servicediscovery
+from troposphere import GetAtt, Join, Ref, Select, Split, ec2, ecs, route53, servicediscovery
 from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
-from fsdcf.compiler.parts.load_balancer import TLS_POLICY, attribute_list
-from fsdcf.compiler.parts.network import ATTACHMENT, balancer_groups, new_endpoints, new_vpc, nowhere, subnet_outputs
+from fsdcf.compiler.parts.load_balancer import TLS_POLICY, add_alias, add_certificate, add_load_balancer, not_found
+from fsdcf.compiler.parts.network import (
+    ATTACHMENT,
+    add_provider_egress,
+    balancer_groups,
+    new_endpoints,
+    new_vpc,
+    nowhere,
+    subnet_outputs,
+)
 from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, present, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX, environment_stack
@@ -150,18 +158,14 @@ def _add_records(part: StackPart, prefix: str, balancer: SharedLoadBalancer, ori
     an existing one by CNAME records, because its own hosted zone is not known."""
     names = {"Wildcard": f"*.{balancer.domain}", **({"Domain": balancer.domain} if balancer.root_record else {})}
     for kind, name in names.items():
+        title, zone = f"{prefix}{kind}Record", balancer.hosted_zone_id or ""
+        sources: Sources = {"HostedZoneId": f"{origin}.hostedZoneId"}
         if balancer.listener_arn is None:
-            target = route53.AliasTarget(
-                DNSName=GetAtt(f"{prefix}LoadBalancer", "DNSName"),
-                HostedZoneId=GetAtt(f"{prefix}LoadBalancer", "CanonicalHostedZoneID"),
-                EvaluateTargetHealth=False,
-            )
-            properties: dict[str, Any] = {"Type": "A", "AliasTarget": target}
-        else:
-            properties = {"Type": "CNAME", "TTL": "300", "ResourceRecords": [value(balancer.dns_name or "")]}
-        zone = value(balancer.hosted_zone_id or "")
-        record = route53.RecordSetType(f"{prefix}{kind}Record", HostedZoneId=zone, Name=name, **properties)
-        part.add(record, f"{origin}.domain", {"HostedZoneId": f"{origin}.hostedZoneId"})
+            add_alias(part, title, str(name), zone, prefix, f"{origin}.domain", sources)
+            continue
+        existing = {"Type": "CNAME", "TTL": "300", "ResourceRecords": [value(balancer.dns_name or "")]}
+        record = route53.RecordSetType(title, HostedZoneId=value(zone), Name=name, **existing)
+        part.add(record, f"{origin}.domain", sources)
 
 
 def _add_balancer(
@@ -178,27 +182,13 @@ def _add_balancer(
     there = _network_of(spec)
     words = f"load balancer of the environment ({origin.rpartition('.')[2]})"
     groups = balancer_groups(part, prefix, balancer, there.vpc, origin, words, to_services)
-    attributes = {
-        "deletion_protection.enabled": str(spec.environment.protected).lower(),
-        "idle_timeout.timeout_seconds": balancer.idle_timeout,
-        "routing.http.drop_invalid_header_fields.enabled": "true",
-    }
+    if balancer.https:
+        add_provider_egress(part, prefix, origin)
+    more = {"deletion_protection.enabled": (str(spec.environment.protected).lower(), "environment.protected")}
     edge = [] if balancer.internal or spec.environment.network.id else [ATTACHMENT]
-    resource = elb.LoadBalancer(
-        f"{prefix}LoadBalancer",
-        Type="application",
-        Scheme="internal" if balancer.internal else "internet-facing",
-        Subnets=list((there.private or there.public) if balancer.internal else there.public),
-        SecurityGroups=[Ref(group) for group in groups],
-        LoadBalancerAttributes=attribute_list(elb.LoadBalancerAttributes, attributes),
-        **present(DependsOn=edge),
-    )
-    sources: Sources = {
-        "Scheme": f"{origin}.internal",
-        "LoadBalancerAttributes": f"{origin}.idleTimeout",
-        ("LoadBalancerAttributes", 0): "environment.protected",
-    }
-    part.add(resource, origin, sources)
+    subnets = (there.private or there.public) if balancer.internal else there.public
+    add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, more)
+    resource = f"{prefix}LoadBalancer"
     return {
         "LoadBalancerSecurityGroupId": ("Security group", GetAtt(groups[0], "GroupId")),
         **_add_listeners(part, prefix, balancer, origin),
@@ -213,12 +203,7 @@ def _add_listeners(part: StackPart, prefix: str, balancer: SharedLoadBalancer, o
     That of port 80 is exported even where it redirects: its rules come before the redirect, so that services which do
     not use HTTPS yet stay reachable until they do.
     """
-    not_found = elb.Action(
-        Type="fixed-response",
-        FixedResponseConfig=elb.FixedResponseConfig(
-            StatusCode="404", ContentType="text/plain", MessageBody="No service has this address"
-        ),
-    )
+    nothing = not_found("No service has this address")
 
     def add(suffix: str, port: int, action: Any, sources: Sources | None = None, **properties: Any) -> Any:
         listener = elb.Listener(
@@ -233,12 +218,12 @@ def _add_listeners(part: StackPart, prefix: str, balancer: SharedLoadBalancer, o
         return f"Listener of port {port}", Ref(listener)
 
     if not balancer.https:
-        return {"HttpListenerArn": add("Http", 80, not_found)}
+        return {"HttpListenerArn": add("Http", 80, nothing)}
     redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
     https = add(
         "Https",
         443,
-        not_found,
+        nothing,
         {"SslPolicy": f"{origin}.sslPolicy", "Certificates": f"{origin}.certificateArn"},
         SslPolicy=balancer.ssl_policy or TLS_POLICY,
         Certificates=[elb.Certificate(CertificateArn=_certificate(part, prefix, balancer, origin))],
@@ -253,25 +238,13 @@ def _add_listeners(part: StackPart, prefix: str, balancer: SharedLoadBalancer, o
 
 
 def _certificate(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> Any:
-    """The certificate, which is made for the domain and its subdomains unless one is given.
-
-    Both names have the same record, which CloudFormation cannot write twice, so the domain alone is validated.
-    Source: https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
-    """
+    """The certificate, which is made for the domain and its subdomains unless one is given."""
     if balancer.certificate_arn is not None or balancer.domain is None or balancer.hosted_zone_id is None:
         return value(balancer.certificate_arn or "")
-    validation = certificatemanager.DomainValidationOption(
-        DomainName=balancer.domain, HostedZoneId=value(balancer.hosted_zone_id)
-    )
-    certificate = certificatemanager.Certificate(
-        f"{prefix}Certificate",
-        DomainName=balancer.domain,
-        SubjectAlternativeNames=[f"*.{balancer.domain}"],
-        ValidationMethod="DNS",
-        DomainValidationOptions=[validation],
-    )
-    part.add(certificate, f"{origin}.domain", {"DomainValidationOptions": f"{origin}.hostedZoneId"})
-    return Ref(certificate)
+    title, names = f"{prefix}Certificate", (balancer.domain, f"*.{balancer.domain}")
+    sources: Sources = {"DomainValidationOptions": f"{origin}.hostedZoneId"}
+    add_certificate(part, title, names, balancer.hosted_zone_id, f"{origin}.domain", sources)
+    return Ref(title)
 
 
 def cluster(spec: EnvironmentSpec) -> StackPart:

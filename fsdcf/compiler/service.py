@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from troposphere import GetAtt, Ref, Sub
 
@@ -29,9 +30,10 @@ from fsdcf.compiler.stack import (
     template_of,
 )
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
+from fsdcf.language.conditions import wildcards
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.environment import EnvironmentSpec
-from fsdcf.language.model.service import Spec
+from fsdcf.language.model.service import LoadBalancer, Spec
 from fsdcf.language.names import dependency_path, local_name
 
 
@@ -99,8 +101,8 @@ def outputs(context: Context) -> StackPart:
     if context.shared_balancer is not None:
         part.fold(outputs_of_balancer(context, *context.shared_balancer))
     elif balancer is not None:
-        if balancer.certificate_arn is None:  # no certificate matches the DNS name of a load balancer
-            part.output("Url", "Address of the service", Sub("http://${LoadBalancer.DNSName}"))
+        if (url := _url(balancer)) is not None:
+            part.output("Url", "Address of the service", url)
         part.output("LoadBalancerDnsName", "DNS name to point a domain to", GetAtt("LoadBalancer", "DNSName"))
         zone = GetAtt("LoadBalancer", "CanonicalHostedZoneID")
         part.output("LoadBalancerZoneId", "Hosted zone of the DNS name, for an alias record in Route 53", zone)
@@ -111,6 +113,17 @@ def outputs(context: Context) -> StackPart:
     if context.service.observability.logs.enabled:
         part.output("LogGroupName", "Log group of the container", Ref("LogGroup"))
     return part
+
+
+def _url(balancer: LoadBalancer) -> Any:
+    """The address of the service; None where it is not known: no certificate matches a load balancer's DNS name."""
+    scheme = "https" if balancer.https else "http"
+    if balancer.domain is not None:
+        return f"{scheme}://{balancer.domain.name}"
+    named = [host for host in balancer.hosts if not wildcards([host])]
+    if balancer.hosts:
+        return f"{scheme}://{named[0].lower()}" if named else None
+    return None if balancer.https else Sub("http://${LoadBalancer.DNSName}")
 
 
 PARTS: tuple[Callable[[Context], StackPart], ...] = (

@@ -99,19 +99,26 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
     return _switch_hint(path, value) or _hint_for_map(each, value) or each.key.doc
 
 
-def _hint_for_credentials(document: Document, key: Key, value: Any) -> str:
+def _hint_for_credentials(document: Document, key: Key, value: Any, path: SpecPath) -> str:
     """Return how to write a secret that a map or a list names, or how to store one."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     texts = (form.format(*pair) for pair in pairs for form in ("{1}", "{0}:{1}"))
     named = next((text for text in texts if "secretsmanager:" in text and _fits(text, key)), "")
-    return f"write `{named}`" if named else credentials_hint(document)
+    return f"write `{named}`" if named else credentials_hint(document, path)
 
 
-def credentials_hint(document: Document) -> str:
-    """Return how to store the credentials of a registry and use them."""
+def credentials_hint(document: Document, path: SpecPath) -> str:
+    """Return how to store the credentials of a registry, or another secret, and use them."""
     metadata = document.data.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return store_credentials(str(name or "my-service"))
+    name = str((isinstance(metadata, dict) and metadata.get("name")) or "my-service")
+    key = label(path)
+    if key == "imageCredentials":
+        return store_credentials(name)
+    secret, file = f"{name}/{key}", f"{key}.txt"
+    return (
+        f"write it to {file}, store it with `aws secretsmanager create-secret --name {secret} --secret-string"
+        f" file://{file}`, and write `{key}: secretsmanager:{secret}`"
+    )
 
 
 def _switch_hint(path: SpecPath, value: Any) -> str:
@@ -133,7 +140,7 @@ def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) 
     """Return how to write a map as a list, a list as a map, a text as either, or an item as a map; empty if the form
     is right."""
     if each.key.conceal:
-        return _hint_for_credentials(document, each.key, value)
+        return _hint_for_credentials(document, each.key, value, path)
     types = _types_at(each, path)
     names = [kind.name for kind in types]
     item = next((kind.item for kind in types if kind.name == "list" and kind.item), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fsdcf.cloudformation.priorities import band_of, default_priority, depth_of
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import Spec
-from fsdcf.language.model.traffic import MOST_VALUES
+from fsdcf.language.model.traffic import MOST_VALUES, HeaderCondition, QueryCondition, Redirect
 
 MOST_IN_CONDITION = 3
 """Values of one condition of a rule.
@@ -71,12 +71,18 @@ def _parts(values: Sequence[str], size: int, wild: int, kind: Callable[[str], ob
     return [tuple(part) for part in parts] or [()]
 
 
+def fixed_values(headers: Sequence[HeaderCondition], query: Sequence[QueryCondition]) -> list[str]:
+    """The values of the conditions that every rule of a service has."""
+    values = [value for one in headers for value in one.values]
+    return [*values, *(f"{one.name or ''}{value}" for one in query for value in one.values)]
+
+
 @dataclass(frozen=True)
 class SharedRule:
     """A rule of a service at a load balancer of its environment: its logical id, what it matches, and its priority.
 
     ``parameter`` is the parameter of the template that has the priority as its default; empty for a priority that the
-    spec has, which a deploy must not change.
+    spec has, which a deploy must not change. ``redirect`` is that of the spec; None for a rule that forwards.
     """
 
     id: str
@@ -84,6 +90,7 @@ class SharedRule:
     paths: tuple[str, ...]
     priority: int
     parameter: str
+    redirect: Redirect | None = None
 
 
 def shared_balancer(spec: Spec, joined: EnvironmentSpec) -> tuple[str, SharedLoadBalancer] | None:
@@ -99,19 +106,28 @@ def hosts_of(spec: Spec, shared: SharedLoadBalancer) -> tuple[str, ...]:
 
 
 def shared_rules(spec: Spec, joined: EnvironmentSpec) -> tuple[SharedRule, ...]:
-    """The rules of a service at a load balancer of its environment, in the order of their ids."""
+    """The rules of a service at a load balancer of its environment: those that redirect, then those that forward.
+
+    A redirect without hosts is for those of the service.
+    """
     found = shared_balancer(spec, joined)
     if found is None:
         return ()
-    balancer = spec.service.networking.balancer
+    balancer, own = spec.service.networking.balancer, hosts_of(spec, found[1])
+    fixed = fixed_values(balancer.headers, balancer.query)
+    forwards = [(None, *match) for match in matches(own, balancer.paths, fixed, by_band=True)]
+    redirects = [
+        (one, *match) for one in balancer.redirects for match in matches(one.hosts or own, one.paths, by_band=True)
+    ]
     rules: list[SharedRule] = []
-    for hosts, paths in matches(hosts_of(spec, found[1]), balancer.paths, by_band=True):
-        number = str(len(rules) + 1) if rules else ""
-        rule, parameter = f"ListenerRule{number}", "" if balancer.priority else f"RulePriority{number}"
-        if balancer.priority is not None:
-            priority = balancer.priority + len(rules)
-        else:
-            taken = [one.priority for one in rules]
-            priority = default_priority(spec.metadata.name, rule, band_of(hosts, paths), taken)
-        rules.append(SharedRule(rule, hosts, paths, priority, parameter))
+    for kind, listed in (("RedirectRule", redirects), ("ListenerRule", forwards)):
+        for index, (redirect, hosts, paths) in enumerate(listed):
+            number = str(index + 1) if index else ""
+            rule, parameter = f"{kind}{number}", f"{kind.removeprefix('Listener')}Priority{number}"
+            if balancer.priority is not None:
+                priority, parameter = balancer.priority + len(rules), ""
+            else:
+                band = band_of(hosts, paths, has_others=bool(redirect is None and fixed))
+                priority = default_priority(spec.metadata.name, rule, band, [one.priority for one in rules])
+            rules.append(SharedRule(rule, hosts, paths, priority, parameter, redirect))
     return tuple(rules)

@@ -111,9 +111,9 @@ _ROWS = (
     ("failureThreshold", "service.healthCheck.unhealthyThreshold", ""),
     ("successThreshold", "service.healthCheck.healthyThreshold", ""),
     (
-        "healthCheck.port healthCheck.type healthCheck.host",
+        "healthCheck.type healthCheck.host",
         "",
-        "leave it out: the load balancer checks the port of the service",
+        "leave it out: the load balancer checks each task by HTTP, or by `healthCheck.protocol`",
     ),
     ("healthCheck.url healthCheck.endpoint healthCheck.uri", "service.healthCheck.path", ""),
     (
@@ -122,7 +122,6 @@ _ROWS = (
         "such as 200 or 200-299",
     ),
     ("start_period", "service.healthCheck.container.startPeriod", "in seconds"),
-    ("healthCheck.protocol", "", "leave it out: the load balancer checks by HTTP"),
     ("healthCheck.command", "service.healthCheck.container.command", "ECS runs it in the container"),
     ("healthCheck.retries", "service.healthCheck.container.retries", "or `healthCheck.unhealthyThreshold`"),
     # Size and number of tasks
@@ -201,12 +200,29 @@ _ROWS = (
         "service.port service.healthCheck.path service.networking.loadBalancer",
         "a service with a port has a load balancer",
     ),
-    ("protocol", "", "leave it out: a service with a `port` is served by HTTP, and by HTTPS with a certificate"),
+    (
+        "protocol",
+        "service.networking.loadBalancer.protocol service.networking.loadBalancer.certificateArn",
+        "by http or https to the container; to the clients by HTTPS with a certificate",
+    ),
+    (
+        "protocol_version grpc http2",
+        "service.networking.loadBalancer.protocolVersion",
+        "http1, http2 or grpc",
+    ),
     (
         "host alias aliases virtualHost domains customDomain",
-        "service.networking.loadBalancer.hosts",
-        "host names of the load balancer",
+        "service.networking.loadBalancer.hosts service.networking.loadBalancer.domain",
+        "the host names of its rules; or its domain, with certificate and record",
     ),
+    (
+        "authentication oidc cognito authenticate",
+        "service.networking.loadBalancer.auth",
+        "the load balancer signs users in",
+    ),
+    ("redirect redirect_to", "service.networking.loadBalancer.redirects", "hosts or paths to redirect"),
+    ("requests target_requests requestsPerTarget", "service.autoScaling.targetRequestsPerTask", "per minute"),
+    ("response_time responseTime", "service.autoScaling.targetResponseTime", "in seconds"),
     (
         "route routes pathPrefix path_pattern rules",
         "service.networking.loadBalancer.paths",

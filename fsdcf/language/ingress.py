@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
-from fsdcf.language.model.environment import SharedLoadBalancer
-from fsdcf.language.model.service import LoadBalancer
+from fsdcf.language.model.traffic import BalancerSettings
 
 EVERYONE = ("0.0.0.0/0",)
 PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -27,7 +26,7 @@ def is_range(source: str) -> bool:
     return not source.startswith(("pl-", "sg-"))
 
 
-def ingress(balancer: LoadBalancer | SharedLoadBalancer) -> tuple[Rules, Rules]:
+def ingress(balancer: BalancerSettings) -> tuple[Rules, Rules]:
     """The rules of the load balancer's group, and those of a second group, without which the first would have too many.
 
     With a certificate, port 80 redirects to HTTPS. It admits the same addresses, by as few ranges as that takes; its

@@ -373,7 +373,7 @@ class Checker:
         elif rule == "matches":
             subject, hint = f"`{value}`", advice.pattern_hint(key, value)
             if key.conceal:
-                subject, hint = "the value", f"{hint}; for a new one, {advice.credentials_hint(document)}"
+                subject, hint = "the value", f"{hint}; for a new one, {advice.credentials_hint(document, path)}"
             self._add(FORM, path, f"{subject} is not a valid `{label}`", hint, conceal=key.conceal)
         elif rule == "allowed" and (later := advice.typo(str(value), key.later)):
             self._add(LATER, path, f"`{label}: {later}` is not implemented yet", key.later[later])

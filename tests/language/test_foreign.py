@@ -43,6 +43,8 @@ VALID = {
     "allowCidrs": ["10.0.0.0/8"],
     "hosts": ["shop.example.com"],
     "paths": ["/*"],
+    "domain": {"name": "shop.example.com", "hostedZoneId": "Z1"},
+    "targetResponseTime": 0.5,
 }
 VARIANTS = {
     "documents": "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n---\nkind: Deployment\n",

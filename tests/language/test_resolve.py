@@ -39,7 +39,7 @@ def test_null_removes_a_key_and_the_default_returns(compiled: Compile) -> None:
         "autoScaling: {targetCPU: null}}",
     )
     assert (service.user, service.environment, service.health_check.container) == (None, {"B": "two"}, None)
-    assert (service.health_check.path, service.auto_scaling.target_cpu, service.auto_scaling.min_count) == (
+    assert (service.health_path, service.auto_scaling.target_cpu, service.auto_scaling.min_count) == (
         *("/health", None),
         3,
     )

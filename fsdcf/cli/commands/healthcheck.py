@@ -299,7 +299,7 @@ def _of_spec(spec: Spec) -> tuple[TargetGroupCheck | None, ContainerCheckSetting
     if service.load_balancer is not None:
         thresholds = written.healthy_threshold, written.unhealthy_threshold
         check = TargetGroupCheck(
-            written.path, written.interval, written.timeout, *thresholds, str(written.success_codes)
+            service.health_path, written.interval, written.timeout, *thresholds, str(written.success_codes)
         )
     if container := written.container:
         times = container.interval, container.timeout, container.retries, container.start_period or 0

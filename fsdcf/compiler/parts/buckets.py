@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from troposphere import GetAtt, Ref, s3
@@ -19,9 +19,11 @@ def add_bucket(
     rules: Iterable[s3.LifecycleRule],
     origin: str,
     sources: Sources | None = None,
+    statements: Iterable[Mapping[str, Any]] = (),
     **properties: Any,
 ) -> None:
-    """Add a bucket and its policy, with these logical ids. ``rules`` are those of its lifecycle.
+    """Add a bucket and its policy, with these logical ids. ``rules`` are those of its lifecycle, ``statements`` more of
+    its policy.
 
     The policy goes with the stack, although the bucket is kept: S3 refuses a second policy, so that a stack that takes
     over the bucket could not be created. Source: https://github.com/aws-samples/aws-cdk-examples/issues/1022
@@ -42,7 +44,7 @@ def add_bucket(
     )
     tls_only = deny_insecure("*", "s3:*", [GetAtt(title, "Arn"), intrinsic(f"${{{title}.Arn}}/*")])
     part.keep(bucket, origin, sources)
-    part.add(s3.BucketPolicy(policy, Bucket=Ref(title), PolicyDocument=document([tls_only])), origin)
+    part.add(s3.BucketPolicy(policy, Bucket=Ref(title), PolicyDocument=document([tls_only, *statements])), origin)
 
 
 def _clean_up() -> s3.LifecycleRule:

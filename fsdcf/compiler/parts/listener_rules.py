@@ -1,8 +1,10 @@
-"""The rules of a service at a load balancer of its environment, and the way from there to the tasks."""
+"""The rules of a service at a listener, of its own load balancer or of one of its environment; and the way from there
+to the tasks."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -10,12 +12,29 @@ from troposphere import Join, Parameter, Ref, ec2
 from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.cloudformation.priorities import LAST_PRIORITY
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Sources, StackPart, imported
-from fsdcf.language.conditions import SharedRule, has_wildcard, hosts_of, shared_balancer, shared_rules
+from fsdcf.compiler.parts.secrets import dynamic_reference
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, PropertyPath, Sources, StackPart, imported, present
+from fsdcf.compiler.text import value
+from fsdcf.language.conditions import (
+    Match,
+    SharedRule,
+    fixed_values,
+    has_wildcard,
+    hosts_of,
+    matches,
+    shared_balancer,
+    shared_rules,
+)
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
+from fsdcf.language.model.service import LoadBalancer, Service
+from fsdcf.language.model.traffic import Authentication, Redirect
 from fsdcf.language.names import logical_id
 
 ORIGIN = "service.networking.loadBalancer"
+
+FIRST_FORWARD = 1001
+"""The priority of the first rule that forwards, at a load balancer of the service's own. Those that redirect come
+before it, from 1 on. A rule keeps its number while others come and go: two rules cannot swap theirs in an update."""
 
 
 def imported_of_balancer(joined: EnvironmentSpec, balancer: str, output: str) -> Any:
@@ -28,36 +47,45 @@ def task_ingress(context: Context, joined: EnvironmentSpec) -> StackPart:
     part, service = StackPart(), context.service
     if service.port is None:
         return part
-    sources = {"FromServices": ("Services of the environment", imported(joined, "ServicesSecurityGroupId"))}
     if (found := shared_balancer(context.spec, joined)) is not None:
         group = imported_of_balancer(joined, found[0], "LoadBalancerSecurityGroupId")
-        sources = {"FromLoadBalancer": ("Load balancer", group), **sources}
-    for suffix, (description, source) in sources.items():
-        rule = ec2.SecurityGroupIngress(
-            f"TaskIngress{suffix}",
-            GroupId=TASK_SECURITY_GROUP,
-            IpProtocol="tcp",
-            FromPort=service.port,
-            ToPort=service.port,
-            SourceSecurityGroupId=source,
-            Description=description,
-        )
-        part.add(rule, "service.port")
-        part.waits.append(rule.title)
+        for suffix, port, description, origin in balanced_ports(service):
+            add_ingress(part, f"FromLoadBalancer{suffix}", port, group, description, origin)
+    services = imported(joined, "ServicesSecurityGroupId")
+    add_ingress(part, "FromServices", service.port, services, "Services of the environment", "service.port")
     return part
+
+
+def balanced_ports(service: Service) -> Iterator[tuple[str, int, str, str]]:
+    """The ports of the tasks that a load balancer reaches: the end of the rules' ids, the port, its words and path."""
+    if service.port is not None:
+        yield "", service.port, "Load balancer", "service.port"
+        if service.checked_port is not None and service.checked_port != service.port:
+            yield "ForHealthCheck", service.checked_port, "Health checks", "service.healthCheck.port"
+
+
+def add_ingress(part: StackPart, suffix: str, port: int, source: Any, description: str, origin: str) -> None:
+    """Add the rule that lets a security group reach a port of the tasks; the service waits for it."""
+    rule = ec2.SecurityGroupIngress(
+        f"TaskIngress{suffix}",
+        GroupId=TASK_SECURITY_GROUP,
+        IpProtocol="tcp",
+        FromPort=port,
+        ToPort=port,
+        SourceSecurityGroupId=source,
+        Description=description,
+    )
+    part.add(rule, origin)
+    part.waits.append(rule.title)
 
 
 def listener_rules(context: Context, joined: EnvironmentSpec, name: str, shared: SharedLoadBalancer) -> StackPart:
     """The rules by which a load balancer of the environment forwards to the service, which waits for them."""
     part = StackPart()
     listener = imported_of_balancer(joined, name, shared.listener_output)
-    key = "hosts" if context.service.networking.balancer.hosts else "paths"
-    sources: Sources = {
-        "ListenerArn": f"{ORIGIN}.name",
-        "Priority": f"{ORIGIN}.priority",
-        "Conditions": f"{ORIGIN}.{key}",
-    }
+    balancer = context.service.networking.balancer
     for rule in shared_rules(context.spec, joined):
+        meant = rule.redirect or balancer
         priority: Any = rule.priority
         if rule.parameter:
             part.parameters[rule.parameter] = _parameter(rule)
@@ -66,12 +94,112 @@ def listener_rules(context: Context, joined: EnvironmentSpec, name: str, shared:
             rule.id,
             ListenerArn=listener,
             Priority=priority,
-            Conditions=_conditions(rule),
-            Actions=[elb.ListenerRuleAction(Type="forward", TargetGroupArn=Ref("TargetGroup"))],
+            **_matching(meant, rule.hosts, rule.paths),
         )
-        part.add(resource, ORIGIN, sources)
-        part.waits.append(rule.id)
+        own: Sources = {"ListenerArn": f"{ORIGIN}.name", "Priority": f"{ORIGIN}.priority"}
+        part.add(resource, ORIGIN, {**own, **_sources(meant)})
+        if rule.redirect is None:
+            part.waits.append(rule.id)
     return part
+
+
+_Rules = list[tuple[LoadBalancer | Redirect, Match]]
+
+
+def own_rules(balancer: LoadBalancer, has_forward: bool) -> StackPart:
+    """The rules at the service's own listener: those that redirect, then those that forward, for which the service
+    waits."""
+    part = StackPart()
+    listener = Ref("HttpsListener" if balancer.https else "Listener")
+    redirects: _Rules = [(one, match) for one in balancer.redirects for match in matches(one.hosts, one.paths)]
+    fixed = fixed_values(balancer.headers, balancer.query)
+    forwards: _Rules = [(balancer, match) for match in matches(balancer.hosts, balancer.paths, fixed)]
+    for name, first, rules in (
+        ("RedirectRule", 1, redirects),
+        ("ListenerRule", FIRST_FORWARD, forwards if has_forward else []),
+    ):
+        for index, (rule, match) in enumerate(rules):
+            title = f"{name}{index + 1}" if index else name
+            resource = elb.ListenerRule(title, ListenerArn=listener, Priority=first + index, **_matching(rule, *match))
+            part.add(resource, ORIGIN, _sources(rule))
+            part.waits += [title] if isinstance(rule, LoadBalancer) else []
+    return part
+
+
+def _sources(rule: LoadBalancer | Redirect) -> dict[str | PropertyPath, str]:
+    """The spec paths of the properties of a rule."""
+    if isinstance(rule, Redirect):
+        return dict.fromkeys(("Conditions", "Actions"), f"{ORIGIN}.redirects")
+    key = next(
+        (key for key in ("hosts", "paths", "headers", "query") if getattr(rule, key)), "auth" if rule.auth else "hosts"
+    )
+    return {"Conditions": f"{ORIGIN}.{key}", "Actions": f"{ORIGIN}.auth"}
+
+
+def _matching(rule: LoadBalancer | Redirect, hosts: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
+    """The conditions of a rule, and its actions. A rule that asks for nothing is for every path."""
+    conditions = []
+    if hosts:
+        config = elb.HostHeaderConfig(Values=list(hosts))
+        conditions.append(elb.Condition(Field="host-header", HostHeaderConfig=config))
+    if paths:
+        conditions.append(_path_condition(paths))
+    if isinstance(rule, Redirect):
+        return {"Conditions": conditions, "Actions": [_redirect(rule)]}
+    for one in rule.headers:
+        header = elb.HttpHeaderConfig(HttpHeaderName=one.name, Values=list(one.values))
+        conditions.append(elb.Condition(Field="http-header", HttpHeaderConfig=header))
+    for each in rule.query:
+        pairs = [elb.QueryStringKeyValue(**present(Key=each.name), Value=text) for text in each.values]
+        conditions.append(elb.Condition(Field="query-string", QueryStringConfig=elb.QueryStringConfig(Values=pairs)))
+    return {"Conditions": conditions or [_path_condition(["/*"])], "Actions": _forward(rule)}
+
+
+def _path_condition(paths: Sequence[str]) -> elb.Condition:
+    return elb.Condition(Field="path-pattern", PathPatternConfig=elb.PathPatternConfig(Values=list(paths)))
+
+
+def _forward(balancer: LoadBalancer) -> list[elb.ListenerRuleAction]:
+    """What a rule does with a request for the service: sign-in where the spec asks for it, then forward."""
+    forward = {"Type": "forward", "TargetGroupArn": Ref("TargetGroup")}
+    if balancer.auth is None:
+        return [elb.ListenerRuleAction(**forward)]
+    return [elb.ListenerRuleAction(**_sign_in(balancer.auth), Order=1), elb.ListenerRuleAction(**forward, Order=2)]
+
+
+def _redirect(redirect: Redirect) -> elb.ListenerRuleAction:
+    config = elb.RedirectConfig(
+        StatusCode=f"HTTP_{redirect.status}", **present(Host=redirect.to_host, Path=redirect.to_path)
+    )
+    return elb.ListenerRuleAction(Type="redirect", RedirectConfig=config)
+
+
+def _sign_in(auth: Authentication) -> dict[str, Any]:
+    """The properties of the action by which the load balancer signs users in."""
+    session = {
+        "Scope": auth.scope,
+        "OnUnauthenticatedRequest": auth.on_unauthenticated,
+        "SessionTimeout": auth.session_timeout,
+        **present(SessionCookieName=auth.session_cookie),
+    }
+    if auth.oidc is not None:
+        oidc = elb.ListenerRuleAuthenticateOidcConfig(
+            Issuer=value(auth.oidc.issuer),
+            AuthorizationEndpoint=value(auth.oidc.authorization_endpoint),
+            TokenEndpoint=value(auth.oidc.token_endpoint),
+            UserInfoEndpoint=value(auth.oidc.user_info_endpoint),
+            ClientId=value(auth.oidc.client_id),
+            ClientSecret=dynamic_reference(auth.oidc.client_secret),
+            **session,
+        )
+        return {"Type": "authenticate-oidc", "AuthenticateOidcConfig": oidc}
+    pool = auth.cognito and {
+        "UserPoolArn": value(auth.cognito.user_pool_arn),
+        "UserPoolClientId": value(auth.cognito.client_id),
+        "UserPoolDomain": value(auth.cognito.domain),
+    }
+    cognito = elb.AuthenticateCognitoConfig(**(pool or {}), **session)
+    return {"Type": "authenticate-cognito", "AuthenticateCognitoConfig": cognito}
 
 
 def _parameter(rule: SharedRule) -> Parameter:
@@ -83,17 +211,6 @@ def _parameter(rule: SharedRule) -> Parameter:
         MaxValue=LAST_PRIORITY,
         Description=f"Priority of {rule.id} among the rules of all services at the listener, which no other has",
     )
-
-
-def _conditions(rule: SharedRule) -> list[elb.Condition]:
-    conditions = []
-    if rule.hosts:
-        config = elb.HostHeaderConfig(Values=list(rule.hosts))
-        conditions.append(elb.Condition(Field="host-header", HostHeaderConfig=config))
-    if rule.paths:
-        config = elb.PathPatternConfig(Values=list(rule.paths))
-        conditions.append(elb.Condition(Field="path-pattern", PathPatternConfig=config))
-    return conditions
 
 
 def outputs_of_balancer(context: Context, joined: EnvironmentSpec, name: str, shared: SharedLoadBalancer) -> StackPart:

@@ -1,19 +1,33 @@
-"""The application load balancer, its listeners and the target group."""
+"""An application load balancer: its listeners and their rules, the target group, its certificate, records and logs.
+
+A service's own load balancer and those of an environment are made by the same functions. The ids of a load balancer
+begin with ``prefix``, which is empty for that of a service; ``origin`` is its spec path.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from troposphere import Ref
+from troposphere import GetAtt, Join, Ref, certificatemanager, route53, s3, wafv2
 from troposphere import elasticloadbalancingv2 as elb
 
-from fsdcf.compiler.parts.listener_rules import listener_rules, target_port
+from fsdcf.compiler.parts.buckets import add_bucket
+from fsdcf.compiler.parts.listener_rules import (
+    ORIGIN,
+    imported_of_balancer,
+    listener_rules,
+    own_rules,
+    target_port,
+)
 from fsdcf.compiler.parts.network import LOAD_BALANCER_GROUP, REDIRECT_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
-from fsdcf.compiler.text import value
+from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.model.service import LoadBalancer, Stickiness
+from fsdcf.language.model.traffic import AccessLogs, BalancerSettings
+from fsdcf.language.names import logical_id
+from fsdcf.language.placeholders import String
 
-ORIGIN = "service.networking.loadBalancer"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 INTERNAL_PORT = 81
@@ -23,14 +37,14 @@ Targets register with their own port, so neither has a meaning. They differ beca
 balancer whose scheme changes is replaced, and a target group serves one load balancer at a time.
 """
 
+LOG_DAYS = 90
+"""Days after which access logs in a bucket of the stack expire."""
+
 
 def load_balancer(context: Context) -> StackPart:
-    """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners. A service that
-    joins an environment has rules at the listener of its load balancer instead.
-
-    ``Listener`` always listens on port 80, and forwards or redirects. If it moved to port 443 with a certificate, two
-    listeners would claim one port in the middle of an update.
-    """
+    """Load balancer, target group and listeners of an HTTP service; the service waits for the listeners and for the
+    rules that forward to it. A service that joins an environment has rules at the listener of its load balancer
+    instead."""
     part = StackPart()
     balancer = context.service.load_balancer
     if balancer is None:
@@ -39,51 +53,236 @@ def load_balancer(context: Context) -> StackPart:
         _add_target_group(part, context, balancer, target_port(context.shared_balancer[1]))
         part.fold(listener_rules(context, *context.shared_balancer))
         return part
-    attributes = {
-        "idle_timeout.timeout_seconds": balancer.idle_timeout,
-        "routing.http.drop_invalid_header_fields.enabled": "true",
-    }
-    resource = elb.LoadBalancer(
-        "LoadBalancer",
-        Type="application",
-        Scheme="internal" if balancer.internal else "internet-facing",
-        Subnets=list(context.network.load_balancer_subnets),
-        SecurityGroups=[
-            Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources
-        ],
-        LoadBalancerAttributes=attribute_list(elb.LoadBalancerAttributes, attributes),
-        **present(DependsOn=list(context.network.edge)),
-    )
-    sources: Sources = {"Scheme": f"{ORIGIN}.internal", "LoadBalancerAttributes": f"{ORIGIN}.idleTimeout"}
-    part.add(resource, ORIGIN, sources)
+    groups = [Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources]
+    subnets = list(context.network.load_balancer_subnets)
+    add_load_balancer(part, "", balancer, ORIGIN, subnets, groups, context.network.edge)
     _add_target_group(part, context, balancer, INTERNAL_PORT if balancer.internal else 80)
-    _add_listeners(part, balancer)
+    certificate = None
+    if balancer.certificate_arn is not None:
+        certificate = value(balancer.certificate_arn)
+    elif balancer.domain is not None and balancer.domain.hosted_zone_id is not None:
+        certificate = Ref("Certificate")
+        add_certificate(part, "Certificate", balancer.domain.names, balancer.domain.hosted_zone_id, f"{ORIGIN}.domain")
+    has_rule = bool(balancer.auth or balancer.is_conditional)
+    default = not_found() if has_rule else elb.Action(Type="forward", TargetGroupArn=Ref("TargetGroup"))
+    part.waits += add_listeners(part, "", balancer, ORIGIN, default, certificate)
+    part.fold(own_rules(balancer, has_rule))
+    if balancer.domain is not None and balancer.domain.hosted_zone_id is not None:
+        for name in balancer.domain.names:
+            title = "DomainRecord" if name == balancer.domain.name else _record_id(name)
+            add_alias(part, title, name, balancer.domain.hosted_zone_id, "", f"{ORIGIN}.domain")
     return part
 
 
+def full_name(context: Context) -> Any:
+    """The full name of the service's load balancer, by which metrics and scaling know it."""
+    if context.shared_balancer is not None:
+        return imported_of_balancer(*context.shared_balancer[:2], "LoadBalancerFullName")
+    return GetAtt("LoadBalancer", "LoadBalancerFullName")
+
+
+def resource_label(context: Context) -> Any:
+    """The load balancer and the target group, as scaling by the number of requests names them."""
+    return Join("/", [full_name(context), GetAtt("TargetGroup", "TargetGroupFullName")])
+
+
+# What every load balancer has
+
+
+def add_load_balancer(
+    part: StackPart,
+    prefix: str,
+    balancer: BalancerSettings,
+    origin: str,
+    subnets: Sequence[Any],
+    groups: Sequence[Any],
+    edge: Iterable[str],
+    more: Mapping[str, tuple[str, str]] | None = None,
+) -> None:
+    """Add a load balancer with its access logs and its web ACL. It waits for the resources in ``edge``; ``more`` are
+    further attributes, each with its value and spec path."""
+    attributes = {
+        "idle_timeout.timeout_seconds": balancer.idle_timeout,
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        **{key: text for key, (text, _) in (more or {}).items()},
+    }
+    logs = _log_attributes(part, prefix, balancer.access_logs, f"{origin}.accessLogs")
+    policy = f"{prefix}AccessLogsBucketPolicy"
+    waits = [*edge, *((policy,) if policy in part.resources else ())]
+    resource = elb.LoadBalancer(
+        f"{prefix}LoadBalancer",
+        Type="application",
+        Scheme="internal" if balancer.internal else "internet-facing",
+        Subnets=list(subnets),
+        SecurityGroups=list(groups),
+        LoadBalancerAttributes=_attributes(elb.LoadBalancerAttributes, attributes | logs),
+        **present(DependsOn=waits),
+    )
+    sources: dict[Any, str] = {"Scheme": f"{origin}.internal", "LoadBalancerAttributes": f"{origin}.idleTimeout"}
+    written = {key: path for key, (_, path) in (more or {}).items()} | dict.fromkeys(logs, f"{origin}.accessLogs")
+    for index, key in enumerate(sorted(attributes | logs)):
+        if key in written:
+            sources["LoadBalancerAttributes", index] = written[key]
+    part.add(resource, origin, sources)
+    if balancer.waf is not None:
+        association = wafv2.WebACLAssociation(
+            f"{prefix}WebAclAssociation", ResourceArn=Ref(resource), WebACLArn=value(balancer.waf)
+        )
+        part.add(association, f"{origin}.waf")
+
+
+def _log_attributes(part: StackPart, prefix: str, logs: bool | AccessLogs | None, origin: str) -> dict[str, str | Any]:
+    """The attributes for access logs, and the bucket if none is named. Nothing where the key is not written.
+
+    Elastic Load Balancing writes as a service, below ``AWSLogs`` and the account, and encrypts by keys of S3 alone.
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    if not logs:
+        return {} if logs is None else {"access_logs.s3.enabled": "false"}
+    settings = logs if isinstance(logs, AccessLogs) else AccessLogs()
+    if settings.bucket is None:
+        title = f"{prefix}AccessLogsBucket"
+        folder = f"{settings.prefix}/" if settings.prefix else ""
+        deliver = {
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": ["s3:PutObject"],
+            "Resource": [intrinsic(f"${{{title}.Arn}}/{folder}AWSLogs/${{AWS::AccountId}}/*")],
+        }
+        expiry = s3.LifecycleRule(
+            Id="expire-logs",
+            Status="Enabled",
+            ExpirationInDays=LOG_DAYS,
+            NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=1),
+        )
+        add_bucket(part, title, f"{prefix}AccessLogsBucketPolicy", [expiry], origin, statements=[deliver])
+    bucket = Ref(f"{prefix}AccessLogsBucket") if settings.bucket is None else value(settings.bucket)
+    return {
+        "access_logs.s3.enabled": "true",
+        "access_logs.s3.bucket": bucket,
+        **present(**{"access_logs.s3.prefix": settings.prefix}),
+    }
+
+
+def add_listeners(
+    part: StackPart, prefix: str, balancer: BalancerSettings, origin: str, default: Any, certificate: Any
+) -> list[str]:
+    """Add the listeners, and return their ids. ``default`` is the action for requests that no rule matches.
+
+    ``Listener`` always listens on port 80, and serves or redirects. If it moved to port 443 with a certificate, two
+    listeners would claim one port in the middle of an update.
+    """
+    http, https = f"{prefix}Listener", f"{prefix}HttpsListener"
+    if certificate is None:
+        part.add(_listener(prefix, http, 80, "HTTP", default), origin)
+        return [http]
+    secure = _listener(prefix, https, 443, "HTTPS", default)
+    secure.SslPolicy = balancer.ssl_policy or TLS_POLICY
+    secure.Certificates = [elb.Certificate(CertificateArn=certificate)]
+    key = "domain" if balancer.certificate_arn is None else "certificateArn"
+    part.add(secure, origin, {"Certificates": f"{origin}.{key}", "SslPolicy": f"{origin}.sslPolicy"})
+    redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
+    plain = _listener(prefix, http, 80, "HTTP", elb.Action(Type="redirect", RedirectConfig=redirect))
+    plain.DependsOn = https
+    part.add(plain, origin)
+    return [https, http]
+
+
+def _listener(prefix: str, title: str, port: int, protocol: str, action: Any) -> Any:
+    return elb.Listener(
+        title, LoadBalancerArn=Ref(f"{prefix}LoadBalancer"), Port=port, Protocol=protocol, DefaultActions=[action]
+    )
+
+
+def not_found(message: str = "Not found") -> Any:
+    """The action for requests that no rule matches: status 404."""
+    response = elb.FixedResponseConfig(StatusCode="404", ContentType="text/plain", MessageBody=message)
+    return elb.Action(Type="fixed-response", FixedResponseConfig=response)
+
+
+def add_certificate(
+    part: StackPart, title: str, names: Sequence[str], zone: String, origin: str, sources: Sources | None = None
+) -> None:
+    """Add a certificate for names of one hosted zone, where CloudFormation writes the records that validate it.
+
+    A wildcard has the record of the name below it, and CloudFormation cannot write one record twice.
+    Source: https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+    """
+    validated = [name for name in names if not name.startswith("*.") or name.removeprefix("*.") not in names]
+    certificate = certificatemanager.Certificate(
+        title,
+        DomainName=names[0],
+        **present(SubjectAlternativeNames=list(names[1:])),
+        ValidationMethod="DNS",
+        DomainValidationOptions=[
+            certificatemanager.DomainValidationOption(DomainName=name, HostedZoneId=value(zone)) for name in validated
+        ],
+    )
+    part.add(certificate, origin, sources)
+
+
+def add_alias(
+    part: StackPart, title: str, name: str, zone: String, prefix: str, origin: str, sources: Sources | None = None
+) -> None:
+    """Add the record that leads a name to a load balancer. It has IPv4 addresses only, so an AAAA record would be
+    empty."""
+    balancer = f"{prefix}LoadBalancer"
+    target = route53.AliasTarget(
+        DNSName=GetAtt(balancer, "DNSName"),
+        HostedZoneId=GetAtt(balancer, "CanonicalHostedZoneID"),
+        EvaluateTargetHealth=False,
+    )
+    record = route53.RecordSetType(title, HostedZoneId=value(zone), Name=name, Type="A", AliasTarget=target)
+    part.add(record, origin, sources)
+
+
+def _record_id(name: str) -> str:
+    return logical_id(name.replace("*", "wildcard"), "DomainRecord")
+
+
+def _attributes(kind: Any, attributes: dict[str, Any]) -> list[Any]:
+    """Attributes in the order of their names; numbers as text."""
+    return [kind(Key=key, Value=_text(one)) for key, one in sorted(attributes.items())]
+
+
+def _text(attribute: Any) -> Any:
+    return str(attribute) if isinstance(attribute, int) else attribute
+
+
+# The target group
+
+
 def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer, port: int) -> None:
-    check = context.service.health_check
+    service = context.service
+    check = service.health_check
     attributes = _target_attributes(balancer)
+    grpc = balancer.protocol_version == "grpc"
+    matcher = {"GrpcCode": check.grpc_codes or "12"} if grpc else {"HttpCode": str(check.success_codes)}
+    version = balancer.protocol_version.upper()
     group = elb.TargetGroup(
         "TargetGroup",
         Port=port,
-        Protocol="HTTP",
+        Protocol=balancer.protocol.upper(),
+        **({} if version == "HTTP1" else {"ProtocolVersion": version}),
         TargetType="ip",
         VpcId=context.network.vpc,
-        HealthCheckProtocol="HTTP",
-        HealthCheckPort="traffic-port",
-        HealthCheckPath=check.path,
+        HealthCheckProtocol=(check.protocol or balancer.protocol).upper(),
+        HealthCheckPort="traffic-port" if service.checked_port == service.port else str(service.checked_port),
+        HealthCheckPath=service.health_path,
         HealthCheckIntervalSeconds=check.interval,
         HealthCheckTimeoutSeconds=check.timeout,
         HealthyThresholdCount=check.healthy_threshold,
         UnhealthyThresholdCount=check.unhealthy_threshold,
-        Matcher=elb.Matcher(HttpCode=str(check.success_codes)),
-        TargetGroupAttributes=attribute_list(elb.TargetGroupAttribute, attributes),
+        Matcher=elb.Matcher(**matcher),
+        TargetGroupAttributes=_attributes(elb.TargetGroupAttribute, attributes),
     )
     delay = sorted(attributes).index(_DELAY)
     sources: Sources = {
         **{name: f"service.healthCheck.{key}" for name, key in _CHECKS.items()},
+        "Matcher": "service.healthCheck.grpcCodes" if grpc else "service.healthCheck.successCodes",
         "Port": f"{ORIGIN}.{'internal' if context.joined is None else 'name'}",
+        "Protocol": f"{ORIGIN}.protocol",
+        "ProtocolVersion": f"{ORIGIN}.protocolVersion",
         "TargetGroupAttributes": f"{ORIGIN}.stickiness",
         ("TargetGroupAttributes", delay): f"{ORIGIN}.deregistrationDelay",
     }
@@ -92,11 +291,12 @@ def _add_target_group(part: StackPart, context: Context, balancer: LoadBalancer,
 
 _CHECKS = {
     "HealthCheckPath": "path",
+    "HealthCheckPort": "port",
+    "HealthCheckProtocol": "protocol",
     "HealthCheckIntervalSeconds": "interval",
     "HealthCheckTimeoutSeconds": "timeout",
     "HealthyThresholdCount": "healthyThreshold",
     "UnhealthyThresholdCount": "unhealthyThreshold",
-    "Matcher": "successCodes",
 }
 """The key of the health check behind each property."""
 
@@ -112,31 +312,3 @@ def _target_attributes(balancer: LoadBalancer) -> dict[str, Any]:
     attributes |= {"stickiness.enabled": "true", "stickiness.type": kind}
     attributes[f"stickiness.{kind}.duration_seconds"] = stickiness.duration
     return attributes | present(**{"stickiness.app_cookie.cookie_name": stickiness.cookie_name})
-
-
-def _add_listeners(part: StackPart, balancer: LoadBalancer) -> None:
-    forward = elb.Action(Type="forward", TargetGroupArn=Ref("TargetGroup"))
-    if balancer.certificate_arn is None:
-        part.add(_listener("Listener", 80, "HTTP", forward), ORIGIN)
-        part.waits = ["Listener"]
-        return
-    https = _listener("HttpsListener", 443, "HTTPS", forward)
-    https.SslPolicy = balancer.ssl_policy or TLS_POLICY
-    https.Certificates = [elb.Certificate(CertificateArn=value(balancer.certificate_arn))]
-    part.add(https, ORIGIN, {"Certificates": f"{ORIGIN}.certificateArn", "SslPolicy": f"{ORIGIN}.sslPolicy"})
-    redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
-    http = _listener("Listener", 80, "HTTP", elb.Action(Type="redirect", RedirectConfig=redirect))
-    http.DependsOn = "HttpsListener"
-    part.add(http, ORIGIN)
-    part.waits = ["HttpsListener", "Listener"]
-
-
-def _listener(title: str, port: int, protocol: str, action: Any) -> Any:
-    return elb.Listener(
-        title, LoadBalancerArn=Ref("LoadBalancer"), Port=port, Protocol=protocol, DefaultActions=[action]
-    )
-
-
-def attribute_list(kind: Any, attributes: dict[str, Any]) -> list[Any]:
-    """Attributes of a load balancer or a target group, by key."""
-    return [kind(Key=key, Value=str(value)) for key, value in sorted(attributes.items())]

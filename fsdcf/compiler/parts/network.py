@@ -9,12 +9,13 @@ from typing import Any
 from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 
 from fsdcf.cloudformation.partitions import PARTITIONS
-from fsdcf.compiler.parts.listener_rules import task_ingress
+from fsdcf.compiler.parts.listener_rules import add_ingress, balanced_ports, task_ingress
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import value
 from fsdcf.language.ingress import ingress
-from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
-from fsdcf.language.model.service import LoadBalancer, Service, Vpc
+from fsdcf.language.model.environment import EnvironmentSpec
+from fsdcf.language.model.service import Service, Vpc
+from fsdcf.language.model.traffic import BalancerSettings
 from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
 
@@ -284,40 +285,48 @@ def security_groups(context: Context) -> StackPart:
         part.fold(task_ingress(context, context.joined))
         return part
     balancer = service.load_balancer
-    if balancer is None or service.port is None:
+    if balancer is None:
         return part
     origin, nothing = "service.networking.loadBalancer", nowhere("None beside LoadBalancerEgressToTasks")
     group, *_ = balancer_groups(
         part, "", balancer, context.network.vpc, origin, "load balancer of the service", nothing
     )
     outside, inside = GetAtt(group, "GroupId"), TASK_SECURITY_GROUP
-    port = {"IpProtocol": "tcp", "FromPort": service.port, "ToPort": service.port}
-    rules = (
-        ec2.SecurityGroupEgress(
-            "LoadBalancerEgressToTasks",
+    for suffix, number, description, origin in balanced_ports(service):
+        way_out = ec2.SecurityGroupEgress(
+            f"LoadBalancerEgressToTasks{suffix}",
             GroupId=outside,
-            **port,
+            **_tcp(number),
             DestinationSecurityGroupId=inside,
-            Description="Tasks",
-        ),
-        ec2.SecurityGroupIngress(
-            "TaskIngressFromLoadBalancer",
-            GroupId=inside,
-            **port,
-            SourceSecurityGroupId=outside,
-            Description="Load balancer",
-        ),
-    )
-    for rule in rules:
-        part.add(rule, "service.port")
-        part.waits.append(rule.title)
+            Description=description if suffix else "Tasks",
+        )
+        part.add(way_out, origin)
+        part.waits.append(way_out.title)
+        add_ingress(part, f"FromLoadBalancer{suffix}", number, outside, description, origin)
+    if balancer.auth is not None:
+        add_provider_egress(part, "", "service.networking.loadBalancer.auth")
     return part
+
+
+def add_provider_egress(part: StackPart, prefix: str, origin: str) -> None:
+    """Let a load balancer call the endpoints of an identity provider, by which it signs users in.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html
+    """
+    rule = ec2.SecurityGroupEgress(
+        f"{prefix}LoadBalancerEgressToIdentityProvider",
+        GroupId=GetAtt(prefix + LOAD_BALANCER_GROUP, "GroupId"),
+        **_tcp(443),
+        CidrIp="0.0.0.0/0",
+        Description="Identity provider",
+    )
+    part.add(rule, origin)
 
 
 def balancer_groups(
     part: StackPart,
     prefix: str,
-    balancer: LoadBalancer | SharedLoadBalancer,
+    balancer: BalancerSettings,
     vpc: Any,
     origin: str,
     words: str,
@@ -349,6 +358,10 @@ def balancer_groups(
     return titles
 
 
+def _tcp(port: int) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
+
+
 def _source(source: str) -> dict[str, str]:
     """The property of a rule that admits a source."""
     if source.startswith("pl-"):
@@ -360,7 +373,7 @@ def _source(source: str) -> dict[str, str]:
 
 def tcp_rule(port: int, **properties: Any) -> ec2.SecurityGroupRule:
     """A rule of a security group for one TCP port; ``properties`` are the other side and a description."""
-    return ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=port, ToPort=port, **properties)
+    return ec2.SecurityGroupRule(**_tcp(port), **properties)
 
 
 def nowhere(words: str) -> ec2.SecurityGroupRule:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from fsdcf.compiler.text import fragment, literal
+from fsdcf.compiler.text import fragment, intrinsic, literal
 from fsdcf.language.model.service import Service
 from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text, fields_of_arn
 
@@ -66,6 +67,18 @@ def _secret(name: str, source: str) -> ContainerSecret:
     value_from = ":".join([secret, *selection, *[""] * (3 - len(selection))]) if any(selection) else secret
     resource = secret if RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
     return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource)
+
+
+def dynamic_reference(text: String) -> Any:
+    """The value of a secret in Secrets Manager that CloudFormation reads itself, for a property that takes no ARN.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html
+    """
+    source = fragment(text)
+    fields = fields_of_arn(_arn(source))
+    secret = ":".join(fields[:7]) if source.startswith("arn") else fields[6]
+    reference = ":".join([secret, "SecretString", *fields[7:]]).rstrip(":")
+    return intrinsic(f"{{{{resolve:secretsmanager:{reference}}}}}")
 
 
 def _arn(source: str) -> str:

@@ -6,6 +6,7 @@ from troposphere import Ref, ecs, logs
 
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
+from fsdcf.compiler.text import value
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.service import Deployment, Resources, Spot
 
@@ -37,7 +38,11 @@ def service(context: Context) -> StackPart:
     breaker = spec.deployment.circuit_breaker
     network = ecs.AwsvpcConfiguration(
         Subnets=list(context.network.task_subnets),
-        SecurityGroups=[Ref("TaskSecurityGroup"), *context.network.groups],
+        SecurityGroups=[
+            Ref("TaskSecurityGroup"),
+            *context.network.groups,
+            *map(value, spec.networking.security_groups),
+        ],
         AssignPublicIp="ENABLED" if spec.networking.assign_public_ip else "DISABLED",
     )
     resource = ecs.Service(
@@ -94,6 +99,7 @@ _SOURCES: Sources = {
     **CONNECT_SOURCES,
     "ServiceRegistries": "service.networking.serviceDiscovery",
     ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"): "service.networking.assignPublicIp",
+    ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups"): "service.networking.securityGroups",
 }
 
 

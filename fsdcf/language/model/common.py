@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fsdcf.language.placeholders import String
+from fsdcf.language.placeholders import STORED_NAMES, String
 from fsdcf.language.shape import TypedRecord, spec_key, spec_record
 
 LATER_KINDS = {
     "Job": "write a Service without a port, or start a one-off task with `fsdcf run`",
 }
 """The kinds of spec that belong to the language and are not implemented yet, each with what works instead."""
+
+SECRETS_MANAGER = (
+    r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
+    f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
+)
+"""A secret in Secrets Manager, by its name or its ARN, with JSON key, stage and version."""
 
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 """The name of an environment variable."""

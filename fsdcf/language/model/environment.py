@@ -6,7 +6,7 @@ from typing import Any
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import DESCRIPTION_BYTES, VARIABLE, VARIABLE_WORDS
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, CERTIFICATE, CIDR, EC2_ID, SSL_POLICY, Vpc
-from fsdcf.language.model.traffic import BALANCER_NAME, DOMAIN
+from fsdcf.language.model.traffic import BALANCER_NAME, DOMAIN, HOSTED_ZONE, WEB_ACL, AccessLogs
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -29,22 +29,6 @@ class EnvironmentMetadata:
 
 
 @spec_record
-class AccessLogs:
-    """The bucket for the access logs of a load balancer."""
-
-    bucket: String | None = spec_key(
-        "Name of an existing bucket, whose policy admits Elastic Load Balancing.",
-        default=None,
-        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-        expects="the name of a bucket",
-        computed_default="a bucket in the stack",
-    )
-    prefix: str = spec_key(
-        "Prefix of the objects in the bucket.", default="", pattern=r"(?!.*AWSLogs)[^/].*[^/]|[^/]?", longest=512
-    )
-
-
-@spec_record
 class SharedLoadBalancer:
     """A load balancer of the environment: a new one, or an existing one by its ids."""
 
@@ -57,7 +41,7 @@ class SharedLoadBalancer:
     hosted_zone_id: String | None = spec_key(
         "Hosted zone of the domain in Route 53, for its certificate and its records.",
         default=None,
-        pattern="Z[A-Z0-9]{1,31}",
+        pattern=HOSTED_ZONE,
         expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
     )
     certificate_arn: String | None = spec_key(
@@ -87,13 +71,15 @@ class SharedLoadBalancer:
         fewest=1,
         computed_default="all addresses, or the private ranges if internal",
     )
-    access_logs: bool | AccessLogs = spec_key(
-        "Write a log of all requests: `true` to a bucket in the stack, or the details.", default=False
+    access_logs: bool | AccessLogs | None = spec_key(
+        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
+        default=None,
+        computed_default="false",
     )
     waf: String | None = spec_key(
         "Web ACL of AWS WAF in front of the load balancer.",
         default=None,
-        pattern=r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]+/[a-f0-9-]+",
+        pattern=WEB_ACL,
         expects="the ARN of a regional web ACL",
     )
     listener_arn: String | None = spec_key(

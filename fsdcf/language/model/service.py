@@ -5,8 +5,28 @@ from typing import Any, ClassVar
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
-from fsdcf.language.model.common import LATER_KINDS, VARIABLE, VARIABLE_WORDS, Dependency, Metadata, Role
-from fsdcf.language.model.traffic import BALANCER_NAME, hosts_key, paths_key
+from fsdcf.language.model.common import (
+    LATER_KINDS,
+    SECRETS_MANAGER,
+    VARIABLE,
+    VARIABLE_WORDS,
+    Dependency,
+    Metadata,
+    Role,
+)
+from fsdcf.language.model.traffic import (
+    BALANCER_NAME,
+    MOST_VALUES,
+    WEB_ACL,
+    AccessLogs,
+    Authentication,
+    Domain,
+    HeaderCondition,
+    QueryCondition,
+    Redirect,
+    hosts_key,
+    paths_key,
+)
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import Later, spec_key, spec_record
 
@@ -75,11 +95,9 @@ class Resources:
 
 @spec_record
 class AutoScaling:
-    """Target tracking by Application Auto Scaling; cooldowns in seconds, targets in percent."""
+    """Target tracking by Application Auto Scaling; cooldowns in seconds."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "targetRequestsPerTask": Later("Target number of requests per minute and task.", _BY_LOAD),
-        "targetResponseTime": Later("Target response time in seconds.", _BY_LOAD),
         "queueBacklogPerTask": Later("Target number of messages per task.", _BY_LOAD),
         "schedules": Later(
             "Changes of the minimum and maximum at given times.",
@@ -109,6 +127,15 @@ class AutoScaling:
         minimum=1,
         maximum=100,
     )
+    target_requests_per_task: int | None = spec_key(
+        "Target number of requests per minute and task at the load balancer.", default=None, minimum=1, maximum=10000000
+    )
+    target_response_time: float | None = spec_key(
+        "Target average response time of the tasks in seconds, for a service that is slow because of its own load.",
+        default=None,
+        minimum=0.001,
+        maximum=4000,
+    )
     scale_in_cooldown: int = spec_key("Seconds between two removals of tasks.", default=300, minimum=0, maximum=86400)
     scale_out_cooldown: int = spec_key("Seconds between two additions of tasks.", default=60, minimum=0, maximum=86400)
 
@@ -131,8 +158,7 @@ class ContainerCheck:
 
 
 _SECRET_SOURCE = (
-    r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
-    + f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"
+    SECRETS_MANAGER
     + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]{1,1010}"
     + f"|ssm:{STORED_NAMES['ssm']}"
 )
@@ -225,6 +251,10 @@ class Tmpfs:
 MOST_SUBNETS = 16
 """Subnets of a service. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 
+MOST_GROUPS = 5
+"""Security groups of a task, its own among them.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html"""
+
 MOST_ZONES = 6
 """Availability Zones of a new VPC, whose range has room for eight."""
 
@@ -314,20 +344,9 @@ class LoadBalancer:
     """The application load balancer and its listeners."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "accessLogs": Later(
-            "Bucket for access logs.", "turn them on after the deploy with `aws elbv2 modify-load-balancer-attributes`"
-        ),
-        "waf": Later(
-            "Web ACL in front of the load balancer.",
-            "associate the web ACL after the deploy with `aws wafv2 associate-web-acl`",
-        ),
         "listenerArn": Later(
             "Listener of a shared load balancer.",
             "name it in the file of the environment, and join the environment with `networking.shared: true`",
-        ),
-        "domain": Later(
-            "Host name and hosted zone.",
-            "point a DNS record at the output LoadBalancerDnsName, and write certificateArn for HTTPS",
         ),
     }
     name: str | None = spec_key(
@@ -380,13 +399,56 @@ class LoadBalancer:
     deregistration_delay: int = spec_key(
         "Seconds that a deregistered task has to finish its requests.", default=30, minimum=0, maximum=3600
     )
+    protocol: str = spec_key(
+        "Protocol of the requests to the container. With https it needs a certificate, which the load balancer does "
+        "not check.",
+        default="http",
+        allowed=("http", "https"),
+    )
+    protocol_version: str = spec_key(
+        "Version of the protocol: http2 and grpc need a certificate at the load balancer.",
+        default="http1",
+        allowed=("http1", "http2", "grpc"),
+    )
+    domain: Domain | None = spec_key("Host name of the service, with its certificate and its record.", default=None)
     hosts: tuple[str, ...] = hosts_key("Host names to forward requests for; others get 404")
     paths: tuple[str, ...] = paths_key("Paths to forward requests for; others get 404")
+    headers: tuple[HeaderCondition, ...] = spec_key(
+        "Headers that a request must have to be forwarded, all of them.", default=(), most=MOST_VALUES
+    )
+    query: tuple[QueryCondition, ...] = spec_key(
+        "Query parameters that a request must have to be forwarded, all of them.", default=(), most=MOST_VALUES
+    )
+    auth: Authentication | None = spec_key("Sign-in before a request is forwarded.", default=None)
+    redirects: tuple[Redirect, ...] = spec_key(
+        "Requests to redirect, before any is forwarded; the first that matches counts.", default=(), most=50
+    )
+    access_logs: bool | AccessLogs | None = spec_key(
+        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
+        default=None,
+        computed_default="false",
+    )
+    waf: String | None = spec_key(
+        "Web ACL of AWS WAF in front of the load balancer.",
+        default=None,
+        pattern=WEB_ACL,
+        expects="the ARN of a regional web ACL",
+    )
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether only some requests are forwarded to the service."""
+        return bool(self.hosts or self.paths or self.headers or self.query)
 
     @property
     def https(self) -> bool:
-        """Whether the load balancer has a certificate."""
-        return self.certificate_arn is not None
+        """Whether the load balancer has a certificate: a given one, or one for its domain."""
+        return self.certificate_arn is not None or self.makes_certificate
+
+    @property
+    def makes_certificate(self) -> bool:
+        """Whether the stack has the certificate."""
+        return self.certificate_arn is None and self.domain is not None and self.domain.hosted_zone_id is not None
 
 
 HOST = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
@@ -460,10 +522,6 @@ class Networking:
         "subnets": Later(
             "Subnets of the tasks.", "write the ids in service.networking.vpc, as privateSubnets and publicSubnets"
         ),
-        "securityGroups": Later(
-            "Additional security groups of the tasks.",
-            "let the groups of the other resources admit the output TaskSecurityGroupId",
-        ),
     }
     shared: bool = spec_key(
         "Join the environment's network, cluster, load balancer and namespace, as its file describes them.",
@@ -486,6 +544,14 @@ class Networking:
     )
     service_discovery: bool | ServiceDiscovery = spec_key(
         "A DNS name for the tasks in the environment: `true`, or a map for the details.", default=False
+    )
+    security_groups: tuple[String, ...] = spec_key(
+        "Further security groups of the tasks, which exist: those that a database admits, for example.",
+        default=(),
+        pattern=f"sg-{EC2_ID}",
+        expects="an id such as sg-0123456789abcdef0",
+        fewest=1,
+        most=MOST_GROUPS - 1,
     )
 
     @property
@@ -657,12 +723,22 @@ class Observability:
 class HealthCheck:
     """The load balancer's check of a target, and ECS's check of the container; times in seconds."""
 
-    path: str = spec_key(
+    path: str | None = spec_key(
         "Path that the load balancer requests.",
-        default="/health",
+        default=None,
+        computed_default="/health; with grpc /AWS.ALB/healthcheck",
         pattern=r"/[!-~]*",
         longest=1024,
         expects="a path that begins with /",
+    )
+    port: int | None = spec_key(
+        "Port that the load balancer checks.", default=None, minimum=1, maximum=65535, computed_default="service.port"
+    )
+    protocol: str | None = spec_key(
+        "Protocol of the check.",
+        default=None,
+        allowed=("http", "https"),
+        computed_default="that of networking.loadBalancer",
     )
     interval: int = spec_key("Seconds between two checks of a target.", default=30, minimum=5, maximum=300)
     timeout: int = spec_key("Seconds without a response that count as a failure.", default=5, minimum=2, maximum=120)
@@ -680,6 +756,14 @@ class HealthCheck:
         minimum=200,
         maximum=499,
         as_text=True,
+    )
+    grpc_codes: str | None = spec_key(
+        "gRPC codes that count as healthy, from 0 to 99, for protocolVersion grpc: a code, a list or a range.",
+        default=None,
+        pattern=r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*",
+        expects="codes between 0 and 99, such as 0, `0,12` or `0-99`",
+        as_text=True,
+        computed_default="12, which means that the method does not exist",
     )
     grace_period: int | None = spec_key(
         "Seconds after a task's start during which ECS ignores failed checks.",
@@ -836,6 +920,17 @@ class Service:
     )
     enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)
     deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())
+
+    @property
+    def health_path(self) -> str:
+        """The path of the load balancer's check; for gRPC a method that no server has, as of Elastic Load Balancing."""
+        grpc = self.networking.balancer.protocol_version == "grpc"
+        return self.health_check.path or ("/AWS.ALB/healthcheck" if grpc else "/health")
+
+    @property
+    def checked_port(self) -> int | None:
+        """The port that the load balancer checks; None without a load balancer."""
+        return None if self.load_balancer is None else self.health_check.port or self.port
 
     @property
     def grace_period(self) -> int | None:

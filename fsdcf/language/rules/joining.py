@@ -15,8 +15,8 @@ _LONGEST_HOST = 128
 """Characters of a host in a condition.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
 
-_OF_SHARED = ("name", "priority", "hosts", "paths")
-_OF_OWN = ("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs")
+_OF_SHARED = ("name", "priority")
+_OF_OWN = ("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs", "accessLogs", "waf", "domain")
 
 
 def _file(case: Case) -> str:
@@ -26,8 +26,8 @@ def _file(case: Case) -> str:
 
 @rule("S441", "a key of a shared load balancer")
 def shared_keys(case: Case) -> Problems:
-    """A load balancer of an environment serves many services: the spec of each names the load balancer, the hosts and
-    the paths, and may set the priority of its rule. A load balancer of the service's own answers to every host."""
+    """A load balancer of an environment serves many services: the spec of each may name the load balancer, and set the
+    priority of its rule. A load balancer of the service's own has neither."""
     if case.service.networking.shared:
         return
     for key in _OF_SHARED:

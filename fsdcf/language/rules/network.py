@@ -319,16 +319,23 @@ def no_effect(case: Case) -> Problems:
             yield Problem(path, f"a gateway endpoint for `{name}` always exists, free of charge", "leave it out")
     if case.service.load_balancer is None:
         yield from _without_balancer(case)
-    elif case.wrote(f"{_BALANCER}.sslPolicy") and networking.balancer.certificate_arn is None:
+    elif case.wrote(f"{_BALANCER}.sslPolicy") and not networking.shared and not networking.balancer.https:
         yield Problem(
-            f"{_BALANCER}.sslPolicy", "sslPolicy needs a certificate", "add certificateArn, or leave it out", key=True
+            f"{_BALANCER}.sslPolicy",
+            "sslPolicy needs a certificate",
+            "add certificateArn or a domain, or leave it out",
+            key=True,
         )
+
+
+_TARGET_CHECK = ("path", "port", "protocol", "interval", "timeout", "healthyThreshold", "unhealthyThreshold")
+"""The keys of the load balancer's check, beside the codes."""
 
 
 def _without_balancer(case: Case) -> Problems:
     worker = case.service.port is None
     reason = "a worker has none" if worker else "networking.loadBalancer is false"
-    for key in ("path", "interval", "timeout", "healthyThreshold", "unhealthyThreshold", "successCodes"):
+    for key in (*_TARGET_CHECK, "successCodes", "grpcCodes"):
         path = f"service.healthCheck.{key}"
         if case.wrote(path):
             message = f"`healthCheck.{key}` needs a load balancer: {reason}"
@@ -356,10 +363,12 @@ def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS."""
     balancer = case.service.load_balancer
-    if not case.is_production or balancer is None or balancer.internal or balancer.certificate_arn or case.joined:
+    if not case.is_production or balancer is None or balancer.internal or balancer.https or case.joined:
         return
     path = _BALANCER if case.wrote(_BALANCER) else "service.port"
-    hint = "add networking.loadBalancer.certificateArn"
+    hint = (
+        "add networking.loadBalancer.certificateArn, or a domain with its hosted zone in networking.loadBalancer.domain"
+    )
     hint += ", or make it `internal: true`" if case.service.networking.network.id else ""
     yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
 

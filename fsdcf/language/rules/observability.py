@@ -94,6 +94,7 @@ def collector(case: Case) -> Problems:
         yield Problem("metadata.name", f"the collector's container is named `{COLLECTOR}` too", hint)
     ports = {
         "service.port": case.service.port,
+        "service.healthCheck.port": case.service.checked_port,
         "service.observability.metrics.port": telemetry.metrics.port if telemetry.metrics and metrics else None,
     }
     for path, port in ports.items():
