@@ -45,11 +45,15 @@ _CHANGED = "fromJSON(needs.changes.outputs.services)"
 
 @dataclass(frozen=True)
 class Lane:
-    """A branch, the environment that a push to it deploys, and the repository variable with the role to assume."""
+    """A branch, the environment that a push to it deploys, and the repository variable with the role to assume.
+
+    ``file`` is the path of the environment's file, if there is one: it is deployed before the services.
+    """
 
     branch: str
     environment: str
     variable: str
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,16 @@ def workflow(wanted: Workflow) -> str:
     """Render the workflow for one service, or for the changed services of a monorepo."""
     several = len(wanted.services) > 1
     first = wanted.services[0]
+    specs = f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}" if several else first.spec
+    lanes = [
+        {
+            "branch": scalar(lane.branch),
+            "environment": scalar(lane.environment),
+            "variable": lane.variable,
+            "specs": _plain_or_scalar(f"{lane.file} {specs}".strip()),
+        }
+        for lane in wanted.lanes
+    ]
     return render(
         "workflows/fsdcf.yml.j2",
         mark=MARK,
@@ -77,19 +91,25 @@ def workflow(wanted: Workflow) -> str:
         check=scalar(f"{wanted.command} --check"),
         options=f" {wanted.options}" if wanted.options else "",
         requirement=scalar(wanted.requirement),
-        lanes=[Lane(scalar(lane.branch), scalar(lane.environment), lane.variable) for lane in wanted.lanes],
+        lanes=lanes,
         target=_target(wanted.lanes),
         several=several,
         title="${{ matrix.service.name }}" if several else first.name,
         service=_fields(None if several else first),
         matrix=[json.dumps(service.data()) for service in wanted.services],
-        specs=f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}" if several else scalar(first.spec),
+        specs=_plain_or_scalar(specs),
+        files=" ".join(dict.fromkeys(lane.file for lane in wanted.lanes if lane.file)),
         all=" ".join(service.spec for service in wanted.services),
         stem=PurePosixPath(first.spec).stem,
         region=_region(None if several else first),
         uv=any(service.test.startswith("uv ") for service in wanted.services),
         use=use,
     )
+
+
+def _plain_or_scalar(text: str) -> str:
+    """A YAML scalar; paths and an expression that lists others are plain."""
+    return text if text.endswith("}}") else scalar(text)
 
 
 def is_managed(text: str) -> bool:

@@ -13,6 +13,7 @@ from fsdcf import __version__
 from fsdcf.cli.main import cli
 from tests.conftest import HELLO
 
+ENVIRONMENT = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
 WORKFLOW = Path(".github/workflows/fsdcf.yml")
 
 
@@ -123,6 +124,28 @@ def test_what_a_service_builds_comes_from_its_spec(repository: Path) -> None:
     }
 
 
+def test_the_files_of_the_environments_are_deployed_first_and_change_every_service(repository: Path) -> None:
+    for name in ("cart", "shop"):
+        (repository / "services" / name).mkdir(parents=True)
+        (repository / "services" / name / f"{name}.yml").write_text(spec(name), encoding="utf-8")
+        (repository / "services" / name / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    (repository / "environments").mkdir()
+    (repository / "environments" / "staging.yml").write_text(ENVIRONMENT, encoding="utf-8")
+    done = fsdcf("ci", "github", "services", "environments")
+    assert done.exit_code == 0, done.output
+    text = WORKFLOW.read_text(encoding="utf-8")
+    assert text.startswith("# Written by fsdcf ci github: run `fsdcf ci github services/cart/cart.yml services/shop/")
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["deploy-staging"]["env"]["SPECS"].startswith("environments/staging.yml ${{ join(")
+    assert jobs["deploy-prod"]["env"]["SPECS"].startswith("${{ join(")
+    services = yaml.safe_load(jobs["changes"]["steps"][-1]["env"]["SERVICES"])
+    assert [one["paths"] for one in services] == [
+        [f"services/{name}/", "environments/staging.yml"] for name in ("cart", "shop")
+    ]
+    (validate,) = [one for one in jobs["plan"]["steps"] if one["name"] == "Validate"]
+    assert validate["run"].startswith("fsdcf validate environments/staging.yml services/cart/cart.yml ")
+
+
 def test_without_tests_the_image_is_built(repository: Path) -> None:
     (repository / "Makefile").unlink()
     done = fsdcf("ci", "github", "hello.yml", "-o", "-")
@@ -148,7 +171,6 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
     ("arguments", "word"),
     [
         (["nowhere.yml"], "cannot read"),
-        (["."], "cannot read"),
         (["bad.yml"], "S102"),
         (["hello.yml", "--branch", "main"], "BRANCH=ENV"),
         (["hello.yml", "--branch", "main=Prod"], "BRANCH=ENV"),
@@ -161,7 +183,9 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
         (["hello.yml", "--test", "echo ${{ github.head_ref }}"], "a workflow cannot contain"),
         (["hello.yml", "--test", "a\nb"], "a workflow cannot contain"),
         (["hello.yml", "--var", "A=${{ secrets.X }}"], "a workflow cannot contain"),
-        (["hello.yml", "twin.yml"], "both describe the service hello"),
+        (["hello.yml", "twin.yml"], "S476"),
+        (["more/two.yml", "hello.yml"], "both describe the environment staging"),
+        (["more/environments"], "needs the spec of a service"),
         (["elsewhere.yml"], "another registry"),
         (["outside.yml"], "outside the repository"),
         (["by-environment.yml"], "all environments share one image"),
@@ -173,6 +197,10 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
 def test_invalid_options_are_refused(repository: Path, arguments: list[str], word: str) -> None:
     (repository / "bad.yml").write_text(HELLO.replace("port: 8000", "port: true"), encoding="utf-8")
     (repository / "twin.yml").write_text(HELLO, encoding="utf-8")
+    for folder in (repository, repository / "more"):
+        (folder / "environments").mkdir(parents=True)
+        (folder / "environments" / "staging.yml").write_text(ENVIRONMENT, encoding="utf-8")
+    (repository / "more" / "two.yml").write_text(spec("two"), encoding="utf-8")
     (repository / "elsewhere.yml").write_text(spec("xy", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
     (repository / "outside.yml").write_text(spec("xy", "  build: {context: ../..}\n"), encoding="utf-8")
     overlay = "environments:\n  prod:\n    service:\n      resources: {architecture: arm64}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -49,6 +50,10 @@ MONOREPO = Workflow(
     "fsdcf==0.1.0",
     "fsdcf ci github",
 )
+ENVIRONMENTS = replace(
+    MONOREPO,
+    lanes=(replace(LANES[0], file="environments/staging.yml"), replace(LANES[1], file="environments/prod.yaml")),
+)
 UNUSUAL = Workflow(
     (
         source(
@@ -65,7 +70,7 @@ UNUSUAL = Workflow(
     "fsdcf ci github on.yml --var 'TITLE=two words'",
     "--var 'TITLE=two words'",
 )
-ALL = {"one": ONE, "monorepo": MONOREPO, "unusual": UNUSUAL}
+ALL = {"one": ONE, "monorepo": MONOREPO, "environments": ENVIRONMENTS, "unusual": UNUSUAL}
 
 
 def parsed(wanted: Workflow) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from fsdcf.scaffold.workflow import Workflow
 from tests.conftest import HELLO, ROOT
 from tests.scaffold.runner import SHA, Done, Runner, machine
-from tests.scaffold.samples import MONOREPO, ONE, UNUSUAL, parsed, step
+from tests.scaffold.samples import ENVIRONMENTS, MONOREPO, ONE, UNUSUAL, parsed, step
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop"
 
@@ -123,6 +123,32 @@ def test_the_deploy_names_the_commit(runner: Workshop, bucket: str, more: list[s
     done = runner.step(ONE, "deploy-prod", "Deploy", BUCKET=bucket, REGION="eu-west-1")
     assert done.calls == [
         ["fsdcf", "deploy", "shop.yml", "--env", "prod", "--image-sha", SHA, "--yes", "--timeout", "50m", *more]
+    ]
+
+
+def test_several_services_are_deployed_by_one_command_after_their_environment(runner: Workshop) -> None:
+    runner.program("fsdcf")
+    specs = "environments/prod.yaml services/cart/cart.yml services/shop/shop.yml"
+    done = runner.step(ENVIRONMENTS, "deploy-prod", "Deploy", BUCKET="", SPECS=specs)
+    (call,) = done.calls
+    assert call[:7] == ["fsdcf", "deploy", *specs.split(), "--env", "prod"] and "--yes" in call
+    skipped = runner.step(ENVIRONMENTS, "deploy-prod", "Write the summary", SPECS=specs)
+    assert skipped.summary.startswith("**The services** to **prod**, commit ")
+
+
+@pytest.mark.parametrize(("changed", "first"), [(1, "environments/prod.yaml"), (0, "services/shop/shop.yml")])
+def test_the_plan_begins_with_the_environment_if_its_file_has_changed(
+    runner: Workshop, changed: int, first: str
+) -> None:
+    runner.program("fsdcf", FAKE_FSDCF)
+    runner.program("git", f'[ "$1" != diff ] || exit {changed}')
+    values = {"ENVIRONMENT": "prod", "SPECS": "services/shop/shop.yml", "CODE": "10", "BASE_CODE": "0"}
+    done = runner.step(ENVIRONMENTS, "plan", "Plan", **values)
+    assert done.code == 0, done.output
+    drawn = [call[2] for call in done.calls if call[:2] == ["fsdcf", "graph"]]
+    assert drawn[0] == first and drawn[-1] == "services/shop/shop.yml"
+    assert [call for call in done.calls if call[:2] == ["git", "diff"]] == [
+        ["git", "diff", "--quiet", "HEAD^1", "HEAD", "--", "environments/prod.yaml"]
     ]
 
 

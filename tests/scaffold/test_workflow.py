@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from fsdcf.compiler.pipeline import _PUSH
 from fsdcf.scaffold.workflow import PINS, Workflow, scalar, workflow
-from tests.scaffold.samples import ALL, MONOREPO, ONE, UNUSUAL, parsed, step
+from tests.scaffold.samples import ALL, ENVIRONMENTS, MONOREPO, ONE, UNUSUAL, parsed, step
 
 each = pytest.mark.parametrize("wanted", ALL.values(), ids=list(ALL))
 
@@ -40,7 +41,7 @@ def test_jobs_have_minimal_permissions(wanted: Workflow) -> None:
         wants = {"contents": "read"}
         if name == "plan":
             wants["pull-requests"] = "write"
-        if name.startswith("deploy-"):
+        if name.startswith(("build-", "deploy-")):
             wants["id-token"] = "write"
         assert job["permissions"] == wants, name
     text = workflow(wanted)
@@ -63,7 +64,7 @@ def test_checkouts_do_not_persist_credentials(wanted: Workflow) -> None:
 @each
 def test_every_job_has_a_timeout_and_every_step_a_name(wanted: Workflow) -> None:
     data = parsed(wanted)
-    assert all(job["name"] and job["timeout-minutes"] <= 90 for job in data["jobs"].values())
+    assert all(job["name"] and job["timeout-minutes"] <= 180 for job in data["jobs"].values())
     assert all(one["name"] for _, one in steps(wanted))
     assert data["defaults"]["run"]["shell"] == "bash"
 
@@ -82,16 +83,22 @@ def test_a_deploy_needs_the_tests_and_has_its_environment(wanted: Workflow) -> N
     jobs = parsed(wanted)["jobs"]
     several = len(wanted.services) > 1
     deploys = {name: job for name, job in jobs.items() if name.startswith("deploy-")}
+    builds = {name: job for name, job in jobs.items() if name.startswith("build-")}
     assert list(deploys) == [f"deploy-{lane.environment}" for lane in wanted.lanes]
-    for lane, job in zip(wanted.lanes, deploys.values(), strict=True):
-        assert job["needs"] == (["changes", "test"] if several else "test")
+    assert list(builds) == ([f"build-{lane.environment}" for lane in wanted.lanes] if several else [])
+    lanes = {f"{job}-{lane.environment}": lane for job in ("build", "deploy") for lane in wanted.lanes}
+    for name, job in {**deploys, **builds}.items():
+        lane = lanes[name]
+        deploy_needs = ["changes", f"build-{lane.environment}"] if several else "test"
+        assert job["needs"] == (deploy_needs if name in deploys else ["changes", "test"])
         assert (
             job["if"] == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}'"
             " && !github.event.repository.fork"
         )
         assert job["environment"] == {"name": lane.environment}
-        assert job["concurrency"]["cancel-in-progress"] is False
-        assert job["concurrency"]["group"].startswith(f"fsdcf-{lane.environment}-")
+        if name in deploys:
+            assert job["concurrency"]["cancel-in-progress"] is False
+            assert job["concurrency"]["group"].startswith(f"fsdcf-{lane.environment}")
         (assume,) = [
             one for one in job["steps"] if one.get("uses", "").startswith("aws-actions/configure-aws-credentials")
         ]
@@ -107,7 +114,8 @@ def test_jobs_that_run_pull_request_code_have_no_rights(wanted: Workflow) -> Non
     assert test["permissions"] == {"contents": "read"}
     assert not [one for one in test["steps"] if "aws" in one.get("uses", "") or "GH_TOKEN" in one.get("env", {})]
     building = [name for name, one in steps(wanted) if "docker" in one.get("run", "") or "$TEST" in one.get("run", "")]
-    assert set(building) == {"test", *(f"deploy-{lane.environment}" for lane in wanted.lanes)}
+    job = "build" if len(wanted.services) > 1 else "deploy"
+    assert set(building) == {"test", *(f"{job}-{lane.environment}" for lane in wanted.lanes)}
 
 
 @each
@@ -148,9 +156,10 @@ def test_the_environment_of_a_pull_request_is_that_of_its_base() -> None:
 
 def test_a_monorepo_handles_what_changed() -> None:
     jobs = parsed(MONOREPO)["jobs"]
-    assert list(jobs) == ["changes", "test", "plan", "deploy-staging", "deploy-prod"]
+    lanes = ["build-staging", "deploy-staging", "build-prod", "deploy-prod"]
+    assert list(jobs) == ["changes", "test", "plan", *lanes]
     assert jobs["changes"]["steps"][0]["with"]["fetch-depth"] == 0
-    for name in ("test", "deploy-staging", "deploy-prod"):
+    for name in ("test", "build-staging", "build-prod"):
         assert jobs[name]["strategy"]["matrix"] == {"service": "${{ fromJSON(needs.changes.outputs.services) }}"}
         assert jobs[name]["strategy"]["fail-fast"] is False
         assert jobs[name]["runs-on"] == "${{ matrix.service.runner }}"
@@ -160,7 +169,22 @@ def test_a_monorepo_handles_what_changed() -> None:
     )
     assert [one["name"] for one in known] == ["cart", "shop"]
     assert known[1]["runner"] == "ubuntu-24.04-arm" and known[1]["arguments"] == "VERSION=1.2\nTITLE=two words"
-    assert jobs["deploy-prod"]["concurrency"]["group"] == "fsdcf-prod-${{ matrix.service.name }}"
+
+
+def test_a_monorepo_is_deployed_by_one_job_that_drops_no_push() -> None:
+    for wanted, file in ((MONOREPO, ""), (ENVIRONMENTS, "environments/prod.yaml ")):
+        job = parsed(wanted)["jobs"]["deploy-prod"]
+        assert "strategy" not in job and job["runs-on"] == "ubuntu-24.04"
+        assert job["env"]["SPECS"] == f"{file}${{{{ join(fromJSON(needs.changes.outputs.services).*.spec, ' ') }}}}"
+        assert job["concurrency"] == {"group": "fsdcf-prod", "cancel-in-progress": False, "queue": "max"}
+
+
+def test_a_single_service_is_deployed_with_its_environment() -> None:
+    lanes = (replace(ONE.lanes[0], file="environments/staging.yml"), ONE.lanes[1])
+    jobs = parsed(replace(ONE, lanes=lanes))["jobs"]
+    assert jobs["deploy-staging"]["env"]["SPECS"] == "environments/staging.yml shop.yml"
+    assert jobs["deploy-prod"]["env"]["SPECS"] == "shop.yml"
+    assert jobs["plan"]["env"]["ENVIRONMENT_FILES"] == "environments/staging.yml"
 
 
 def test_one_service_has_no_changes_job() -> None:
@@ -188,7 +212,7 @@ def test_unusual_texts_are_preserved() -> None:
     login = step(UNUSUAL, "deploy-qa-1", "Log in to ECR")
     assert login["with"]["registries"] == "123456789012" and login["env"]["AWS_REGION"] == "eu-west-1"
     assert (
-        'fsdcf deploy "$SPEC" --env "$ENVIRONMENT" --var \'TITLE=two words\''
+        "fsdcf deploy $SPECS --env \"$ENVIRONMENT\" --var 'TITLE=two words'"
         in step(UNUSUAL, "deploy-qa-1", "Deploy")["run"]
     )
 

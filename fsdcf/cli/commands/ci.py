@@ -18,13 +18,17 @@ import click
 
 from fsdcf import __version__
 from fsdcf.cli.compiled import compile_or_show
-from fsdcf.cli.files import read, repository_root, specs_or_all, write
+from fsdcf.cli.files import environment_file, is_environment, read, repository_root, specs_or_all, write
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
+from fsdcf.cli.render.findings import show
 from fsdcf.compiler.pipeline import role_variable
 from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.diagnostics import has_errors
 from fsdcf.language.model.service import Spec
+from fsdcf.language.rules.together import Sibling
+from fsdcf.pipeline import together
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import WORKFLOW, ServiceSource, tests_of, touched
@@ -108,8 +112,12 @@ def github_command(
             raise click.UsageError(f"a workflow cannot contain {text!r}: remove ${{{{ }}}} and line breaks")
     lanes = _lanes(branches or _LANES)
     root = repository_root(Path.cwd().resolve())
-    inputs = SpecInputs(specs_or_all(specs, root), variables=variables, new_environment=new_environment)
-    sources = services(inputs, root, [lane.environment for lane in lanes], test)
+    inputs = SpecInputs(specs, variables=variables, new_environment=new_environment).found()
+    files = tuple(path for path in specs_or_all(inputs.files, root) if not is_environment(path))
+    if not files:
+        raise click.UsageError("a workflow needs the spec of a service")
+    lanes = tuple(replace(lane, file=_environment_file(lane.environment, files, root)) for lane in lanes)
+    sources = services(replace(inputs, files=files), root, lanes, test)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     paths = [source.spec for source in sources if specs]
     options: dict[str, Value] = {"test": test, "fsdcf": requirement, "output": place, "branch": branches}
@@ -128,45 +136,52 @@ def github_command(
         _notes(sources, lanes, test)
 
 
-def services(
-    inputs: SpecInputs, root: Path, environments: Sequence[str], test: str | None
-) -> tuple[ServiceSource, ...]:
+def services(inputs: SpecInputs, root: Path, lanes: Sequence[Lane], test: str | None) -> tuple[ServiceSource, ...]:
     """The services of specs, sorted by path. Exits with code 2, after the findings, if a spec has errors.
 
     Usage errors for what a workflow cannot do.
     """
     paths = sorted(set(inputs.files), key=str)
-    compiled = [(path, spec) for path in paths if (spec := _compiled(path, environments, inputs))]
-    if len(compiled) < len(paths):
+    siblings: list[Sibling | None] = []
+    compiled = [(path, spec) for path in paths if (spec := _compiled(path, lanes, inputs, siblings))]
+    common = together(siblings)
+    show(common.diagnostics, common.sources)
+    if len(compiled) < len(paths) or has_errors(common.diagnostics):
         click.get_current_context().exit(2)
-    sources: dict[str, ServiceSource] = {}
-    for path, spec in compiled:
-        source = _source(path, root, spec, test)
-        if source.name in sources:
-            raise click.UsageError(
-                f"{sources[source.name].spec} and {source.spec} both describe the service {source.name}: "
-                "pass one of them"
-            )
-        sources[source.name] = source
-    return tuple(sources.values())
+    files = tuple(dict.fromkeys(lane.file for lane in lanes if lane.file))
+    sources = (_source(path, root, spec, test) for path, spec in compiled)
+    return tuple(
+        replace(source, paths=(*source.paths, *(file for file in files if "./" not in source.paths)))
+        for source in sources
+    )
 
 
-def _compiled(path: Path, environments: Sequence[str], inputs: SpecInputs) -> Spec | None:
-    """The spec, which must build the same image for every environment."""
+def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: list[Sibling | None]) -> Spec | None:
+    """The spec, which must build the same image for every environment. Adds what it is in each to ``siblings``."""
     specs: list[Spec] = []
-    for environment in environments:
-        (request,) = replace(inputs, files=(path,), environment=environment).requests()
+    for lane in lanes:
+        (request,) = replace(inputs, files=(path,), environment=lane.environment).requests()
         result = compile_or_show(request)
         if result is None or result.spec is None:
             return None
         specs.append(result.spec)
-    for environment, spec in zip(environments, specs, strict=True):
+        siblings.append(result.sibling)
+    for lane, spec in zip(lanes, specs, strict=True):
         if _image(spec) != _image(specs[0]):
             raise click.UsageError(
-                f"{path}: all environments share one image, but {environment} builds a different one than "
-                f"{environments[0]}: service.build, service.image and resources.architecture must be equal"
+                f"{path}: all environments share one image, but {lane.environment} builds a different one than "
+                f"{lanes[0].environment}: service.build, service.image and resources.architecture must be equal"
             )
     return specs[0]
+
+
+def _environment_file(environment: str, specs: Sequence[Path], root: Path) -> str:
+    """The path of the file of an environment, which all specs must share; empty without one."""
+    found = (environment_file(environment, path.parent) for path in specs)
+    paths = sorted({_relative(Path(file.name).resolve(), root, Path(file.name)) for file in found if file is not None})
+    if len(paths) > 1:
+        raise click.UsageError(f"{' and '.join(paths)} both describe the environment {environment}: keep one of them")
+    return "".join(paths)
 
 
 def _image(spec: Spec) -> object:
