@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from fsdcf.cli.files import LARGEST, read
+from fsdcf.cli.files import LARGEST, belongs, may_be_spec, read, specs_in
 from fsdcf.cli.home import Home, home_in, home_of
 from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import TOGETHER, add_errors_to_summary, show, summary
@@ -290,6 +290,24 @@ def _read(name: str) -> tuple[bytes, Callable[[str], bytes] | None]:
         raise click.UsageError(f"cannot read {name!r}: {error.strerror}") from None
     folder = posixpath.dirname(path)
     return raw, lambda other: _blob(commit, posixpath.join(folder, other))
+
+
+def specs_below(name: str) -> dict[str, str] | None:
+    """The specs below a folder, or a folder in a git revision (``main:services``), by their paths in it; None for a
+    file. A usage error for a folder without specs."""
+    if os.path.isdir(name):
+        return {path.relative_to(name).as_posix(): str(path) for path in specs_in(Path(name))}
+    revision, _, path = name.partition(":")
+    if not path or not revision or os.path.lexists(name):
+        return None
+    commit = _commit(revision, name)
+    path = posixpath.normpath(path)
+    tree = f"{commit}:./{path}"
+    if _git("cat-file", "-t", tree).strip() != b"tree":
+        return None
+    names = _git("ls-tree", "-r", "-z", "--name-only", tree).decode("utf-8", "surrogateescape").split("\0")
+    paths = {one: posixpath.normpath(posixpath.join(path, one)) for one in names if may_be_spec(Path(one))}
+    return {one: f"{revision}:{at}" for one, at in paths.items() if belongs(Path(one), _blob(commit, at))}
 
 
 def _commit(revision: str, name: str) -> str:

@@ -102,9 +102,24 @@ def find_specs(root: Path) -> list[Path]:
         if count == _MAX_FOLDERS:
             raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
         folders[:] = sorted(name for name in folders if not _is_skipped(Path(name)))
-        named = [Path(folder) / name for name in files if name.endswith(_SUFFIXES)]
-        specs += filter(is_environment if Path(folder).name == _ENVIRONMENTS else is_spec, named)
+        specs += [path for path in map(Path(folder).joinpath, files) if may_be_spec(path) and _is_listed(path)]
     return sorted(specs, key=lambda path: (not is_environment(path), path))
+
+
+def may_be_spec(path: Path) -> bool:
+    """Whether the name of a file is one of a spec."""
+    return path.name.endswith(_SUFFIXES)
+
+
+def _is_listed(path: Path) -> bool:
+    return is_environment(path) if path.parent.name == _ENVIRONMENTS else is_spec(path)
+
+
+def belongs(path: Path, raw: bytes) -> bool:
+    """Whether a file with this path below a folder is one of the folder's specs, as ``find_specs`` finds them."""
+    if not may_be_spec(path) or _is_skipped(path.parent):
+        return False
+    return describes_environment(raw) if path.parent.name == _ENVIRONMENTS else bool(_SPEC.search(raw[:_HEAD_BYTES]))
 
 
 def specs_here() -> list[Path]:

@@ -608,7 +608,7 @@ def test_a_revision_is_read_with_the_files_beside_it(
     [
         ("nowhere:services/hello.yml", "git has no revision 'nowhere'"),
         ("main:services/absent.yml", "'main' has no file 'services/absent.yml'"),
-        ("main:services", "Is a directory"),
+        ("main:services", "compare two files, or two folders"),
         ("main:", "has no file ''"),
         ("--output=x:services/hello.yml", "No such option"),
         ("absent.yml", "cannot read 'absent.yml'"),
@@ -661,9 +661,8 @@ def test_files_that_are_neither_a_spec_nor_compiled_by_fsdcf(folder: Path, text:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a.yml"], "expected two files"),
-        (["a.yml", "a.yml", "a.yml"], "expected two files"),
-        (["a.yml", "a.yml", "--deployed"], "--deployed expects one file"),
+        (["a.yml"], "expected OLD and NEW"),
+        (["a.yml", "a.yml", "a.yml"], "expected OLD and NEW"),
         (["a.yml", "a.yml", "--sandbox"], "need --deployed"),
         (["a.yml", "a.yml", "--env", "Not!"], "is not a valid environment name"),
         (["a.json", "--deployed"], "needs a spec"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,60 @@ def test_what_cannot_be_found_or_written() -> None:
     Path("services/more").mkdir()
     Path("services/more/shop.yml").write_text(HELLO.replace("name: hello", "name: more"))
     assert "two specs would be written to" in fsdcf("template", "services", "-o", "out/", expect=2).stderr
+
+
+def git(*arguments: str) -> None:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def committed() -> None:
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "first")
+
+
+def test_folders_are_compared_by_the_paths_of_their_specs(committed: None) -> None:
+    same = fsdcf("diff", "main:services", "services")
+    assert same.stdout.count("no changes") == 2 and same.stderr == ""
+    Path("services/shop.yml").write_text(Path("services/shop.yml").read_text().replace("8000", "9000"))
+    Path("services/new.yml").write_text(HELLO.replace("name: hello", "name: new"))
+    Path("services/users.yml").unlink()
+    changed = fsdcf("diff", "main:services", "services", expect=10)
+    assert "nothing -> services/new.yml in staging" in changed.stdout
+    assert "main:services/shop.yml in staging -> services/shop.yml in staging" in changed.stdout
+    assert "note: main:services/users.yml is gone: a deploy leaves its stack as it is" in changed.stderr
+    plans = json.loads(fsdcf("diff", "main:services", "services", "--format", "json", expect=10).stdout)
+    assert isinstance(plans, list) and len(plans) == 2
+
+
+def test_a_whole_repository_is_compared_with_the_environment_of_its_specs(committed: None) -> None:
+    file = Path("environments/staging.yml")
+    file.write_text(f"{file.read_text()}environment: {{tags: {{team: a}}}}\n")
+    changed = fsdcf("diff", "main:.", ".", expect=10)
+    assert "main:environments/staging.yml in staging -> " in changed.stdout and "prod.yml" not in changed.stdout
+    assert changed.stdout.count(" -> ") >= 3
+
+
+def test_the_first_deploy_of_a_folder() -> None:
+    first = fsdcf("diff", ".", "--first", expect=10)
+    assert [f"nothing -> {name}.yml in staging" in first.stdout for name in ("services/shop", "services/users")]
+    assert "nothing -> environments/staging.yml in staging" in first.stdout and "prod" not in first.stdout
+    assert fsdcf("diff", ".", "--first", "--format", "markdown", expect=10).stdout.count("**Plan**") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("services", "services/shop.yml"), "compare two files, or two folders"),
+        (("main:nowhere", "services"), "compare two files, or two folders"),
+        (("old:services", "services"), "git has no revision 'old'"),
+        (("services", "main:environments/prod.yml"), "compare two files, or two folders"),
+        (("services",), "expected OLD and NEW"),
+        (("services", "services", "services"), "expected OLD and NEW"),
+    ],
+)
+def test_what_cannot_be_compared(committed: None, arguments: tuple[str, ...], words: str) -> None:
+    told = fsdcf("diff", *arguments, expect=2)
+    assert words in told.stderr, told.stderr

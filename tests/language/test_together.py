@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from fsdcf.cloudformation.priorities import band_of, default_priority
 from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.language.dependency import ReachedService
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.shape import spec_record
-from fsdcf.pipeline import Request, run, together
+from fsdcf.pipeline import Request, SourceFile, run, together
 from tests.conftest import HELLO
 
 TABLE = """\
@@ -78,6 +79,86 @@ def test_an_existing_resource_may_be_used_by_all() -> None:
     assert check(spec("aa", table), spec("bb", table + UNMANAGED), spec("cc", table + UNMANAGED)) == []
     queue = "dependencies:\n  - type: aws_sqs_queue\n    name: ${ENV}-orders\n"
     assert check(spec("aa", table), spec("bb", queue)) == [], "a queue may have the name of a table"
+
+
+FILE = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging}
+environment:
+  loadBalancers:
+    public: {domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}
+    internal: {internal: true, domain: example.internal}
+"""
+SHARED = "  networking:\n    shared: true\n    loadBalancer: {{{}}}\n"
+
+
+def joined(name: str, balancer: str = "") -> Sibling:
+    """A service that joins an environment with two load balancers."""
+    text = HELLO.replace("name: hello", f"name: {name}") + SHARED.format(balancer)
+    file = SourceFile("environments/staging.yml", FILE.encode())
+    result = run(Request(f"{name}.yml", text.encode(), "staging", environment_file=file))
+    assert result.sibling is not None, result.diagnostics
+    return result.sibling
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ("hosts: [a.example.com]", "hosts: [b.example.com, A.Example.Com]", "hosts"),
+        ("paths: [/api/*]", "hosts: [aa.example.com], paths: [/api/*]", "hosts"),
+        ("hosts: [x.example.com], paths: [/a, /b]", "hosts: [x.example.com], paths: [/c, /b]", "hosts"),
+        ("hosts: [x.example.com], paths: ['/*']", "hosts: [x.example.com]", "hosts"),
+    ],
+)
+def test_equal_hosts_and_paths_at_one_load_balancer(first: str, second: str, key: str) -> None:
+    (found,) = together([joined("aa", first), joined("bb", second)]).diagnostics
+    assert (found.code, found.span.file) == ("S478", "bb.yml")
+    assert found.path == ("service", "networking", "loadBalancer", key)
+    assert "`aa` has a rule for" in found.message and "aa.yml:" in found.message
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("", ""),
+        ("hosts: [x.example.com]", "hosts: [x.example.com], name: internal"),
+        ("hosts: [x.example.com], paths: [/a]", "hosts: [x.example.com], paths: [/A]"),
+        ("hosts: [x.example.com], paths: [/a]", "hosts: [x.example.com]"),
+        ("hosts: [x.example.com], paths: [/a]", "hosts: [y.example.com], paths: [/a]"),
+        ("priority: 5", "priority: 6"),
+        ("priority: 5", "priority: 5, name: internal"),
+    ],
+)
+def test_different_hosts_paths_priorities_or_load_balancers(first: str, second: str) -> None:
+    assert check(joined("aa", first), joined("bb", second)) == []
+
+
+def test_a_priority_is_used_once_also_by_further_rules() -> None:
+    (found,) = together(
+        [joined("aa", "name: public, priority: 5"), joined("bb", "name: public, priority: 5")]
+    ).diagnostics
+    assert (found.code, found.path[-1], found.span.file) == ("S479", "priority", "bb.yml")
+    hosts = ", ".join(f"h{number}.example.com" for number in range(5))
+    several = joined("aa", f"name: public, priority: 5, hosts: [{hosts}]")
+    (found,) = together([several, joined("bb", "name: public, priority: 6")]).diagnostics
+    assert found.code == "S479" and "6 is that of ListenerRule2 of `aa`" in found.message
+    assert "those in use are 5, 6" in found.hint
+
+
+def test_two_names_with_one_default_priority_are_a_warning() -> None:
+    seen: dict[int, str] = {}
+    for number in range(10_000):
+        name = f"s{number}"
+        priority = default_priority(name, "ListenerRule", band_of(["h"], []))
+        if priority in seen:
+            break
+        seen[priority] = name
+    (found,) = together([joined(seen[priority], "name: public"), joined(name, "name: public")]).diagnostics
+    assert (found.code, found.span.file) == ("W161", f"{name}.yml")
+    assert str(priority) in found.message and "RulePriority" in found.hint
+    written = joined(seen[priority], "name: public, priority: 5")
+    assert check(written, joined(name, "name: public")) == []
 
 
 @spec_record

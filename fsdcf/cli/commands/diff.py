@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_files, content
+from fsdcf.cli.compiled import Compiled, compile_files, content, specs_below
 from fsdcf.cli.files import find_specs, print_json, read, repository_root
 from fsdcf.cli.lookup import paths_of
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, format_option, spec_inputs
@@ -37,7 +37,7 @@ _OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)
 
 
 @click.command()
-@spec_inputs("OLD NEW | [NEW] --deployed | [NEW] --first", nargs=-1, alone=False)
+@spec_inputs("OLD NEW | [NEW...] --deployed | [NEW...] --first", nargs=-1, alone=False)
 @click.option("--deployed", is_flag=True, help="Compare NEW with the deployed stack instead of OLD.")
 @click.option("--first", is_flag=True, help="Show the first deploy of NEW, without OLD.")
 @format_option("text", "markdown", "github", "json", help="Output format of the plan.")
@@ -48,37 +48,78 @@ def diff_command(
 ) -> None:
     """Show what CloudFormation will do when NEW replaces OLD: first the data at risk, then the change to each resource.
 
-    OLD and NEW are specs, templates compiled by fsdcf, or files in git revisions, such as main:my-service.yml. AWS is
-    called only with --deployed. The exit code is 0 without changes, 10 with changes, 11 with data at risk, and 2 for
-    errors.
+    OLD and NEW are specs, templates compiled by fsdcf, or files in git revisions, such as main:my-service.yml; or two
+    folders, such as main:services and services, whose specs are compared by their paths. AWS is called only with
+    --deployed. The exit code is 0 without changes, 10 with changes, 11 with data at risk, and 2 for errors.
     """
     inputs = inputs.or_only_spec() if deployed or first else inputs
     if deployed and first:
         raise click.UsageError("--deployed and --first cannot be combined")
-    if len(inputs.files) != (1 if deployed or first else 2):
-        raise click.UsageError(
-            f"--{'deployed' if deployed else 'first'} expects one file, NEW"
-            if deployed or first
-            else "expected two files, OLD and NEW, or NEW with --deployed or --first"
-        )
+    if not (deployed or first) and len(inputs.files) != 2:
+        raise click.UsageError("expected OLD and NEW, or NEW with --deployed or --first")
     if not deployed and connection != Connection():
         raise click.UsageError("--profile, --region, --endpoint-url and --sandbox need --deployed")
-    sides = compile_files(inputs, most=2, warnings=False)
-    for side in sides:
+    if deployed or first:
+        news = compile_files(inputs.in_one_environment(), most=None, warnings=False)
+        pairs: list[tuple[Compiled | None, Compiled]] = [(None, new) for new in news]
+    else:
+        pairs = _pairs(inputs)
+    for side in (side for pair in pairs for side in pair if side is not None):
         _check(side)
-    if first:
-        plan = compared("nothing", None, sides[0], DeployedValues(), ())
+    if deployed:
+        plans = [_against_deployed(new, connection) for _, new in pairs]
     else:
-        plan = _against_deployed(sides[0], connection) if deployed else _of_files(inputs, sides)
+        plans = [_of_files(inputs, old, new) for old, new in pairs]
+    _print(plans, form)
+    updates = [plan.update for plan in plans]
+    risky, changed = any(update.risks for update in updates), not all(update.empty for update in updates)
+    context.exit(DATA_AT_RISK if risky else int(Exit.CHANGES) if changed else 0)
+
+
+def _print(plans: Sequence[ComparedPlan], form: str) -> None:
+    """Print plans: one alone as it is, several one after another, and as JSON in a list."""
     if form == "json":
-        print_json(formats.record(plan))
-    elif form == "markdown":
-        click.echo(formats.text(plan), nl=False)
-    else:
+        print_json([formats.record(plan) for plan in plans] if len(plans) != 1 else formats.record(plans[0]))
+        return
+    for number, plan in enumerate(plans):
+        if number and form != "github":
+            click.echo()
+        if form == "markdown":
+            click.echo(formats.text(plan), nl=False)
+            continue
         for line in formats.lines(plan) if form == "github" else _text(plan):
             click.echo(without_commands(line) if form == "text" and on_github() else line, color=True)
-    update = plan.update
-    context.exit(DATA_AT_RISK if update.risks else 0 if update.empty else int(Exit.CHANGES))
+
+
+def _pairs(inputs: SpecInputs) -> list[tuple[Compiled | None, Compiled]]:
+    """The two files; or the specs of two folders by their paths, where one that OLD lacks is new.
+
+    Of the environments in the folders, that of the other specs is compared.
+    """
+    names = [str(file) for file in inputs.files]
+    old, new = map(specs_below, names)
+    if old is None and new is None:
+        two = compile_files(inputs, most=2, warnings=False)
+        return [(two[0], two[1])]
+    if old is None or new is None:
+        folder, other = names if new is None else names[::-1]
+        raise click.UsageError(f"{folder!r} is a folder, and {other!r} is not: compare two files, or two folders")
+    old, new = (
+        {path: name for path, name in side.items() if not _is_other_environment(path, inputs)} for side in (old, new)
+    )
+    for path in sorted(old.keys() - new.keys()):
+        click.echo(f"note: {old[path]} is gone: a deploy leaves its stack as it is; see `fsdcf delete`", err=True)
+    paths = [path for path in new if path in old]
+    files = (*(old[path] for path in paths), *new.values())
+    compiled = compile_files(replace(inputs, files=tuple(map(Path, files))), most=None, warnings=False)
+    before = dict(zip(paths, compiled[: len(paths)], strict=True))
+    return [(before.get(path), after) for path, after in zip(new, compiled[len(paths) :], strict=True)]
+
+
+def _is_other_environment(path: str, inputs: SpecInputs) -> bool:
+    """Whether a spec in a folder is the file of another environment than the one that the specs are compiled for."""
+    own = Path(path)
+    return own.parent.name == "environments" and own.stem != inputs.environment_name
 
 
 def _check(side: Compiled) -> None:
@@ -89,21 +130,22 @@ def _check(side: Compiled) -> None:
         raise click.UsageError(f"{side.name!r} was not compiled by fsdcf: its resources have no spec lines")
 
 
-def _of_files(inputs: SpecInputs, sides: Sequence[Compiled]) -> ComparedPlan:
-    old, new = sides
-    return between(old, new, repository_importers(inputs, sides))
+def _of_files(inputs: SpecInputs, old: Compiled | None, new: Compiled) -> ComparedPlan:
+    if old is None:
+        return compared("nothing", None, new, DeployedValues(), ())
+    return between(old, new, repository_importers(inputs, old))
 
 
-def repository_importers(inputs: SpecInputs, sides: Sequence[Compiled]) -> Importers:
+def repository_importers(inputs: SpecInputs, old: Compiled) -> Importers:
     """A function that finds the stacks that import an export among the specs of the repository, as they are deployed
     with OLD; None if none of them joins the environment."""
 
     @cache
     def imports() -> dict[str, list[str]]:
-        old, found = sides[0], dict[str, list[str]]()
+        found: dict[str, list[str]] = {}
         if old.result is None or old.result.environment_spec is None:
             return found
-        file = SourceFile(old.name, content(str(inputs.files[0])))
+        file = SourceFile(old.name, content(old.name))
         services = SpecInputs(environment=old.environment, variables=inputs.variables, new_environment=True)
         for path in find_specs(repository_root(Path.cwd())):
             result = run(replace(services.request(str(path), read(path)), environment_file=file))

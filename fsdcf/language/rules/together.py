@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from fsdcf.cloudformation.priorities import depth_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE, similar
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, in_order
+from fsdcf.language.conditions import SharedRule, shared_balancer, shared_rules
 from fsdcf.language.dependency import ReachedService, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.environment import EnvironmentSpec
@@ -82,6 +84,41 @@ def _services(siblings: Sequence[Sibling]) -> Iterator[tuple[Sibling, Spec]]:
     return ((sibling, sibling.service) for sibling in siblings if sibling.service is not None)
 
 
+_LOAD_BALANCER = ("service", "networking", "loadBalancer")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RuleOf:
+    """A rule of a service at a load balancer of the environment."""
+
+    sibling: Sibling
+    service: Spec
+    listener: str
+    rule: SharedRule
+
+    def path(self, *keys: str) -> SpecPath:
+        """The path of the first of these keys of the load balancer that is written, or else of the port."""
+        written = ((*_LOAD_BALANCER, key) for key in keys)
+        return next((path for path in written if self.sibling.document.has(path)), ("service", "port"))
+
+    @property
+    def matches(self) -> Iterator[tuple[str, str]]:
+        """Each host and path that the rule matches, in the form in which equal ones are equal; empty for any."""
+        for host in self.rule.hosts or ("",):
+            for path in self.rule.paths or ("",):
+                yield host.lower(), path if depth_of(path) else ""
+
+
+def _rules(siblings: Sequence[Sibling]) -> Iterator[RuleOf]:
+    for sibling, service in _services(siblings):
+        found = shared_balancer(service, sibling.joined) if sibling.joined else None
+        if found is None or sibling.joined is None:
+            continue
+        name, balancer = found
+        listener = str(balancer.listener_arn or name)
+        yield from (RuleOf(sibling, service, listener, rule) for rule in shared_rules(service, sibling.joined))
+
+
 @set_rule("S476", "two specs of one stack")
 def same_stack(siblings: Sequence[Sibling], types: Types) -> Conflicts:
     """The name of a service and of its environment is that of its stack. Two specs with one name would deploy to one
@@ -115,6 +152,39 @@ def same_resource(siblings: Sequence[Sibling], types: Types) -> Conflicts:
                 yield Conflict(sibling, path, message, hint)
 
 
+@set_rule("S478", "equal hosts and paths at a load balancer")
+def same_requests(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """A load balancer forwards a request by the first rule that matches its host and its path: a second service with
+    the same host and path at the same load balancer would get none."""
+    first: dict[tuple[str, str, str], RuleOf] = {}
+    reported: set[tuple[str, str]] = set()
+    for each in _rules(siblings):
+        for host, path in each.matches:
+            other = first.setdefault((each.listener, host, path), each)
+            pair = (other.service.metadata.name, each.service.metadata.name)
+            if pair[0] != pair[1] and pair not in reported:
+                reported.add(pair)
+                keys = ("hosts", "paths") if host else ("paths",)
+                place = other.sibling.at(other.path(*keys))
+                requests = f"{host or 'any host'}{path}" if path else host or "every request"
+                message = f"`{other.service.metadata.name}` has a rule for {requests}, too, in {place}"
+                hint = "give one of them other `hosts` or more specific `paths`, or another load balancer by `name`"
+                yield Conflict(each.sibling, each.path(*keys), message, hint)
+
+
+@set_rule("S479", "a priority used twice at a load balancer")
+def same_priority(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """The rules of a load balancer's listener have different priorities. A service that writes `priority` uses that one
+    for its first rule, and the following ones if its hosts and paths make several rules."""
+    for other, each in _of_one_priority(siblings):
+        if not each.rule.parameter and not other.rule.parameter:
+            place = other.sibling.at(other.path("priority"))
+            message = f"the priority {each.rule.priority} is that of {other.rule.id} of `{other.service.metadata.name}`"
+            taken = sorted(one.rule.priority for one in _rules(siblings) if not one.rule.parameter)
+            hint = f"those in use are {', '.join(map(str, dict.fromkeys(taken)))}; or leave `priority` out"
+            yield Conflict(each.sibling, each.path("priority"), f"{message}, too, in {place}", hint)
+
+
 @set_rule("W160", "a dependency on a service without a spec")
 def unknown_service(siblings: Sequence[Sibling], types: Types) -> Conflicts:
     """No spec at hand describes the service that this one calls by its name. It may be in another repository: its
@@ -128,3 +198,24 @@ def unknown_service(siblings: Sequence[Sibling], types: Types) -> Conflicts:
                 hint = f"did you mean `{close}`?" if close else f"the specs at hand describe {', '.join(known)}"
                 message = f"no spec at hand describes the service `{name}`"
                 yield Conflict(sibling, ("dependencies", index, "name"), message, hint)
+
+
+@set_rule("W161", "equal default priorities at a load balancer")
+def same_default_priority(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """Without `priority`, the number of a rule follows from the name of its service, and two services may get the same
+    one. `fsdcf deploy` then gives the second one the next free number. Another tool has to pass the parameter."""
+    for other, each in _of_one_priority(siblings):
+        if each.rule.parameter and other.rule.parameter:
+            name = other.service.metadata.name
+            message = f"`{name}` has the same default priority, {each.rule.priority}, for {other.rule.id}"
+            hint = f"`fsdcf deploy` chooses another one; other tools need {each.rule.parameter}, or write `priority`"
+            yield Conflict(each.sibling, each.path("hosts", "paths"), message, hint)
+
+
+def _of_one_priority(siblings: Sequence[Sibling]) -> Iterator[tuple[RuleOf, RuleOf]]:
+    """The rules whose priority another service's rule has, each behind that one."""
+    first: dict[tuple[str, int], RuleOf] = {}
+    for each in _rules(siblings):
+        other = first.setdefault((each.listener, each.rule.priority), each)
+        if other.service.metadata.name != each.service.metadata.name:
+            yield other, each
