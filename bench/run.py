@@ -85,6 +85,42 @@ def many() -> None:
     print(f"               memory {before // 1024} MiB before, {after // 1024} MiB after")
 
 
+def repository(folder: Path) -> None:
+    """Two environments and ten services of a repository, compiled in one call."""
+    from fsdcf.batch import BatchOptions, compile_all
+    from fsdcf.cli.options import SpecInputs
+    from fsdcf.pipeline import together
+
+    (folder / ".git").mkdir()
+    for name in ("staging", "prod"):
+        file = folder / "environments" / f"{name}.yml"
+        file.parent.mkdir(exist_ok=True)
+        balancers = f"loadBalancers: {{public: {{domain: {name}.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}}}"
+        defaults = "defaults: {service: {networking: {shared: true}}}"
+        head = f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: {name}}}\n"
+        file.write_text(f"{head}environment:\n  {balancers}\n  {defaults}\n")
+    for number in range(10):
+        text = SPEC.read_text()
+        for name in ("name: orders\n", "${ENV}-orders\n", "dynamodb:orders", "-invoices\n"):
+            text = text.replace(name, f"{name.rstrip()}-{number}{name[len(name.rstrip()) :]}")
+        file = folder / "services" / f"orders-{number}.yml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    files = (folder / "environments", folder / "services")
+
+    def each() -> float:
+        start = time.process_time()
+        results = list(compile_all(SpecInputs(files).found().in_environments(), BatchOptions(lint=False)))
+        common = together(result.sibling for result in results)
+        assert len(results) == 22 and all("fsdcf-" in (result.text or "") for result in results)
+        assert not common.diagnostics
+        return (time.process_time() - start) / len(results)
+
+    each()
+    figure = statistics.median(each() for _ in range(5))
+    print(f"2 environments {figure * 1000:.2f} ms each, with ten services in each of them (at most 10)")
+
+
 def parallel(folder: Path) -> None:
     specs = []
     for number in range(20):
@@ -115,5 +151,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         commands(Path(name), parser.parse_args().runs)
         many()
+        repository(Path(name))
         parallel(Path(name))
     measure(5)

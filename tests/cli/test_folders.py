@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.main import cli
+from fsdcf.cli.options import SpecInputs
 from tests.conftest import HELLO
 
 SERVICES = ("shop", "users")
@@ -150,3 +154,35 @@ def test_the_first_deploy_of_a_folder() -> None:
 def test_what_cannot_be_compared(committed: None, arguments: tuple[str, ...], words: str) -> None:
     told = fsdcf("diff", *arguments, expect=2)
     assert words in told.stderr, told.stderr
+
+
+BALANCERS = """\
+environment:
+  network: {{availabilityZones: [use1-az1, use1-az2]}}
+  loadBalancers: {{public: {{domain: {name}.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}}}
+  defaults: {{service: {{networking: {{shared: true}}}}}}
+"""
+
+
+def test_two_environments_and_ten_services_compile_in_one_call_and_quickly(repository: Path) -> None:
+    (repository / ".git").mkdir()
+    for name in ("staging", "prod"):
+        file = repository / "environments" / f"{name}.yml"
+        file.write_text(file.read_text() + BALANCERS.format(name=name))
+    for number in range(8):
+        (repository / "services" / f"more-{number}.yml").write_text(HELLO.replace("name: hello", f"name: m-{number}"))
+    told = fsdcf("template", "environments", "services", "-o", "all/")
+    assert not re.search(r"\[[EWI]\d{4}\]", told.stderr), "cfn-lint finds nothing"
+    names = sorted(file.name for file in Path("all").iterdir())
+    assert len(names) == 2 + 2 * 10
+    fsdcf("template", "services/shop.yml", "--env", "prod", "--no-lint", "-o", "alone/")
+    alone, among = (Path(folder, "shop.prod.template.yml").read_bytes() for folder in ("alone", "all"))
+    assert alone == among and b"!ImportValue fsdcf-prod-" in alone
+
+    def milliseconds() -> float:
+        start = time.process_time()
+        inputs = SpecInputs((Path("environments"), Path("services")))
+        count = len(list(compile_all(inputs.found().in_environments(), BatchOptions(lint=False))))
+        return (time.process_time() - start) / count * 1000
+
+    assert min(milliseconds() for _ in range(3)) < 10
