@@ -6,8 +6,10 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -36,6 +38,7 @@ COST = "docs/how-to/cost-graph-access.md"
 EXAMPLE = "examples/sqlite.yml"
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
+SHARING = re.compile(r"(?<=<!-- sharing -->\n).*?(?=<!-- end of sharing -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -46,7 +49,7 @@ def pages() -> dict[str, str]:
         "docs/codes.md": codes_page(catalogue()),
         "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
-        COST: with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8")),
+        COST: with_sharing(with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8"))),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
     }
 
@@ -216,6 +219,72 @@ def with_table_and_drawing(page: str) -> str:
     return DRAWING.sub(lambda _: drawing, ASSUMPTIONS.sub(lambda _: assumption_table(), page))
 
 
+SERVICES = ("shop", "search", "cart", "orders", "users", "stock", "billing", "mail", "ratings", "admin")
+SERVICE = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {{name: {name}, owners: team-shop}}
+service:
+  port: 8000
+  healthCheck: {{path: /health, container: {{command: curl -fsS http://localhost:8000/health || exit 1}}}}
+"""
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging, owners: team-platform}
+environment:
+  network: {availabilityZones: [use1-az1, use1-az2]}
+  loadBalancers:
+    public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}
+  defaults: {service: {networking: {shared: true}}}
+"""
+"""Ten small services behind a load balancer, and the environment that they share."""
+
+
+def with_sharing(page: str) -> str:
+    """Return the page with the costs of ten services, each on its own and in an environment."""
+    return SHARING.sub(lambda _: in_temporary_folder(sharing), page)
+
+
+def sharing() -> str:
+    """What ten services cost before and after they share an environment, as ``fsdcf cost`` estimates it."""
+    files = [f"services/{name}.yml" for name in SERVICES]
+    for folder in ("services", "environments"):
+        Path(folder).mkdir()
+    for name, file in zip(SERVICES, files, strict=True):
+        Path(file).write_text(SERVICE.format(name=name), encoding="utf-8")
+    before = [_cost(*files, *idle) for idle in ((), IDLE)]
+    Path("environments/staging.yml").write_text(ENVIRONMENT, encoding="utf-8")
+    shared = ["environments/staging.yml", *files]
+    after = [_cost(*shared, *idle) for idle in ((), IDLE)]
+    out = ["| ten services, USD a month | each on its own | in an environment |", "|---|---:|---:|"]
+    for part in dict.fromkeys(line["part"] for one in before[0]["specs"] for line in one["lines"]):
+        out.append(f"| {part} | {_part(before[0], part)} | {_part(after[0], part)} |")
+    for title, one, two in (("total", before[0], after[0]), ("total without a request", before[1], after[1])):
+        out.append(f"| **{title}** | **{_money(one)}** | **{_money(two)}** |")
+    text = _fsdcf("cost", *shared).splitlines()
+    end = next(index for index, line in enumerate(text) if line.startswith("services/search.yml"))
+    total = next(line for line in text if line.startswith("total"))
+    command = "$ fsdcf cost environments/staging.yml services/*.yml"
+    return "\n".join([*out, "", "```", command, *text[:end], "…", total, "```"]) + "\n"
+
+
+IDLE = ("--assume", "requests-per-second=0")
+
+
+def _cost(*words: str) -> Any:
+    return json.loads(_fsdcf("cost", *words, "--format", "json"))
+
+
+def _part(found: Any, part: str) -> str:
+    lines = (line for one in found["specs"] for line in one["lines"] if line["part"] == part)
+    return f"{sum((Decimal(str(line['monthly']['maximum'])) for line in lines), Decimal(0)):,.2f}"
+
+
+def _money(found: Any) -> str:
+    return f"{Decimal(str(found['monthly']['maximum'])):,.2f}"
+
+
 def with_comment(page: str) -> str:
     """Return the page with the comment that its first spec and the change in its ``diff`` block produce."""
     (spec,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -224,22 +293,23 @@ def with_comment(page: str) -> str:
     before, after = ("".join(line[1:] for line in lines if line[0] in marks) for marks in (" -", " +"))
     if before not in spec:
         raise ValueError(f"{PIPELINE}: the change does not apply to the spec")
-    made = comment(spec, spec.replace(before, after))
+    made = in_temporary_folder(lambda: comment(spec, spec.replace(before, after)))
     return COMMENT.sub(lambda _: made, page)
 
 
-def comment(old: str, new: str) -> str:
-    """Return the comment on a pull request that changes shop.yml from ``old`` to ``new``, as the workflow makes it."""
+def in_temporary_folder(make: Callable[[], str]) -> str:
+    """Return what a function makes with an empty folder as the current one."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            return _comment(old, new)
+            return make()
         finally:
             os.chdir(before)
 
 
-def _comment(old: str, new: str) -> str:
+def comment(old: str, new: str) -> str:
+    """Return the comment on a pull request that changes shop.yml from ``old`` to ``new``, as the workflow makes it."""
     # fsdcf reads a file of this name as if it were the file in that revision.
     Path("HEAD^1:shop.yml").write_text(old, encoding="utf-8")
     Path("shop.yml").write_text(new, encoding="utf-8")
