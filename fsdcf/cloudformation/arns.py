@@ -20,11 +20,15 @@ _KNOWN = frozenset({ACCOUNT, PARTITION, REGION})
 
 
 class DeployedStack(NamedTuple):
-    """The name of a stack, the template that is deployed as it, and the stack's tags."""
+    """The name of a stack, the template that is deployed as it, and the stack's tags.
+
+    ``clusters`` are the names of the clusters of other stacks that its services run in, or patterns of them.
+    """
 
     stack: str
     template: Mapping[str, Any]
     tags: Mapping[str, str] = {}
+    clusters: tuple[str, ...] = ()
 
     def resources(self, type: str) -> dict[str, Mapping[str, Any]]:
         """The properties of the resources of a type, by logical ID."""

@@ -57,8 +57,10 @@ from fsdcf.compiler.pipeline import (
     role_output,
     role_variable,
 )
+from fsdcf.conventions import environment_stack
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
+from fsdcf.pipeline import Result
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
@@ -107,7 +109,8 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
             if result is None or result.template is None:
                 failed = True
                 continue
-            stack = DeployedStack(f"{result.service_name}-{environment}", result.template.data, result.tags)
+            name = f"{result.service_name}-{environment}"
+            stack = DeployedStack(name, result.template.data, result.tags, _clusters(result))
             services.append(CompiledService(request.name, environment, result.spec, stack))
     if failed:
         click.get_current_context().exit(2)
@@ -119,6 +122,15 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
             raise click.UsageError(f"the stack {name} of {one.file} is also the stack of {names[name]}")
         names[name] = one.file
     return services
+
+
+def _clusters(result: Result) -> tuple[str, ...]:
+    """The cluster of the environment that a service joins: the existing one, or the generated name of a new one."""
+    if result.file is None or result.spec is None or not result.spec.service.networking.shared:
+        return ()
+    name = result.file.spec.environment.cluster.name
+    own = DeployedStack(environment_stack(result.environment), {}).generated_name("Cluster")
+    return (str(name) if name is not None else own,)
 
 
 @click.command()

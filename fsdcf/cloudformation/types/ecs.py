@@ -310,7 +310,7 @@ def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties)
     """
     name = stack.name_of("ServiceName", logical_id, properties)
     own = stack.resources(CLUSTER).items()
-    for cluster in [stack.name_of("ClusterName", id, one) for id, one in own] or ["*"]:
+    for cluster in [stack.name_of("ClusterName", id, one) for id, one in own] or stack.clusters or ["*"]:
         yield ("ecs", "service"), arn("ecs", f"service/{cluster}/{name}")
         yield ("ecs", "service-deployment"), arn("ecs", f"service-deployment/{cluster}/{name}/*")
         yield ("ecs", "service-revision"), arn("ecs", f"service-revision/{cluster}/{name}/*")

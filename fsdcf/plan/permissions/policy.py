@@ -188,6 +188,9 @@ def _called(
     """The calls of fsdcf itself by service, without those that apply to no resource of these stacks."""
     names = {kind: arns for kind, arns in deployed.names.items() if kind[0] != "s3"}
     names[("cloudformation", "changeset")] = frozenset({arn("cloudformation", "changeSet/*")})
+    clusters = names.get(("ecs", "cluster"), frozenset()) | deployed.joined
+    if clusters:
+        names[("ecs", "cluster")] = clusters
     if bucket:
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
     allowed = []
@@ -197,9 +200,10 @@ def _called(
         if arns or not targets:
             allowed.append((action, arns or _ANYWHERE))
     yield from _statements(allowed, lead)
-    clusters = tuple(sorted(names.get(("ecs", "cluster"), ())))
     if clusters:
-        yield IamStatement(f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": clusters}})
+        yield IamStatement(
+            f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": tuple(sorted(clusters))}}
+        )
 
 
 def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:

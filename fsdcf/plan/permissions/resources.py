@@ -91,6 +91,7 @@ class DeployedResources:
     ``names`` are the ARNs of resources with known names, by IAM type or by action, ``generated`` the IAM types whose
     IDs AWS generates, and ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's
     tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
+    ``joined`` are the ARNs of the clusters of other stacks in which services run.
     """
 
     actions: frozenset[str]
@@ -100,6 +101,7 @@ class DeployedResources:
     untagged: frozenset[IamType]
     tags: Mapping[str, tuple[str, ...]]
     unknown: tuple[str, ...]
+    joined: frozenset[str] = frozenset()
 
     def arns(self, action: str) -> frozenset[str]:
         """The ARNs on which an action is allowed, as fragments; empty for an action that takes ``*`` alone."""
@@ -141,6 +143,7 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         untagged=frozenset(kind for one, found in kinds if tag_property(one["Type"]) is None for kind in found),
         tags={name: tuple(sorted({stack.tags.get(name, "") for stack in stacks})) for name in OWNER_TAGS},
         unknown=tuple(sorted({one["Type"] for one, called in calls if called is None})),
+        joined=frozenset(arn("ecs", f"cluster/{name}") for stack in stacks for name in stack.clusters),
     )
 
 

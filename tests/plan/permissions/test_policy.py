@@ -18,7 +18,7 @@ from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import Request, run
-from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, permissions
+from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT, Compile
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
@@ -331,7 +331,7 @@ def environment_stack() -> DeployedStack:
 
 def joined_stack() -> DeployedStack:
     own = {"fsdcf:service": "shop", "fsdcf:environment": "staging"}
-    return DeployedStack("shop-staging", joined("shop", ["shop.example.com"]), own)
+    return DeployedStack("shop-staging", joined("shop", ["shop.example.com"]), own, ("fsdcf-staging-Cluster-*",))
 
 
 def test_an_environment_writes_records_in_its_own_zone_only() -> None:
@@ -367,6 +367,19 @@ def test_a_service_that_joins_reads_its_environment_and_needs_less() -> None:
     ):
         assert action in own and action not in granted, action
     assert "elasticloadbalancing:CreateRule" in granted
+
+
+def test_the_tasks_of_a_service_that_joins_are_in_the_cluster_of_its_environment() -> None:
+    for policy in (
+        policy_of(joined_stack()),
+        fill_in(policy_document(operating([joined_stack()]).statements), VALUES),
+    ):
+        own, other = (f"arn:aws:ecs:{AT}:task/{name}/1" for name in ("fsdcf-staging-Cluster-1", "another"))
+        assert allows(policy, "ecs:DescribeTasks", own, {}) and not allows(policy, "ecs:DescribeTasks", other, {})
+        cluster = f"arn:aws:ecs:{AT}:cluster/fsdcf-staging-Cluster-1"
+        assert allows(policy, "ecs:ListTasks", "*", {"ecs:cluster": cluster})
+        assert not allows(policy, "ecs:ListTasks", "*", {"ecs:cluster": cluster.replace("fsdcf", "x")})
+        assert not allows(policy, "ecs:DeleteCluster", cluster, {})
 
 
 def test_a_role_for_both_needs_no_statement_for_reading() -> None:
