@@ -6,10 +6,12 @@ from itertools import combinations
 
 import pytest
 
+from fsdcf.plan.cost.estimate import estimates_of
+from fsdcf.plan.cost.prices import assumed, shipped
 from fsdcf.plan.graph.architecture import architecture, architecture_of
 from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from fsdcf.plan.graph.svg import places_of, svg
-from tests.plan.shared import Template, environment, joined, own
+from tests.plan.shared import Template, compiled, environment, environment_file, joined, own
 from tests.plan.test_graph import edges, sound
 
 TABLE = """\
@@ -148,3 +150,24 @@ def test_labels_do_not_cover_each_other():
     spots = [tuple(map(float, part.split('"')[:3:2])) for part in text.split('<text x="')[2:] if "host-" in part[:200]]
     assert len(spots) == 8
     assert all(abs(one[1] - two[1]) >= 9 or abs(one[0] - two[0]) > 150 for one, two in combinations(spots, 2))
+
+
+ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/edge/0123456789abcdef/fedcba9876543210"
+
+
+def test_an_existing_load_balancer_of_an_environment_is_drawn_as_existing():
+    adopted = f"    edge: {{listenerArn: '{ARN}', securityGroupId: sg-0123456789abcdef0, dnsName: edge.example.com}}\n"
+    file = environment_file("staging", ("public",), adopted)
+    behind = "service: {port: 80, networking: {shared: true, loadBalancer: {name: edge, hosts: [shop.example.com]}}}\n"
+    service = compiled("shop.yml", OF_EDGE + behind, "staging", file)
+    templates = {"staging": compiled("environments/staging.yml", file, "staging"), "shop": service}
+    graph = architecture_of(templates, "x")
+    sound(graph)
+    (balancer,) = [node for node in graph.nodes if node.kind == "ingress" and node.exists]
+    assert balancer.lines == ("Load balancer", "edge", "already exists")
+    assert edges(graph)[balancer.id, "r_shop_2f_Service"] == "shop.example.com"
+    found = estimates_of(templates, shipped(), assumed())
+    assert "The existing load balancer" in {one.name for one in found["shop"].unpriced}
+
+
+OF_EDGE = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\n"

@@ -225,6 +225,13 @@ def _is_shifted(properties: Properties, template: Mapping[str, Any]) -> bool:
     return any("AdvancedConfiguration" in one for one in balancers)
 
 
+def _existing_balancers(stack: PlannedStack, rules: Resources) -> Iterator[Unpriced]:
+    """What load balancers cost that exist already, by the ARN of a listener."""
+    there = tuple(one.name for one in rules if ":listener/" in one.text("ListenerArn"))
+    if there:
+        yield Unpriced("The existing load balancer", "it is not in the template, with the requests to it", there)
+
+
 _SHIFTED = (
     Managed(
         r"/(Default)?Actions/\d+/ForwardConfig/TargetGroups/\d+/Weight",
@@ -320,6 +327,7 @@ RECORDS = (
         Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}", {"RuleArn": "{id}"}, create=3.0),
         DeployPermissions(only_with={"Actions.AuthenticateCognitoConfig": ("cognito-idp:*",)}),
         managed=_SHIFTED,
+        side_costs=_existing_balancers,
     ),
     ResourceType(
         LISTENER_CERTIFICATE,

@@ -38,6 +38,7 @@ DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services"
 
 _PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _ARN = re.compile(r"arn:[^:]*:([a-z0-9-]+):[^:]*:[^:]*:(.+)")
+_LISTENER = re.compile(r":listener/app/([^/]+)/")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)")
 _WITHOUT_RESOURCE = {"xray": "X-Ray", "cloudwatch": "CloudWatch metrics"}
 _METRICS = {
@@ -267,12 +268,12 @@ class _Network:
         """The internet, the clients in the network, and the load balancers."""
         balancers = list(self.stack.of(elb.LOAD_BALANCER))
         public = [one for one in balancers if elb.is_public(one)]
-        imported = dict(_imported_balancers(self.stack))
+        others = dict(_other_balancers(self.stack))
         if public or egress or self.public in self.homes.values():
             yield Node(INTERNET, "outside", ("Internet",))
         if len(public) < len(balancers):
             yield Node(CLIENTS + self.suffix, "outside", ("Clients", "in the network"), self.vpc)
-        if imported:
+        if others:
             yield Node(CALLERS, "outside", ("Clients",))
         for balancer in balancers:
             scheme, group = "internal", next(filter(None, self.homes.values()), self.private)
@@ -281,7 +282,7 @@ class _Network:
             kind, name = balancer.text("Type", "application").capitalize(), _short_name(balancer.logical_id)
             lines = (f"{kind} load balancer", ", ".join(dict.fromkeys(filter(None, (name, scheme)))))
             yield Node(id_of(balancer.name), "ingress", lines, group)
-        yield from imported.values()
+        yield from others.values()
 
     def egress(self) -> Iterator[Node]:
         """One node for the NAT gateways."""
@@ -343,8 +344,9 @@ def _requests(stack: PlannedStack) -> Iterator[Edge]:
         source = INTERNET if elb.is_public(balancer) else CLIENTS
         label = ", ".join(filter(None, (_ports(stack, balancer), _clients(stack, balancer))))
         yield Edge(source, id_of(balancer.name), label)
-    for export, node in _imported_balancers(stack):
-        yield Edge(CALLERS, node.id, "HTTPS" if export.endswith("HttpsListenerArn") else "HTTP")
+    for name, node in _other_balancers(stack):
+        port = re.search(r"(Https?)ListenerArn$", name)
+        yield Edge(CALLERS, node.id, port[1].upper() if port else "")
 
 
 def _clients(stack: PlannedStack, balancer: PlannedResource) -> str:
@@ -361,13 +363,18 @@ def _forwarded(stack: PlannedStack, service: PlannedResource) -> Iterator[Edge]:
     for entry in service.mappings("LoadBalancers"):
         found: dict[str, dict[str, None]] = {}
         for one in elb.forwards_of(stack):
-            imported = imported_name(one.listener)
-            id = other_id(imported) if imported else id_of(one.balancer or "")
-            if (imported or one.balancer in stack.resources) and one.group == target_of(entry.get("TargetGroupArn")):
+            other, balancer = _other_listener(one), one.balancer or ""
+            id = other_id(other) if other else id_of(balancer)
+            if one.group == target_of(entry.get("TargetGroupArn")) and (other or balancer in stack.resources):
                 words = (f"{address} (limited)" if one.narrowed else address for address in one.addresses)
                 found.setdefault(id, {}).update(dict.fromkeys(words))
         for id, addresses in found.items():
             yield Edge(id, id_of(service.name), _some(addresses) or f"port {text_of(entry.get('ContainerPort'))}")
+
+
+def _other_listener(forward: elb.Forward) -> str:
+    """The export or the ARN of a listener that is not in the stack; empty for one that is."""
+    return "" if target_of(forward.listener) else imported_name(forward.listener) or text_of(forward.listener)
 
 
 def _some(texts: Iterable[str], most: int = 2) -> str:
@@ -377,13 +384,17 @@ def _some(texts: Iterable[str], most: int = 2) -> str:
     return ", ".join(known[:most]) + more
 
 
-def _imported_balancers(stack: PlannedStack) -> Iterator[tuple[str, Node]]:
-    """The load balancers of stacks that are not at hand, by the exports that name their listeners."""
-    for export in dict.fromkeys(filter(None, (imported_name(one.listener) for one in elb.forwards_of(stack)))):
-        stack_name = exporting_stack(export)
-        title = _short_name(re.sub(r"Https?ListenerArn$", "", export.removeprefix(f"{stack_name}-")))
-        lines = ("Load balancer", f"{title} of {stack_name}") if stack_name != export else ("Load balancer", export)
-        yield export, Node(other_id(export), "ingress", lines, exists=True)
+def _other_balancers(stack: PlannedStack) -> Iterator[tuple[str, Node]]:
+    """The load balancers of stacks that are not at hand, and existing ones, by the export or ARN of their listeners."""
+    for name in dict.fromkeys(filter(None, map(_other_listener, elb.forwards_of(stack)))):
+        lines: tuple[str, ...] = ("Load balancer", name)
+        if match := _LISTENER.search(name):
+            lines = ("Load balancer", match[1], "already exists")
+        elif exporting_stack(name) != name:
+            stack_name = exporting_stack(name)
+            title = re.sub(r"Https?ListenerArn$", "", name.removeprefix(f"{stack_name}-"))
+            lines = ("Load balancer", f"{_short_name(title)} of {stack_name}")
+        yield name, Node(other_id(name), "ingress", lines, exists=True)
 
 
 def _short_name(id: str) -> str:

@@ -414,22 +414,34 @@ def _label(edge: Edge, curves: Sequence[Curve], side: Side, room: Rectangle | No
     """The label of an edge where it covers the least of what is already there, which it is added to."""
     is_across = side in ("left", "right")
     width = _width(edge.label, _SMALL)
-    wanted = room.centre.x if room and is_across else None
-    middle, best = curves[0][0], (math.inf, math.inf)
-    for curve in curves:
-        for share in _SHARES:
-            point = _along(curve, share)
-            off = abs(point.x - wanted) if wanted is not None else abs(share - (0.5 if is_across else 0.72)) * 100
-            outside = room is not None and is_across and not room.x <= point.x <= room.x + room.width
-            covered = sum(_overlap(_around(point, width, is_across), one) for one in taken)
-            if (covered + outside * 10_000, off) < best:
-                middle, best = point, (covered + outside * 10_000, off)
+    middle, least = curves[0][0], math.inf
+    for _, point in sorted(_candidates(curves, is_across, room if is_across else None)):
+        place = _around(point, width, is_across)
+        covered = sum(_overlap(place, one) for one in taken)
+        if covered < least:
+            middle, least = point, covered
+        if not covered:
+            break
     taken.append(_around(middle, width, is_across))
     return (
         f'<text x="{_number(middle.x)}" y="{_number(middle.y - (4 if is_across else 0))}" '
         f'font-size="{_number(_SMALL)}" fill="#232f3e" stroke="#ffffff" stroke-width="3" paint-order="stroke">'
         f"{_text(edge.label)}</text>"
     )
+
+
+def _candidates(
+    curves: Sequence[Curve], is_across: bool, room: Rectangle | None
+) -> Iterator[tuple[tuple[bool, float], Point]]:
+    """Points for a label, each after its rank: those in the room for labels first, near its middle."""
+    for curve in curves:
+        for share in _SHARES:
+            point = _along(curve, share)
+            if room is not None:
+                is_outside = not room.x <= point.x <= room.x + room.width
+                yield (is_outside, abs(point.x - room.centre.x)), point
+            else:
+                yield (False, abs(share - (0.5 if is_across else 0.72))), point
 
 
 def _around(point: Point, width: float, is_across: bool) -> Rectangle:
