@@ -150,6 +150,7 @@ def test_a_service_that_would_move_needs_a_second_stack(
     (found,) = blocked(new(""), None, old(""))
     assert found.kind == "environment" and found.logical_id == "Service"
     assert words in found.why and "second stack" in found.why
+    assert ("networking.shared: false" in found.way_out) == (words == "from its own network")
     assert "metadata.name" in found.way_out and "unmanaged" not in found.way_out
     (found,) = blocked(new(TABLE), None, old(TABLE))
     assert "with OrdersTable as `unmanaged`" in found.way_out and "adopts the data" in found.way_out

@@ -148,11 +148,12 @@ def shown(value: Any, widest: int = 200) -> str:
 
 
 def named(value: Any) -> Any:
-    """A value with functions that refer to a resource replaced by its name: ``{"Ref": "Table"}`` -> ``Table``."""
+    """A value with functions that refer to a resource or an export replaced by its name: ``{"Ref": "Table"}`` ->
+    ``Table``."""
     if isinstance(value, Mapping):
         if len(value) == 1:
             (function, argument), *_ = value.items()
-            if function == "Ref":
+            if function == "Ref" or (function == "Fn::ImportValue" and isinstance(argument, str)):
                 return argument
             if function == "Fn::GetAtt" and isinstance(argument, list):
                 return ".".join(map(str, argument))

@@ -478,6 +478,7 @@ def _moves(sides: Sides) -> Iterator[Obstacle]:
             "file systems in their VPC: this needs a second stack"
         )
         steps = [
+            *(["keep this stack for now, with networking.shared: false"] if joined and not left else []),
             "deploy the service a second time, with another metadata.name"
             + (f", with {' and '.join(adopted)} as `unmanaged`" if adopted else ""),
             *([f"copy the files of {' and '.join(copied)}"] if copied else []),
