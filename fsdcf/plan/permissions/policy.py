@@ -13,6 +13,7 @@ from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE
 from fsdcf.conventions import exporting_stack
 from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, resources_of, service_of
 
@@ -117,6 +118,10 @@ _BOUND = frozenset(
 Source:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
 
+_CALLED_FOR = {"elasticloadbalancing:DescribeRules": LISTENER_RULE}
+"""Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
+listener."""
+
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"
 """Has no resource type for the tasks of a service, but the condition key ``ecs:cluster``.
@@ -194,7 +199,8 @@ def _called(
     if bucket:
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
     allowed = []
-    for action in (one for one in actions_of(calls) if one != _LIST_TASKS):
+    skipped = {_LIST_TASKS, *(action for action, type in _CALLED_FOR.items() if type not in deployed.types)}
+    for action in (one for one in actions_of(calls) if one not in skipped):
         targets = () if action in WITHOUT_NAME else targets_of(action)
         arns = frozenset(one for target in targets for one in names.get((service_of(action), target.name), ()))
         if arns or not targets:
