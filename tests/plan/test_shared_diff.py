@@ -160,3 +160,14 @@ def test_a_service_that_would_move_needs_a_second_stack(
 def test_a_service_that_stays_where_it_is_does_not_move():
     assert blocked(joined("shop", ["a.example.com"], paths=["/x"]), None, joined("shop", ["a.example.com"])) == ()
     assert blocked(own("shop", "  environment: {A: b}\n"), None, own("shop")) == ()
+
+
+def test_a_name_by_which_services_no_longer_reach_a_service_is_a_side_effect():
+    def lost(old: Template, new: Template) -> list[str]:
+        effects = plan_update(sides_of(old, new)).review.effects
+        return [f"{one.logical_id} {one.what}" for one in effects if one.rule == "address-changed"]
+
+    cart = joined("cart", alias="cart")
+    assert lost(cart, cart) == lost(joined("cart"), cart) == []
+    for other in ("", "basket"):
+        assert lost(cart, joined("cart", alias=other)) == ["Service is no longer reached as cart"]

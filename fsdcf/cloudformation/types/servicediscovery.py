@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn
+from fsdcf.cloudformation.planned import PlannedStack, mappings, text_of
 from fsdcf.cloudformation.types import (
     DeployPermissions,
     ForeignType,
@@ -14,6 +15,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Single,
 )
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.cloudformation.types.route53 import ZONE_PRICE, query_costs, zone_arn
 
 PART: Part = "network"
@@ -22,6 +24,21 @@ DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE = (
 )
 
 _EMPTY = "a namespace can be deleted once it has no services: see aws servicediscovery list-services"
+
+
+def names_of(stack: PlannedStack) -> Iterator[tuple[str, str]]:
+    """The host names at which the services of a network are reached, by Service Connect or by DNS, each with the
+    name of the service."""
+    for service in stack.of(SERVICE):
+        for one in mappings(service.mapping("ServiceConnectConfiguration").get("Services")):
+            for alias in mappings(one.get("ClientAliases")):
+                yield text_of(alias.get("DnsName")), service.name
+        for registry in service.mappings("ServiceRegistries"):
+            entry = stack.named(registry.get("RegistryArn"), DISCOVERED_SERVICE)
+            if entry is not None:
+                zone = stack.named(entry.get("NamespaceId") or entry.mapping("DnsConfig").get("NamespaceId"), NAMESPACE)
+                name = entry.text("Name")
+                yield f"{name}.{zone.text('Name')}" if zone is not None else name, service.name
 
 
 def _own_zone(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:

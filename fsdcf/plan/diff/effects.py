@@ -14,6 +14,7 @@ from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ecs import SERVICE, scales
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
+from fsdcf.cloudformation.types.servicediscovery import names_of
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
 from fsdcf.plan.diff.tasks import PropertyPlace
@@ -109,13 +110,29 @@ def _lowered(release: ReleaseChange, service: PlannedResource) -> Iterator[SideE
 
 @effect("address-changed")
 def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
-    """A load balancer is replaced, and the new one has another DNS name; or it is removed."""
+    """A load balancer is replaced, and the new one has another DNS name; or it is removed. Or a service loses a name by
+    which other services reach it."""
     for was in release.old.of(LOAD_BALANCER):
         gone = was.name not in release.new.resources
         if gone or release.is_replaced(was.name):
             what = "is removed, and its DNS name with it" if gone else "is replaced, and gets another DNS name"
             why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
             yield SideEffect(what, why, PropertyPlace(was.name, (), gone=gone))
+    yield from _lost_names(release)
+
+
+def _lost_names(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Names by which other services no longer reach a service."""
+    for was, now in release.both(SERVICE):
+        before, after = (
+            [name for name, service in names_of(stack) if service == one.name]
+            for stack, one in ((release.old, was), (release.new, now))
+        )
+        lost = [name for name in before if name not in after]
+        if lost:
+            why = "services that call it by that name reach nothing once the deploy has ended"
+            place = PropertyPlace(now.name, ("ServiceConnectConfiguration",), gone=not after)
+            yield SideEffect(f"is no longer reached as {', '.join(lost)}", why, place)
 
 
 @effect("rule-reordered")

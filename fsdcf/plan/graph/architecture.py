@@ -405,7 +405,7 @@ def _short_name(id: str) -> str:
 
 def _called(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
     """The services whose names are in the URLs that a service has in its environment."""
-    names = dict(_names(stack))
+    names = dict(servicediscovery.names_of(stack))
     definition = ecs.definition_of(stack, service)
     containers = ecs.containers_of(definition)
     connects = service.mapping("ServiceConnectConfiguration").get("Enabled") in (True, "true")
@@ -419,19 +419,6 @@ def _called(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
                 elif called is None and connects and "." not in host and host not in own:
                     group = "g_private"
                     yield Reach(Node(other_id(f"service {host}"), "compute", ("Service", host), group, exists=True), "")
-
-
-def _names(stack: PlannedStack) -> Iterator[tuple[str, str]]:
-    """The host names at which the services of a network are reached, by Service Connect or by DNS."""
-    for service in stack.of(ecs.SERVICE):
-        for one in mappings(service.mapping("ServiceConnectConfiguration").get("Services")):
-            for alias in mappings(one.get("ClientAliases")):
-                yield text_of(alias.get("DnsName")), service.name
-        for registry in service.mappings("ServiceRegistries"):
-            entry = stack.named(registry.get("RegistryArn"), servicediscovery.DISCOVERED_SERVICE)
-            zone = stack.named(entry.get("NamespaceId"), servicediscovery.NAMESPACE) if entry else None
-            if entry is not None and zone is not None:
-                yield f"{entry.text('Name')}.{zone.text('Name')}", service.name
 
 
 def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
