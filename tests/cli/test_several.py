@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
+from tests.sandbox.routing import answering
 
 NAMES = ("orders", "shop", "users")
 MANY = [f"services/{name}.yml" for name in NAMES]
@@ -113,7 +115,7 @@ def joined(stage: Stage) -> None:
     for name in ("staging", "prod"):
         text = (
             f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: {name}}}\n"
-            "environment:\n  network: {nat: none}\n  defaults: {service: {networking: {shared: true}}}\n"
+            "environment:\n  network: {nat: single}\n  defaults: {service: {networking: {shared: true}}}\n"
         )
         (stage.folder / "environments" / f"{name}.yml").write_text(text)
     for name in NAMES:
@@ -133,6 +135,41 @@ def test_a_folder_means_its_services_and_the_one_environment_of_the_deploy(stage
     assert stage.site.status("fsdcf-prod") == "" and stage.site.status("users-staging") == "CREATE_COMPLETE"
     exported = {one["Name"] for one in stage.site.call("ListExports")["Exports"]}
     assert "fsdcf-staging-VpcId" in exported
+
+
+TEN = ("carts", "health", "images", "mail", "orders", "prices", "search", "shop", "stock", "users")
+
+
+def test_ten_services_and_their_environment_are_deployed_in_order_and_each_is_reached(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each service calls the next one, so that the last one is deployed first."""
+    monkeypatch.setattr("fsdcf.cli.commands.deploy._lint", lambda template: ())
+    for file in stage.folder.rglob("*.yml"):
+        file.unlink()
+    (stage.folder / "environments").mkdir()
+    (stage.folder / "environments" / "staging.yml").write_text(
+        "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\nenvironment:\n  network: {nat: single}\n"
+        "  loadBalancers: {public: {domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}\n"
+        "  defaults: {service: {networking: {shared: true, serviceConnect: true}}}\n"
+    )
+    for name, called in zip(TEN, (*TEN[1:], ""), strict=True):
+        calls = f"dependencies: [{{type: service, name: {called}}}]\n" if called else ""
+        spec = f"apiVersion: fsd/v1\nkind: Service\nmetadata: {{name: {name}}}\nservice: {{port: 8000}}\n{calls}"
+        (stage.folder / "services" / f"{name}.yml").write_text(spec)
+    out = stage("deploy", ".", "--image-sha", "one", "--yes").stdout
+    wanted = ["fsdcf-staging", *(f"{name}-staging" for name in reversed(TEN))]
+    assert out.startswith(f"order: {', '.join(wanted)}\n") and "\ndone: 11 stacks deployed\n" in out
+    stacks = {one["StackName"]: one for one in stage.site.call("DescribeStacks")["Stacks"]}
+    assert sorted(stacks, key=lambda name: stacks[name]["LastUpdatedTime"]) == wanted
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stacks["fsdcf-staging"]["Outputs"]}
+
+    def call(operation: str, **parameters: Any) -> dict[str, Any]:
+        return stage.site.call(operation, "elbv2", **parameters)
+
+    for name in TEN:
+        group = answering(call, outputs["PublicHttpsListenerArn"], f"{name}.example.com")
+        assert f":targetgroup/{name}-" in group
 
 
 def test_a_named_environment_is_the_one_of_the_deploy(stage: Stage, joined: None) -> None:

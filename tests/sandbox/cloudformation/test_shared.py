@@ -1,18 +1,19 @@
-"""The life of an environment: ten services, compiled as users write them, join it, change and leave. A small reader of
-the listeners' rules answers which service a request reaches."""
+"""The life of an environment: ten services, compiled as users write them, join it, change and leave."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
+
+from botocore import xform_name
 
 from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.sandbox.ecs import connections
 from fsdcf.sandbox.ecs.definitions import SERVICE
 from tests.sandbox.cloudformation.account import EXAMPLES, Account, consistent
 from tests.sandbox.cloudformation.inventory import every
+from tests.sandbox.routing import answering
 
 STACK = "fsdcf-staging"
 ZONE = "domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ"
@@ -69,24 +70,15 @@ def exported(account: Account) -> dict[str, str]:
 
 
 def reached(account: Account, host: str, path: str = "/", listener: str = "PublicHttpsListenerArn") -> str:
-    """The stack of the service that answers a request at a listener: that of the first rule which matches. Empty if
-    the listener itself answers."""
-    rules = account.client("elbv2").describe_rules(ListenerArn=exported(account)[listener])["Rules"]
-    request = {"host-header": host, "path-pattern": path}
-    for rule in rules:
-        values = {one["Field"]: one.get("HostHeaderConfig", one.get("PathPatternConfig")) for one in rule["Conditions"]}
-        if all(any(fnmatchcase(request[key], one) for one in value["Values"]) for key, value in values.items()):
-            groups = [one["TargetGroupArn"] for one in rule["Actions"] if "TargetGroupArn" in one]
-            return next((_serving(account, group) for group in groups), "")
-    raise AssertionError("a listener has a default rule")
+    """The stack of the service that answers a request at a listener; empty if the listener itself does."""
 
+    def call(operation: str, **parameters: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = getattr(account.client("elbv2"), xform_name(operation))(**parameters)
+        return answer
 
-def _serving(account: Account, group: str) -> str:
-    """The stack of the service whose healthy tasks are in a target group."""
-    targets = account.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-    assert "healthy" in {one["TargetHealth"]["State"] for one in targets}
-    owner = next(one["owner"] for one in every(account.state) if one["physical"] == group)
-    return str(owner).split("/")[1]
+    group = answering(call, exported(account)[listener], host, path)
+    owners = (one["owner"] for one in every(account.state) if group and one["physical"] == group)
+    return next((str(owner).split("/")[1] for owner in owners), "")
 
 
 def join(account: Account, name: str, file: bytes, balancer: str = "{name: public}", **parameters: str) -> str:
