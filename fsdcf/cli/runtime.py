@@ -136,6 +136,10 @@ OPERATING_COMMANDS = frozenset(
 """The commands whose permissions ``fsdcf permissions --operate`` prints; those of the others are a deploy's."""
 
 
+_OF_SERVICES = (OPERATING_COMMANDS - {"services", "status"}) | {"pause", "resume", "rollback"}
+"""The commands on what only a service has: an image and tasks."""
+
+
 @dataclass(eq=False, repr=False)
 class Reporter:
     """Passes events to sinks, the end of the run once, and completes the commands that an outcome suggests next.
@@ -254,6 +258,10 @@ def perform(
     """
     gc.enable()  # a deploy may take an hour
     target = about if isinstance(about, Target) else None
+    command = click.get_current_context().info_name
+    if target and target.is_environment and command in _OF_SERVICES:
+        back = "; to go back, deploy an earlier version of its file" if command in ("history", "rollback") else ""
+        raise click.UsageError(f"{target.stack} is the stack of an environment, which has no image and no tasks{back}")
     title = target.stack if target else str(about)
     outputs = sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace)
     reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())

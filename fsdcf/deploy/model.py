@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.risk import Risk
+from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.suggested import Value, on_service, suggested, words_of
 
 
@@ -75,6 +76,11 @@ class Target:
     def stack(self) -> str:
         """The name of the stack."""
         return f"{self.service}-{self.environment}"
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether it is the stack of an environment, which has no ECS service and no image."""
+        return self.service == ENVIRONMENT_SERVICE
 
     @property
     def spec(self) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from fsdcf.conventions import ENVIRONMENT_TAG, IMAGE_PARAMETER, PIPELINE, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, IMAGE_PARAMETER, PIPELINE, SERVICE_TAG
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
 from fsdcf.deploy.pause import pause_of
@@ -132,6 +132,8 @@ def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[
     if stack.running:
         failing = ecs is not None and ecs.primary is not None and ecs.primary.state == "FAILED"
         return "changing", f"{stack.status}, the deployment failed" if failing else stack.status
+    if stack.tags.get(SERVICE_TAG) == ENVIRONMENT_SERVICE:
+        return "good", "what its services share"
     if not is_read:
         return "notable", "its tasks are unknown"
     if ecs is None or ecs.status != "ACTIVE":

@@ -16,7 +16,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.cloudwatch import ALARM, COMPOSITE_ALARM
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.conventions import SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
@@ -31,7 +31,7 @@ from fsdcf.deploy.ecs.service import (
 )
 from fsdcf.deploy.ecs.tasks import BATCH, containers_in
 from fsdcf.deploy.run import describe_error, is_denied
-from fsdcf.deploy.state import Snapshot, snapshot
+from fsdcf.deploy.state import Snapshot, importers, snapshot
 from fsdcf.operate.scaling import (
     ScalingActivity,
     ScalingLimits,
@@ -137,7 +137,8 @@ class Status:
 
     ``healthy`` of ``targets`` of the load balancer are in service; both are None for a worker or if unknown.
     ``target_states`` are the targets by state and reason. ``rollouts`` name task definitions by family and revision.
-    ``service`` is the ECS service as ``cluster/name``. ``missing`` lists, in sentences, what is unknown.
+    ``service`` is the ECS service as ``cluster/name``. ``used_by`` are the stacks that import what an environment
+    exports; None for a service. ``missing`` lists, in sentences, what is unknown.
     ``denied``: some of it because a permission is missing.
     """
 
@@ -158,6 +159,7 @@ class Status:
     denied: bool = False
     service: str = ""
     resources: StackResources | None = field(default=None, compare=False)
+    used_by: tuple[str, ...] | None = None
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -215,11 +217,22 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
             result = replace(_with_service(result, service, calls), service=label)
         elif answer:
             calls.missing.append(f"the service {name} does not exist in the cluster {cluster}")
+    elif found.tags.get(SERVICE_TAG) == ENVIRONMENT_SERVICE:
+        result = replace(result, used_by=_users(found, calls))
     elif not calls.missing:
         calls.missing.append("the stack has no ECS service yet")
     signals = _signals(result, service, before, aws)
     missing = (*calls.missing, *signals.missing)
     return replace(result, signals=signals, missing=missing, denied=calls.denied or signals.denied)
+
+
+def _users(stack: Snapshot, calls: _OptionalCalls) -> tuple[str, ...]:
+    """The stacks that import the network of an environment: every service of it does."""
+    network = next((name for name in stack.exports if name.endswith("-VpcId")), "")
+    users = importers(calls.aws, network) if network else ()
+    if users is None:
+        calls.missing.append("the stacks that use the environment are unknown")
+    return users or ()
 
 
 def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:

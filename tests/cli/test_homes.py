@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fsdcf.cli.main import cli
-from tests.cli.stage import Stage
+from tests.cli.stage import Stage, lines
 
 HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
 SHOP = """\
@@ -138,3 +138,19 @@ def test_a_certificate_that_is_never_valid_is_told_of(home: Stage) -> None:
     (warning,) = (line for line in told.output.splitlines() if line.startswith("warning: PublicCertificate"))
     assert "(environments/staging.yml:5) is not ready after 10 minutes" in warning
     assert "Z0123456789ABCDEFGHIJ" in warning and "dig +short NS example.com" in warning
+
+
+def test_an_environment_is_listed_with_what_uses_it(home: Stage) -> None:
+    home("deploy", "environments/staging.yml", "--yes")
+    home("deploy", "shop.yml", "--image-sha", "one", "--yes")
+    assert "used by  shop-staging" in home("status", "environments/staging.yml").output
+    (told,) = [one for one in lines(home("status", "environments/staging.yml", "--json")) if one["event"] == "status"]
+    assert told["usedBy"] == ["shop-staging"] and told["missing"] == []
+    assert "what its services share" in home("services").output
+
+
+@pytest.mark.parametrize("command", ["history", "rollback", "restart", "logs", "tasks", "pause", "run", "exec"])
+def test_what_only_a_service_has(home: Stage, command: str) -> None:
+    words = ("--", "ls") if command in ("run", "exec") else ()
+    told = home(command, "environments/staging.yml", *words, expect=2)
+    assert "fsdcf-staging is the stack of an environment" in told.output

@@ -263,6 +263,8 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
     stack = status.stack
     if stack.reason and stack.reason != "User Initiated" and not stack.status.endswith("_COMPLETE"):
         yield "reason", paint(visible(stack.reason), "bad")
+    if status.used_by is not None:
+        yield "used by", visible(", ".join(status.used_by)) or "no stack"
     if "Url" in stack.outputs:
         yield "url", visible(stack.outputs["Url"])
     elif "LoadBalancerDnsName" in stack.outputs:
@@ -458,6 +460,7 @@ def status_record(status: Status) -> dict[str, Any]:
         "messages": [{"time": iso(one.time), "text": one.text} for one in status.messages],
         "moving": list(status.moving),
         "outputs": dict(stack.outputs),
+        "usedBy": None if status.used_by is None else list(status.used_by),
         "missing": list(status.missing),
     }
 
