@@ -256,6 +256,17 @@ def test_an_overlay_leaves_an_environment_that_its_defaults_join(compiled: Compi
     assert "Vpc" in template_of(compiled, text, block)["Resources"]
 
 
+def test_defaults_need_not_fit_every_service(compiled: Compile) -> None:
+    keys = "networking: {shared: true, loadBalancer: {name: public}}, healthCheck: {path: /up}"
+    block = f"{TWO}  defaults: {{service: {{{keys}}}}}\n"
+    worker = HELLO.replace("  port: 8000\n", "")
+    assert "TargetGroup" not in template_of(compiled, worker, block)["Resources"]
+    group = template_of(compiled, HELLO, block)["Resources"]["TargetGroup"]["Properties"]
+    assert group["HealthCheckPath"] == "/up"
+    written = compiled(worker + "  networking: {loadBalancer: {stickiness: true}}\n", file=HEAD + block)
+    assert [one.code for one in written.diagnostics] == ["S221"]
+
+
 CASES = [
     path
     for glob in ("examples/*.yml", "tests/cases/dependencies/*.spec.yml", "tests/cases/traffic/*.spec.yml")

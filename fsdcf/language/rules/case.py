@@ -75,6 +75,10 @@ class Case:
         """Whether the author wrote a key, given by its dotted path."""
         return self.document.has(tuple(dotted.split(".")))
 
+    def is_default(self, dotted: str) -> bool:
+        """Whether a key is one of the environment's defaults, which need not fit every service."""
+        return self.file is not None and self.document.span(tuple(dotted.split("."))).file == self.file.name
+
     def dependencies(self) -> list[tuple[SpecPath, Dependency, DependencyType[Any]]]:
         """Return each dependency with its path and type."""
         return [

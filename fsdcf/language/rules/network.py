@@ -337,11 +337,11 @@ def _without_balancer(case: Case) -> Problems:
     reason = "a worker has none" if worker else "networking.loadBalancer is false"
     for key in (*_TARGET_CHECK, "successCodes", "grpcCodes"):
         path = f"service.healthCheck.{key}"
-        if case.wrote(path):
+        if case.wrote(path) and not case.is_default(path):
             message = f"`healthCheck.{key}` needs a load balancer: {reason}"
             way = "add service.port" if worker else f"leave it out (in an overlay: `{key}: null`)"
             yield Problem(path, message, f"{way}, or use healthCheck.container", key=True)
-    if worker and case.wrote(_BALANCER) and case.service.networking.load_balancer is not False:
+    if worker and case.wrote(_BALANCER) and case.service.networking.load_balancer and not case.is_default(_BALANCER):
         yield Problem(_BALANCER, "a worker has no load balancer", "add service.port, or leave it out", key=True)
 
 
