@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fsdcf.cloudformation.priorities import band_of, default_priority, depth_of
+from fsdcf.cloudformation.priorities import Band, band_of, default_priority, depth_of
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import MOST_VALUES, HeaderCondition, QueryCondition, Redirect
@@ -108,7 +108,8 @@ def hosts_of(spec: Spec, shared: SharedLoadBalancer) -> tuple[str, ...]:
 def shared_rules(spec: Spec, joined: EnvironmentSpec) -> tuple[SharedRule, ...]:
     """The rules of a service at a load balancer of its environment: those that redirect, then those that forward.
 
-    A redirect without hosts is for those of the service.
+    A redirect without hosts is for those of the service. It comes before what the service forwards for hosts and paths
+    that are as specific: where the band is the same, its number is lower.
     """
     found = shared_balancer(spec, joined)
     if found is None:
@@ -119,15 +120,42 @@ def shared_rules(spec: Spec, joined: EnvironmentSpec) -> tuple[SharedRule, ...]:
     redirects = [
         (one, *match) for one in balancer.redirects for match in matches(one.hosts or own, one.paths, by_band=True)
     ]
-    rules: list[SharedRule] = []
-    for kind, listed in (("RedirectRule", redirects), ("ListenerRule", forwards)):
-        for index, (redirect, hosts, paths) in enumerate(listed):
-            number = str(index + 1) if index else ""
-            rule, parameter = f"{kind}{number}", f"{kind.removeprefix('Listener')}Priority{number}"
-            if balancer.priority is not None:
-                priority, parameter = balancer.priority + len(rules), ""
-            else:
-                band = band_of(hosts, paths, has_others=bool(redirect is None and fixed))
-                priority = default_priority(spec.metadata.name, rule, band, [one.priority for one in rules])
-            rules.append(SharedRule(rule, hosts, paths, priority, parameter, redirect))
-    return tuple(rules)
+    wanted = [
+        (f"{kind}{index + 1 if index else ''}", *one)
+        for kind, listed in (("RedirectRule", redirects), ("ListenerRule", forwards))
+        for index, one in enumerate(listed)
+    ]
+    if balancer.priority is not None:
+        numbers = {rule: balancer.priority + index for index, (rule, *_) in enumerate(wanted)}
+    else:
+        numbers = _default_priorities(spec.metadata.name, wanted, bool(fixed))
+    return tuple(
+        SharedRule(
+            rule,
+            hosts,
+            paths,
+            numbers[rule],
+            "" if balancer.priority else rule.removeprefix("Listener").replace("Rule", "RulePriority"),
+            redirect,
+        )
+        for rule, redirect, hosts, paths in wanted
+    )
+
+
+def _default_priorities(
+    service: str,
+    wanted: Sequence[tuple[str, Redirect | None, tuple[str, ...], tuple[str, ...]]],
+    has_others: bool,
+) -> dict[str, int]:
+    """The number of each rule by hash. ``has_others`` tells whether those that forward have further conditions: they do
+    not come before a redirect for that."""
+    numbers: dict[str, int] = {}
+    redirects = [one for one in wanted if one[1] is not None]
+    for rule, redirect, hosts, paths in (*wanted[len(redirects) :], *reversed(redirects)):
+        band = band_of(hosts, paths, has_others)
+        number = default_priority(service, rule, band, numbers.values())
+        first = min((other for other in numbers.values() if band.first < other <= band.last), default=number)
+        if redirect is not None and number > first:
+            number = default_priority(service, rule, Band(band.first, first - 1), numbers.values())
+        numbers[rule] = number
+    return numbers

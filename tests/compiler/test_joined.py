@@ -10,6 +10,7 @@ import pytest
 
 from fsdcf.cloudformation.evaluation import PSEUDO, scope_of
 from fsdcf.cloudformation.exports import exports_of, imports_of
+from fsdcf.cloudformation.priorities import band_around
 from fsdcf.compiler.emit import to_json
 from fsdcf.pipeline import Request, SourceFile, run
 from tests.conftest import HELLO, ROOT, Compile
@@ -192,6 +193,19 @@ def test_priorities_are_parameters_unless_they_are_written(compiled: Compile) ->
     assert "RulePriority" not in written["Parameters"]
     numbers = [written["Resources"][name]["Properties"]["Priority"] for name in rules]
     assert numbers == [7, 8]
+
+
+@pytest.mark.parametrize("headers", ["", ", headers: [{name: X-A, values: [a]}]"])
+@pytest.mark.parametrize("name", ["hello", "shop", "users", "orders", "prices", "mailer", "search", "ledger"])
+def test_a_redirect_comes_before_what_is_forwarded(compiled: Compile, name: str, headers: str) -> None:
+    """Also where both are as specific, and before the redirects after it."""
+    redirects = "redirects: [{paths: [/api/v1*], toPath: /v1}, {paths: [/api/v*], toPath: /v2}]"
+    text = joined(f", loadBalancer: {{paths: [/api/*], {redirects}{headers}}}").replace("name: hello", f"name: {name}")
+    template = template_of(compiled, text)
+    parameters = ("RedirectRulePriority", "RedirectRulePriority2", "RulePriority")
+    numbers = [template["Parameters"][parameter]["Default"] for parameter in parameters]
+    assert numbers == sorted(set(numbers))
+    assert len({band_around(number) for number in numbers}) == 1
 
 
 @pytest.mark.parametrize(("name", "other"), [("public", "internal"), ("public", "web"), ("web", "api")])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from fsdcf.cloudformation.priorities import WRITTEN
-from fsdcf.diagnostics import joined
+from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.conditions import hosts_of, shared_balancer, shared_rules
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 _BALANCER = "service.networking.loadBalancer"
-_HOSTS = (*_BALANCER.split("."), "hosts")
+_STEPS: SpecPath = tuple(_BALANCER.split("."))
 _LONGEST_HOST = 128
 """Characters of a host in a condition.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
@@ -22,6 +23,15 @@ _OF_OWN = ("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs
 def _file(case: Case) -> str:
     """The name of the environment's file."""
     return case.file.name if case.file else f"environments/{case.environment}.yml"
+
+
+def _hosts(case: Case) -> Iterator[tuple[SpecPath, str]]:
+    """The hosts that the spec writes for the rules of the service, each with its path."""
+    balancer = case.service.networking.balancer
+    places = [(_STEPS, balancer.hosts)]
+    places += [((*_STEPS, "redirects", number), each.hosts) for number, each in enumerate(balancer.redirects)]
+    for above, hosts in places:
+        yield from (((*above, "hosts", index), host) for index, host in enumerate(hosts))
 
 
 @rule("S441", "a key of a shared load balancer")
@@ -100,14 +110,14 @@ def uncovered_host(case: Case) -> Problems:
     if not found or not found[1].https or found[1].certificate_arn is not None or found[1].listener_arn is not None:
         return
     name, domain = found[0], found[1].domain or ""
-    for index, host in enumerate(case.service.networking.balancer.hosts):
+    for path, host in _hosts(case):
         below = host.lower().removesuffix(f".{domain}")
         if host.lower() == domain or (below != host.lower() and "." not in below):
             continue
         message = f"`{host}` has no certificate: that of the load balancer is for {domain} and *.{domain}"
         label = below.replace(".", "-") if below != host.lower() else below.split(".")[0]
         hint = f"use `{label}.{domain}`, or add the certificateArn of one for all hosts to "
-        yield Problem((*_HOSTS, index), message, f"{hint}environment.loadBalancers.{name} in {_file(case)}")
+        yield Problem(path, message, f"{hint}environment.loadBalancers.{name} in {_file(case)}")
 
 
 @rule("W150", "a host outside the domain of the load balancer")
@@ -119,12 +129,12 @@ def foreign_host(case: Case) -> Problems:
     if not found or found[1].domain is None or (found[1].https and not found[1].certificate_arn):
         return
     domain = found[1].domain
-    for index, host in enumerate(case.service.networking.balancer.hosts):
+    for path, host in _hosts(case):
         if host.lower() != domain and not host.lower().endswith(f".{domain}"):
             message = f"`{host}` is outside {domain}, the domain of the load balancer `{found[0]}`"
             hint = "point its record to the output LoadBalancerDnsName"
             hint += ", and see that the certificate is for it" if found[1].https else ""
-            yield Problem((*_HOSTS, index), message, hint)
+            yield Problem(path, message, hint)
 
 
 @rule("S446", "a priority without room")

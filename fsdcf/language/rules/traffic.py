@@ -300,9 +300,14 @@ def unreachable_port(case: Case) -> Problems:
 def unreachable_provider(case: Case) -> Problems:
     """The load balancer calls the endpoints of the identity provider. An internal one is in the private subnets, so it
     needs NAT for an identity provider on the internet, as that of Amazon Cognito is."""
-    balancer, network = case.service.load_balancer, case.service.networking.network
-    if balancer is None or balancer.auth is None or case.service.networking.shared:
+    balancer, network, where = case.service.load_balancer, case.service.networking.network, ""
+    if balancer is None or balancer.auth is None:
         return
-    if balancer.internal and network.id is None and network.nat == "none":
+    is_internal = balancer.internal
+    if case.joined is not None and case.file is not None:
+        shared = case.joined.environment.balancer_of(balancer.name)
+        is_internal = shared is not None and shared[1].internal and shared[1].listener_arn is None
+        network, where = case.joined.environment.network, f" in {case.file.name}"
+    if is_internal and network.id is None and network.nat == "none":
         message = "without NAT an internal load balancer cannot reach the identity provider"
-        yield Problem(f"{_BALANCER}.auth", message, "use `nat: single`", key=True)
+        yield Problem(f"{_BALANCER}.auth", message, f"use `nat: single`{where}", key=True)
