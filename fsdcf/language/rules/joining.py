@@ -59,6 +59,7 @@ def own_keys(case: Case) -> Problems:
         if case.wrote(f"{_BALANCER}.{key}"):
             message = f"`{key}` belongs to the load balancer, which the service shares with others"
             hint = f"write it in {_file(case)} as environment.loadBalancers.{name}.{key}, or leave it out"
+            hint += "; the hosts of the service are in `hosts`" if key == "domain" else ""
             yield Problem(f"{_BALANCER}.{key}", message, hint, key=True)
 
 

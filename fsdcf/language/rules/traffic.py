@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from fsdcf.diagnostics import SpecPath, joined
-from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, matches, wildcards
+from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, hosts_of, matches, shared_balancer, wildcards
 from fsdcf.language.model.service import MOST_GROUPS, LoadBalancer
 from fsdcf.language.model.traffic import MOST_VALUES, Domain, Redirect
 from fsdcf.language.placeholders import String, sample
@@ -157,7 +157,8 @@ def conditions(case: Case) -> Problems:
         if header.name.lower() == "host":
             message = "the header Host is that of the condition `hosts`"
             yield Problem((*_STEPS, "headers", index, "name"), message, "use hosts")
-    rules = 0
+    rules, shared = 0, case.joined and shared_balancer(case.spec, case.joined)
+    by_default = hosts_of(case.spec, shared[1]) if shared else ()
     for above, each in _conditional(balancer):
         for key, texts in (("hosts", each.hosts), ("paths", each.paths)):
             lower = [text.lower() if key == "hosts" else text for text in texts]
@@ -165,13 +166,14 @@ def conditions(case: Case) -> Problems:
                 if text in lower[:index]:
                     yield Problem((*above, key, index), f"`{texts[index]}` is listed twice", "list it once")
         headers, query = (each.headers, each.query) if isinstance(each, LoadBalancer) else ((), ())
-        divided = matches(each.hosts, each.paths, fixed_values(headers, query))
+        divided = matches(each.hosts or by_default, each.paths, fixed_values(headers, query), bool(shared))
         rules += len(divided)
         if not divided:
-            key = next(key for key in ("headers", "query", "paths", "hosts") if getattr(each, key))
+            key = next(key for key in ("headers", "query", "paths", "hosts") if getattr(each, key, ()))
             message = f"a rule takes {MOST_VALUES} values and {MOST_VALUES} wildcards in all its conditions, which "
             message += "do not hold these"
             hint = f"use fewer values or wildcards; a condition has at most {MOST_IN_CONDITION} values"
+            hint += f", and the host {by_default[0]} is one more" if by_default and not each.hosts else ""
             yield Problem((*above, key), message, hint, key=True)
     if rules > _MOST_RULES:
         message = f"hosts, paths and redirects need {rules} rules, and a load balancer has at most {_MOST_RULES}"
