@@ -208,6 +208,37 @@ def test_a_load_balancer_cannot_be_replaced_over_its_target_group() -> None:
     assert kinds(front("internal", 80), front("internal", 81)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "hindered"),
+    [
+        ([7, 8], [8, 9], ["A"]),
+        ([7, 8], [6, 7], ["B"]),
+        ([7, 8], [8, 7], ["A", "B"]),
+        ([7, 8], [9, 10], []),
+        ([7, 8], [7, 9], []),
+        ([7, 8], [8], ["A"]),
+        ([7], [8, 7], ["B"]),
+    ],
+)
+def test_rules_cannot_take_the_priority_of_another_rule(
+    before: list[int], after: list[int], hindered: list[str]
+) -> None:
+    """The order in which an update changes them is not known, and what is removed goes last."""
+
+    def rules(numbers: list[int]) -> dict[str, Any]:
+        kind = "AWS::ElasticLoadBalancingV2::ListenerRule"
+        listener = {"Fn::ImportValue": "fsdcf-staging-PublicHttpsListenerArn"}
+        return resources(
+            **{
+                name: {"Type": kind, "Properties": {"ListenerArn": listener, "Priority": number}}
+                for name, number in zip("ABC", numbers, strict=False)
+            }
+        )
+
+    found = plan(rules(before), rules(after)).review.obstacles
+    assert [one.logical_id for one in found if "priority" in one.why] == hindered
+
+
 def test_a_load_balancer_can_become_internal_and_public() -> None:
     for key, value in (("internal", True), ("idleTimeout", 90)):
         assert obstacles_of("loadBalancer", {key: value}) == []

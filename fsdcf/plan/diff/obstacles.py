@@ -66,6 +66,7 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_refused(changes, sides),
         *_successors(changes, sides),
         *_load_balancers(changes, sides),
+        *_priorities(changes, sides),
         *(shared if is_shared else (*_networks(changes, sides), *_zones(changes, sides))),
         *(() if is_shared else _exports(changes, sides, importers)),
     )
@@ -228,6 +229,26 @@ def _served(stack: PlannedStack) -> set[tuple[str, str]]:
         groups = (target_of(action.get("TargetGroupArn")) for action in actions)
         pairs |= {(balancer, group) for group in groups if balancer and group}
     return pairs
+
+
+def _priorities(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """A rule cannot get the number of another one, which may have it until the end of the update.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetRulePriorities.html
+    """
+    taken = {_priority(rule): rule.name for rule in sides.old.of(elb.LISTENER_RULE)}
+    for change in changes:
+        rule = sides.new.resources.get(change.logical_id)
+        other = taken.get(_priority(rule)) if rule is not None and change.type == elb.LISTENER_RULE else None
+        if rule is not None and other not in (None, change.logical_id):
+            number = rule.text("Priority")
+            why = f"it gets the priority {number}, which {other} has until the update changes or removes it"
+            yield _obstacle("load balancer", change, why, "choose priorities that no rule has now")
+
+
+def _priority(rule: PlannedResource) -> tuple[str, str]:
+    """The listener and the number of a rule."""
+    return canonical(rule.get("ListenerArn")), rule.text("Priority")
 
 
 def _networks(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
