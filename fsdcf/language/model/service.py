@@ -411,7 +411,10 @@ class LoadBalancer:
         allowed=("http1", "http2", "grpc"),
     )
     domain: Domain | None = spec_key("Host name of the service, with its certificate and its record.", default=None)
-    hosts: tuple[str, ...] = hosts_key("Host names to forward requests for; others get 404")
+    hosts: tuple[str, ...] = hosts_key(
+        "Host names to forward requests for; others get 404",
+        "every host; at a load balancer of an environment, <service>.<domain>",
+    )
     paths: tuple[str, ...] = paths_key("Paths to forward requests for; others get 404")
     headers: tuple[HeaderCondition, ...] = spec_key(
         "Headers that a request must have to be forwarded, all of them.", default=(), most=MOST_VALUES

@@ -58,7 +58,7 @@ class BalancerSettings(Protocol):
     def waf(self) -> String | None: ...
 
 
-def hosts_key(doc: str) -> Any:
+def hosts_key(doc: str, default: str = "") -> Any:
     """The key `hosts` of a rule at a listener."""
     return spec_key(
         f"{doc}; `*` matches any characters, `?` one.",
@@ -66,13 +66,15 @@ def hosts_key(doc: str) -> Any:
         pattern=_HOST,
         expects="a host name such as shop.example.com or *.example.com",
         fewest=1,
+        computed_default=default,
     )
 
 
 def paths_key(doc: str) -> Any:
     """The key `paths` of a rule at a listener."""
     return spec_key(
-        f"{doc}, with upper and lower case as written; `*` matches any characters, `?` one.",
+        f"{doc}, with upper and lower case as written; `*` matches any characters, `?` one. `/api/*` does not match "
+        "`/api` itself.",
         default=(),
         pattern=_PATH,
         longest=128,

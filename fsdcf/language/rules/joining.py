@@ -167,14 +167,19 @@ def no_subnets(case: Case) -> Problems:
 
 @rule(
     "S448",
-    "a host that is too long",
+    "a host that a rule cannot have",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html",
 )
 def long_host(case: Case) -> Problems:
     """Without `hosts` the host of a service is its name in the domain of the load balancer. A rule accepts hosts of 128
-    characters."""
+    characters that end in a dot and letters alone."""
     found = case.joined and shared_balancer(case.spec, case.joined)
-    for host in hosts_of(case.spec, found[1]) if found else ():
-        if len(host) > _LONGEST_HOST and not case.service.networking.balancer.hosts:
+    if not found or case.service.networking.balancer.hosts:
+        return
+    for host in hosts_of(case.spec, found[1]):
+        if not host.rpartition(".")[2].isalpha():
+            message = f"the host {host} does not end in letters alone, as a rule demands"
+            yield Problem("metadata.name", message, f"use a domain in {_file(case)} that ends in letters")
+        elif len(host) > _LONGEST_HOST:
             message = f"the host {host} has {len(host)} characters, and a rule accepts {_LONGEST_HOST}"
-            yield Problem("metadata.name", message, "use a shorter domain in the environment's file, or write hosts")
+            yield Problem("metadata.name", message, f"use a shorter domain in {_file(case)}, or write hosts")
