@@ -10,6 +10,7 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import partition_of, zone_prefix
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
+from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import MOST_ZONES, Vpc, store_of
 from fsdcf.language.names import endpoint_id
@@ -361,8 +362,13 @@ def public_tasks(case: Case) -> Problems:
 )
 def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
-    passwords and cookies included. With a certificate, it redirects HTTP to HTTPS."""
-    balancer = case.service.load_balancer
+    passwords and cookies included. With a certificate, it redirects HTTP to HTTPS. A load balancer of an environment
+    has its certificate in the environment's file."""
+    balancer, shared = case.service.load_balancer, case.joined and shared_balancer(case.spec, case.joined)
+    if shared and case.is_production and not (shared[1].https or shared[1].internal or shared[1].listener_arn):
+        message = f"traffic from the internet to {case.spec.metadata.name} is not encrypted in {case.environment}"
+        hint = "add certificateArn, or a domain with its hostedZoneId"
+        yield Problem(("environment", "loadBalancers", shared[0]), message, hint, key=True)
     if not case.is_production or balancer is None or balancer.internal or balancer.https or case.joined:
         return
     path = _BALANCER if case.wrote(_BALANCER) else "service.port"
