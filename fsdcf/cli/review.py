@@ -15,12 +15,12 @@ from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cloudformation.evaluation import EvaluationError
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.cloudformation.planned import PlanError, planned
+from fsdcf.cloudformation.planned import PlanError, planned_together
 from fsdcf.deploy.model import Place, PlanCreated, Target
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import plan_update, review_changes
 from fsdcf.plan.diff.sides import DeployedValues, sides_of
-from fsdcf.plan.exposure import first_deploy
+from fsdcf.plan.exposure import FirstDeploy, first_deploy
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -75,16 +75,21 @@ def compared(
         plan = plan_update(sides_of(old.template if old else None, new.template, tags, deployed), ask)
     except PlanError as error:
         raise click.UsageError(f"{title} -> {new.title}: {error}") from None
-    first = first_deploy(planned(new.template)) if old is None else None
+    first = _first(new) if old is None else None
     return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes, first)
 
 
 def introduced(event: PlanCreated, new: Compiled) -> PlanCreated:
     """The plan of a first deploy with what it exposes and allows."""
     try:
-        return Reviewed(event.plan, event.places, Remarks(first=first_deploy(planned(new.template))))
+        return Reviewed(event.plan, event.places, Remarks(first=_first(new)))
     except PlanError:
         return event
+
+
+def _first(new: Compiled) -> FirstDeploy:
+    """What a first deploy exposes and allows; also through what it shares."""
+    return first_deploy(planned_together({"": new.template, **environments_joined([new])}))
 
 
 def monthly_cost(new: Compiled, region: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from fsdcf.cloudformation.planned import PlannedStack, items
+from fsdcf.cloudformation.planned import PlannedStack, items, template_of
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.ec2 import sources_of
 from fsdcf.cloudformation.types.ecs import SERVICE, network_of
@@ -26,8 +26,12 @@ class Exposure:
 
 
 def exposures(stack: PlannedStack) -> tuple[Exposure, ...]:
-    """Everything that can be reached from outside, in the order of the template."""
-    found = (*_balancers(stack), *_tasks(stack), *_policies(stack))
+    """Everything that can be reached from outside, in the order of the template.
+
+    Of several templates it is that of the one without a name; through the load balancers of the others, too.
+    """
+    everything = (*_balancers(stack), *_shared_balancers(stack), *_tasks(stack), *_policies(stack))
+    found = [one for one in everything if not template_of(one.logical_id)]
     order = {name: number for number, name in enumerate(stack.resources)}
     return tuple(sorted(found, key=lambda one: order.get(one.logical_id, -1)))
 
@@ -45,6 +49,16 @@ def _balancers(stack: PlannedStack) -> Iterator[Exposure]:
         on = f" on port{'s' * (len(ports) > 1)} {', '.join(ports)}" if ports else ""
         what = f"accepts requests from {where}{on}" + (", without TLS" if plain else "")
         yield Exposure(balancer.name, what, everybody, plain)
+
+
+def _shared_balancers(stack: PlannedStack) -> Iterator[Exposure]:
+    """The target groups behind a public load balancer of another template."""
+    for one in elb.forwards_of(stack):
+        balancer = stack.resources.get(one.balancer or "")
+        if balancer is not None and elb.is_public(balancer) and balancer.template != template_of(one.group):
+            for open_balancer in (found for found in _balancers(stack) if found.logical_id == balancer.name):
+                what = f"gets requests for {', '.join(one.addresses)} from {balancer.logical_id}, which "
+                yield replace(open_balancer, logical_id=one.holder, what=what + open_balancer.what)
 
 
 def _tasks(stack: PlannedStack) -> Iterator[Exposure]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from fsdcf.cloudformation.planned import planned
+from fsdcf.cloudformation.planned import planned, planned_together
 from fsdcf.plan.diff.plan import plan_update
 from fsdcf.plan.diff.sides import sides_of
-from fsdcf.plan.exposure import exposures, first_deploy
+from fsdcf.plan.exposure import exposures, first_deploy, permissions
 from tests.plan.conftest import resources, template_of
+from tests.plan.shared import environment, joined
 
 EVERYBODY = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
 OFFICE = {**EVERYBODY, "CidrIp": "203.0.113.0/24"}
@@ -104,3 +105,17 @@ def test_the_permissions_of_an_example_are_told_by_policy() -> None:
     assert not any("(broad)" in clause for clauses in first.permissions.values() for clause in clauses)
     wide = first_deploy(planned(template_of("warehouse"))).permissions
     assert any(clause.endswith("(broad)") for clauses in wide.values() for clause in clauses)
+
+
+def test_a_service_behind_a_shared_public_load_balancer_is_exposed() -> None:
+    shared = environment(balancers=("public", "internal"))
+
+    def found(**options: Any) -> list[tuple[str, str]]:
+        stack = planned_together({"": joined("shop", **options), "staging": shared})
+        return [(one.logical_id, one.what) for one in exposures(stack)]
+
+    ((place, what),) = found(hosts=["shop.example.com"])
+    assert place == "ListenerRule" and what.startswith("gets requests for shop.example.com from PublicLoadBalancer")
+    assert what.endswith("accepts requests from the internet on ports 80, 443")
+    assert found(hosts=["shop.example.com"], balancer="internal") == found() == []
+    assert all("/" not in name for name in permissions(planned_together({"": joined("shop"), "staging": shared})))

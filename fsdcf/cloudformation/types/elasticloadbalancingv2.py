@@ -145,7 +145,7 @@ def listeners_of(stack: PlannedStack, balancer: PlannedResource) -> Iterator[Pla
 
 
 class Forward(NamedTuple):
-    """A target group to which a listener forwards requests, by default or by a rule.
+    """A target group to which a listener forwards requests, by default or by a rule, which is ``holder``.
 
     ``listener`` is the evaluated reference to it, ``balancer`` its load balancer; None if that is not in the stack.
     ``addresses`` are the hosts with their paths (``shop.example.com/cart``), ``narrowed`` whether the rule has other
@@ -153,6 +153,7 @@ class Forward(NamedTuple):
     """
 
     group: str
+    holder: str
     listener: Any
     balancer: str | None
     addresses: tuple[str, ...] = ()
@@ -164,7 +165,7 @@ def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
     balancers = {one.name: one.target("LoadBalancerArn") for one in stack.of(LISTENER)}
     for listener in stack.of(LISTENER):
         for group in _groups_of(listener.get("DefaultActions")):
-            yield Forward(group, Unknown(listener.name, None), balancers[listener.name])
+            yield Forward(group, listener.name, Unknown(listener.name, None), balancers[listener.name])
     for rule in stack.of(LISTENER_RULE):
         conditions = rule.mappings("Conditions")
         hosts, paths = (_values(conditions, *names) for names in (_HOSTS, _PATHS))
@@ -172,7 +173,8 @@ def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
         narrowed = any(one.get("Field") not in (_HOSTS[0], _PATHS[0]) for one in conditions)
         balancer = balancers.get(rule.target("ListenerArn") or "")
         for group in _groups_of(rule.get("Actions")):
-            yield Forward(group, rule.get("ListenerArn"), balancer, tuple(filter(None, addresses)), narrowed)
+            arn, known = rule.get("ListenerArn"), tuple(filter(None, addresses))
+            yield Forward(group, rule.name, arn, balancer, known, narrowed)
 
 
 _HOSTS, _PATHS = ("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")
