@@ -64,7 +64,9 @@ RECORDS = (
             update=6.0,
             delete=46.0,
         ),
-        DeployPermissions(only_with={"Properties": ("route53:ChangeResourceRecordSets",)}, arns=_own_zone),
+        DeployPermissions(
+            only_with={"Properties": ("route53:ChangeResourceRecordSets",)}, arns=_own_zone, iam_name="namespace"
+        ),
         side_costs=query_costs,
         before_deletion=_EMPTY,
         single=Single(

@@ -26,7 +26,7 @@ _READ_VERBS = ("Describe", "Get", "List")
 _IMPORTED = frozenset({"network-interface", "route-table", "security-group", "security-group-rule", "subnet", "vpc"})
 """What a template may use without creating it: an action on one of these may be on a resource outside the stacks."""
 
-_TAG_AWARE = frozenset({"ec2", "elasticfilesystem", "elasticloadbalancing"})
+_TAG_AWARE = frozenset({"acm", "ec2", "elasticfilesystem", "elasticloadbalancing", "servicediscovery"})
 """Services whose resources have IDs that AWS generates, and that honour ``aws:ResourceTag``."""
 
 _DELETING_VERBS = ("Delete", "Release")

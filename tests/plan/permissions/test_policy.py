@@ -345,6 +345,11 @@ def test_an_environment_writes_records_in_its_own_zone_only() -> None:
     vpc = f"arn:aws:ec2:{AT}:vpc/vpc-1"
     assert allows(policy, "ec2:CreateVpc", vpc, {}) and allows(policy, "ec2:DeleteVpc", vpc, tags("fsdcf"))
     assert not allows(policy, "ec2:DeleteVpc", vpc, tags("shop"))
+    for action, name in (
+        ("acm:DeleteCertificate", f"arn:aws:acm:{AT}:certificate/1"),
+        ("servicediscovery:DeleteNamespace", f"arn:aws:servicediscovery:{AT}:namespace/ns-1"),
+    ):
+        assert allows(policy, action, name, tags("fsdcf")) and not allows(policy, action, name, tags("shop")), action
     assert allows(policy, "cloudformation:ExecuteChangeSet", f"arn:aws:cloudformation:{AT}:stack/fsdcf-staging/1", {})
 
 
