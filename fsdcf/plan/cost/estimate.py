@@ -109,12 +109,16 @@ class Delta:
         return new.minus(old)
 
 
+Templates = Mapping[str, Mapping[str, Any]]
+"""Templates by name."""
+
+
 def estimate(
     template: Mapping[str, Any],
     prices: Prices,
     assumed: Mapping[str, Decimal],
     region: str = "",
-    beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    beside: Templates = MappingProxyType({}),
 ) -> Estimate:
     """What a template costs in a month at these prices and assumptions. Raises PlanError for what is not a template.
 
@@ -141,10 +145,6 @@ def estimate(
     return Estimate(lines, unpriced, counting, prices, region or region_of(own))
 
 
-Templates = Mapping[str, Mapping[str, Any]]
-"""Templates by name."""
-
-
 def estimates_of(
     templates: Templates,
     prices: Prices,
@@ -157,10 +157,10 @@ def estimates_of(
     ``around`` are templates that are not estimated. Of the cost of one from which an estimated one imports, the
     estimate contains what this importer adds: its requests, and its traffic.
     """
-    sources = _sources({**around, **templates})
+    every = {**around, **templates}
+    sources = _sources(every)
 
     def of(name: str, *others: str) -> Estimate:
-        every = {**around, **templates}
         return estimate(every[name], prices, assumed, region, {one: every[one] for one in others})
 
     found: dict[str, Estimate] = {}
