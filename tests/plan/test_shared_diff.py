@@ -51,6 +51,7 @@ def blocked(new: Template, importers: Importers | None, old: Template | None = N
     return plan_update(sides_of(old or environment(), new), importers).review.obstacles
 
 
+ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/edge/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
 RANGE = (ZONES, f"{ZONES}, cidr: 10.50.0.0/16")
 OTHER_ZONE = ("use1-az2]", "use1-az3]")
 SCHEME = ("internal: true, ", "")
@@ -114,6 +115,8 @@ def test_fewer_zones_need_the_services_first():
         ("domain: example.com, ", "domain: example.com, idleTimeout: 120, "),
         ("domain: example.com, ", "domain: example.com, sslPolicy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06, "),
         ("domain: example.com, ", "domain: example.com, allowCidrs: [203.0.113.0/24], "),
+        ("domain: example.com, ", f"domain: example.com, waf: '{ACL}', "),
+        ("domain: example.com, ", "domain: example.com, accessLogs: true, "),
         ("    internal: {", f"    public2: {{domain: example.org, certificateArn: '{CERTIFICATE}'}}\n    internal: {{"),
         ("  loadBalancers:", "  tags: {a: b}\n  cluster: {containerInsights: enabled}\n  loadBalancers:"),
     ],
