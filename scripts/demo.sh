@@ -67,21 +67,21 @@ echo "\$ fsdcf status my-service --sandbox"
 "$bin/fsdcf" status my-service --env staging --sandbox
 
 # One command deploys an environment and two services that call each other: shop at its host, users by its name.
-shared=examples/shared
+shared="examples/environments/staging.yml examples/shop.yml examples/users.yml"
 echo
 echo "\$ fsdcf deploy $shared --image-sha 3f2c1ab --sandbox --yes"
 if [ -t 1 ]; then
-    "$bin/fsdcf" deploy "$shared" --env staging --image-sha 3f2c1ab --sandbox --yes
-elif "$bin/fsdcf" deploy "$shared" --env staging --image-sha 3f2c1ab --sandbox --yes >build/deploy.log 2>&1; then
+    "$bin/fsdcf" deploy $shared --env staging --image-sha 3f2c1ab --sandbox --yes
+elif "$bin/fsdcf" deploy $shared --env staging --image-sha 3f2c1ab --sandbox --yes >build/deploy.log 2>&1; then
     sed -n -e '/^order: /p' -e '/| plan: /p' -e '/^done: /,$p' build/deploy.log
 else
     cat build/deploy.log >&2
     exit 1
 fi
 echo
-echo "\$ fsdcf template $shared/*.yml    # the addresses at which they call each other"
+echo "\$ fsdcf template examples/shop.yml examples/users.yml    # the addresses at which they call each other"
 for service in shop users; do
-    "$bin/fsdcf" template "$shared/$service.yml" --env staging --no-lint 2>/dev/null |
+    "$bin/fsdcf" template "examples/$service.yml" --env staging --no-lint 2>/dev/null |
         sed -n "/- Name: [A-Z]*_URL/{s/.*Name: /  $service: /;N;s/\n *Value: / = /;p;}"
 done
 for service in shop users; do

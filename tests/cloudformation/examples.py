@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import run
+from tests.conftest import request_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENTS = ("staging", "prod")
@@ -18,7 +19,7 @@ CASES = [(spec, environment) for spec in SPECS for environment in ENVIRONMENTS]
 @cache
 def _text(spec: str, environment: str) -> str:
     path = ROOT / "examples" / f"{spec}.yml"
-    result = run(Request(str(path), path.read_bytes(), environment))
+    result = run(request_of(path, environment))
     assert result.template is not None, result.diagnostics
     return json.dumps(result.template.data)
 

@@ -226,7 +226,7 @@ def test_sqlite_is_a_single_writer(compiled: Compile) -> None:
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
 def test_no_statement_allows_wildcard_actions(spec: Any) -> None:
-    template = run(Request(spec.name, spec.read_bytes(), "prod")).template
+    template = run(request_of(spec, "prod")).template
     assert template is not None
     star_is_all_there_is = {"ecr:GetAuthorizationToken", "xray:PutTraceSegments", "ssmmessages:OpenDataChannel"}
     for name, resource in template.data["Resources"].items():
@@ -343,7 +343,7 @@ def tags_in(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: path.stem)
 def test_only_the_stack_has_the_tags_that_identify_it(spec: Any) -> None:
-    result = run(Request(spec.name, spec.read_bytes(), "prod"))
+    result = run(request_of(spec, "prod"))
     assert result.template is not None and result.spec is not None
     assert {SERVICE_TAG, ENVIRONMENT_TAG} <= {*tags_of(result.spec, "prod")}
     assert SERVICE_TAG not in (text := to_json(result.template.data)) and ENVIRONMENT_TAG not in text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fsdcf.pipeline import Request, run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, request_of
 
 Template = Mapping[str, Any]
 
@@ -57,11 +57,11 @@ dependencies:
 def template_of(name: str) -> Template:
     """The template of an example, or of ``warehouse``."""
     if name == "warehouse":
-        raw, file, environment = WAREHOUSE.encode(), "warehouse.yml", "staging"
+        request = Request("warehouse.yml", WAREHOUSE.encode(), "staging")
     else:
         file, environment = EXAMPLES[name]
-        raw = (ROOT / "examples" / file).read_bytes()
-    result = run(Request(file, raw, environment))
+        request = request_of(ROOT / "examples" / file, environment)
+    result = run(request)
     assert result.template is not None, result.diagnostics
     return result.template.data
 

@@ -41,6 +41,8 @@ ORDERS = (
     + 1000 * 0.0004
 )
 """A table with an index, recoverable; and a bucket."""
+USERS = 730 * 3600 / 1e6 * 0.625 + 5 * 730 * 3600 / 1e6 * 0.125 + 5 * 0.25 + 5 * 0.20
+"""A table without one."""
 
 BY_HAND = {
     "hello": (
@@ -57,6 +59,14 @@ BY_HAND = {
         5.75 * 730 * (0.04048 + 2 * 0.004445)
         + 14.25 * 730 * (0.0125 + 2 * 0.0013)
         + (NAT + 3 * 730 * 3600 / 1e6 * 0.40 + 20 * LOGS + 0.20),
+    ),
+    "shop": (  # no load balancer and no network of its own
+        2 * 730 * (0.5 * 0.04048 + 0.004445) + 2 * LOGS + 2 * 0.10,
+        10 * 730 * (0.5 * 0.04048 + 0.004445) + 10 * LOGS + 2 * 0.10,
+    ),
+    "users": (
+        2 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 2 * LOGS + 2 * 0.10,
+        10 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 10 * LOGS + 2 * 0.10,
     ),
     "production": (2 * SMALL + WEB + NAT + 2 * LOGS,),
     "production-prod": (  # a third zone: one more address of the load balancer, two more gateways; logs for 365 days

@@ -17,10 +17,10 @@ from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, pol
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.compiler.service import tags_of
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.resources import needed
-from tests.conftest import HELLO, ROOT, Compile
+from tests.conftest import HELLO, ROOT, Compile, request_of
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
 from tests.plan.shared import CERTIFICATE, environment_file, joined
 from tests.plan.shared import compiled as compiled_text
@@ -33,7 +33,7 @@ AT = f"{REGION}:{ACCOUNT}"
 
 
 def stack_of(file: Path, environment: str = "staging") -> DeployedStack:
-    result = run(Request(str(file), file.read_bytes(), environment))
+    result = run(request_of(file, environment))
     assert result.template is not None and result.spec is not None
     name = result.spec.metadata.name
     return DeployedStack(f"{name}-{environment}", result.template.data, tags_of(result.spec, environment))

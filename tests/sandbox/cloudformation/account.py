@@ -11,13 +11,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fsdcf.cloudformation.limits import compact
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import run
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.clients import connect
 from fsdcf.sandbox.cloudformation import records
 from fsdcf.sandbox.faults import Faults
 from fsdcf.sandbox.state import SandboxState, VirtualClock
 from fsdcf.sandbox.store import Store
+from tests.conftest import request_of
 from tests.sandbox.cloudformation import inventory, scenes
 from tests.sandbox.conftest import ONCE, session
 
@@ -29,7 +30,7 @@ NAME = "shop"
 def example(name: str) -> Mapping[str, Any]:
     """The template of an example, compiled for staging; not to be changed."""
     path = EXAMPLES / f"{name}.yml"
-    result = run(Request(path.name, path.read_bytes(), "staging"))
+    result = run(request_of(path))
     assert result.template is not None, result.diagnostics
     return result.template.data
 

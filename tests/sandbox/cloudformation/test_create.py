@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from fsdcf.cloudformation.limits import compact
+from fsdcf.conventions import environment_stack
 from fsdcf.sandbox.cloudformation.values import zones
 from fsdcf.sandbox.faults import parse_fault
 from tests.sandbox.cloudformation.account import (
@@ -36,6 +38,9 @@ def arguments(template: Any) -> dict[str, str | None]:
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yml")))
 def test_every_example_is_created_updated_and_deleted(account: Account, name: str) -> None:
     template = example(name)
+    if "Fn::ImportValue" in compact(template):
+        shared = account.create(example("environments/staging"), StackName=environment_stack("staging"))
+        assert shared == "CREATE_COMPLETE"
     given = arguments(template)
     assert account.create(template, given) == "CREATE_COMPLETE"
     arn = account.stack()["StackId"]

@@ -132,9 +132,8 @@ def test_the_life_of_an_environment(account: Account) -> None:
 
 def test_the_services_of_the_example_call_each_other(account: Account) -> None:
     """``make demo`` shows the same: shop at its host, users by its name, both with the address of the other."""
-    folder = EXAMPLES / "shared"
-    file = (folder / "environments" / "staging.yml").read_bytes()
-    templates = {name: compiled((folder / f"{name}.yml").read_bytes(), file) for name in ("users", "shop")}
+    file = (EXAMPLES / "environments" / "staging.yml").read_bytes()
+    templates = {name: compiled((EXAMPLES / f"{name}.yml").read_bytes(), file) for name in ("users", "shop")}
     assert deploy(account, STACK, compiled(file), {}) == "CREATE_COMPLETE"
     for name, template in templates.items():
         assert deploy(account, f"{name}-staging", template, {"ImageSha": "one"}) == "CREATE_COMPLETE"
