@@ -105,3 +105,30 @@ def test_the_order_of_calls_has_no_meaning(compiled: Compile, order: tuple[int, 
     calls = ["  - {type: service, name: users}\n", "  - {type: service, name: carts}\n"]
     text = WORKER + SHARED + "dependencies:\n" + "".join(calls[each] for each in order)
     assert resources(compiled, text)["Service"]["Metadata"]["fsdcf"]["Calls"] == ["carts", "users"]
+
+
+def test_the_names_are_in_the_namespace_of_the_environment(compiled: Compile) -> None:
+    shared = compiled(FILE, name="environments/staging.yml").template
+    assert shared is not None
+    exports = {one["Export"]["Name"]: one["Value"] for one in shared.data["Outputs"].values()}
+    found = resources(compiled, WORKER + SHARED + "    serviceConnect: true\n    serviceDiscovery: true\n")
+    connect = found["Service"]["Properties"]["ServiceConnectConfiguration"]
+    places = {
+        "Arn": connect["Namespace"]["Fn::ImportValue"],
+        "Id": found["DiscoveryService"]["Properties"]["NamespaceId"]["Fn::ImportValue"],
+    }
+    (namespace,) = (name for name, one in shared.data["Resources"].items() if one["Type"].endswith("DnsNamespace"))
+    for attribute, export in places.items():
+        assert exports[export] == {"Fn::GetAtt": [namespace, attribute]}
+
+
+def test_the_others_reach_the_port_of_the_endpoint(compiled: Compile) -> None:
+    """The proxy takes the requests on the port of the container, which is open for the group that every service of the
+    environment has."""
+    made = resources(compiled, HELLO + SHARED + "    loadBalancer: false\n    serviceConnect: {port: 9000}\n")
+    rule = made["TaskIngressFromServices"]["Properties"]
+    (mapping,) = made["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["PortMappings"]
+    assert rule["FromPort"] == rule["ToPort"] == mapping["ContainerPort"] == 8000
+    badge = rule["SourceSecurityGroupId"]
+    caller = properties(compiled, WORKER + SHARED + CALL)["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert badge in caller["SecurityGroups"]

@@ -594,7 +594,16 @@ OF_THE_STACK = [
         "Route53, Status Code: 400, Request ID: 1) (HandlerErrorCode: InvalidRequest)",
     ),
     ("namespace-taken", "The VPC vpc-1 has already been associated with the hosted zone Z1 with the same domain name."),
-    ("discovery-name-taken", "The discoveryName 'users' is already in use in the namespace."),
+    (
+        "discovery-name-taken",
+        "Invalid request provided: CreateService error: SC service is already used by "
+        "arn:aws:servicediscovery:us-east-1:123456789012:namespace/ns-q7lw (HandlerErrorCode: InvalidRequest)",
+    ),
+    (
+        "endpoint-protocol",
+        "The following config cannot be changed for a SC service. Previous config: "
+        "ScServiceStableConfig(applicationProtocol=null, transportProtocol=tcp, ecsServiceArn=arn:aws:ecs:x)",
+    ),
     ("zone-missing", "No hosted zone found with ID: Z1 (Service: Route53, Status Code: 404, Request ID: 1)"),
     ("zone-foreign", "[RRSet with DNS name a.example.com. is not permitted in zone example.org.]"),
     ("rule-values", "A rule can only have '5' condition values (Service: ElasticLoadBalancingV2, Status Code: 400)"),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from fsdcf.cloudformation.priorities import band_of, default_priority
-from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Diagnostic
-from fsdcf.language.dependency import ReachedService
-from fsdcf.language.rules.together import Sibling, check_together
-from fsdcf.language.shape import spec_record
+from fsdcf.language.rules.together import Sibling
 from fsdcf.pipeline import Request, SourceFile, run, together
 from tests.conftest import HELLO
 
@@ -161,24 +156,85 @@ def test_two_names_with_one_default_priority_are_a_warning() -> None:
     assert check(written, joined(name, "name: public")) == []
 
 
-@spec_record
-class Called(ReachedService):
-    name: str
-    type: str = "aws_sqs_queue"
+NETWORKING = "{{shared: true, loadBalancer: false, {}}}"
+CONNECT = NETWORKING.format("serviceConnect: true")
+BESIDE = SourceFile("environments/staging.yml", ENVIRONMENT.encode())
 
 
-def calling(sibling: Sibling, *names: str) -> Sibling:
-    assert sibling.service is not None
-    return replace(sibling, service=replace(sibling.service, dependencies=tuple(Called(name=name) for name in names)))
+def member(name: str, networking: str = CONNECT, *calls: str, worker: bool = False) -> Sibling:
+    """A service that joins the environment. A call is the name of another service, and further keys."""
+    text = HELLO.replace("name: hello", f"name: {name}").replace("  port: 8000\n", "" if worker else "  port: 8000\n")
+    text += f"  resources: {{cpu: 512, memory: 1024}}\n  networking: {networking}\n"
+    text += "dependencies:\n" * bool(calls) + "".join(f"  - {{type: service, name: {call}}}\n" for call in calls)
+    result = run(Request(f"{name}.yml", text.encode(), "staging", environment_file=BESIDE))
+    assert result.sibling is not None, result.diagnostics
+    return result.sibling
 
 
 def findings(*siblings: Sibling) -> tuple[Diagnostic, ...]:
-    return check_together(siblings, {"aws_sqs_queue": replace(types()["aws_sqs_queue"], managed=lambda one: False)})
+    return together(siblings).diagnostics
 
 
 def test_a_service_that_no_spec_at_hand_describes() -> None:
-    assert findings(calling(spec("aa"), "bb"), spec("bb")) == ()
-    (found,) = findings(calling(spec("aa"), "bb", "userss"), spec("bb"), spec("users"))
+    assert findings(member("aa", CONNECT, "bb"), member("bb")) == ()
+    (found,) = findings(member("aa", CONNECT, "bb", "userss"), member("bb"), member("users"))
     assert (found.code, "`userss`" in found.message, found.hint) == ("W160", True, "did you mean `users`?")
-    (other,) = findings(calling(spec("aa"), "elsewhere"), spec("bb"))
+    (other,) = findings(member("aa", CONNECT, "elsewhere"), member("bb"))
     assert "describe aa, bb" in other.hint
+
+
+def test_services_may_call_each_other() -> None:
+    assert findings(member("aa", CONNECT, "bb"), member("bb", CONNECT, "aa")) == ()
+
+
+@pytest.mark.parametrize(
+    ("callee", "lacks"),
+    [
+        (spec("bb"), "service.networking.shared: true and service.networking.serviceConnect: true"),
+        (member("bb", NETWORKING.format("")), "service.networking.serviceConnect: true"),
+        (member("bb", CONNECT, worker=True), "service.port"),
+    ],
+)
+def test_a_call_of_a_service_without_an_endpoint(callee: Sibling, lacks: str) -> None:
+    (found,) = findings(member("aa", CONNECT, "bb"), callee)
+    assert (found.code, found.span.file, found.path) == ("S468", "aa.yml", ("dependencies", 0, "name"))
+    assert found.message.endswith(f"bb.yml:4 lacks {lacks}") and found.hint == f"add {lacks} to bb.yml"
+
+
+@pytest.mark.parametrize(
+    ("call", "endpoint", "keys", "at"),
+    [
+        ("bb", "{alias: people}", "`alias: people`", "name"),
+        ("bb", "{port: 81}", "`port: 81`", "name"),
+        ("bb, port: 80", "{alias: people, port: 81}", "`alias: people` and `port: 81`", "port"),
+        ("bb, alias: persons, port: 81", "{alias: people, port: 81}", "`alias: people`", "alias"),
+        ("bb, alias: people", "true", "`alias: bb`", "alias"),
+    ],
+)
+def test_a_call_to_another_address(call: str, endpoint: str, keys: str, at: str) -> None:
+    callee = member("bb", NETWORKING.format(f"serviceConnect: {endpoint}"))
+    (found,) = findings(member("aa", CONNECT, call), callee)
+    assert (found.code, found.path[-1], found.hint) == ("S469", at, f"write {keys} for this dependency")
+    assert "(bb.yml:" in found.message
+
+
+def test_a_call_to_the_address_of_the_service() -> None:
+    callee = member("bb", NETWORKING.format("serviceConnect: {alias: people, port: 81}"))
+    assert findings(member("aa", CONNECT, "bb, alias: people, port: 81"), callee) == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "codes"),
+    [
+        ("serviceConnect: {alias: api}", "serviceConnect: {alias: api}", ["S470"]),
+        ("serviceConnect: {alias: bb}", "serviceConnect: true", ["S470"]),
+        ("serviceConnect: {alias: api}", "serviceConnect: {alias: api, port: 81}", []),
+        ("serviceConnect: true, serviceDiscovery: true", "serviceConnect: true, serviceDiscovery: true", []),
+        ("serviceDiscovery: {name: api}", "serviceDiscovery: {name: api}", ["S470"]),
+        ("serviceDiscovery: {name: api}", "serviceConnect: {alias: api}", []),
+    ],
+)
+def test_a_name_belongs_to_one_service(first: str, second: str, codes: list[str]) -> None:
+    found = findings(member("aa", NETWORKING.format(first)), member("bb", NETWORKING.format(second)))
+    assert [one.code for one in found] == codes
+    assert all(one.span.file == "bb.yml" and "aa.yml:" in one.message for one in found)

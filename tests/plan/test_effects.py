@@ -30,6 +30,12 @@ def settings(**_: Any) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in _.items()]
 
 
+def endpoint(host: str, port: int) -> dict[str, Any]:
+    """Service Connect with an endpoint."""
+    alias = {"DnsName": host, "Port": port}
+    return {"Enabled": True, "Services": [{"PortName": "api", "DiscoveryName": "api_", "ClientAliases": [alias]}]}
+
+
 BEFORE: Template = resources(
     Task={
         "Type": "AWS::ECS::TaskDefinition",
@@ -44,6 +50,9 @@ BEFORE: Template = resources(
         "Type": "AWS::ECS::Service",
         "Properties": {"TaskDefinition": {"Ref": "Task"}, "HealthCheckGracePeriodSeconds": 60},
     },
+    Api={"Type": "AWS::ECS::Service", "Properties": {"ServiceConnectConfiguration": endpoint("api", 80)}},
+    Caller={"Type": "AWS::ECS::Service", "Properties": {"ServiceConnectConfiguration": {"Enabled": True}}},
+    Alone={"Type": "AWS::ECS::Service", "Properties": {"ServiceConnectConfiguration": {"Enabled": False}}},
     Target={
         "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
         "Properties": {
@@ -116,6 +125,16 @@ SAID: list[tuple[str, str, Edit, str]] = [
         "Service",
         properties("Service", NetworkConfiguration={"AwsvpcConfiguration": {"AssignPublicIp": "ENABLED"}}),
         "public addresses",
+    ),
+    ("address-changed", "Api", properties("Api", ServiceConnectConfiguration=endpoint("rest", 80)), "reached as api"),
+    ("address-changed", "Api", properties("Api", ServiceConnectConfiguration=endpoint("api", 81)), "reached as api:80"),
+    ("address-changed", "Api", properties("Api", ServiceConnectConfiguration={"Enabled": True}), "reached as api"),
+    ("proxy-changed", "Alone", properties("Alone", ServiceConnectConfiguration={"Enabled": True}), "adds the proxy"),
+    (
+        "proxy-changed",
+        "Caller",
+        properties("Caller", ServiceConnectConfiguration={"Enabled": False}),
+        "takes the proxy",
     ),
     ("boundary-changed", "Role", properties("Role", PermissionsBoundary=None), "no longer limited"),
     ("boundary-changed", "Role", properties("Role", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),

@@ -205,6 +205,41 @@ def _price_services(context: PricingContext, services: Resources) -> CostItems:
             yield context.line("ipv4.hour", "Public IPv4 addresses of tasks", tasks.times(HOURS), how, service)
 
 
+class Endpoint(NamedTuple):
+    """The endpoint of a service in Service Connect: its port in the task definition, and where others call it."""
+
+    port_name: str
+    host: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def uses_connect(service: PlannedResource) -> bool:
+    """Whether the tasks of a service have the proxy of Service Connect."""
+    return text_of(service.mapping("ServiceConnectConfiguration").get("Enabled")).lower() == "true"
+
+
+def endpoints_of(service: PlannedResource) -> dict[str, Endpoint]:
+    """The endpoints of a service in Service Connect, by their names in Cloud Map."""
+    found = {}
+    settings = service.mapping("ServiceConnectConfiguration") if uses_connect(service) else {}
+    for one in mappings(settings.get("Services")):
+        name = text_of(one.get("PortName"))
+        alias = next(iter(mappings(one.get("ClientAliases"))), {})
+        discovery = text_of(one.get("DiscoveryName")) or name
+        host = text_of(alias.get("DnsName")) or discovery
+        found[discovery] = Endpoint(name, host, text_of(alias.get("Port")))
+    return found
+
+
+def protocols_of(definition: PlannedResource | None) -> dict[str, str]:
+    """The protocols of the named ports of a task definition; TCP where none is named."""
+    ports = (port for container in containers_of(definition) for port in mappings(container.get("PortMappings")))
+    return {text_of(port["Name"]): text_of(port.get("AppProtocol")) or "tcp" for port in ports if port.get("Name")}
+
+
 def network_of(service: PlannedResource) -> Mapping[str, Any]:
     """The awsvpc configuration of a service."""
     return mapping(service.mapping("NetworkConfiguration").get("AwsvpcConfiguration"))

@@ -960,3 +960,11 @@ class Spec:
         key_pattern=ENVIRONMENT_PATTERN,
         key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
     )
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Host and port by which other services of the environment call this one; None if they cannot."""
+        wanted = self.service.networking.connect
+        if wanted is None or self.service.port is None or not self.service.networking.shared:
+            return None
+        return wanted.alias or self.metadata.name, wanted.port

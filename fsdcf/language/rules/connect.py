@@ -68,12 +68,10 @@ def timeout_of_tcp(case: Case) -> Problems:
 def same_address(case: Case) -> Problems:
     """In the namespace of an environment, a host name with a port belongs to one service; `localhost` is each task
     itself."""
-    endpoint, own = case.service.networking.connect, case.spec.metadata.name
-    taken: dict[tuple[str, int], str] = {}
-    if endpoint is not None and case.service.port is not None:
-        taken[endpoint.alias or own, endpoint.port] = own
-        if endpoint.alias == _LOCAL:
-            yield Problem(f"{_CONNECT}.alias", f"`{_LOCAL}` is the address of each task itself", f"write `{own}`")
+    endpoint, own = case.spec.endpoint, case.spec.metadata.name
+    taken = {endpoint: own} if endpoint else {}
+    if endpoint is not None and endpoint[0] == _LOCAL:
+        yield Problem(f"{_CONNECT}.alias", f"`{_LOCAL}` is the address of each task itself", f"write `{own}`")
     for path, reached in case.having(ReachedService):
         name, address = sample(reached.name), (reached.host, reached.port)
         other = "each task itself" if reached.host == _LOCAL else f"`{taken.setdefault(address, name)}`"

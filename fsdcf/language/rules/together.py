@@ -219,3 +219,69 @@ def _of_one_priority(siblings: Sequence[Sibling]) -> Iterator[tuple[RuleOf, Rule
         other = first.setdefault((each.listener, each.rule.priority), each)
         if other.service.metadata.name != each.service.metadata.name:
             yield other, each
+
+
+def _calls(siblings: Sequence[Sibling]) -> Iterator[tuple[Sibling, SpecPath, ReachedService, Sibling, Spec]]:
+    """Each call of a service whose spec is at hand: the caller, the dependency with its path, and the other service."""
+    known = {service.metadata.name: (sibling, service) for sibling, service in _services(siblings)}
+    for sibling, service in _services(siblings):
+        for index, dependency in enumerate(service.dependencies):
+            found = known.get(sample(dependency.name))
+            if isinstance(dependency, ReachedService) and found is not None:
+                yield sibling, ("dependencies", index), dependency, *found
+
+
+_CONNECT = "service.networking.serviceConnect"
+
+
+@set_rule("S468", "a call of a service without an endpoint")
+def no_endpoint(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """A service is called by name at its endpoint in Service Connect. It has one in the environment that it joins, with
+    a port and `networking.serviceConnect`."""
+    for caller, path, dependency, callee, service in _calls(siblings):
+        if service.endpoint is None:
+            place, networking = callee.at(("metadata", "name")), service.service.networking
+            needed = {
+                "service.port": service.service.port is not None,
+                "service.networking.shared: true": networking.shared,
+                f"{_CONNECT}: true": networking.connect is not None,
+            }
+            missing = " and ".join(key for key, there in needed.items() if not there)
+            message = f"`{dependency.name}` has no endpoint: {place} lacks {missing}"
+            yield Conflict(caller, (*path, "name"), message, f"add {missing} to {callee.document.span(()).file}")
+
+
+@set_rule("S469", "a call to another address")
+def other_address(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """The alias and the port of a dependency on a service are those of the service's own `networking.serviceConnect`:
+    a template depends on its own spec alone, so neither is read from the other."""
+    for caller, path, dependency, callee, service in _calls(siblings):
+        if service.endpoint is None or service.endpoint == (dependency.host, dependency.port):
+            continue
+        host, port = service.endpoint
+        place = callee.at(("service", "networking", "serviceConnect"))
+        message = f"`{dependency.name}` answers at {host}:{port} ({place}), and not at "
+        keys = {"alias": (dependency.host, host), "port": (dependency.port, port)}
+        wrong = {key: value for key, (written, value) in keys.items() if written != value}
+        at = next((key for key in wrong if caller.document.has((*path, key))), "name")
+        hint = f"write {' and '.join(f'`{key}: {value}`' for key, value in wrong.items())} for this dependency"
+        yield Conflict(caller, (*path, at), f"{message}{dependency.host}:{dependency.port}", hint)
+
+
+@set_rule("S470", "two services with one name in an environment")
+def same_name(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """A host with its port, and a DNS name, belong to one service of an environment: ECS and Cloud Map reject the
+    second one."""
+    first: dict[tuple[str, int], Sibling] = {}
+    for sibling, service in _services(siblings):
+        networking = service.service.networking
+        names = {"serviceConnect": service.endpoint}
+        if networking.discovery is not None and networking.shared:
+            names["serviceDiscovery"] = (networking.discovery.name or service.metadata.name, 0)
+        for key, name in names.items():
+            other = first.setdefault(name, sibling) if name else sibling
+            if name and other is not sibling:
+                path = ("service", "networking", key)
+                shown, way = (f"{name[0]}:{name[1]}", "alias") if name[1] else (name[0], "name")
+                hint = f"give one of them another `{key}.{way}`"
+                yield Conflict(sibling, path, f"`{shown}` is also in {other.at(path)}", hint)

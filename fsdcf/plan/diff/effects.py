@@ -11,7 +11,7 @@ from fsdcf.cloudformation.compare import canonical
 from fsdcf.cloudformation.planned import PlannedResource, items, items_by, mapping, text_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
-from fsdcf.cloudformation.types.ecs import SERVICE, scales
+from fsdcf.cloudformation.types.ecs import SERVICE, endpoints_of, scales, uses_connect
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.cloudformation.types.servicediscovery import names_of
@@ -68,6 +68,9 @@ def effect(id: str) -> Callable[[EffectCheck], EffectCheck]:
 def side_effects(release: ReleaseChange) -> tuple[SideEffect, ...]:
     """The side effects of all rules, in the order of the rules."""
     return tuple(replace(one, rule=rule.id) for rule in EFFECTS for one in rule.check(release))
+
+
+_CONNECT = "ServiceConnectConfiguration"
 
 
 def _in_place(release: ReleaseChange) -> Iterator[tuple[PlannedResource, PlannedResource]]:
@@ -128,7 +131,9 @@ def _lost_names(release: ReleaseChange) -> Iterator[SideEffect]:
             [name for name, service in names_of(stack) if service == one.name]
             for stack, one in ((release.old, was), (release.new, now))
         )
+        ports = endpoints_of(now).values()
         lost = [name for name in before if name not in after]
+        lost += [str(one) for one in endpoints_of(was).values() if one.host in after and one not in ports]
         if lost:
             why = "services that call it by that name reach nothing once the deploy has ended"
             place = PropertyPlace(now.name, ("ServiceConnectConfiguration",), gone=not after)
@@ -164,6 +169,22 @@ def _hosts(rule: PlannedResource) -> Iterator[str]:
     """The hosts that a rule matches, in lower case."""
     for condition in rule.mappings("Conditions"):
         yield from (str(host).lower() for host in items(mapping(condition.get("HostHeaderConfig")).get("Values")))
+
+
+@effect("proxy-changed")
+def proxies(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Tasks get the proxy of Service Connect, or lose it; ECS replaces all of them."""
+    for was, now in release.both(SERVICE):
+        before, after = uses_connect(was), uses_connect(now)
+        if before == after:
+            continue
+        place = PropertyPlace(was.name, (_CONNECT,))
+        if after:
+            why = "it takes CPU and memory of the task; only tasks that start from then on know the names of others"
+            yield SideEffect("adds the proxy of Service Connect to each task", why, place)
+        else:
+            why = "the tasks no longer reach other services by their names"
+            yield SideEffect("takes the proxy of Service Connect from each task", why, place)
 
 
 @effect("exposed")

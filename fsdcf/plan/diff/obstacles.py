@@ -65,6 +65,7 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_indexes(changes, sides),
         *_refused(changes, sides),
         *_successors(changes, sides),
+        *_endpoints(changes, sides),
         *_load_balancers(changes, sides),
         *_priorities(changes, sides),
         *(shared if is_shared else (*_networks(changes, sides), *_zones(changes, sides))),
@@ -199,6 +200,37 @@ def _place(stack: PlannedStack, change: Change) -> tuple[str, ...]:
     if single is None or resource is None:
         return (change.logical_id,)
     return change.type, *(canonical(resource.get(property)) for property in single.properties)
+
+
+def _endpoints(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """An endpoint of Service Connect keeps its protocol, and belongs to one ECS service at a time.
+
+    Sources: https://github.com/aws/containers-roadmap/issues/2378 and https://github.com/aws/copilot-cli/issues/5431
+    """
+    for change in changes:
+        old, new = (stack.resources.get(change.logical_id) for stack in (sides.old, sides.new))
+        if change.type != ecs.SERVICE or change.action != "Modify" or old is None or new is None:
+            continue
+        before, after = ecs.endpoints_of(old), ecs.endpoints_of(new)
+        both = [name for name in before if name in after]
+        if both and change.replacement == "True":
+            why = f"the new one is created while the old one has the endpoint {before[both[0]]} in Service Connect"
+            yield _obstacle("refused", change, why, _WITHOUT_ENDPOINT)
+            continue
+        was, now = (
+            ecs.protocols_of(ecs.definition_of(stack, one)) for stack, one in ((sides.old, old), (sides.new, new))
+        )
+        for name in both:
+            protocols = was.get(before[name].port_name), now.get(after[name].port_name)
+            if None not in protocols and protocols[0] != protocols[1]:
+                why = f"the protocol of its endpoint changes from {protocols[0]} to {protocols[1]}, which ECS rejects"
+                yield _obstacle("refused", change, why, f"keep the protocol; or {_BESIDE}")
+
+
+_WITHOUT_ENDPOINT = (
+    "1. deploy it without networking.serviceConnect; 2. deploy this change; 3. deploy it with serviceConnect. Other "
+    "services do not reach it in between"
+)
 
 
 def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:

@@ -135,7 +135,7 @@ def update_service(state: SandboxState, request: Data, logical_id: str = "", pha
     service = _service(state, key)
     if service["status"] != "ACTIVE":
         raise ServiceError("ServiceNotActiveException", "Service was not ACTIVE.")
-    before = {name: service[name] for name in _REDEPLOYED}
+    was, before = dict(service), {name: service[name] for name in _REDEPLOYED}
     service |= {member: request[member] for member in _SETTINGS if request.get(member) is not None}
     service["deploymentConfiguration"] = {**_DEFAULT_CONFIGURATION, **service["deploymentConfiguration"]}
     service["desired"] = int(request.get("desiredCount", service["desired"]))
@@ -143,6 +143,7 @@ def update_service(state: SandboxState, request: Data, logical_id: str = "", pha
         wanted = definition_of(state, request["taskDefinition"])["taskDefinitionArn"]
         service["taskDefinition"] = wanted if wanted == service["taskDefinition"] else runnable(state, wanted)
     connections.check(state, service)
+    connections.check_change(state, was, service)
     if request.get("forceNewDeployment") or any(service[name] != value for name, value in before.items()):
         _deploy(state, service, _problem(state, logical_id or service["name"], phase))
     else:

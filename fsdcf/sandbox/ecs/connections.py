@@ -53,8 +53,38 @@ def _check_service_connect(state: SandboxState, service: Document) -> None:
     taken = {(one.namespace, one.discovery_name) for other in others for one in endpoints(state, other)}
     for one in endpoints(state, service):
         if (one.namespace, one.discovery_name) in taken:
-            text = f"The discoveryName '{one.discovery_name}' is already in use in the namespace."
-            raise ServiceError("InvalidParameterException", text)
+            namespace = state.arn("servicediscovery", f"namespace/{one.namespace}")
+            # Source: https://github.com/aws/copilot-cli/issues/5431
+            raise ServiceError("InvalidParameterException", f"SC service is already used by {namespace}")
+
+
+def check_change(state: SandboxState, before: Data, after: Data) -> None:
+    """Check that the endpoints of a service keep their protocols. Raises ServiceError.
+
+    Source: https://github.com/aws/containers-roadmap/issues/2378
+    """
+    was, now = _protocols(state, before), _protocols(state, after)
+    for name, protocol in was.items():
+        if now.get(name, protocol) != protocol:
+            configurations = [
+                f"ScServiceStableConfig(applicationProtocol={one}, transportProtocol=tcp, ecsServiceArn={after['key']})"
+                for one in (protocol, now[name])
+            ]
+            text = "The following config cannot be changed for a SC service. Previous config: {}, current config: {}"
+            raise ServiceError("InvalidParameterException", text.format(*configurations))
+
+
+def _protocols(state: SandboxState, service: Data) -> dict[str, str]:
+    """The application protocol of each endpoint of a service, by its name in Cloud Map."""
+    configuration = service.get("serviceConnectConfiguration", {})
+    if not configuration.get("enabled"):
+        return {}
+    containers = definition_of(state, service["taskDefinition"])["containerDefinitions"]
+    ports = {port.get("name"): port for container in containers for port in container.get("portMappings", ())}
+    return {
+        one.get("discoveryName") or one["portName"]: ports.get(one["portName"], {}).get("appProtocol", "null")
+        for one in configuration.get("services", ())
+    }
 
 
 def _port_names(definition: Document) -> Iterator[str]:

@@ -298,6 +298,17 @@ def test_a_namespace_stays_while_it_has_services(account: Account) -> None:
     assert account.settle(arn) == "DELETE_COMPLETE"
 
 
+def test_an_endpoint_keeps_its_protocol(account: Account) -> None:
+    assert account.create(of(Namespace=namespace())) == "CREATE_COMPLETE"
+    assert made(account, "users", of(**service(USERS))) == "CREATE_COMPLETE"
+    changed = service(USERS)
+    port = changed["Task"]["Properties"]["ContainerDefinitions"][0]["PortMappings"][0]
+    port["AppProtocol"] = "grpc"
+    assert account.deploy(of(**changed), StackName="users") == "UPDATE_ROLLBACK_COMPLETE"
+    reason = account.reasons("users")["Service UPDATE_FAILED"]
+    assert "cannot be changed for a SC service" in reason and "applicationProtocol=grpc" in reason
+
+
 USERS = {"Services": [{"PortName": "http", "DiscoveryName": "users", "ClientAliases": [{"Port": 80}]}]}
 
 
@@ -306,7 +317,7 @@ USERS = {"Services": [{"PortName": "http", "DiscoveryName": "users", "ClientAlia
     [
         ({**USERS, "Namespace": "none.internal"}, "specified namespace wasn't found"),
         ({"Services": [{"PortName": "grpc"}]}, "portName 'grpc'"),
-        (USERS, "discoveryName 'users' is already in use"),
+        (USERS, "SC service is already used by arn:aws:servicediscovery:"),
     ],
 )
 def test_service_connect_needs_what_it_refers_to(account: Account, connect: dict[str, Any], words: str) -> None:

@@ -141,11 +141,12 @@ NAME_REASONS = (
     ),
     Reason(
         "discovery-name-taken",
-        "The discoveryName 'users' is already in use in the namespace; ServiceAlreadyExists",
-        r"discoveryName '?([\w.-]+?)'? is already in use|ServiceAlreadyExists",
-        "another service is already found by the name … in the namespace",
-        "give one of the two services another name: a name leads to one service",
-        "",
+        "SC service is already used by arn:aws:servicediscovery:…:namespace/ns-…; ServiceAlreadyExists",
+        r"SC service is already used by (\S+)|ServiceAlreadyExists",
+        "another service already has this name in the namespace (…), or the old one, where a service is replaced",
+        "give one of the two services another name; deploy a service that is replaced without networking.serviceConnect"
+        " first, and with it afterwards",
+        "service.networking.serviceConnect",
         "aws servicediscovery list-services",
     ),
     Reason(

@@ -86,6 +86,15 @@ SERVICE_REASONS = (
         "aws servicediscovery list-namespaces",
     ),
     Reason(
+        "endpoint-protocol",
+        "The following config cannot be changed for a SC service. Previous config: ScServiceStableConfig(...)",
+        r"config cannot be changed for a SC service",
+        "the endpoint of a service in Service Connect keeps its protocol, and this update changes it",
+        "keep the protocol; or deploy the service under another name with the new one, and move its callers",
+        "service.networking.serviceConnect.protocol",
+        suggested("diff", "{spec}", "--deployed", env="{environment}"),
+    ),
+    Reason(
         "port-name-missing",
         "The portName 'http' of the Service Connect configuration is not in the task definition",
         r"portName '([\w.-]+)' .*not in the task definition",
