@@ -1035,3 +1035,26 @@ def test_only_what_cannot_pass_is_a_ground_to_cancel(name: str, text: str) -> No
     rollout = ServiceRollout("arn:aws:ecs:us-east-1:1:service/a/shop", deployments=deployments, stopped=tasks)
     repeated = repeated_reason(cast(Any, SimpleNamespace(template={})), rollout, "stack")
     assert repeated is not None and (repeated.name, repeated.passing) == (name, name in PASSING)
+
+
+@pytest.mark.parametrize(
+    ("context", "key"),
+    [
+        (DiagnosisContext(proxy=True), "service.resources.cpu"),
+        (DiagnosisContext(), "service.healthCheck.container"),
+        (DiagnosisContext(proxy=True, container_check="curl -f localhost"), "service.healthCheck.container"),
+    ],
+)
+def test_the_check_of_the_proxy_is_the_only_one_where_the_container_has_none(
+    context: DiagnosisContext, key: str
+) -> None:
+    found = match_reason("Task failed container health checks", context)
+    assert found is not None and found.key == key
+    assert ("Service Connect" in found.sentence) == (key == "service.resources.cpu")
+
+
+def test_the_template_tells_whether_tasks_have_a_proxy() -> None:
+    for enabled in (True, False):
+        properties = {"ServiceConnectConfiguration": {"Enabled": enabled}}
+        template = {"Resources": {"Service": {"Type": "AWS::ECS::Service", "Properties": properties}}}
+        assert context_of(template).proxy is enabled

@@ -35,8 +35,8 @@ class DiagnosisContext:
     ``route`` is how the tasks reach AWS: by public addresses, NAT, interface endpoints, or not at all; ``foreign``: the
     subnets are not in the template, so that their routes are unknown. ``statements`` are those of the execution role;
     None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
-    check as a program with arguments. ``credentials``: ECS pulls the image with the credentials in a secret. Times are
-    seconds, ``memory`` is MiB.
+    check as a program with arguments. ``credentials``: ECS pulls the image with the credentials in a secret. ``proxy``:
+    the tasks have the proxy of Service Connect. Times are seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -54,6 +54,7 @@ class DiagnosisContext:
     endpoints: tuple[str, ...] = ()
     statements: tuple[IamStatement, ...] | None = None
     credentials: bool = False
+    proxy: bool = False
 
     def allows(self, action: str, resource: str = "") -> Decision | None:
         """What the execution role's statements say of the action, on the resource if its ARN is known.
@@ -93,6 +94,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         route=_route(stack, properties),
         endpoints=tuple(sorted(_endpoints(stack))),
         credentials=bool(container.get("RepositoryCredentials")),
+        proxy=service in stack.resources and ecs.uses_connect(stack.resources[service]),
         statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),
     )
 

@@ -399,10 +399,22 @@ def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refi
     return Refinement(f"; the check requests {context.path}{port}{codes}{f' ({timing})' if timing else ''}")
 
 
+_PROXY = Refinement(
+    cause="the proxy of Service Connect in the task is unhealthy: the container has no check of its own",
+    advice="give the task more CPU and memory, which the proxy shares with the container",
+    key="service.resources.cpu",
+    command=suggested("logs", "{service}", env="{environment}"),
+)
+
+
 def refine_container_check(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The container's check, a program of it that the image may lack, and the command that rehearses the check."""
+    """The container's check, a program of it that the image may lack, and the command that rehearses the check.
+
+    The proxy of Service Connect has a check of its own, the only one where the container has none.
+    Source: https://github.com/aws/amazon-ecs-service-connect-agent/issues/41
+    """
     if not context.container_check:
-        return Refinement()
+        return _PROXY if context.proxy else Refinement()
     tool = re.search(r"\b(curl|wget)\b", context.container_check)
     advice = ""
     if tool:
