@@ -64,10 +64,11 @@ def check_change(state: SandboxState, before: Data, after: Data) -> None:
     Source: https://github.com/aws/containers-roadmap/issues/2378
     """
     was, now = _protocols(state, before), _protocols(state, after)
+    arn = state.arn("ecs", f"service/{after['key']}")
     for name, protocol in was.items():
         if now.get(name, protocol) != protocol:
             configurations = [
-                f"ScServiceStableConfig(applicationProtocol={one}, transportProtocol=tcp, ecsServiceArn={after['key']})"
+                f"ScServiceStableConfig(applicationProtocol={one}, transportProtocol=tcp, ecsServiceArn={arn})"
                 for one in (protocol, now[name])
             ]
             text = "The following config cannot be changed for a SC service. Previous config: {}, current config: {}"
