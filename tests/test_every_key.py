@@ -50,6 +50,7 @@ VALUES = {
     "service.networking.serviceConnect": "false",
     "service.networking.serviceDiscovery": "false",
     "service.networking.serviceConnect.alias": "other",
+    "service.networking.serviceConnect.protocol": "grpc",
     "service.networking.serviceDiscovery.name": "other",
     "metadata.name": "other",
     "metadata.pack": "pack",

@@ -64,6 +64,23 @@ def test_tcp_has_no_protocol_of_its_own(compiled: Compile) -> None:
     assert "AppProtocol" not in mapping
 
 
+@pytest.mark.parametrize(
+    ("balancer", "protocol"),
+    [
+        ("{hosts: [a.example.com]}", "http"),
+        ("{hosts: [a.example.com], protocolVersion: grpc}", "grpc"),
+        ("{hosts: [a.example.com], protocolVersion: http2}", "http2"),
+        ("{hosts: [a.example.com], protocol: https}", None),
+    ],
+)
+def test_the_protocol_is_that_of_the_load_balancer(compiled: Compile, balancer: str, protocol: str | None) -> None:
+    file = FILE.replace("public: {}", "public: {domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}")
+    text = HELLO + SHARED + f"    loadBalancer: {balancer}\n    serviceConnect: true\n"
+    made = resources(compiled, text, file)
+    (mapping,) = made["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["PortMappings"]
+    assert mapping.get("AppProtocol") == protocol
+
+
 @pytest.mark.parametrize("keys", ["    serviceConnect: true\n", CALL])
 def test_a_worker_only_calls_others(compiled: Compile, keys: str) -> None:
     connect = properties(compiled, WORKER + SHARED + keys)["ServiceConnectConfiguration"]

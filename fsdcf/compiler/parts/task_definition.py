@@ -137,9 +137,8 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
 
 def _port_mapping(port: int, context: Context) -> ecs.PortMapping:
     """The port of the service, by whose name Service Connect knows it."""
-    endpoint = context.service.networking.connect
-    protocol = endpoint.protocol if endpoint and endpoint.protocol != "tcp" else None
-    optional = present(AppProtocol=protocol)
+    protocol = context.spec.endpoint_protocol
+    optional = present(AppProtocol=protocol if context.service.networking.connect and protocol != "tcp" else None)
     return ecs.PortMapping(ContainerPort=port, Protocol="tcp", Name=context.spec.metadata.name, **optional)
 
 

@@ -481,10 +481,11 @@ class ServiceConnect:
         minimum=1,
         maximum=65535,
     )
-    protocol: str = spec_key(
+    protocol: str | None = spec_key(
         "Protocol that the container speaks; ECS never changes it. `tcp` is for every other one, TLS included.",
-        default="http",
+        default=None,
         allowed=("http", "http2", "grpc", "tcp"),
+        computed_default="that of networking.loadBalancer, else http",
     )
     idle_timeout: int | None = spec_key(
         "Seconds after which the proxy closes an idle connection; 0 means never.",
@@ -960,6 +961,16 @@ class Spec:
         key_pattern=ENVIRONMENT_PATTERN,
         key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
     )
+
+    @property
+    def endpoint_protocol(self) -> str:
+        """The protocol of the endpoint in Service Connect: by default, that of the load balancer's requests."""
+        wanted, balancer = self.service.networking.connect, self.service.load_balancer
+        if wanted is not None and wanted.protocol is not None:
+            return wanted.protocol
+        if balancer is not None and balancer.protocol == "https":
+            return "tcp"
+        return "http" if balancer is None or balancer.protocol_version == "http1" else balancer.protocol_version
 
     @property
     def endpoint(self) -> tuple[str, int] | None:

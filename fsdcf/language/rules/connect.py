@@ -53,11 +53,22 @@ def timeout_of_tcp(case: Case) -> Problems:
     if (
         endpoint is not None
         and case.service.port
-        and endpoint.protocol == "tcp"
+        and case.spec.endpoint_protocol == "tcp"
         and endpoint.request_timeout is not None
     ):
         hint = "use idleTimeout, or name the protocol of the requests"
         yield Problem(f"{_CONNECT}.requestTimeout", "the proxy sees no requests in tcp", hint, key=True)
+
+
+@rule("S471", "a protocol that the container does not speak")
+def other_protocol(case: Case) -> Problems:
+    """The load balancer and the proxy of Service Connect send requests to one port of the container, in one protocol: a
+    container that speaks TLS understands no plain HTTP."""
+    balancer, endpoint = case.service.load_balancer, case.service.networking.connect
+    if balancer is None or endpoint is None or balancer.protocol != "https" or endpoint.protocol in (None, "tcp"):
+        return
+    message = f"the container speaks HTTPS to the load balancer, and {endpoint.protocol} without TLS here"
+    yield Problem(f"{_CONNECT}.protocol", message, "write tcp, which leaves TLS to the caller")
 
 
 @rule(
