@@ -643,8 +643,18 @@ def surroundings(pause: Callable[[], None] = lambda: None) -> Surroundings:
 
 
 def at_home(connection: Connection, home: Home) -> Connection:
-    """The connection into an environment's region and account. A usage error if an option names another region."""
-    return replace(home.connection(connection), home=home)
+    """The connection into an environment's region and account.
+
+    A usage error if an option names another region, or if the connection is at the home of another environment.
+    """
+    before = connection.home
+    for one, other in ((before.account, home.account), (before.region, home.region)):
+        if one and other and one != other:
+            raise click.UsageError(
+                f"{before.file} is in {one}, and {home.file} in {other}: take one environment at a time, with --env"
+            )
+    known = replace(home, account=home.account or before.account, region=home.region or before.region)
+    return replace(known.connection(connection), home=known)
 
 
 @contextmanager

@@ -154,3 +154,13 @@ def test_what_only_a_service_has(home: Stage, command: str) -> None:
     words = ("--", "ls") if command in ("run", "exec") else ()
     told = home(command, "environments/staging.yml", *words, expect=2)
     assert "fsdcf-staging is the stack of an environment" in told.output
+
+
+def test_a_bootstrap_stays_in_one_account_and_region(home: Stage) -> None:
+    command = ("bootstrap", "--github", "acme/shop", "--deploy", "--yes")
+    told = home(*command, "--region", "eu-west-1", expect=2)
+    assert "--region eu-west-1: the environment is in us-east-1 (environments/staging.yml)" in told.output
+    other = (home.folder / "environments" / "staging.yml").read_text().replace("staging", "prod")
+    (home.folder / "environments" / "prod.yml").write_text(other.replace("us-east-1", "eu-west-1"))
+    told = home(*command, expect=2)
+    assert "is in us-east-1" in told.output and "in eu-west-1: take one environment at a time" in told.output

@@ -17,11 +17,13 @@ import click
 
 from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import is_environment, repository_root, specs_or_all, write, write_or_print
+from fsdcf.cli.home import home_of
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
     Connection,
     SpecInputs,
     artifacts_bucket_option,
+    at_home,
     complete_environments,
     connection_options,
     format_option,
@@ -295,6 +297,8 @@ def bootstrap_command(
     for note in (*dict.fromkeys(_notes(pipeline, services, boundary)), *(() if deploys else _variables(pipeline))):
         click.echo(note, err=True)
     if deploys:
+        for environment in dict.fromkeys(one.environment for one in services):
+            connection = at_home(connection, home_of(environment, Path()))
         redeploy = suggested(
             "bootstrap",
             *map(str, specs),
