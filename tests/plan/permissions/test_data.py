@@ -85,6 +85,12 @@ def test_a_property_in_a_list_brings_its_actions() -> None:
         assert (action in (needed(type, {"Properties": properties}) or ())) == wanted, (type, action)
 
 
+def test_a_type_without_handlers_needs_what_its_record_says() -> None:
+    called = needed("AWS::ElasticLoadBalancingV2::ListenerCertificate", {"Properties": {"ListenerArn": "a"}})
+    assert called == {f"elasticloadbalancing:{verb}ListenerCertificates" for verb in ("Add", "Describe", "Remove")}
+    assert needed("AWS::Nowhere::Thing", {}) is None
+
+
 def test_an_association_needs_no_actions_on_what_fsdcf_does_not_make() -> None:
     called = needed("AWS::WAFv2::WebACLAssociation", {"Properties": {"ResourceArn": "a", "WebACLArn": "b"}})
     assert called and {one.partition(":")[0] for one in called} == {"elasticloadbalancing", "wafv2"}

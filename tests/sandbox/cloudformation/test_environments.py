@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from fsdcf.sandbox import elbv2
+from fsdcf.sandbox.ecs.definitions import SERVICE
 from fsdcf.sandbox.faults import parse_fault
 from fsdcf.sandbox.state import ServiceError
-from tests.sandbox.cloudformation.account import NAME, Account, of
+from tests.sandbox.cloudformation.account import NAME, Account, log, of
 
 ELB = "AWS::ElasticLoadBalancingV2"
 FORWARD = [{"Type": "forward", "TargetGroupArn": {"Ref": "TargetGroup"}}]
@@ -332,6 +333,21 @@ def test_service_connect_needs_what_it_refers_to(account: Account, connect: dict
     assert found["deployments"][0]["serviceConnectConfiguration"]["services"][0]["discoveryName"] == "users"
     account.cfn.delete_stack(StackName=NAME)
     assert account.settle() == "DELETE_FAILED", "users is found in the namespace"
+
+
+def test_the_state_of_an_earlier_version_stays_readable(account: Account) -> None:
+    """It has neither the settings of Service Connect nor the requests of listeners."""
+    assert account.create(of(**service())) == "CREATE_COMPLETE"
+    ((key, stored),) = account.state.store.every(SERVICE)
+    del stored["serviceConnectConfiguration"]
+    account.state.store.put(SERVICE, key, stored)
+    account.state.store.put(elbv2.LISTENER, "arn:old", {"balancer": "arn:b", "groups": []})
+    ecs = account.client("ecs")
+    assert ecs.describe_services(cluster="shared", services=[account.physical("Service")])["services"]
+    assert ecs.update_service(cluster="shared", service=account.physical("Service"), desiredCount=2)["service"]
+    (rule,) = account.client("elbv2").describe_rules(ListenerArn="arn:old")["Rules"]
+    assert rule["IsDefault"] and account.client("elbv2").describe_listeners(ListenerArns=["arn:old"])["Listeners"]
+    assert account.deploy(of(Log=log())) == "UPDATE_COMPLETE"
 
 
 def test_a_security_group_and_a_subnet_stay_while_others_use_them(account: Account) -> None:
