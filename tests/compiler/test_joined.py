@@ -70,7 +70,8 @@ ENVIRONMENTS = {
 def test_every_import_is_an_export_of_the_environment(compiled: Compile, block: str, keys: str) -> None:
     if "loadBalancers" not in block:
         keys = ", loadBalancer: false"
-    more = "  autoScaling: {minCount: 1}\ndependencies:\n  - {type: aws_efs_file_system, name: files}\n"
+    scaled = "targetRequestsPerTask: 100, targetResponseTime: 1" if "false" not in keys else "targetCPU: 50"
+    more = f"  autoScaling: {{{scaled}}}\ndependencies:\n  - {{type: aws_efs_file_system, name: files}}\n"
     template = template_of(compiled, joined(keys, more), block)
     named = {one.name for one in imports_of(template, scope_of(template, {"ImageSha": "1"}, PSEUDO))}
     assert named <= set(exported(environment_of(compiled, block)))
@@ -146,6 +147,23 @@ def test_what_is_scaled_is_the_service_in_the_shared_cluster(compiled: Compile) 
     cluster = {"Fn::ImportValue": "fsdcf-staging-ClusterName"}
     parts = ["service", cluster, {"Fn::GetAtt": ["Service", "Name"]}]
     assert target["Properties"]["ResourceId"] == {"Fn::Join": ["/", parts]}
+
+
+def test_scaling_counts_the_requests_of_the_service_at_the_shared_load_balancer(compiled: Compile) -> None:
+    exports = exported(environment_of(compiled))
+    scaling = "  autoScaling: {targetRequestsPerTask: 100, targetResponseTime: 0.5}\n"
+    resources = template_of(compiled, joined("", scaling))["Resources"]
+    group = {"Fn::GetAtt": ["TargetGroup", "TargetGroupFullName"]}
+    tracking = "TargetTrackingScalingPolicyConfiguration"
+    requests = resources["RequestsScalingPolicy"]["Properties"][tracking]["PredefinedMetricSpecification"]
+    separator, (balancer, target) = requests["ResourceLabel"]["Fn::Join"]
+    assert (separator, target) == ("/", group)
+    assert meant(balancer, exports) == {"Fn::GetAtt": ["PublicLoadBalancer", "LoadBalancerFullName"]}
+    time = resources["ResponseTimeScalingPolicy"]["Properties"][tracking]["CustomizedMetricSpecification"]
+    assert {each["Name"]: each["Value"] for each in time["Dimensions"]} == {
+        "LoadBalancer": balancer,
+        "TargetGroup": group,
+    }
 
 
 @pytest.mark.parametrize(
@@ -266,8 +284,9 @@ def test_an_overlay_joins_for_one_environment_alone(compiled: Compile) -> None:
 def test_an_overlay_leaves_an_environment_that_its_defaults_join(compiled: Compile) -> None:
     block = TWO + "  defaults: {service: {networking: {shared: true, loadBalancer: {paths: [/hello/*]}}}}\n"
     assert "Vpc" not in template_of(compiled, HELLO, block)["Resources"]
-    text = HELLO + "environments: {staging: {service: {networking: {shared: false, loadBalancer: null}}}}\n"
-    assert "Vpc" in template_of(compiled, text, block)["Resources"]
+    text = HELLO + "environments: {staging: {service: {networking: {shared: false}}}}\n"
+    template = template_of(compiled, text, block.replace("paths", "name: public, paths"))
+    assert {"Vpc", "LoadBalancer"} <= set(template["Resources"])
 
 
 def test_defaults_need_not_fit_every_service(compiled: Compile) -> None:
