@@ -72,6 +72,8 @@ def shared_and_own(case: Case) -> Problems:
     """A service that joins an environment uses the environment's network, and cannot have another one."""
     if case.service.networking.shared and case.service.networking.vpc is not True:
         hint = "remove `vpc`, or write `shared: false`"
+        if case.file is not None:
+            hint = f"remove `vpc`: the network is environment.network in {case.file.name}; or write `shared: false`"
         yield Problem("service.networking.vpc", "the service joins the environment's network", hint, key=True)
 
 
