@@ -98,6 +98,25 @@ def zone_prefix(region: str) -> str:
     return "".join((parts[1], *(word[0] for word in parts.groups()[1:4] if word), parts[5])) if parts else ""
 
 
+def region_of_zones(prefix: str) -> str:
+    """The region whose ids of zones begin like this: us-east-1 for ``use1``; empty if they follow another rule."""
+    parts = re.fullmatch(r"([a-z]{2})(g)?([ns]?)([ew]?|c)(\d)", prefix)
+    if parts is None:
+        return ""
+    words = {"n": "north", "s": "south", "c": "central", "e": "east", "w": "west", "": ""}
+    direction = words[parts[3]] + words[parts[4]]
+    region = f"{parts[1]}-{'gov-' if parts[2] else ''}{direction}-{parts[5]}"
+    return region if direction and zone_prefix(region) == prefix else ""
+
+
+FARGATE_ZONES = {
+    "apne1": ("apne1-az1", "apne1-az2", "apne1-az4"),
+    "cnn1": ("cnn1-az1", "cnn1-az2"),
+    "usw1": ("usw1-az1", "usw1-az3"),
+}
+"""The zones with Fargate of regions that have others, too, by the beginning of their ids.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
+
 _BEFORE_REGION = re.compile(r"(?:[a-z0-9-]+\.)+?(?:\$\{AWS::Region\}|[a-z]+(?:-[a-z]+)+-\d)\.")
 
 

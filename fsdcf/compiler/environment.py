@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Join, Ref, Select, Split, ec2, ecs, route53, servicediscovery
 from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.cloudformation.partitions import partition_of
-from fsdcf.compiler.kinds import KindCompiler
+from fsdcf.compiler.kinds import Excess, KindCompiler
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.load_balancer import TLS_POLICY, add_alias, add_certificate, add_load_balancer, not_found
 from fsdcf.compiler.parts.network import (
@@ -271,4 +272,8 @@ def namespace(spec: EnvironmentSpec) -> StackPart:
     return part
 
 
-KIND = KindCompiler(ENVIRONMENT, compile_environment, tags_of, excesses)
+def _excesses(template: Template) -> Iterator[Excess]:
+    return excesses(template, "environment.loadBalancers", "divide the load balancers between two environments")
+
+
+KIND = KindCompiler(ENVIRONMENT, compile_environment, tags_of, _excesses)

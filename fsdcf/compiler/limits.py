@@ -36,17 +36,18 @@ _ARNS = {
 """What precedes a name in the ARN, by the property with the name."""
 
 
-def excesses(template: Template) -> Iterator[Excess]:
-    """Yield each quota that a template exceeds."""
+def excesses(template: Template, most: str = _DEPENDENCIES, split: str = _SPLIT) -> Iterator[Excess]:
+    """Yield each quota that a template exceeds. ``most`` is the spec path of the parts that add the most to its number
+    of resources and outputs, ``split`` what to do about them."""
     data = template.data
-    for section, most in COUNTS.items():
-        if (count := len(data.get(section, {}))) > most:
-            message = f"{count} {section.lower()}; CloudFormation accepts at most {most}"
-            yield Excess(message, _SPLIT, _DEPENDENCIES)
+    for section, limit in COUNTS.items():
+        if (count := len(data.get(section, {}))) > limit:
+            message = f"{count} {section.lower()}; CloudFormation accepts at most {limit}"
+            yield Excess(message, split, most)
     if (size := len(compact(ordered(data)).encode())) > TEMPLATE_BYTES:
         largest = max(data["Resources"], key=lambda name: len(compact(data["Resources"][name])))
         message = f"{size} bytes; CloudFormation accepts at most {TEMPLATE_BYTES}"
-        yield Excess(message, _SPLIT, template.origins[largest].path)
+        yield Excess(message, split, template.origins[largest].path)
     names = _names(data["Resources"])
     for title, resource in data["Resources"].items():
         if resource["Type"] == ecs.TaskDefinition.resource_type:

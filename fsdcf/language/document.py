@@ -83,6 +83,19 @@ class Document:
                 data = data[step] if isinstance(data, list) and isinstance(step, int) and step < len(data) else None
         return data
 
+    def moved(self, source: SpecPath, target: SpecPath) -> Document:
+        """Return a part of the document in another place, with the positions that it has here; an empty document if
+        there is no such part, or if it cannot be in that place."""
+        value: Any = self.value(source)
+        marks: dict[SpecPath, Mark] = {(): self.marks[()]}
+        if value is None or (not target and not isinstance(value, dict)):
+            return Document({}, marks, self.sources, self.allowed)
+        marks |= {target[:depth]: self.marks[source] for depth in range(1, len(target))}
+        marks |= {target + at[len(source) :]: mark for at, mark in self.marks.items() if at[: len(source)] == source}
+        for step in reversed(target):
+            value = {step: value}
+        return Document(value, marks, self.sources, self.allowed)
+
     def written(self, path: SpecPath) -> str | None:
         """Return the text of a value as it is written, on the line of its key; None for one on other lines."""
         mark = self.marks.get(path)

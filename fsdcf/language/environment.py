@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, SpecPath, has_errors
 from fsdcf.language.dependency import Types
-from fsdcf.language.document import Document, Mark
+from fsdcf.language.document import Document
 from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
 from fsdcf.language.model.environment import EnvironmentSpec
-from fsdcf.language.resolve import merged, resolve
+from fsdcf.language.resolve import DEFAULTS, merged, resolve
 from fsdcf.language.source import parse
 from fsdcf.language.spellings import canonical
 from fsdcf.language.validate import validate
-
-DEFAULTS: SpecPath = ("environment", "defaults")
-"""The part of an environment's file that is merged under every spec."""
 
 _BENEATH: Mapping[SpecPath, SpecPath] = {
     ("environment", "tags"): ("metadata", "tags"),
@@ -72,19 +68,5 @@ def name_of(document: Document) -> str | None:
 
 def beneath(written: Document, types: Types) -> Document:
     """Return what the document of an environment, as it is written, puts under the spec of each of its services."""
-    parts = (_moved(written, source, target) for source, target in _BENEATH.items())
+    parts = (written.moved(source, target) for source, target in _BENEATH.items())
     return canonical(reduce(merged, parts), SERVICE.record, types)[0]
-
-
-def _moved(document: Document, source: SpecPath, target: SpecPath) -> Document:
-    """A part of a document in another place; empty if there is no such part, or if it cannot be in that place."""
-    value: Any = document.value(source)
-    marks: dict[SpecPath, Mark] = {(): document.marks[()]}
-    if value is None or (not target and not isinstance(value, dict)):
-        return Document({}, marks, document.sources, document.allowed)
-    length = len(source)
-    marks |= {target[:depth]: document.marks[source] for depth in range(1, len(target))}
-    marks |= {target + at[length:]: mark for at, mark in document.marks.items() if at[:length] == source}
-    for step in reversed(target):
-        value = {step: value}
-    return Document(value, marks, document.sources, document.allowed)

@@ -49,6 +49,9 @@ CONTROL = Rule(
     "Escapes such as `\\x00` in double quotes put control characters into a value. CloudFormation and ECS reject them; "
     "text may contain only line breaks and tabs.",
 )
+DEFAULTS: SpecPath = ("environment", "defaults")
+"""The part of an environment's file that is merged under every spec."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -226,7 +229,7 @@ class _Substitution:
 
     def value(self, value: Any, path: SpecPath) -> Any:
         """Return a value with the placeholders in it read; those under ``defaults`` are read in each spec."""
-        if path == ("environment", "defaults"):
+        if path == DEFAULTS:
             return value
         if isinstance(value, dict):
             return {key: self.value(below, (*path, key)) for key, below in value.items()}

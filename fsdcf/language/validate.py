@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
-from fsdcf.language.model import kind_of
+from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
 from fsdcf.language.model.common import LATER_KINDS
-from fsdcf.language.resolve import overlay_name, overlay_of
+from fsdcf.language.resolve import DEFAULTS, overlay_name, overlay_of
 from fsdcf.language.rules import check_rules
 from fsdcf.language.rules.case import Case
 from fsdcf.language.schema import LATER, TYPE, check, check_overlay
+from fsdcf.language.spellings import canonical
 
 if TYPE_CHECKING:
     from fsdcf.language.environment import EnvironmentFile
@@ -38,6 +39,8 @@ def validate(
     findings = list(checked.findings)
     if str(document.data.get("kind")) in LATER_KINDS:
         return spec, tuple(each for each in findings if each.code == LATER.code and each.path == ("kind",))
+    if kind is ENVIRONMENT:
+        findings += _of_defaults(document, types)
     overlays = document.data.get("environments")
     for name, part in overlays.items() if isinstance(overlays, dict) else ():
         at = ("environments", name)
@@ -50,3 +53,10 @@ def validate(
         Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named, file)
     )
     return spec, tuple(each for each in findings if not document.allows(each))
+
+
+def _of_defaults(document: Document, types: Types) -> list[Diagnostic]:
+    """The findings about what an environment's file puts under every spec: unknown keys, and values of a wrong type."""
+    defaults, spelled = canonical(document.moved(DEFAULTS, ()), SERVICE.record, types)
+    findings = (*spelled, *check_overlay(defaults, SERVICE.record, types))
+    return [replace(each, path=DEFAULTS + each.path) for each in findings]

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli import files
 from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
+from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.service import KINDS, service
 from tests.cli.stage import Stage
 
@@ -140,6 +141,55 @@ def test_the_template_spec_is_the_default(folder: Path) -> None:
     init("shop", "-o", "one.yml")
     init("shop", "-o", "two.yml", "--template", "spec")
     assert (folder / "one.yml").read_bytes() == (folder / "two.yml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        (("staging",), set()),
+        (("dev", "--region", "us-west-1", "--owner", "team x"), set()),
+        (("prod", "--region", "eu-west-1"), {"W112"}),
+        (("prod",), {"W112", "W123"}),
+    ],
+)
+def test_the_file_of_an_environment_is_valid_at_once(folder: Path, words: tuple[str, ...], codes: set[str]) -> None:
+    """What production lacks, HTTPS and the ids of its zones, is a warning."""
+    result = init("environment", *words)
+    name = f"environments/{words[0]}.yml"
+    assert result.exit_code == 0 and f"wrote {name}\n" in result.stderr
+    compiled = run(Request(name, Path(name).read_bytes(), "staging"))
+    assert compiled.environment == words[0]
+    assert {each.code for each in compiled.diagnostics} == codes
+    assert compiled.file is None and compiled.environment_spec is not None
+    assert compiled.environment_spec.environment.protected == (words[0] == "prod")
+
+
+def test_environments_have_different_ranges(folder: Path) -> None:
+    ranges = set()
+    for name in ("dev", "staging", "prod"):
+        init("environment", name)
+        ranges |= set(re.findall(r"cidr: (\S+)", Path(f"environments/{name}.yml").read_text(encoding="utf-8")))
+    assert len(ranges) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("environment",), "fsdcf init environment staging"),
+        (("environment", "Prod"), "1 to 20 lower-case letters"),
+        (("environment", "pipeline"), "an environment needs a name"),
+        (("environment", "staging", "more"), "an environment needs a name"),
+        (("environment", "staging", "--port", "80"), "are for a service"),
+        (("environment", "staging", "--region", "mars"), "'mars' is not a region"),
+        (("environment", "staging", "-o", "other.yml"), "is named staging.yml"),
+        (("shop", "--region", "eu-west-1"), "--region is for an environment"),
+        (("shop", "more"), "unexpected argument 'more'"),
+    ],
+)
+def test_words_that_name_no_environment(folder: Path, words: tuple[str, ...], complaint: str) -> None:
+    result = init(*words)
+    assert result.exit_code == 2 and complaint in result.stderr
+    assert found(folder) == {}
 
 
 @pytest.fixture

@@ -105,3 +105,11 @@ def test_null_in_the_spec_itself_is_an_error(compiled: Compile) -> None:
 def test_a_warning_about_what_is_missing_is_where_it_is_removed(compiled: Compile, overlay: str, found: str) -> None:
     result = compiled(f"{BASE}    {overlay}\n", environment="prod")
     assert found in [f"{each.code} {each.span.line}:{each.span.column}" for each in result.diagnostics]
+
+
+def test_a_placeholder_in_the_part_of_another_environment_may_be_any_value(compiled: Compile) -> None:
+    text = HELLO + "environments:\n  prod:\n    service:\n      port: ${PORT}\n"
+    assert not [each for each in compiled(text).diagnostics if each.code.startswith("S")]
+    wrong = compiled(text.replace("port: $", "prot: $")).diagnostics
+    assert [each.code for each in wrong if each.code.startswith("S")] == ["S101"]
+    assert "S102" in [each.code for each in compiled(text, "prod", variables={"PORT": "x"}).diagnostics]

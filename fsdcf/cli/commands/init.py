@@ -1,4 +1,4 @@
-"""``fsdcf init``: a commented spec, or a small service with one."""
+"""``fsdcf init``: a commented spec, a small service with one, or the commented file of an environment."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ import click
 from fsdcf.cli.files import write_new
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.stream import painter
+from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
+from fsdcf.conventions import ENVIRONMENT_PATTERN, PIPELINE
 from fsdcf.language.model.common import NAME
+from fsdcf.language.model.environment import REGION
+from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
 from fsdcf.suggested import suggested
+
+ENVIRONMENT = "environment"
+"""The first word before the name of an environment."""
 
 SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.json"
 TEMPLATES = ("spec", *KINDS)
@@ -25,7 +32,7 @@ LOWEST_PORT = 1024
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("words", nargs=-1, metavar="[NAME | environment NAME]")
 @click.option(
     "--template",
     type=click.Choice(TEMPLATES),
@@ -39,14 +46,41 @@ LOWEST_PORT = 1024
 )
 @click.option("--worker", is_flag=True, help="Write a worker, which has no port.")
 @click.option("--path", "health", metavar="PATH", help="Path of the health check.  [default: /health]")
-@click.option("--owner", metavar="TEAM", help="Team that owns the service.  [default: team-NAME]")
+@click.option("--owner", metavar="TEAM", help="Team that owns the service or environment.  [default: team-NAME]")
+@click.option("--region", metavar="REGION", help="Region of the environment, whose zones are then listed by id.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write, or the folder of a service.  [default: NAME.yml, or NAME]",
+    help="File to write, or the folder of a service.  [default: NAME.yml, NAME, or environments/NAME.yml]",
 )
 def init_command(
+    words: tuple[str, ...],
+    template: str | None,
+    port: int | None,
+    worker: bool,
+    health: str | None,
+    owner: str | None,
+    region: str | None,
+    output: Path | None,
+) -> None:
+    """Write a new spec, a small service with one, or the file of an environment.
+
+    On a terminal the command asks for the missing options of a service. It never overwrites a file.
+    """
+    if words[:1] == (ENVIRONMENT,):
+        if worker or template is not None or port is not None or health is not None:
+            raise click.UsageError("--template, --port, --worker and --path are for a service")
+        _write_environment(words[1:], owner, region, output)
+        return
+    if region is not None:
+        raise click.UsageError(f"--region is for an environment: {suggested('init', ENVIRONMENT, 'NAME')}")
+    if len(words) > 1:
+        raise click.UsageError(f"unexpected argument {words[1]!r}: a service has one name")
+    _write_for_service(words[0] if words else None, template, port, worker, health, owner, output)
+
+
+def _write_for_service(
     name: str | None,
     template: str | None,
     port: int | None,
@@ -55,10 +89,6 @@ def init_command(
     owner: str | None,
     output: Path | None,
 ) -> None:
-    """Write a new spec, or a small service with one.
-
-    On a terminal the command asks for the missing options. It never overwrites a file.
-    """
     if worker and (port is not None or health is not None):
         raise click.UsageError("--worker cannot be combined with --port or --path")
     asks = sys.stdin.isatty() and name is None
@@ -141,6 +171,25 @@ def _write_service(template: str, name: str, port: int, owner: str, folder: Path
     spec = folder / f"{name}.yml"
     test = f"(cd {shlex.quote(str(folder))} && make test)"
     _tell(f"wrote {len(files)} files to {folder}: {KINDS[template]}", test, _rehearsal(spec))
+
+
+def _write_environment(names: tuple[str, ...], owner: str | None, region: str | None, output: Path | None) -> None:
+    if len(names) != 1 or not re.fullmatch(ENVIRONMENT_PATTERN, names[0]) or names[0] == PIPELINE[1]:
+        raise click.UsageError(
+            "an environment needs a name of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter: "
+            + suggested("init", ENVIRONMENT, "staging")
+        )
+    if region is not None and not re.fullmatch(REGION, region):
+        raise click.UsageError(f"{region!r} is not a region, such as eu-west-1")
+    (name,) = names
+    target = output or Path("environments", f"{name}.yml")
+    if target.stem != name:
+        raise click.UsageError(f"--output {target}: the file of the environment {name} is named {name}.yml")
+    prefix = zone_prefix(region or "")
+    zones = FARGATE_ZONES.get(prefix, (f"{prefix}-az1", f"{prefix}-az2"))[:2] if prefix else ()
+    text = environment_file(name, _owner(owner or "team-platform"), region, zones, SCHEMA)
+    write_new(target.parent, {target.name: text})
+    _tell(f"wrote {target}", suggested("deploy", str(target), sandbox=True))
 
 
 def _rehearsal(spec: Path) -> str:

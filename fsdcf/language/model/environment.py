@@ -10,6 +10,9 @@ from fsdcf.language.model.traffic import BALANCER_NAME, DOMAIN, HOSTED_ZONE, WEB
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
+REGION = r"[a-z]+(-[a-z]+)+-\d"
+"""The name of a region."""
+
 
 @spec_record
 class EnvironmentMetadata:
@@ -154,7 +157,7 @@ class Environment:
     region: str | None = spec_key(
         "Region of the environment: fsdcf makes no changes in another one.",
         default=None,
-        pattern=r"[a-z]+(-[a-z]+)+-\d",
+        pattern=REGION,
         expects="a region such as eu-west-1",
     )
     overlay: str | None = spec_key(

@@ -12,14 +12,17 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
-from fsdcf.language.model.service import Service, Spec
+from fsdcf.language.model.service import LoadBalancer, Service, Spec, Vpc
 from fsdcf.language.placeholders import String, Text
 from fsdcf.language.resolve import overlay_name
 from fsdcf.language.unknown import until_unknown
 
 if TYPE_CHECKING:
     from fsdcf.language.environment import EnvironmentFile
-    from fsdcf.language.model.environment import EnvironmentSpec
+    from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
+
+BOTH = ("Service", "Environment")
+"""The kinds of spec with a network and load balancers."""
 
 Capability = TypeVar("Capability", bound=Dependency)
 
@@ -59,7 +62,25 @@ class Case:
     @property
     def is_production(self) -> bool:
         """Whether the spec is compiled for production."""
-        return overlay_name(self.environment, self.file) in ("prod", "production")
+        own = self.environment_spec.environment.overlay if self.kind == "Environment" else None
+        return (own or overlay_name(self.environment, self.file)) in ("prod", "production")
+
+    @property
+    def network(self) -> tuple[str, Vpc] | None:
+        """The dotted path and the details of the spec's network; None for a service that joins an environment."""
+        if self.kind == "Environment":
+            return "environment.network", self.environment_spec.environment.network
+        networking = self.service.networking
+        return None if networking.shared else ("service.networking.vpc", networking.network)
+
+    @property
+    def balancers(self) -> list[tuple[str, LoadBalancer | SharedLoadBalancer]]:
+        """The load balancers that the spec creates, each with its dotted path."""
+        if self.kind == "Environment":
+            named = self.environment_spec.environment.load_balancers.items()
+            return [(f"environment.loadBalancers.{name}", each) for name, each in named if each.listener_arn is None]
+        balancer = None if self.service.networking.shared else self.service.load_balancer
+        return [] if balancer is None else [("service.networking.loadBalancer", balancer)]
 
     @cached_property
     def strings(self) -> list[tuple[SpecPath, String]]:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from fsdcf.cloudformation.partitions import region_of_zones
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
+from fsdcf.diagnostics import joined
 from fsdcf.language.document import Document
+from fsdcf.language.placeholders import sample
+from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 USUAL = (
@@ -75,6 +79,186 @@ def shared_and_own(case: Case) -> Problems:
         if case.file is not None:
             hint = f"remove `vpc`: the network is environment.network in {case.file.name}; or write `shared: false`"
         yield Problem("service.networking.vpc", "the service joins the environment's network", hint, key=True)
+
+
+@rule(
+    "S420",
+    "the zones of a region that the environment does not name",
+    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
+    kinds=("Environment",),
+)
+def zones_without_region(case: Case) -> Problems:
+    """The ids of zones belong to one region. The file names it, so that no command works in another one."""
+    environment = case.environment_spec.environment
+    zones = environment.network.availability_zones
+    if environment.region is None and isinstance(zones, tuple) and zones:
+        region = region_of_zones(zones[0].partition("-az")[0])
+        hint = f"add `region: {region}` to `environment`" if region else "add the `region` of the zones"
+        yield Problem("environment.network.availabilityZones", f"`{zones[0]}` belongs to one region", hint)
+
+
+@rule("S421", "a part of another account or region", kinds=("Environment",))
+def elsewhere(case: Case) -> Problems:
+    """An environment is in one account and one region, and so are the parts that it uses: a load balancer accepts
+    certificates, web ACLs and listener rules of its own account and region only."""
+    environment = case.environment_spec.environment
+    own = {"region": environment.region, "account": environment.account}
+    for name, balancer in environment.load_balancers.items():
+        parts = {
+            "certificateArn": ("certificate", balancer.certificate_arn),
+            "listenerArn": ("listener", balancer.listener_arn),
+            "waf": ("web ACL", balancer.waf),
+        }
+        for key, (what, arn) in parts.items():
+            fields = sample(arn).split(":") if arn is not None else []
+            for kind, found in zip(own, fields[3:5], strict=False):
+                expected = own[kind]
+                if expected and found and "${" not in found and found != expected:
+                    message = f"the {what} is in the {kind} {found}, and the environment in {expected}"
+                    hint = f"use a {what} in the {kind} {expected}"
+                    yield Problem(("environment", "loadBalancers", name, key), message, hint)
+
+
+_NEW_ONLY = ("certificateArn", "internal", "idleTimeout", "sslPolicy", "allowCidrs", "accessLogs", "waf")
+_EXISTING = ("securityGroupId", "dnsName")
+
+
+@rule("S422", "a load balancer that is neither new nor existing", kinds=("Environment",))
+def balancer_form(case: Case) -> Problems:
+    """An existing load balancer is named by `listenerArn`, `securityGroupId` and `dnsName` together. It keeps its
+    certificate and its attributes, so the keys of a new one have no effect."""
+    for name, balancer in case.environment_spec.environment.load_balancers.items():
+        at = f"environment.loadBalancers.{name}"
+        written = [key for key in (*_EXISTING, "listenerProtocol") if case.wrote(f"{at}.{key}")]
+        if balancer.listener_arn is None:
+            for key in written:
+                message = f"`{key}` is that of an existing load balancer"
+                yield Problem(f"{at}.{key}", message, "add its `listenerArn`, or leave it out", key=True)
+            continue
+        if missing := [f"`{key}`" for key in _EXISTING if key not in written]:
+            message = f"the existing load balancer needs {joined(missing, 'and')} beside `listenerArn`"
+            yield Problem(f"{at}.listenerArn", message, f"add {joined(missing, 'and')}", key=True)
+        for key in _NEW_ONLY:
+            if case.wrote(f"{at}.{key}"):
+                message = f"`{key}` is for a new load balancer, and `listenerArn` names an existing one"
+                yield Problem(f"{at}.{key}", message, "keep one of them", key=True)
+
+
+_CERTIFIED = 64
+"""The longest first name of a certificate, which has a wildcard below it.
+Source: https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html"""
+
+
+@rule("S423", "a domain that cannot be served", kinds=("Environment",))
+def domains(case: Case) -> Problems:
+    """A hosted zone is that of the domain: the stack writes the records of the domain and of its subdomains there. ACM
+    issues a certificate for a domain of at most 64 characters. Two load balancers cannot have the same records."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, balancer in case.environment_spec.environment.load_balancers.items():
+        at = f"environment.loadBalancers.{name}"
+        if case.wrote(f"{at}.rootRecord") and balancer.hosted_zone_id is None:
+            message = "without a hosted zone there are no records"
+            yield Problem(f"{at}.rootRecord", message, "add `hostedZoneId`, or leave it out", key=True)
+        if balancer.hosted_zone_id is None:
+            continue
+        if balancer.domain is None:
+            message = "a hosted zone needs the domain whose records it gets"
+            yield Problem(f"{at}.hostedZoneId", message, "add `domain`, such as staging.example.com", key=True)
+            continue
+        makes_certificate = balancer.certificate_arn is None and balancer.listener_arn is None
+        if makes_certificate and len(balancer.domain) > _CERTIFIED:
+            message = f"the domain has {len(balancer.domain)} characters, and ACM accepts {_CERTIFIED}"
+            yield Problem(f"{at}.domain", message, "use a shorter domain, or add `certificateArn`")
+        other = seen.setdefault((sample(balancer.hosted_zone_id), balancer.domain), name)
+        if other != name:
+            message = f"the load balancer `{other}` has the same domain in the same hosted zone"
+            yield Problem(f"{at}.domain", message, f"give each its own domain, such as {name}.{balancer.domain}")
+
+
+@rule("S424", "one load balancer with two names", kinds=("Environment",))
+def same_listener(case: Case) -> Problems:
+    """Services choose a load balancer by its name, and the priorities of their rules are unique at each listener."""
+    seen: dict[str, str] = {}
+    for name, balancer in case.environment_spec.environment.load_balancers.items():
+        if balancer.listener_arn is not None:
+            other = seen.setdefault(sample(balancer.listener_arn), name)
+            if other != name:
+                path = f"environment.loadBalancers.{name}.listenerArn"
+                yield Problem(path, f"`{other}` is the same listener", "keep one of the names")
+
+
+_RESERVED = {
+    "ENV": "the name of the environment",
+    "DOMAIN": "the domain of the service's load balancer",
+    "AWS_REGION": "the region",
+    "AWS_ACCOUNT": "the account",
+}
+
+
+@rule("S425", "a variable that fsdcf sets", kinds=("Environment",))
+def reserved_variables(case: Case) -> Problems:
+    """The placeholders `${ENV}`, `${DOMAIN}`, `${AWS_REGION}` and `${AWS_ACCOUNT}` have a meaning in every spec."""
+    for name in case.environment_spec.environment.variables:
+        if name in _RESERVED:
+            message = f"`${{{name}}}` is always {_RESERVED[name]}"
+            yield Problem(("environment", "variables", name), message, "choose another name", key=True)
+
+
+@rule("S426", "a setting of an existing cluster", kinds=("Environment",))
+def cluster_form(case: Case) -> Problems:
+    """`cluster.name` names a cluster that another stack sets up."""
+    cluster = case.environment_spec.environment.cluster
+    if cluster.name is not None and cluster.container_insights is not None:
+        message = "`containerInsights` is for a new cluster, and `name` names an existing one"
+        yield Problem("environment.cluster.containerInsights", message, "keep one of them", key=True)
+
+
+@rule("S427", "defaults that no service can have", kinds=("Environment",))
+def defaults(case: Case) -> Problems:
+    """`defaults` is merged under every spec of the environment: it has the keys of a service's spec that can be the
+    same for all of them. The name of a service is its own, and its `environments` are in its own file."""
+    for path in (("apiVersion",), ("kind",), ("environments",), ("metadata", "name")):
+        at = (*DEFAULTS, *path)
+        if case.document.has(at):
+            message = f"`{'.'.join(path)}` cannot be the same for every service"
+            yield Problem(at, message, "write it in the spec of each service", key=True)
+
+
+@rule(
+    "W145",
+    "a namespace that hides a public domain",
+    "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html",
+    kinds=("Environment",),
+)
+def hidden_domain(case: Case) -> Problems:
+    """The namespace is a private hosted zone of the VPC, which answers there for every name that ends with it: public
+    records with such names do not exist inside the VPC, not even for the services themselves."""
+    spec = case.environment_spec
+    for name, balancer in spec.environment.load_balancers.items():
+        if balancer.domain is not None and f".{balancer.domain}".endswith(f".{spec.namespace}"):
+            message = f"inside the network, `{spec.namespace}` hides the records of `{balancer.domain}` ({name})"
+            hint = f"use a name such as {spec.metadata.name}.internal"
+            yield Problem("environment.namespace", message, hint, key=True)
+
+
+@rule(
+    "W146",
+    "more addresses than an account has at first",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
+    kinds=("Environment",),
+)
+def addresses(case: Case) -> Problems:
+    """Each NAT gateway needs an Elastic IP address, of which an account has five in a region at first."""
+    network = case.environment_spec.environment.network
+    zones = network.availability_zones
+    count = zones if isinstance(zones, int) else len(zones or ())
+    if network.nat == "perZone" and count > _MOST_ADDRESSES:
+        message = f"{count} NAT gateways need {count} Elastic IP addresses, and the quota is {_MOST_ADDRESSES}"
+        hint = "use `nat: regional` or fewer zones, or have the quota raised"
+        yield Problem("environment.network.nat", message, hint)
+
+
+_MOST_ADDRESSES = 5
 
 
 @rule("W290", "an environment that no file names")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from fsdcf.conventions import TAG_PREFIX
 from fsdcf.language.model.common import DESCRIPTION_BYTES
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
 _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
@@ -17,15 +18,19 @@ _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
     "S220",
     "a tag that AWS rejects",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
+    kinds=BOTH,
 )
 def tags(case: Case) -> Problems:
     """A tag's key has 1 to 128 and its value 1 to 256 characters: letters, digits, spaces and _ . : / = + - @. A
     resource has at most 50 tags. The prefix `aws:` is reserved by AWS and `fsdcf:` by fsdcf, which marks its stacks
     with it. IAM does not distinguish upper and lower case in keys."""
-    metadata = case.spec.metadata
-    spellings = Counter(key.lower() for key in metadata.tags)
-    for key, text in metadata.tags.items():
-        path = ("metadata", "tags", key)
+    own, at = case.spec.metadata, "metadata.tags"
+    tags: Mapping[str, str] = own.tags if case.kind == "Service" else case.environment_spec.environment.tags
+    if case.kind == "Environment":
+        at = "environment.tags"
+    spellings = Counter(key.lower() for key in tags)
+    for key, text in tags.items():
+        path = (*at.split("."), key)
         if key.lower().startswith(("aws:", TAG_PREFIX)):
             yield Problem(path, f"`{key}` begins with a reserved prefix", "choose another key", key=True)
         elif not 1 <= len(key) <= 128 or not _TAG_TEXT.fullmatch(key):
@@ -35,11 +40,12 @@ def tags(case: Case) -> Problems:
             yield Problem(path, message, "keep one of them", key=True)
         if not 1 <= len(text) <= 256 or not _TAG_TEXT.fullmatch(text):
             yield Problem(path, f"`{text}` is not a valid tag value", f"use 1 to 256 {_CHARACTERS}")
-    if len(metadata.tags) > 43:
-        message = f"{len(metadata.tags)} tags and the seven that fsdcf adds are more than 50"
-        yield Problem("metadata.tags", message, "keep at most 43", key=True)
-    owners = (metadata.owners,) if isinstance(metadata.owners, str) else metadata.owners
-    for name, text in (("pack", metadata.pack), ("owners", " ".join(owners))):
+    if len(tags) > 43:
+        message = f"{len(tags)} tags and the seven that fsdcf adds are more than 50"
+        yield Problem(at, message, "keep at most 43", key=True)
+    owners = (own.owners,) if isinstance(own.owners, str) else own.owners
+    texts = {"owners": " ".join(owners), **({"pack": own.pack} if case.kind == "Service" else {})}
+    for name, text in sorted(texts.items(), reverse=True):
         if len(text) > 256 or not _TAG_TEXT.fullmatch(text):
             yield Problem(f"metadata.{name}", f"`{name}` is not a valid tag value", f"use at most 256 {_CHARACTERS}")
 
@@ -50,6 +56,7 @@ def tags(case: Case) -> Problems:
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
     "CloudFormation allows 1,024 bytes of description, and fsdcf puts the name and the environment in front of yours. "
     f"That leaves {DESCRIPTION_BYTES} bytes in UTF-8, where a character outside ASCII takes two or more.",
+    kinds=BOTH,
 )
 def description(case: Case) -> Problems:
     """Limit the description to the bytes that the template has room for."""

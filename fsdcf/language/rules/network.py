@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
-from fsdcf.cloudformation.partitions import partition_of, zone_prefix
+from fsdcf.cloudformation.partitions import FARGATE_ZONES, partition_of, zone_prefix
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.conditions import shared_balancer
@@ -16,61 +16,59 @@ from fsdcf.language.model.service import MOST_ZONES, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 
 _VPC = "service.networking.vpc"
 _BALANCER = "service.networking.loadBalancer"
 
 
-@rule("S213", "a network that is neither new nor existing")
+@rule("S213", "a network that is neither new nor existing", kinds=BOTH)
 def vpc_form(case: Case) -> Problems:
     """`networking.vpc` is `true` for a new network, a map with `id` and subnets for an existing one, or a map with
-    the details of a new one. An existing VPC needs private subnets for the tasks (public ones with assignPublicIp),
-    and public ones for a load balancer on the internet. A load balancer needs two subnets in different zones."""
-    networking = case.service.networking
-    if networking.vpc is False:
+    the details of a new one; so is an environment's `network`. An existing VPC needs private subnets for the tasks
+    (public ones with assignPublicIp), and public ones for a load balancer on the internet. A load balancer needs two
+    subnets in different zones."""
+    if case.kind == "Service" and case.service.networking.vpc is False:
         yield Problem(_VPC, "a task on Fargate always runs in a VPC", "write `true`, or leave it out")
-    network = networking.network
+    if case.network is None:
+        return
+    at, network = case.network
     if network.id is None:
         for key in ("privateSubnets", "publicSubnets"):
-            if case.wrote(f"{_VPC}.{key}"):
-                yield Problem(f"{_VPC}.{key}", f"`{key}` requires the VPC's `id`", "add `id: vpc-…`", key=True)
+            if case.wrote(f"{at}.{key}"):
+                yield Problem(f"{at}.{key}", f"`{key}` requires the VPC's `id`", "add `id: vpc-…`", key=True)
         return
     for key in ("cidr", "availabilityZones", "nat", "endpoints"):
-        if case.wrote(f"{_VPC}.{key}"):
+        if case.wrote(f"{at}.{key}"):
             message = f"`{key}` is for a new VPC, and `id` names an existing one"
-            yield Problem(f"{_VPC}.{key}", message, "keep one of them", key=True)
-    yield from _existing_subnets(case, network)
+            yield Problem(f"{at}.{key}", message, "keep one of them", key=True)
+    yield from _existing_subnets(case, at, network)
 
 
-def _existing_subnets(case: Case, network: Vpc) -> Problems:
-    balancer = case.service.load_balancer
-    tasks = "publicSubnets" if case.service.networking.assign_public_ip else "privateSubnets"
-    needs = {tasks: (1, "the tasks run there")}
-    if balancer and not balancer.internal:
-        needs["publicSubnets"] = (2, "the load balancer runs there, in two zones")
-    elif balancer:
-        inner = "privateSubnets" if network.private_subnets else tasks
-        needs[inner] = (2, "the internal load balancer runs there, in two zones")
+def _existing_subnets(case: Case, at: str, network: Vpc) -> Problems:
+    public_tasks = case.kind == "Service" and case.service.networking.assign_public_ip
+    tasks = "publicSubnets" if public_tasks else "privateSubnets"
+    some = case.kind == "Environment" and bool(network.public_subnets)  # whose services may have public addresses
+    needs = {} if some else {tasks: (1, "the tasks run there")}
+    for _, balancer in case.balancers:
+        if not balancer.internal:
+            needs["publicSubnets"] = (2, "the load balancer runs there, in two zones")
+        else:
+            inner = "privateSubnets" if network.private_subnets else "publicSubnets" if some else tasks
+            if needs.get(inner, (0, ""))[0] < 2:
+                needs[inner] = (2, "the internal load balancer runs there, in two zones")
     subnets = {"privateSubnets": network.private_subnets, "publicSubnets": network.public_subnets}
     for key, (least, reason) in needs.items():
         if len(set(subnets[key])) < least:
             message = f"the existing VPC needs {least} of `{key}`: {reason}"
-            yield Problem(f"{_VPC}.{key}", message, f"list at least {least}, each in another zone", key=True)
+            yield Problem(f"{at}.{key}", message, f"list at least {least}, each in another zone", key=True)
     for key, listed in subnets.items():
         if len(set(listed)) < len(listed):
-            yield Problem(f"{_VPC}.{key}", f"`{key}` lists a subnet twice", "list one subnet per zone")
+            yield Problem(f"{at}.{key}", f"`{key}` lists a subnet twice", "list one subnet per zone")
 
 
 _ZONE_ID = re.compile(r"((?:[a-z]+-)?[a-z]+\d+)-az\d+")
-_FARGATE_ZONES = {
-    "apne1": ("apne1-az1", "apne1-az2", "apne1-az4"),
-    "cnn1": ("cnn1-az1", "cnn1-az2"),
-    "usw1": ("usw1-az1", "usw1-az3"),
-}
-"""The zones with Fargate of regions that have others, too.
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
 _LIST_ZONES = "aws ec2 describe-availability-zones --query 'AvailabilityZones[].[ZoneId,ZoneName]' --output text"
 _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` shows them as ZoneId"
 
@@ -83,13 +81,13 @@ _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` show
     f"us-east-1a does not. `{_LIST_ZONES}` lists those of a region. All are Availability Zones of one region, the one "
     "of the certificate, each listed once, at most six. A load balancer needs two. Local Zones and Wavelength Zones "
     "are not supported, and some old zones of us-west-1, ap-northeast-1 and cn-north-1 have no Fargate.",
+    kinds=BOTH,
 )
 def zones(case: Case) -> Problems:
     """Require the ids of different Availability Zones of one region that have Fargate."""
-    listed = case.service.networking.network.availability_zones
-    if not isinstance(listed, tuple):
+    if case.network is None or not isinstance(listed := case.network[1].availability_zones, tuple):
         return
-    path = f"{_VPC}.availabilityZones"
+    path = f"{case.network[0]}.availabilityZones"
     for index, zone in enumerate(listed):
         if (problem := _zone_problem(zone, listed[:index], case)) is not None:
             yield Problem((*path.split("."), index), *problem)
@@ -97,7 +95,7 @@ def zones(case: Case) -> Problems:
         yield Problem(
             path, f"{len(listed)} zones are more than a new VPC has subnets for", f"list at most {MOST_ZONES}"
         )
-    if len(listed) < 2 and case.service.load_balancer is not None:
+    if len(listed) < 2 and case.balancers:
         yield Problem(path, "a load balancer needs two zones", "list two zones")
 
 
@@ -117,47 +115,51 @@ def _zone_problem(zone: str, before: Sequence[str], case: Case) -> tuple[str, st
     first = next((other[1] for other in map(_ZONE_ID.fullmatch, before) if other is not None), region)
     if region != first:
         return f"`{zone}` is in another region than `{before[0]}`", "list zones of one region"
-    if zone not in _FARGATE_ZONES.get(region, (zone,)):
-        return f"`{zone}` does not offer Fargate", f"use {joined(_FARGATE_ZONES[region], 'or')}"
-    home = _home_of_certificate(case)
+    if zone not in FARGATE_ZONES.get(region, (zone,)):
+        return f"`{zone}` does not offer Fargate", f"use {joined(FARGATE_ZONES[region], 'or')}"
+    home, reason = _home(case)
     if home and not before and region != zone_prefix(home):
-        return (
-            f"`{zone}` is not in {home}, where the certificate is",
-            f"list zones of {home}: {zone_prefix(home)}-az1 …",
-        )
+        return f"`{zone}` is not in {home}, {reason}", f"list zones of {home}: {zone_prefix(home)}-az1 …"
     return None
 
 
-def _home_of_certificate(case: Case) -> str:
-    """The region in the ARN of the load balancer's certificate; empty if it is not known."""
-    arn = case.service.load_balancer and case.service.load_balancer.certificate_arn
-    region = (str(arn).split(":") + [""] * 4)[3] if isinstance(arn, str) else ""
-    return region if zone_prefix(region) else ""
+def _home(case: Case) -> tuple[str, str]:
+    """The region of the spec, and why: an environment's own, or that in the ARN of a certificate. Empty if it is not
+    known."""
+    own = case.environment_spec.environment.region if case.kind == "Environment" else None
+    if own and zone_prefix(own):
+        return own, "the region of the environment"
+    for _, balancer in case.balancers:
+        arn = balancer.certificate_arn
+        region = (str(arn).split(":") + [""] * 4)[3] if isinstance(arn, str) else ""
+        if zone_prefix(region):
+            return region, "where the certificate is"
+    return "", ""
 
 
 def _examples(case: Case) -> str:
-    """Two ids of zones in the region that the certificate or the image is in; empty if its ids are not known."""
-    host = re.match(HOST, sample(case.service.image or ""))
-    prefix = zone_prefix(_home_of_certificate(case)) or (zone_prefix(host["region"]) if host else "")
+    """Two ids of zones in the region of the spec, or of its image; empty if its ids are not known."""
+    host = re.match(HOST, sample(case.service.image or "")) if case.kind == "Service" else None
+    prefix = zone_prefix(_home(case)[0]) or (zone_prefix(host["region"]) if host else "")
     if not prefix and partition_of_spec(case.spec) in (None, "aws"):
         prefix = "use1"
     return f"{prefix}-az1, {prefix}-az2" if prefix else ""
 
 
-@rule("S214", "an address range that cannot be used")
+@rule("S214", "an address range that cannot be used", kinds=BOTH)
 def ranges(case: Case) -> Problems:
     """A range begins at its network address. A new VPC accepts a range from /16 to /23, because fsdcf divides it into
     sixteen subnets and a load balancer needs subnets of at least /27."""
-    networking = case.service.networking
-    cidr = networking.network.cidr
-    if cidr is not None:
+    if case.network is not None and (cidr := case.network[1].cidr) is not None:
         problem = _range_problem(cidr)
         network = None if problem else ip_network(cidr)
         if network is not None and (not isinstance(network, IPv4Network) or not 16 <= network.prefixlen <= 23):
             problem = "a new VPC accepts an IPv4 range from /16 to /23"
         if problem:
             yield Problem(
-                f"{_VPC}.cidr", f"`{cidr}` cannot be the VPC's range: {problem}", "use a range such as 10.0.0.0/16"
+                f"{case.network[0]}.cidr",
+                f"`{cidr}` cannot be the VPC's range: {problem}",
+                "use a range such as 10.0.0.0/16",
             )
     for path, allowed in _allowed(case):
         if is_range(allowed) and (problem := _range_problem(allowed)):
@@ -166,8 +168,9 @@ def ranges(case: Case) -> Problems:
 
 def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
     """The sources in allowCidrs with their paths."""
-    for index, allowed in enumerate(case.service.networking.balancer.allow_cidrs):
-        yield (*_BALANCER.split("."), "allowCidrs", index), allowed
+    for at, balancer in case.balancers:
+        for index, allowed in enumerate(balancer.allow_cidrs):
+            yield (*at.split("."), "allowCidrs", index), allowed
 
 
 def _range_hint(text: str) -> str:
@@ -187,57 +190,66 @@ def _range_problem(text: str) -> str:
     return ""
 
 
-@rule("S272", "two endpoints with one logical id")
+@rule("S272", "two endpoints with one logical id", kinds=BOTH)
 def endpoints(case: Case) -> Problems:
     """The logical id of an endpoint is made of the words of its name, so that `ecr.api` and `ecr-api` would be one
     resource."""
     seen: dict[str, str] = {}
-    for index, name in enumerate(case.service.networking.network.endpoints):
+    at, network = case.network or ("", Vpc())
+    for index, name in enumerate(network.endpoints):
         other = seen.setdefault(endpoint_id(name), name)
         if other != name:
             message = f"`{name}` has the logical id of `{other}`"
-            yield Problem((*_VPC.split("."), "endpoints", index), message, "keep the name that the region offers")
+            yield Problem((*at.split("."), "endpoints", index), message, "keep the name that the region offers")
 
 
 @rule(
     "S250",
     "more sources than a security group takes",
     "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
+    kinds=BOTH,
 )
 def rules_of_groups(case: Case) -> Problems:
     """A security group takes 60 ingress rules for IPv4 and 60 for IPv6. A range or a security group is one rule; a
     prefix list counts as its maximum number of entries. fsdcf merges neighbouring ranges where that is needed, and
     gives the redirect of port 80 a group of its own, so it counts the ranges that no other contains or continues."""
-    balancer = case.service.load_balancer
-    if balancer is None or any(is_range(one) and _range_problem(one) for one in balancer.allow_cidrs):
-        return
-    count = max(map(rule_count, ingress(balancer)))
-    if count > MOST_RULES:
-        yield Problem(
-            f"{_BALANCER}.allowCidrs",
-            f"these sources need {count} rules, and a security group takes {MOST_RULES}",
-            "use wider ranges; or allow a prefix list (pl-…) that contains them, and raise the account's quota of rules"
-            " in a security group to its maximum number of entries",
-            key=True,
-        )
+    for at, balancer in case.balancers:
+        if any(is_range(one) and _range_problem(one) for one in balancer.allow_cidrs):
+            continue
+        count = max(map(rule_count, ingress(balancer)))
+        if count > MOST_RULES:
+            yield Problem(
+                f"{at}.allowCidrs",
+                f"these sources need {count} rules, and a security group takes {MOST_RULES}",
+                "use wider ranges; or allow a prefix list (pl-…) that contains them, and raise the account's quota of "
+                "rules in a security group to its maximum number of entries",
+                key=True,
+            )
 
 
 @rule(
     "S251",
     "a security group of another network",
     "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    kinds=BOTH,
 )
 def foreign_groups(case: Case) -> Problems:
-    """A rule admits a security group of the same VPC. A new VPC contains no group but those of the service, so a group
-    can only be named where `networking.vpc.id` names an existing VPC."""
-    if case.service.networking.network.id is None and not case.service.networking.shared:
+    """A rule admits a security group of the same VPC. A new VPC contains no group but those of its stack, so a group
+    can only be named where `networking.vpc.id`, or an environment's `network.id`, names an existing VPC."""
+    if case.network is not None and case.network[1].id is None:
+        key = f"{_shown(case.network[0])}.id"
         for path, allowed in _allowed(case):
             if allowed.startswith("sg-"):
-                message = f"`{allowed}` cannot be in the new VPC of this service"
-                yield Problem(path, message, "use the group's VPC (networking.vpc.id), or allow an address range")
+                message = f"`{allowed}` cannot be in the new VPC of this {case.kind.lower()}"
+                yield Problem(path, message, f"use the group's VPC ({key}), or allow an address range")
 
 
-@rule("W120", "IPv6 ranges at a load balancer with IPv4 addresses")
+def _shown(path: str) -> str:
+    """A dotted path without the block that all keys are in."""
+    return path.partition(".")[2]
+
+
+@rule("W120", "IPv6 ranges at a load balancer with IPv4 addresses", kinds=BOTH)
 def ipv6_ranges(case: Case) -> Problems:
     """The load balancer has IPv4 addresses only, so a request never comes from an IPv6 address."""
     for path, allowed in _allowed(case):
@@ -304,29 +316,28 @@ def _needed_endpoints(case: Case) -> set[str]:
     return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
 
 
-@rule("S221", "a key without effect")
+@rule("S221", "a key without effect", kinds=BOTH)
 def no_effect(case: Case) -> Problems:
     """The key configures something that this service does not have, so it would be ignored silently. A worker (without
     `port`) and a service with `loadBalancer: false` have no load balancer and no path to check, sslPolicy needs a
     certificate, NAT is for private tasks, and the endpoints of S3 and DynamoDB always exist."""
-    networking = case.service.networking
-    if networking.assign_public_ip and networking.network.nat not in (None, "none"):
+    at, network = case.network or ("", Vpc())
+    for index, name in enumerate(network.endpoints):
+        if name in ("s3", "dynamodb"):
+            path: SpecPath = (*at.split("."), "endpoints", index)
+            yield Problem(path, f"a gateway endpoint for `{name}` always exists, free of charge", "leave it out")
+    for at, balancer in case.balancers:
+        if case.wrote(f"{at}.sslPolicy") and not balancer.https:
+            hint = "add certificateArn or a domain with its hosted zone, or leave it out"
+            yield Problem(f"{at}.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
+    if case.kind != "Service":
+        return
+    if case.service.networking.assign_public_ip and network.nat not in (None, "none"):
         yield Problem(
             f"{_VPC}.nat", "tasks with public addresses do not use a NAT gateway", "leave out nat or assignPublicIp"
         )
-    for index, name in enumerate(networking.network.endpoints):
-        if name in ("s3", "dynamodb"):
-            path: SpecPath = (*_VPC.split("."), "endpoints", index)
-            yield Problem(path, f"a gateway endpoint for `{name}` always exists, free of charge", "leave it out")
     if case.service.load_balancer is None:
         yield from _without_balancer(case)
-    elif case.wrote(f"{_BALANCER}.sslPolicy") and not networking.shared and not networking.balancer.https:
-        yield Problem(
-            f"{_BALANCER}.sslPolicy",
-            "sslPolicy needs a certificate",
-            "add certificateArn or a domain, or leave it out",
-            key=True,
-        )
 
 
 _TARGET_CHECK = ("path", "port", "protocol", "interval", "timeout", "healthyThreshold", "unhealthyThreshold")
@@ -359,24 +370,31 @@ def public_tasks(case: Case) -> Problems:
     "W112",
     "internet traffic without TLS in production",
     "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html",
+    kinds=BOTH,
 )
 def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS. A load balancer of an environment
     has its certificate in the environment's file."""
-    balancer, shared = case.service.load_balancer, case.joined and shared_balancer(case.spec, case.joined)
-    if shared and case.is_production and not (shared[1].https or shared[1].internal or shared[1].listener_arn):
+    if not case.is_production:
+        return
+    shared = case.joined and shared_balancer(case.spec, case.joined)
+    if shared and not (shared[1].https or shared[1].internal or shared[1].listener_arn):
         message = f"traffic from the internet to {case.spec.metadata.name} is not encrypted in {case.environment}"
         hint = "add certificateArn, or a domain with its hostedZoneId"
         yield Problem(("environment", "loadBalancers", shared[0]), message, hint, key=True)
-    if not case.is_production or balancer is None or balancer.internal or balancer.https or case.joined:
-        return
-    path = _BALANCER if case.wrote(_BALANCER) else "service.port"
-    hint = (
-        "add networking.loadBalancer.certificateArn, or a domain with its hosted zone in networking.loadBalancer.domain"
-    )
-    hint += ", or make it `internal: true`" if case.service.networking.network.id else ""
-    yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
+    for at, balancer in case.balancers:
+        if balancer.internal or balancer.https:
+            continue
+        hint = (
+            "add certificateArn, or a domain with its hostedZoneId"
+            if case.kind == "Environment"
+            else "add networking.loadBalancer.certificateArn, or a domain with its hosted zone in "
+            "networking.loadBalancer.domain"
+        )
+        hint += ", or make it `internal: true`" if case.network and case.network[1].id else ""
+        path = at if case.wrote(at) else "service.port"
+        yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
 
 
 @rule(
@@ -388,18 +406,22 @@ def plain_http(case: Case) -> Problems:
     "and a zone without NAT gateways or Fargate may be among them. If the order ever shifts, every later deploy fails: "
     "a subnet would move to another zone, and its address range conflicts with itself. Write the ids before the first "
     "deploy; a network that is already deployed keeps the number.",
+    kinds=BOTH,
 )
 def chosen_zones(case: Case) -> Problems:
     """Ask for the ids of the zones of a new VPC in production."""
-    network, shared = case.service.networking.network, case.service.networking.shared
-    if not case.is_production or shared or network.id or isinstance(network.availability_zones, tuple):
+    if case.network is None or not case.is_production:
         return
-    hint = f"before the first deploy, list ids such as networking.vpc.availabilityZones: [{_examples(case)}]"
+    at, network = case.network
+    if network.id is not None or isinstance(network.availability_zones, tuple):
+        return
+    key = f"{_shown(at)}.availabilityZones"
+    hint = f"before the first deploy, list ids such as {key}: [{_examples(case)}]"
     if not _examples(case):
-        hint = "before the first deploy, list ids in networking.vpc.availabilityZones; "
+        hint = f"before the first deploy, list ids in {key}; "
         hint += "`aws ec2 describe-availability-zones` shows them as ZoneId"
     message = f"AWS chooses the zones of the network in {case.environment}, and may choose others later"
-    yield Problem(f"{_VPC}.availabilityZones", message, hint, key=True)
+    yield Problem(f"{at}.availabilityZones", message, hint, key=True)
 
 
 @rule("W126", "an internal service in a network of its own")
