@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from fsdcf.cloudformation.limits import compact
 from fsdcf.cloudformation.types.iam import capabilities
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 from tests.conftest import ROOT
 
 EXAMPLES = [each for each in sorted((ROOT / "examples").glob("*.yml")) if "shared: true" not in each.read_text()]
@@ -57,8 +57,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield lambda service: session().create_client(service, region_name=REGION)
 
 
-def compiled(example: Path) -> dict[str, Any]:
-    result = run(Request(example.name, example.read_bytes(), "staging"))
+def compiled(spec: Path, name: str = "", file: SourceFile | None = None) -> dict[str, Any]:
+    result = run(Request(name or spec.name, spec.read_bytes(), "staging", environment_file=file))
     assert result.template is not None
     data: dict[str, Any] = json.loads(compact(result.template.data))
     return data
@@ -135,6 +135,44 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     image = definition["containerDefinitions"][0]["image"]
     assert image.endswith(":3f2c1ab"), "the service runs the image"
     assert client("ssm").get_parameter(Name="/moto/Release")["Parameter"]["Value"] == image, "and the record names it"
+
+
+def test_moto_creates_an_environment_and_a_service_of_it(client: Client) -> None:
+    """What the service imports exists: its network, cluster and listener are those of the environment's stack."""
+    folder = ROOT / "tests" / "cases" / "joined"
+    beside = folder / "shared.environment.yml"
+    file = SourceFile("environments/staging.yml", beside.read_bytes())
+    shared, shop = compiled(beside, file.name), compiled(folder / "default.spec.yml", file=file)
+    zone = client("route53").create_hosted_zone(Name="staging.example.com.", CallerReference="1")["HostedZone"]["Id"]
+    text = json.dumps(suited(shared, client)).replace("Z0123456789ABCDEFGHIJ", zone.rpartition("/")[2])
+    certificate = client("acm").request_certificate(DomainName="staging.example.com")["CertificateArn"]
+    text = text.replace(json.dumps({"Ref": "PublicCertificate"}), json.dumps(certificate))
+    for name, attribute in re.findall(r'{"Fn::GetAtt": \["(\w+)", "(Arn|Id|LoadBalancerFullName)"\]}', text):
+        text = text.replace(json.dumps({"Fn::GetAtt": [name, attribute]}), json.dumps(f"{attribute} of {name}"))
+    stack, rows, said = created(client, "fsdcf-staging", json.loads(text))
+    assert stack["StackStatus"] == "CREATE_COMPLETE" and said == {
+        *("AWS::CertificateManager::Certificate", "AWS::ServiceDiscovery::PrivateDnsNamespace")
+    }
+    assert set(shared["Resources"]) - set(rows) == {"Namespace", "PublicCertificate"}
+    records = client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    names = {each["Name"] for each in records if each["Type"] == "A"}
+    assert names == {"staging.example.com", "*.staging.example.com"}
+    exported = {each["Name"] for each in client("cloudformation").list_exports()["Exports"]}
+    assert exported == {each["Export"]["Name"] for each in shared["Outputs"].values()}
+
+    stack, own, _ = created(client, "shop-staging", suited(shop, client))
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    missing = {name for name in shop["Resources"] if name not in own}
+    assert missing == {name for name, one in shop["Resources"].items() if one["Type"] in LACKING}
+    ids = {name: row.get("PhysicalResourceId") for name, row in (rows | own).items()}
+    rules = client("elbv2").describe_rules(ListenerArn=ids["PublicHttpsListener"])["Rules"]
+    assert [each["RuleArn"] for each in rules if not each["IsDefault"]] == [ids["ListenerRule"]]
+    assert client("ecs").list_services(cluster=ids["Cluster"])["serviceArns"] == [ids["Service"]]
+    (group,) = client("elbv2").describe_target_groups(TargetGroupArns=[ids["TargetGroup"]])["TargetGroups"]
+    (tasks,) = client("ec2").describe_security_groups(GroupIds=[ids["TaskSecurityGroup"]])["SecurityGroups"]
+    assert {group["VpcId"], tasks["VpcId"]} == {ids["Vpc"]}
+    admitted = {pair["GroupId"] for rule in tasks["IpPermissions"] for pair in rule["UserIdGroupPairs"]}
+    assert admitted == {ids["PublicLoadBalancerSecurityGroup"], ids["ServicesSecurityGroup"]}
 
 
 def test_moto_still_lacks_the_listed_types(client: Client) -> None:
