@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsdcf.cloudformation.evaluation import PSEUDO, evaluate, scope_of
+from fsdcf.cloudformation.exports import imports_of
 from fsdcf.language.model.environment import SharedLoadBalancer
-from tests.conftest import Compile
+from fsdcf.pipeline import Request, SourceFile, run
+from tests.conftest import ROOT, Compile
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
 HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging, owners: team}\nenvironment:\n"
@@ -182,3 +185,36 @@ def test_services_reach_the_endpoints(compiled: Compile) -> None:
         endpoint = resources[name]["Properties"]
         assert endpoint["SubnetIds"] == [exported["PrivateSubnet1"], exported["PrivateSubnet2"]]
         assert endpoint["SecurityGroupIds"] == [{"Fn::GetAtt": ["EndpointSecurityGroup", "GroupId"]}]
+
+
+IMPORTED_BY = {
+    "AWS::EC2::VPC": {"VpcId"},
+    "AWS::EC2::Subnet": {"Subnets", "SubnetId", "SubnetIds"},
+    "AWS::EC2::SecurityGroup": {"SecurityGroups", "SourceSecurityGroupId"},
+    "AWS::ECS::Cluster": {"Cluster", "ResourceId", "ClusterName"},
+    "AWS::ElasticLoadBalancingV2::Listener": {"ListenerArn"},
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {"ResourceLabel", "Dimensions", "Value"},
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": {"Namespace", "NamespaceId", "DnsConfig"},
+}
+"""The properties that take each type of resource."""
+
+
+@pytest.mark.parametrize("spec", sorted((ROOT / "tests/cases/joined").glob("*.spec.yml")), ids=lambda path: path.stem)
+def test_what_a_service_imports_is_exported(spec: Path) -> None:
+    """By its environment, and each property gets a resource of the type that it needs."""
+    file = SourceFile("environments/staging.yml", spec.with_name("shared.environment.yml").read_bytes())
+    shared = run(Request(file.name, file.raw, "staging")).template
+    service = run(Request(spec.name, spec.read_bytes(), "staging", environment_file=file)).template
+    assert shared is not None and service is not None
+    exported = {each["Export"]["Name"]: each["Value"] for each in shared.data["Outputs"].values()}
+    imports = [
+        each
+        for each in imports_of(service.data, scope_of(service.data, {"ImageSha": "1"}, PSEUDO))
+        if each.section == "Resources"
+    ]
+    assert imports
+    for each in imports:
+        content = exported[each.name]
+        target = content["Ref"] if "Ref" in content else content["Fn::GetAtt"][0]
+        kind = shared.data["Resources"][target]["Type"]
+        assert {step for step in each.path if isinstance(step, str)} & IMPORTED_BY[kind], (each, kind)
