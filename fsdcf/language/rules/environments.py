@@ -81,22 +81,6 @@ def shared_and_own(case: Case) -> Problems:
         yield Problem("service.networking.vpc", "the service joins the environment's network", hint, key=True)
 
 
-@rule(
-    "S420",
-    "the zones of a region that the environment does not name",
-    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
-    kinds=("Environment",),
-)
-def zones_without_region(case: Case) -> Problems:
-    """The ids of zones belong to one region. The file names it, so that no command works in another one."""
-    environment = case.environment_spec.environment
-    zones = environment.network.availability_zones
-    if environment.region is None and isinstance(zones, tuple) and zones:
-        region = region_of_zones(zones[0].partition("-az")[0])
-        hint = f"add `region: {region}` to `environment`" if region else "add the `region` of the zones"
-        yield Problem("environment.network.availabilityZones", f"`{zones[0]}` belongs to one region", hint)
-
-
 @rule("S421", "a part of another account or region", kinds=("Environment",))
 def elsewhere(case: Case) -> Problems:
     """An environment is in one account and one region, and so are the parts that it uses: a load balancer accepts
@@ -259,6 +243,24 @@ def addresses(case: Case) -> Problems:
 
 
 _MOST_ADDRESSES = 5
+
+
+@rule(
+    "W147",
+    "zones without their region",
+    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
+    kinds=("Environment",),
+)
+def zones_without_region(case: Case) -> Problems:
+    """The ids of zones belong to one region. If the file names it, every command refuses another one; if not, only a
+    deploy stops there, at the zones, and other commands do not find the environment."""
+    environment = case.environment_spec.environment
+    zones = environment.network.availability_zones
+    if environment.region is None and isinstance(zones, tuple) and zones:
+        region = region_of_zones(zones[0].partition("-az")[0])
+        hint = f"add `region: {region}` to `environment`" if region else "add the `region` of the zones"
+        message = f"`{zones[0]}` is in {f'{region},' if region else 'a region'} which the file does not name"
+        yield Problem("environment.network.availabilityZones", message, hint)
 
 
 @rule("W290", "an environment that no file names")
