@@ -243,7 +243,7 @@ NEW_AND_ADOPTED = [
     ),
     (
         "  loadBalancers: {public: {domain: a.example.com}}\n",
-        "  cluster: {name: old, containerInsights: enhanced}\n"
+        "  cluster: {name: old}\n"
         f"  loadBalancers: {{public: {{domain: a.example.com, listenerProtocol: http, {ADOPTED}}}}}\n",
     ),
 ]
