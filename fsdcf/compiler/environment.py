@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Join, Ref, Select, Split, ec2, ecs, route53, servicediscovery
-from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.compiler.kinds import Excess, KindCompiler
 from fsdcf.compiler.limits import excesses
-from fsdcf.compiler.parts.load_balancer import TLS_POLICY, add_alias, add_certificate, add_load_balancer, not_found
+from fsdcf.compiler.parts.load_balancer import add_alias, add_certificate, add_listeners, add_load_balancer, not_found
 from fsdcf.compiler.parts.network import (
     ATTACHMENT,
     add_provider_egress,
@@ -172,7 +171,11 @@ def _add_records(part: StackPart, prefix: str, balancer: SharedLoadBalancer, ori
 def _add_balancer(
     part: StackPart, spec: EnvironmentSpec, prefix: str, balancer: SharedLoadBalancer, origin: str
 ) -> _Outputs:
-    """Add a load balancer with its security group and its listeners, and return its outputs."""
+    """Add a load balancer with its security group and its listeners, and return its outputs.
+
+    The listener of port 80 is exported even where it redirects: its rules come before the redirect, so that services
+    which do not use HTTPS yet stay reachable until they do.
+    """
     to_services = ec2.SecurityGroupRule(
         IpProtocol="tcp",
         FromPort=1,
@@ -183,59 +186,25 @@ def _add_balancer(
     there = _network_of(spec)
     words = f"load balancer of the environment ({origin.rpartition('.')[2]})"
     groups = balancer_groups(part, prefix, balancer, there.vpc, origin, words, to_services)
-    if balancer.https:
-        add_provider_egress(part, prefix, origin)
+    if balancer.auth:
+        add_provider_egress(part, prefix, f"{origin}.auth")
     more = {"deletion_protection.enabled": (str(spec.environment.protected).lower(), "environment.protected")}
     edge = [] if balancer.internal or spec.environment.network.id else [ATTACHMENT]
     subnets = (there.private or there.public) if balancer.internal else there.public
     add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, more)
+    certificate = _certificate(part, prefix, balancer, origin) if balancer.https else None
+    default = not_found("No service has this address")
+    listeners = add_listeners(part, prefix, balancer, origin, default, certificate)
     resource = f"{prefix}LoadBalancer"
     return {
         "LoadBalancerSecurityGroupId": ("Security group", GetAtt(groups[0], "GroupId")),
-        **_add_listeners(part, prefix, balancer, origin),
+        **{
+            f"{title.removeprefix(prefix)}Arn": (f"{'HTTPS' if 'Https' in title else 'HTTP'} listener", Ref(title))
+            for title in listeners
+        },
         "LoadBalancerFullName": ("Full name", GetAtt(resource, "LoadBalancerFullName")),
         "LoadBalancerDnsName": ("DNS name", GetAtt(resource, "DNSName")),
     }
-
-
-def _add_listeners(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> _Outputs:
-    """Add the listeners, and return their outputs.
-
-    That of port 80 is exported even where it redirects: its rules come before the redirect, so that services which do
-    not use HTTPS yet stay reachable until they do.
-    """
-    nothing = not_found("No service has this address")
-
-    def add(suffix: str, port: int, action: Any, sources: Sources | None = None, **properties: Any) -> Any:
-        listener = elb.Listener(
-            f"{prefix}{suffix}Listener",
-            LoadBalancerArn=Ref(f"{prefix}LoadBalancer"),
-            Port=port,
-            Protocol=suffix.upper(),
-            DefaultActions=[action],
-            **properties,
-        )
-        part.add(listener, origin, sources)
-        return f"Listener of port {port}", Ref(listener)
-
-    if not balancer.https:
-        return {"HttpListenerArn": add("Http", 80, nothing)}
-    redirect = elb.RedirectConfig(Protocol="HTTPS", Port="443", StatusCode="HTTP_301")
-    https = add(
-        "Https",
-        443,
-        nothing,
-        {"SslPolicy": f"{origin}.sslPolicy", "Certificates": f"{origin}.certificateArn"},
-        SslPolicy=balancer.ssl_policy or TLS_POLICY,
-        Certificates=[elb.Certificate(CertificateArn=_certificate(part, prefix, balancer, origin))],
-    )
-    http = add(
-        "Http",
-        80,
-        elb.Action(Type="redirect", RedirectConfig=redirect),
-        DependsOn=f"{prefix}HttpsListener",
-    )
-    return {"HttpsListenerArn": https, "HttpListenerArn": http}
 
 
 def _certificate(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> Any:

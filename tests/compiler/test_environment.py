@@ -10,7 +10,8 @@ import pytest
 
 from fsdcf.cloudformation.evaluation import PSEUDO, evaluate, scope_of
 from fsdcf.cloudformation.exports import imports_of
-from fsdcf.language.model.environment import SharedLoadBalancer
+from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
+from fsdcf.language.shape import Field, walk
 from fsdcf.pipeline import Request, SourceFile, run
 from tests.conftest import ROOT, Compile
 
@@ -41,6 +42,7 @@ def test_a_load_balancer_reaches_the_services_and_nothing_else(compiled: Compile
     resources, exported = template["Resources"], exports(template)
     (egress,) = resources["PublicLoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"]
     assert egress["DestinationSecurityGroupId"] == exported["ServicesSecurityGroupId"]
+    assert "AWS::EC2::SecurityGroupEgress" not in {each["Type"] for each in resources.values()}
     badge = resources["ServicesSecurityGroup"]["Properties"]
     assert "SecurityGroupIngress" not in badge
     assert [each["CidrIp"] for each in badge["SecurityGroupEgress"]] == ["127.0.0.1/32"]
@@ -218,3 +220,78 @@ def test_what_a_service_imports_is_exported(spec: Path) -> None:
         target = content["Ref"] if "Ref" in content else content["Fn::GetAtt"][0]
         kind = shared.data["Resources"][target]["Type"]
         assert {step for step in each.path if isinstance(step, str)} & IMPORTED_BY[kind], (each, kind)
+
+
+def test_the_load_balancer_reaches_identity_providers_if_its_file_says_so(compiled: Compile) -> None:
+    resources = with_balancer(compiled, ZONE + ", auth: true")["Resources"]
+    rule = resources["PublicLoadBalancerEgressToIdentityProvider"]["Properties"]
+    assert (rule["FromPort"], rule["CidrIp"]) == (443, "0.0.0.0/0")
+    assert rule["GroupId"] == {"Fn::GetAtt": ["PublicLoadBalancerSecurityGroup", "GroupId"]}
+
+
+ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/front/50dc6c495c0c9188/f2f7dc8efc522ab"
+NEW = f"""\
+  network: {{cidr: 10.1.0.0/16}}
+  loadBalancers: {{public: {{certificateArn: '{CERTIFICATE}', {ZONE}, accessLogs: {{prefix: a}}}}}}
+"""
+FOUND = f"""\
+  network: {{id: vpc-0a1b2c3d, publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3e], privateSubnets: [subnet-0a1b2c3f]}}
+  loadBalancers:
+    public: {{listenerArn: '{ARN}1', securityGroupId: sg-0a1b2c3d, dnsName: a.example.com, listenerProtocol: https}}
+"""
+VALUES = {
+    "metadata.owners": "others",
+    "metadata.description": "words",
+    "environment.network.cidr": "10.2.0.0/16",
+    "environment.network.availabilityZones": "3",
+    "environment.network.nat": "regional",
+    "environment.loadBalancers.public.domain": "other.example.com",
+    "environment.loadBalancers.public.hostedZoneId": "Z1",
+    "environment.loadBalancers.public.certificateArn": CERTIFICATE + "f",
+    "environment.loadBalancers.public.sslPolicy": "ELBSecurityPolicy-TLS13-1-3-2021-06",
+    "environment.loadBalancers.public.accessLogs.bucket": "logs",
+    "environment.loadBalancers.public.accessLogs.prefix": "b",
+    "environment.loadBalancers.public.waf": "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/rules/6f3b4d2e-0a51",
+    "environment.loadBalancers.public.listenerProtocol": "http",
+    "environment.cluster.name": "existing",
+    "environment.cluster.containerInsights": "enhanced",
+    "environment.namespace": "other.internal",
+}
+OF_FOUND = {
+    "environment.network.id": "vpc-0a1b2c3e",
+    "environment.loadBalancers.public.listenerArn": ARN + "2",
+    "environment.loadBalancers.public.securityGroupId": "sg-0a1b2c3e",
+    "environment.loadBalancers.public.dnsName": "b.example.com",
+    "environment.loadBalancers.public.listenerProtocol": "http",
+}
+ELSEWHERE = {
+    "apiVersion": "has one value",
+    "kind": "has one value",
+    "metadata.name": "is that of the file; the exports begin with it",
+    "environment.account": "commands enforce it",
+    "environment.region": "commands enforce it",
+    "environment.overlay": "for the services",
+    "environment.permissionsBoundary": "for the services, whose roles it bounds",
+    "environment.artifactsBucket": "for commands that upload templates",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        pytest.param(path.replace("[]", ".public"), field, id=path)
+        for path, field in walk(EnvironmentSpec)
+        if path not in ELSEWHERE and field.accepts("string", "integer", "boolean")
+    ],
+)
+def test_every_key_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
+    text = HEAD + (FOUND if path in OF_FOUND else NEW)
+    other = OF_FOUND.get(path) or VALUES.get(path)
+    if other is None:
+        other = "123" if field.key.minimum else str(not field.default).lower()
+    before, after = (
+        compiled(text, overrides=each, name="environments/staging.yml") for each in ((), (f"{path}={other}",))
+    )
+    assert before.template is not None, before.diagnostics
+    assert after.template is not None, after.diagnostics
+    assert before.template.data != after.template.data

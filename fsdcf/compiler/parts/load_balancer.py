@@ -169,10 +169,10 @@ def add_listeners(
 ) -> list[str]:
     """Add the listeners, and return their ids. ``default`` is the action for requests that no rule matches.
 
-    ``Listener`` always listens on port 80, and serves or redirects. If it moved to port 443 with a certificate, two
+    That of port 80, ``Listener`` of a service, serves or redirects. If it moved to port 443 with a certificate, two
     listeners would claim one port in the middle of an update.
     """
-    http, https = f"{prefix}Listener", f"{prefix}HttpsListener"
+    http, https = f"{prefix}HttpListener" if prefix else "Listener", f"{prefix}HttpsListener"
     if certificate is None:
         part.add(_listener(prefix, http, 80, "HTTP", default), origin)
         return [http]

@@ -85,6 +85,9 @@ class SharedLoadBalancer:
         pattern=WEB_ACL,
         expects="the ARN of a regional web ACL",
     )
+    auth: bool = spec_key(
+        "Let the load balancer reach identity providers on the internet, for services with `auth`.", default=False
+    )
     listener_arn: String | None = spec_key(
         "Listener of an existing load balancer, to which the rules of the services are added.",
         default=None,

@@ -10,6 +10,7 @@ from typing import Any
 from fsdcf.cloudformation.partitions import region_of_zones
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
 from fsdcf.diagnostics import joined
+from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.document import Document
 from fsdcf.language.placeholders import sample
 from fsdcf.language.resolve import DEFAULTS
@@ -103,7 +104,7 @@ def elsewhere(case: Case) -> Problems:
                     yield Problem(("environment", "loadBalancers", name, key), message, hint)
 
 
-_NEW_ONLY = ("certificateArn", "internal", "idleTimeout", "sslPolicy", "allowCidrs", "accessLogs", "waf")
+_NEW_ONLY = ("certificateArn", "internal", "idleTimeout", "sslPolicy", "allowCidrs", "accessLogs", "waf", "auth")
 _EXISTING = ("securityGroupId", "dnsName")
 
 
@@ -206,6 +207,18 @@ def defaults(case: Case) -> Problems:
         if case.document.has(at):
             message = f"`{'.'.join(path)}` cannot be the same for every service"
             yield Problem(at, message, "write it in the spec of each service", key=True)
+
+
+@rule("S428", "a sign-in at a load balancer that reaches no identity provider")
+def sign_in(case: Case) -> Problems:
+    """A load balancer of an environment reaches the services of the environment only, unless its file says that it may
+    call the identity providers of services with `auth`."""
+    balancer = case.service.load_balancer
+    found = case.joined and shared_balancer(case.spec, case.joined)
+    if found and balancer and balancer.auth is not None and found[1].listener_arn is None and not found[1].auth:
+        message = f"the load balancer `{found[0]}` reaches no identity provider"
+        hint = f"add `auth: true` to environment.loadBalancers.{found[0]} in the environment's file"
+        yield Problem("service.networking.loadBalancer.auth", message, hint, key=True)
 
 
 @rule(
