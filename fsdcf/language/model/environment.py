@@ -42,7 +42,8 @@ class SharedLoadBalancer:
         expects="a domain in lower case, such as staging.example.com",
     )
     hosted_zone_id: String | None = spec_key(
-        "Hosted zone of the domain in Route 53, for its certificate and its records.",
+        "Hosted zone of the domain in Route 53, for its certificate and its records. A private one needs "
+        "certificateArn, because its certificate cannot be validated.",
         default=None,
         pattern=HOSTED_ZONE,
         expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
@@ -95,7 +96,7 @@ class SharedLoadBalancer:
         expects="the ARN of a listener of an application load balancer",
     )
     security_group_id: String | None = spec_key(
-        "Security group of the existing load balancer.",
+        "Security group of the existing load balancer, which must let it reach the services.",
         default=None,
         pattern=f"sg-{EC2_ID}",
         expects="an id such as sg-0123456789abcdef0",
@@ -215,7 +216,7 @@ class Environment:
         default=False,
     )
     defaults: Mapping[str, Any] = spec_key(
-        "Keys that are merged under every service spec of the environment.", default_factory=dict
+        "Keys of a service's spec that are merged under every spec of the environment.", default_factory=dict
     )
 
     def balancer_of(self, name: str | None) -> tuple[str, SharedLoadBalancer] | None:

@@ -308,7 +308,8 @@ class Vpc:
         computed_default="2",
     )
     nat: str | None = spec_key(
-        "NAT gateways of a new VPC.",
+        "NAT gateways of a new VPC: one, one per zone, or a regional one, which follows the tasks into their zones. "
+        "Without one, the tasks need endpoints.",
         default=None,
         allowed=("none", "single", "perZone", "regional"),
         computed_default="single",
