@@ -87,7 +87,8 @@ def elsewhere(case: Case) -> Problems:
     """An environment is in one account and one region, and so are the parts that it uses: a load balancer accepts
     certificates, web ACLs and listener rules of its own account and region only."""
     environment = case.environment_spec.environment
-    own = {"region": environment.region, "account": environment.account}
+    homes = {"region": environment.region, "account": environment.account}
+    known = {kind: (home, "the environment is") for kind, home in homes.items() if home}
     for name, balancer in environment.load_balancers.items():
         parts = {
             "certificateArn": ("certificate", balancer.certificate_arn),
@@ -96,11 +97,13 @@ def elsewhere(case: Case) -> Problems:
         }
         for key, (what, arn) in parts.items():
             fields = sample(arn).split(":") if arn is not None else []
-            for kind, found in zip(own, fields[3:5], strict=False):
-                expected = own[kind]
-                if expected and found and "${" not in found and found != expected:
-                    message = f"the {what} is in the {kind} {found}, and the environment in {expected}"
-                    hint = f"use a {what} in the {kind} {expected}"
+            for kind, found in zip(homes, fields[3:5], strict=False):
+                if not found or "${" in found:
+                    continue
+                home, other = known.setdefault(kind, (found, f"the {what} of `{name}` is"))
+                if found != home:
+                    message = f"the {what} is in the {kind} {found}, and {other} in {home}"
+                    hint = f"use a {what} in the {kind} {home}"
                     yield Problem(("environment", "loadBalancers", name, key), message, hint)
 
 
