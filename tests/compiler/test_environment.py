@@ -87,6 +87,16 @@ def test_the_listener_that_services_use(compiled: Compile, keys: str, record: Sh
     assert exported.get("PublicDomain") == record.domain
 
 
+def test_https_comes_without_a_change_of_what_is_exported(compiled: Compile) -> None:
+    """CloudFormation refuses to change an export that a service imports: services move to HTTPS one after another."""
+    before, after = with_balancer(compiled, ""), with_balancer(compiled, ZONE)
+    assert exports(before).items() <= exports(after).items()
+    for name, resource in before["Resources"].items():
+        other = after["Resources"][name]
+        changed = {key for key in resource["Properties"] if resource["Properties"][key] != other["Properties"][key]}
+        assert changed <= {"DefaultActions", "SecurityGroupIngress"}, name
+
+
 def test_only_a_protected_environment_protects_its_load_balancers(compiled: Compile) -> None:
     """A load balancer with deletion protection makes the rollback of a first deploy fail, and a deletion."""
     for protected in ("true", "false"):
