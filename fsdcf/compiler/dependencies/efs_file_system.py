@@ -12,8 +12,8 @@ from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Gra
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
-from fsdcf.language.model.common import Dependency, Unmanaged
-from fsdcf.language.model.service import EC2_ID, EFS_ID, Spec
+from fsdcf.language.model.common import EC2_ID, Dependency, Unmanaged
+from fsdcf.language.model.service import EFS_ID, Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record

@@ -22,6 +22,10 @@ VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 VARIABLE_WORDS = "names of letters, digits and _, not beginning with a digit"
 
+EC2_ID = "[0-9a-f]{8}([0-9a-f]{9})?"
+"""What follows the prefix in the id of a VPC, subnet, security group or prefix list.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
+
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 """The name of a service."""
 

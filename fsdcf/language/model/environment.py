@@ -4,9 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
-from fsdcf.language.model.common import DESCRIPTION_BYTES, VARIABLE, VARIABLE_WORDS
-from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, CERTIFICATE, CIDR, EC2_ID, SSL_POLICY, Vpc
-from fsdcf.language.model.traffic import BALANCER_NAME, DOMAIN, HOSTED_ZONE, WEB_ACL, AccessLogs
+from fsdcf.language.model.common import DESCRIPTION_BYTES, EC2_ID, VARIABLE, VARIABLE_WORDS
+from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
+from fsdcf.language.model.traffic import (
+    BALANCER_NAME,
+    DOMAIN,
+    HOSTED_ZONE,
+    AccessLogs,
+    access_logs_key,
+    allow_cidrs_key,
+    certificate_key,
+    idle_timeout_key,
+    internal_key,
+    ssl_policy_key,
+    waf_key,
+)
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -48,44 +60,15 @@ class SharedLoadBalancer:
         pattern=HOSTED_ZONE,
         expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
     )
-    certificate_arn: String | None = spec_key(
-        "Certificate. With one, the services use HTTPS, and HTTP is redirected to it.",
-        default=None,
-        pattern=CERTIFICATE,
-        expects="the ARN of a certificate in ACM",
-        computed_default="one for the domain and *.domain, if hostedZoneId is set",
+    certificate_arn: String | None = certificate_key(
+        "the services use", "one for the domain and *.domain, if hostedZoneId is set"
     )
-    internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
-    idle_timeout: int = spec_key(
-        "Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000
-    )
-    ssl_policy: str | None = spec_key(
-        "Security policy of the HTTPS listener.",
-        default=None,
-        pattern=SSL_POLICY,
-        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
-        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
-    )
-    allow_cidrs: tuple[str, ...] = spec_key(
-        "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
-        "network. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
-        default=(),
-        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
-        expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
-        fewest=1,
-        computed_default="all addresses, or the private ranges if internal",
-    )
-    access_logs: bool | AccessLogs | None = spec_key(
-        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
-        default=None,
-        computed_default="false",
-    )
-    waf: String | None = spec_key(
-        "Web ACL of AWS WAF in front of the load balancer.",
-        default=None,
-        pattern=WEB_ACL,
-        expects="the ARN of a regional web ACL",
-    )
+    internal: bool = internal_key()
+    idle_timeout: int = idle_timeout_key()
+    ssl_policy: str | None = ssl_policy_key()
+    allow_cidrs: tuple[str, ...] = allow_cidrs_key("network")
+    access_logs: bool | AccessLogs | None = access_logs_key()
+    waf: String | None = waf_key()
     auth: bool = spec_key(
         "Let the load balancer reach identity providers on the internet, for services with `auth`.", default=False
     )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import (
+    EC2_ID,
     LATER_KINDS,
     SECRETS_MANAGER,
     VARIABLE,
@@ -16,16 +17,23 @@ from fsdcf.language.model.common import (
 )
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
+    CIDR,
     MOST_VALUES,
-    WEB_ACL,
     AccessLogs,
     Authentication,
     Domain,
     HeaderCondition,
     QueryCondition,
     Redirect,
+    access_logs_key,
+    allow_cidrs_key,
+    certificate_key,
     hosts_key,
+    idle_timeout_key,
+    internal_key,
     paths_key,
+    ssl_policy_key,
+    waf_key,
 )
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import Later, spec_key, spec_record
@@ -42,10 +50,6 @@ DEFAULT_GRACE_PERIOD = 60
 LONGEST_REPOSITORY = 255 - len(":") - 40
 """ECS accepts 255 characters of image, of which a commit SHA takes 40.
 Source: ContainerDefinition in the API reference of Amazon ECS."""
-
-EC2_ID = "[0-9a-f]{8}([0-9a-f]{9})?"
-"""What follows the prefix in the id of a VPC, subnet, security group or prefix list.
-Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html"""
 
 EFS_ID = "[0-9a-f]{8,40}"
 """What follows the prefix in the id of a file system or access point.
@@ -258,11 +262,6 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConf
 MOST_ZONES = 6
 """Availability Zones of a new VPC, whose range has room for eight."""
 
-CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
-
-
-CERTIFICATE = r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)"
-SSL_POLICY = r"ELBSecurityPolicy-[A-Za-z0-9-]+"
 
 BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
 BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary, or its ARN"
@@ -370,32 +369,11 @@ class LoadBalancer:
         allowed=("application",),
         later={"network": "use application, which serves HTTP; or `loadBalancer: false` for a port without one"},
     )
-    internal: bool = spec_key("Accept requests only from inside the network, not from the internet.", default=False)
-    certificate_arn: String | None = spec_key(
-        "Certificate. With one, the service uses HTTPS, and HTTP is redirected to it.",
-        default=None,
-        pattern=CERTIFICATE,
-        expects="the ARN of a certificate in ACM",
-    )
-    ssl_policy: str | None = spec_key(
-        "Security policy of the HTTPS listener.",
-        default=None,
-        pattern=SSL_POLICY,
-        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
-        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
-    )
-    idle_timeout: int = spec_key(
-        "Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000
-    )
-    allow_cidrs: tuple[str, ...] = spec_key(
-        "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
-        "VPC. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
-        default=(),
-        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
-        expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
-        fewest=1,
-        computed_default="all addresses, or the private ranges if internal",
-    )
+    internal: bool = internal_key()
+    certificate_arn: String | None = certificate_key("the service uses")
+    ssl_policy: str | None = ssl_policy_key()
+    idle_timeout: int = idle_timeout_key()
+    allow_cidrs: tuple[str, ...] = allow_cidrs_key("VPC")
     stickiness: bool | Stickiness = spec_key("Send a client to the same task by a cookie.", default=False)
     deregistration_delay: int = spec_key(
         "Seconds that a deregistered task has to finish its requests.", default=30, minimum=0, maximum=3600
@@ -427,17 +405,8 @@ class LoadBalancer:
     redirects: tuple[Redirect, ...] = spec_key(
         "Requests to redirect, before any is forwarded; the first that matches counts.", default=(), most=50
     )
-    access_logs: bool | AccessLogs | None = spec_key(
-        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
-        default=None,
-        computed_default="false",
-    )
-    waf: String | None = spec_key(
-        "Web ACL of AWS WAF in front of the load balancer.",
-        default=None,
-        pattern=WEB_ACL,
-        expects="the ARN of a regional web ACL",
-    )
+    access_logs: bool | AccessLogs | None = access_logs_key()
+    waf: String | None = waf_key()
 
     @property
     def is_conditional(self) -> bool:

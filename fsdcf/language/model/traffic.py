@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from fsdcf.language.model.common import SECRETS_MANAGER
+from fsdcf.language.model.common import EC2_ID, SECRETS_MANAGER
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -12,11 +12,12 @@ DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a
 BALANCER_NAME = r"[a-z][a-z0-9]{0,19}"
 """The name of a load balancer of an environment, which begins the ids and the exports of its resources."""
 
+CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
+
+_CERTIFICATE = r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)"
+
 HOSTED_ZONE = "Z[A-Z0-9]{1,31}"
 """The id of a hosted zone in Route 53."""
-
-WEB_ACL = r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]{1,128}/[a-f0-9-]+"
-"""The ARN of a web ACL for load balancers; that of one for CloudFront has `global` in place of `regional`."""
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
@@ -56,6 +57,70 @@ class BalancerSettings(Protocol):
     def access_logs(self) -> "bool | AccessLogs | None": ...
     @property
     def waf(self) -> String | None: ...
+
+
+def internal_key() -> Any:
+    """The key `internal` of a load balancer. These keys are the same for one of a service and one of an environment."""
+    return spec_key("Accept requests only from inside the network, not from the internet.", default=False)
+
+
+def certificate_key(doc: str, computed_default: str = "") -> Any:
+    """The key `certificateArn` of a load balancer."""
+    return spec_key(
+        f"Certificate. With one, {doc} HTTPS, and HTTP is redirected to it.",
+        default=None,
+        pattern=_CERTIFICATE,
+        expects="the ARN of a certificate in ACM",
+        computed_default=computed_default,
+    )
+
+
+def ssl_policy_key() -> Any:
+    """The key `sslPolicy` of a load balancer."""
+    return spec_key(
+        "Security policy of the HTTPS listener.",
+        default=None,
+        pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
+        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
+        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
+    )
+
+
+def idle_timeout_key() -> Any:
+    """The key `idleTimeout` of a load balancer."""
+    return spec_key("Seconds after which an idle connection is closed.", default=60, minimum=1, maximum=4000)
+
+
+def allow_cidrs_key(network: str) -> Any:
+    """The key `allowCidrs` of a load balancer."""
+    return spec_key(
+        "Sources that may connect: address ranges, prefix lists (`pl-…`), and security groups (`sg-…`) in an existing "
+        f"{network}. A security group takes 60 rules, of which a prefix list counts as its maximum number of entries.",
+        default=(),
+        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
+        expects="a range such as 203.0.113.0/24, or the id of a prefix list or security group",
+        fewest=1,
+        computed_default="all addresses, or the private ranges if internal",
+    )
+
+
+def access_logs_key() -> Any:
+    """The key `accessLogs` of a load balancer."""
+    return spec_key(
+        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
+        default=None,
+        computed_default="false",
+    )
+
+
+def waf_key() -> Any:
+    """The key `waf` of a load balancer: a web ACL for CloudFront has `global` in its ARN in place of `regional`."""
+    return spec_key(
+        "Web ACL of AWS WAF in front of the load balancer.",
+        default=None,
+        pattern=r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/[A-Za-z0-9_-]{1,128}/[a-f0-9-]+",
+        expects="the ARN of a regional web ACL",
+    )
 
 
 def hosts_key(doc: str, default: str = "") -> Any:
