@@ -326,7 +326,7 @@ def test_what_a_load_balancer_has_is_made_for_any_prefix() -> None:
     add_certificate(part, "PublicCertificate", ["example.com", "*.example.com"], ZONE, origin)
     ids = add_listeners(part, "Public", shared, origin, not_found(), Ref("PublicCertificate"))
     add_alias(part, "PublicDomainRecord", "*.example.com", ZONE, "Public", origin)
-    assert ids == ["PublicHttpsListener", "PublicListener"]
+    assert ids == ["PublicHttpsListener", "PublicHttpListener"]
     resources = {name: one.to_dict() for name, one in part.resources.items()}
     assert all(name.startswith("Public") for name in resources)
     assert resources["PublicLoadBalancer"]["DependsOn"] == ["Attachment", "PublicAccessLogsBucketPolicy"]
