@@ -42,6 +42,15 @@ def resources(draw: Any) -> dict[str, Any]:
     return out
 
 
+HOSTS = st.from_regex(r"[a-z]{1,3}\.a\.example", fullmatch=True)
+PATHS = st.from_regex(r"(/[a-z]{1,3}){1,4}(/\*)?", fullmatch=True)
+
+
+def redirect(host: str, path: str) -> dict[str, Any]:
+    """A redirect of a path that leads away from it."""
+    return {"hosts": [host], "paths": [path], "toPath": "/1"}
+
+
 @st.composite
 def networks(draw: Any, http: bool) -> dict[str, Any]:
     out: dict[str, Any] = {}
@@ -58,7 +67,16 @@ def networks(draw: Any, http: bool) -> dict[str, Any]:
         out["assignPublicIp"] = True
     if http and draw(st.booleans()):
         details = st.fixed_dictionaries(
-            {"internal": st.booleans(), "idleTimeout": st.integers(1, 4000), "stickiness": st.booleans()}
+            {"internal": st.booleans(), "idleTimeout": st.integers(1, 4000), "stickiness": st.booleans()},
+            optional={
+                "hosts": st.lists(HOSTS, min_size=1, max_size=7, unique=True),
+                "paths": st.lists(PATHS, min_size=1, max_size=7, unique=True),
+                "headers": st.just([{"name": "X-A", "values": ["a", "b"]}]),
+                "redirects": st.lists(st.builds(redirect, HOSTS, PATHS), max_size=3),
+                "protocol": st.sampled_from(["http", "https"]),
+                "accessLogs": st.booleans(),
+                "domain": st.just({"name": "a.example", "hostedZoneId": "Z1", "aliases": ["*.a.example"]}),
+            },
         )
         out["loadBalancer"] = draw(st.one_of(st.booleans(), details))
     return out

@@ -33,6 +33,9 @@ ORDERED = {
     "service.tmpfs[].options": "the last of two opposite options counts",
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
+    "service.networking.loadBalancer.redirects": "the first that matches counts",
+    "service.networking.loadBalancer.redirects[].hosts": "the first of many are in the first rule",
+    "service.networking.loadBalancer.redirects[].paths": "the first of many are in the first rule",
 }
 """The keys whose lists have an order, and why."""
 
@@ -57,7 +60,11 @@ service:
       id: vpc-0123456789abcdef0
       privateSubnets: [subnet-0bbbbbbb, subnet-0aaaaaaa]
       publicSubnets: [subnet-0ddddddd, subnet-0ccccccc]
-    loadBalancer: {allowCidrs: [203.0.113.0/24, 198.51.100.0/24, "2001:db8::/32"]}
+    securityGroups: [sg-0bbbbbbb, sg-0aaaaaaa]
+    loadBalancer:
+      allowCidrs: [203.0.113.0/24, 198.51.100.0/24, "2001:db8::/32"]
+      domain: {name: c.example.com, hostedZoneId: Z1, aliases: [b.example.com, a.example.com]}
+      headers: [{name: X-B, values: [b, a]}, {name: X-A, values: [a]}]
   observability:
     metrics:
       select:
@@ -107,6 +114,13 @@ environment:
   loadBalancers:
     public: {allowCidrs: [203.0.113.0/24, 198.51.100.0/24, "2001:db8::/32"]}
     internal: {internal: true, allowCidrs: [10.2.0.0/16, 10.1.0.0/16]}
+"""
+
+QUERY = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: shop, owners: team}
+service: {port: 80, networking: {loadBalancer: {query: [{name: b, values: [b, a]}, {values: [a]}]}}}
 """
 
 ACTIONS = """\
@@ -204,7 +218,7 @@ def test_golden_cases(case: Path) -> None:
 
 def test_every_list_of_the_language_is_a_set_or_has_a_reason() -> None:
     seen: set[str] = set()
-    for text in (EVERYTHING, NEW_VPC, SHARED, *with_lists_of_actions()):
+    for text in (EVERYTHING, NEW_VPC, QUERY, SHARED, *with_lists_of_actions()):
         plain = compiled(text)
         for other in variants(text, seen):
             assert compiled(other) == plain

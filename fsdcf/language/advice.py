@@ -315,19 +315,20 @@ def number_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str
     amount = _amount(key, value)
     if amount is None or not isfinite(amount):
         return ""
-    number, note = ceil(round(amount, 6)), ""
+    exact = isinstance(key.minimum, float)  # such as seconds of a response time
+    number: float = round(amount, 3) if exact else ceil(round(amount, 6))
+    note = ""
     numbers = [each for each in key.allowed if isinstance(each, int)]
     if label(path) in ("cpu", "memory") and path[-2:-1] == ("resources",):
-        number, note = _fargate_size(document, label(path), number, path[:-1])
+        number, note = _fargate_size(document, label(path), ceil(number), path[:-1])
     elif numbers:
         number = next((each for each in numbers if each >= number), numbers[-1])
     elif key.maximum is not None and number > key.maximum:
-        number, note = int(key.maximum), ", the largest value"
+        number, note = key.maximum, ", the largest value"
     elif key.minimum is not None and number < key.minimum:
-        number, note = int(key.minimum), ", the smallest value"
-    if value == str(number):
-        return f"write {number} without quotes{note}"
-    return f"write {number}{note}. {key.doc}"
+        number, note = key.minimum, ", the smallest value"
+    text = str(number if exact else int(number))
+    return f"write {text} without quotes{note}" if value == text else f"write {text}{note}. {key.doc}"
 
 
 def _amount(key: Key, value: Any) -> float | None:
@@ -415,7 +416,7 @@ def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str
         below, above = [each for each in numbers if each < value], [each for each in numbers if each > value]
         return f"use {joined([*below[-1:], *above[:1], *words] if below else [*words, *above[:1]])}"
     counted = not words or any(each.isdigit() for each in str(value))
-    if numbers and counted and (hint := number_hint(document, key, value, path)):
+    if len(numbers) > 2 and counted and (hint := number_hint(document, key, value, path)):
         return hint
     meant = VALUES.get(str(value).lower(), value)
     close = meant if meant in key.allowed else typo(str(value), [each for each in key.allowed if isinstance(each, str)])

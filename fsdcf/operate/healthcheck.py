@@ -6,10 +6,11 @@ import math
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,17 +31,21 @@ class HttpAnswer:
     location: str = ""
 
 
-def send_request(host: str, port: int, path: str, timeout: float, clock: Callable[[], float]) -> HttpAnswer:
-    """Send the request of a load balancer. ``timeout`` is in seconds for the connection, the request and the headers.
+def send_request(
+    host: str, port: int, path: str, timeout: float, clock: Callable[[], float], secure: bool = False
+) -> HttpAnswer:
+    """Send the request of a load balancer, by HTTPS if it is ``secure``. ``timeout`` is in seconds for the connection,
+    the request and the headers.
 
-    The body is not read: AWS documents only that a response must arrive within the timeout.
+    A load balancer does not check the certificate of a target. The body is not read: AWS documents only that a response
+    must arrive within the timeout.
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     """
     start = clock()
     code, detail, location = 0, "", ""
     fault: Fault = "closed"
     try:
-        head = _head(host, port, path, start + timeout, clock)
+        head = _head(host, port, path, start + timeout, clock, secure)
         code, location = _parse(head)
         if code:
             fault = ""
@@ -52,6 +57,8 @@ def send_request(host: str, port: int, path: str, timeout: float, clock: Callabl
         fault = "refused"
     except ConnectionError as error:
         detail = error.strerror or str(error)
+    except ssl.SSLError as error:
+        fault, detail = "garbled", f"no TLS: {error.reason or error}"
     except OSError as error:
         fault, detail = "unreachable", error.strerror or str(error)
     except UnicodeError:
@@ -59,8 +66,13 @@ def send_request(host: str, port: int, path: str, timeout: float, clock: Callabl
     return HttpAnswer(code, clock() - start, fault, detail, location)
 
 
-def _head(host: str, port: int, path: str, deadline: float, clock: Callable[[], float]) -> bytes:
-    with socket.create_connection((host, port), _left(deadline, clock)) as connection:
+def _head(host: str, port: int, path: str, deadline: float, clock: Callable[[], float], secure: bool) -> bytes:
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.create_connection((host, port), _left(deadline, clock)))
+        if secure:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            connection = stack.enter_context(context.wrap_socket(connection, server_hostname=host))
         name = f"[{host}]" if ":" in host else host
         lines = (
             f"GET {path} HTTP/1.1",

@@ -65,6 +65,23 @@ def check(stage: Stage, *arguments: str, spec: str = API, expect: int = 0) -> Re
     return result
 
 
+GRPC = API.replace("    path: /health\n", "") + (
+    "  networking:\n    loadBalancer:\n      protocolVersion: grpc\n"
+    "      certificateArn: arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e\n"
+)
+
+
+def test_a_check_by_grpc_needs_another_client(stage: Stage) -> None:
+    result = check(stage, "--url", "http://127.0.0.1:8000", spec=GRPC, expect=2)
+    assert "by gRPC" in result.stderr + result.stdout and "grpcurl 127.0.0.1:8000" in result.stderr + result.stdout
+
+
+def test_the_url_has_the_protocol_of_the_check(stage: Stage) -> None:
+    spec = API.replace("    path: /health\n", "    path: /health\n    protocol: https\n    port: 8443\n")
+    result = check(stage, "--url", "http://127.0.0.1:8443", spec=spec, expect=2)
+    assert "use https://" in result.stderr
+
+
 def test_a_healthy_service(stage: Stage, url: str) -> None:
     result = check(stage, "--url", url, "--fast")
     assert (

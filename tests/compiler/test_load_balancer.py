@@ -95,9 +95,9 @@ def test_a_wildcard_beside_its_base_is_validated_by_one_record(compiled: Compile
     )
     resources = balanced(compiled, f"domain: {names}")
     (certificate,) = of_type(resources, "Certificate").values()
-    assert certificate["SubjectAlternativeNames"] == ["www.example.com", "*.example.com", "*.a.example.com"]
+    assert certificate["SubjectAlternativeNames"] == ["*.a.example.com", "*.example.com", "www.example.com"]
     validated = [one["DomainName"] for one in certificate["DomainValidationOptions"]]
-    assert validated == ["example.com", "www.example.com", "*.a.example.com"]
+    assert validated == ["example.com", "*.a.example.com", "www.example.com"]
     records = {one["Name"] for one in of_type(resources, "RecordSet").values()}
     assert records == {"example.com", "www.example.com", "*.example.com", "*.a.example.com"}
 
@@ -337,3 +337,81 @@ def test_what_a_load_balancer_has_is_made_for_any_prefix() -> None:
     assert resources["PublicHttpsListener"]["Properties"]["LoadBalancerArn"] == {"Ref": "PublicLoadBalancer"}
     (validated,) = resources["PublicCertificate"]["Properties"]["DomainValidationOptions"]
     assert validated["DomainName"] == "example.com"
+
+
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging}
+environment:
+  loadBalancers:
+    public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}
+"""
+
+
+def joined(compiled: Compile, keys: str, text: str = HELLO) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The resources and the parameters of a service that joins an environment."""
+    result = compiled(text + f"  networking: {{shared: true, loadBalancer: {{{keys}}}}}\n", file=ENVIRONMENT)
+    assert result.template is not None, result.diagnostics
+    return dict(result.template.data["Resources"]), dict(result.template.data["Parameters"])
+
+
+def test_a_rule_at_a_shared_listener_has_every_condition_and_the_sign_in(compiled: Compile) -> None:
+    keys = "paths: [/a/*, /b/*, /c/*], headers: [{name: X-A, values: [a, b]}], query: [{name: v, values: ['2']}], "
+    resources, _ = joined(compiled, keys + f"auth: {{oidc: {OIDC % 'secretsmanager:shop/oidc:key'}}}")
+    rules = of_type(resources, "ListenerRule")
+    assert len(rules) == 3, "three values of headers and query leave room for a host and a path"
+    for rule in rules.values():
+        fields = [one["Field"] for one in rule["Conditions"]]
+        assert fields == ["host-header", "path-pattern", "http-header", "query-string"]
+        assert [one["Type"] for one in rule["Actions"]] == ["authenticate-oidc", "forward"]
+        assert rule["ListenerArn"] == {"Fn::ImportValue": "fsdcf-staging-PublicHttpsListenerArn"}
+
+
+def test_redirects_at_a_shared_listener_come_before_what_they_are_part_of(compiled: Compile) -> None:
+    keys = "redirects: [{paths: [/old/*], toPath: /new}, {hosts: [www.staging.example.com], toHost: a.example.com}]"
+    resources, parameters = joined(compiled, keys)
+    rules = of_type(resources, "ListenerRule")
+    assert set(rules) == {"RedirectRule", "RedirectRule2", "ListenerRule"}
+    own = rules["RedirectRule"]["Conditions"][0]["HostHeaderConfig"]["Values"]
+    assert own == ["hello.staging.example.com"], "without hosts it is for those of the service"
+    numbers = {name: parameters[rule["Priority"]["Ref"]]["Default"] for name, rule in rules.items()}
+    assert numbers["RedirectRule"] < numbers["ListenerRule"]
+    assert "RedirectRule" not in resources["Service"]["DependsOn"]
+
+
+def test_redirects_come_first_where_the_priority_is_written(compiled: Compile) -> None:
+    resources, parameters = joined(compiled, "priority: 7, redirects: [{paths: [/old/*], toPath: /new}]")
+    priorities = {name: rule["Priority"] for name, rule in of_type(resources, "ListenerRule").items()}
+    assert priorities == {"RedirectRule": 7, "ListenerRule": 8}
+    assert not [name for name in parameters if "Priority" in name]
+
+
+def test_the_load_balancer_of_the_environment_reaches_the_port_of_the_check(compiled: Compile) -> None:
+    text = HELLO.replace("  healthCheck:\n", "  healthCheck:\n    port: 9000\n")
+    resources, _ = joined(compiled, "paths: [/*]", text)
+    rule = resources["TaskIngressFromLoadBalancerForHealthCheck"]["Properties"]
+    assert (rule["FromPort"], rule["ToPort"]) == (9000, 9000)
+    group = {"Fn::ImportValue": "fsdcf-staging-PublicLoadBalancerSecurityGroupId"}
+    assert rule["SourceSecurityGroupId"] == group
+    assert "TaskIngressFromLoadBalancerForHealthCheck" in resources["Service"]["DependsOn"]
+    assert resources["TargetGroup"]["Properties"]["HealthCheckPort"] == "9000"
+
+
+def test_scaling_at_a_shared_load_balancer_names_its_exported_full_name(compiled: Compile) -> None:
+    text = HELLO + "  autoScaling: {maxCount: 4, targetRequestsPerTask: 600}\n"
+    resources, _ = joined(compiled, "paths: [/*]", text)
+    policy = resources["RequestsScalingPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    exported = {"Fn::ImportValue": "fsdcf-staging-PublicLoadBalancerFullName"}
+    label = {"Fn::Join": ["/", [exported, {"Fn::GetAtt": ["TargetGroup", "TargetGroupFullName"]}]]}
+    assert policy["PredefinedMetricSpecification"]["ResourceLabel"] == label
+
+
+def test_the_default_host_counts_among_the_values_of_a_rule(compiled: Compile) -> None:
+    """A service that would have no rule at all has a finding."""
+    keys = "headers: [{name: X-A, values: [a, b]}, {name: X-B, values: [a, b]}]"
+    assert len(of_type(joined(compiled, keys)[0], "ListenerRule")) == 1
+    text = HELLO + f"  networking: {{shared: true, loadBalancer: {{paths: [/a], {keys}}}}}\n"
+    refused = compiled(text, file=ENVIRONMENT)
+    assert refused.template is None and {one.code for one in refused.diagnostics} >= {"S281"}
+    assert compiled(text.replace("shared: true, ", "")).template is not None

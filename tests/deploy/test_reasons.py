@@ -714,6 +714,17 @@ def test_the_context_of_a_compiled_template() -> None:
     )
 
 
+def test_the_context_has_the_port_and_the_codes_that_are_checked() -> None:
+    group = {"HealthCheckPath": "/a.B/c", "HealthCheckPort": "9000", "Matcher": {"GrpcCode": "0"}}
+    balancer = {"ContainerName": "a", "ContainerPort": 80, "TargetGroupArn": {"Ref": "Group"}}
+    resources = {
+        "Service": {"Type": "AWS::ECS::Service", "Properties": {"LoadBalancers": [balancer]}},
+        "Group": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": group},
+    }
+    context = context_of({"Resources": resources})
+    assert (context.port, context.checked_port, context.codes) == (80, 9000, "0")
+
+
 @pytest.mark.parametrize(
     ("port", "command", "shown"),
     [

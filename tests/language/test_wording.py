@@ -63,6 +63,11 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
             "  tmpfs: [{path: /a, size: 5, options:}]\n",
             "write a space after the colon: [{path: /a, size: 5, options: }]",
         ),
+        ("  autoScaling: {targetResponseTime: 500ms}\n", "write 0.5. "),
+        (
+            "  networking: {loadBalancer: {redirects: [{paths: [/a], toPath: /b, status: 308}]}}\n",
+            "use 301 or 302",
+        ),
         ("  image: {location: web, port: 80}\n", "write the repository alone"),
         ("  autoScaling: true\n", "write {minCount: 2, maxCount: 10}"),
         ("  volumes: ['data:/data']\n", "write {name: data, mountPath: /data}"),

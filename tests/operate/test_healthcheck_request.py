@@ -64,6 +64,12 @@ def test_the_request() -> None:
     )
 
 
+def test_a_target_without_tls_is_told_apart() -> None:
+    with listening(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as (port, _):
+        answer = send_request("127.0.0.1", port, "/health", PATIENCE, time.monotonic, secure=True)
+    assert (answer.code, answer.fault) == (0, "garbled") and "no TLS" in answer.detail
+
+
 def test_a_redirect_is_not_followed() -> None:
     with listening(answering(b"HTTP/1.1 302 Found\r\nlocation: /login\r\nContent-Length: 0\r\n\r\n")) as (port, asked):
         answer = ask(port)

@@ -210,6 +210,12 @@ def test_a_worker_and_an_internal_service() -> None:
     assert {group.id: group.label for group in inside.groups}["g_vpc"] == "VPC vpc-0123456789abcdef0, already exists"
 
 
+def test_access_logs_lead_to_their_bucket() -> None:
+    graph = architecture(compiled(HELLO + "  networking: {loadBalancer: {accessLogs: true}}\n").template, "x")
+    assert edges(graph)["r_LoadBalancer", "r_AccessLogsBucket"] == "access logs"
+    sound(graph)
+
+
 def test_roles_and_plumbing_are_left_out() -> None:
     for name in NAMES:
         kinds = {line for node in drawn(name).nodes for line in node.lines}

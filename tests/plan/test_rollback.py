@@ -37,6 +37,7 @@ CONTAINER = {
     "Command": ["serve"],
     "MountPoints": [{"SourceVolume": "files", "ContainerPath": "/files"}],
 }
+OWN_GROUP = {"AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "TaskGroup"}]}}
 TO_80 = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
 POINT = {"StringEquals": {"elasticfilesystem:AccessPointArn": {"Fn::GetAtt": ["Point", "Arn"]}}}
 BEFORE: Mapping[str, Any] = {
@@ -56,7 +57,9 @@ BEFORE: Mapping[str, Any] = {
             "Type": "AWS::ECS::Service",
             "Properties": {
                 "TaskDefinition": {"Ref": "Task"},
-                "NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "TaskGroup"}]}},
+                "NetworkConfiguration": {
+                    "AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "TaskGroup"}, "sg-01234567"]}
+                },
             },
         },
         TaskRole=role(Own=policy("ses:SendEmail", "s3:GetObject"), Exec=policy("ssmmessages:OpenDataChannel")),
@@ -183,6 +186,17 @@ DENY = {
     ]
 }
 
+
+def with_a_new_balancer(edit: Edit) -> Edit:
+    """An edit of the target group together with its load balancer: the old group keeps its old one."""
+
+    def both(template: Template) -> None:
+        edit(template)
+        properties("Balancer", Scheme="internal")(template)
+
+    return both
+
+
 BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ("store-removed", "Queue", without("Queue"), (FSDCF,)),
     (
@@ -203,6 +217,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ("target-group-replaced", "Target", properties("Target", Port=81), (ROLLOUT,)),
     ("health-check-changed", "Target", properties("Target", Matcher={"HttpCode": "204"}), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckProtocol="HTTPS"), (ROLLOUT, FSDCF)),
+    ("health-check-changed", "Target", properties("Target", Matcher={"GrpcCode": "0"}), (ROLLOUT, FSDCF)),
     ("health-check-changed", "Target", properties("Target", HealthCheckTimeoutSeconds=4), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", policy("ses:SendEmail")), (ROLLOUT, FSDCF)),
     ("permission-removed", "TaskRole", statement("TaskRole", DENY), (ROLLOUT, FSDCF)),
@@ -233,6 +248,8 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ),
     ("container-removed", "Task", properties("Task", ContainerDefinitions=[CONTAINER]), (FSDCF,)),
     ("port-changed", "Task", container(PortMappings=[{"ContainerPort": 81}]), (FSDCF,)),
+    ("protocol-changed", "Target", with_a_new_balancer(properties("Target", Protocol="HTTPS")), (FSDCF,)),
+    ("protocol-changed", "Target", with_a_new_balancer(properties("Target", ProtocolVersion="GRPC")), (FSDCF,)),
     ("container-check-changed", "Task", container(HealthCheck={"Command": ["CMD-SHELL", "new"]}), (FSDCF,)),
     ("command-changed", "Task", container(Command=["serve", "--fast"]), (FSDCF,)),
     ("command-changed", "Task", container(User="1000"), (FSDCF,)),
@@ -250,6 +267,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         (ROLLOUT,),
     ),
     ("way-in-closed", "Balancer", properties("Balancer", Subnets=["subnet-1"]), (ROLLOUT,)),
+    ("way-in-closed", "Listener", properties("Listener", DefaultActions=[{"Type": "fixed-response"}]), (ROLLOUT,)),
     ("way-in-closed", "TaskGroup", properties("TaskGroup", SecurityGroupIngress=None), (ROLLOUT,)),
     ("way-out-closed", "Gateway", properties("Gateway", RouteTableIds=[{"Ref": "Routes"}]), (ROLLOUT,)),
     (
@@ -262,6 +280,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         (ROLLOUT, FSDCF),
     ),
     ("way-out-closed", "Out", without("Out"), (FSDCF,)),
+    ("way-out-closed", "Service", properties("Service", NetworkConfiguration=OWN_GROUP), (FSDCF,)),
     ("data-expires", "Logs", properties("Logs", RetentionInDays=7), (CLOUDFORMATION, FSDCF)),
     ("data-expires", "Queue", properties("Queue", MessageRetentionPeriod=60), (CLOUDFORMATION, FSDCF)),
     ("data-expires", "Bucket", properties("Bucket", LifecycleConfiguration=LIFECYCLE), (CLOUDFORMATION, FSDCF)),

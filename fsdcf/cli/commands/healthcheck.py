@@ -30,7 +30,7 @@ from fsdcf.suggested import suggested
 from fsdcf.wording import counted
 
 if TYPE_CHECKING:
-    from fsdcf.language.model.service import Spec
+    from fsdcf.language.model.service import Service, Spec
     from fsdcf.operate.healthcheck import (
         ContainerCheckSettings,
         HealthCheckAttempt,
@@ -51,13 +51,14 @@ _EXAMPLE = '["curl", "-f", "http://127.0.0.1:8000/health"]'
 class Address:
     """The address of a service. ``host`` is a name or an IP address, without brackets."""
 
+    scheme: str
     host: str
     port: int
 
     @property
     def base(self) -> str:
         """The start of its URLs: ``http://127.0.0.1:8000``."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 def _address(context: click.Context, parameter: click.Parameter, text: str | None) -> Address | None:
@@ -69,15 +70,21 @@ def _address(context: click.Context, parameter: click.Parameter, text: str | Non
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
-    if parts.scheme == "https":
-        raise click.BadParameter("the load balancer sends plain HTTP to the tasks: use http://")
-    if parts.scheme != "http" or not host or port == 0 or not host.isascii() or not host.isprintable() or " " in host:
+    known = {"http": 80, "https": 443}
+    if (
+        parts.scheme not in known
+        or not host
+        or port == 0
+        or not host.isascii()
+        or not host.isprintable()
+        or " " in host
+    ):
         raise click.BadParameter(f"{text!r} is not a valid service URL: use one such as http://127.0.0.1:8000")
     if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise click.BadParameter(
             "the URL must end with the port: the path is that of the spec (service.healthCheck.path)"
         )
-    return Address(host, 80 if port is None else port)
+    return Address(parts.scheme, host, known[parts.scheme] if port is None else port)
 
 
 def _arguments(context: click.Context, parameter: click.Parameter, text: str | None) -> Words:
@@ -227,7 +234,9 @@ def _outcome(
         )
     failures: list[Outcome] = []
     if check is not None and url is not None:
-        failures += _check_balancer(check, url, spec.service.port, run)
+        if (refusal := _not_sent(spec, url)) is not None:
+            return refusal
+        failures += _check_balancer(check, url, spec.service, run)
     if inner is not None:
         failures += _check_container(inner, arguments, run)
     if failures:
@@ -243,7 +252,24 @@ def _outcome(
     return Outcome(Exit.DONE, f"{name} would be healthy{rest}")
 
 
-def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run: _CheckRun) -> Iterator[Outcome]:
+def _not_sent(spec: Spec, url: Address) -> Outcome | None:
+    """The outcome for a check that this command cannot send. Raises UsageError for a URL of another protocol."""
+    balancer = spec.service.networking.balancer
+    if balancer.protocol_version == "grpc":
+        sentence = (
+            f"nothing checked: the load balancer calls {spec.service.health_path} by gRPC, which needs a gRPC client"
+        )
+        return Outcome(
+            Exit.USAGE, sentence, next=(f"grpcurl {url.host}:{url.port} {spec.service.health_path.strip('/')}",)
+        )
+    protocol = spec.service.health_check.protocol or balancer.protocol
+    if url.scheme != protocol:
+        words = "plain HTTP" if protocol == "http" else "HTTPS"
+        raise click.BadParameter(f"the load balancer sends {words} to the tasks: use {protocol}://", param_hint="--url")
+    return None
+
+
+def _check_balancer(check: TargetGroupCheck, url: Address, service: Service, run: _CheckRun) -> Iterator[Outcome]:
     """Make and print the load balancer's rounds; yield the failure if there is one."""
     from fsdcf.operate.healthcheck import check_target, describe_failures, send_request
 
@@ -253,9 +279,12 @@ def _check_balancer(check: TargetGroupCheck, url: Address, port: int | None, run
         f"GET {url.base}{check.path} every {check.interval:g} s, timeout {check.timeout:g} s, codes {check.codes},"
         f" healthy after {check.healthy}, unhealthy after {check.unhealthy}",
     )
-    if port is not None and url.port != port:
-        printer.note(f"--url has port {url.port}; on AWS the load balancer uses port {port} (service.port)")
-    ask = partial(send_request, url.host, url.port, check.path, check.timeout, time.monotonic)
+    if url.port != service.checked_port:
+        key = "port" if service.health_check.port is None else "healthCheck.port"
+        printer.note(
+            f"--url has port {url.port}; on AWS the load balancer uses port {service.checked_port} (service.{key})"
+        )
+    ask = partial(send_request, url.host, url.port, check.path, check.timeout, time.monotonic, url.scheme == "https")
     rounds = printer.rounds("load balancer", check_target(check, ask, run.rest, run.once))
     if run.failed(rounds):
         what, next = f"the load balancer's check of {check.path}", f"curl -i {shlex.quote(url.base + check.path)}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
 from fsdcf.cloudformation.evaluation import Unknown
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     PlannedStack,
     items,
+    items_by,
     mapping,
     mappings,
     target_of,
@@ -139,6 +142,12 @@ def subnets_of(balancer: PlannedResource) -> list[object]:
     return balancer.items("Subnets") or mapped
 
 
+def log_bucket(balancer: PlannedResource) -> str | None:
+    """The bucket of the template to which a load balancer writes its access logs."""
+    attributes = items_by(balancer.get("LoadBalancerAttributes"), "Key")
+    return target_of(attributes.get("access_logs.s3.bucket", {}).get("Value"))
+
+
 def listeners_of(stack: PlannedStack, balancer: PlannedResource) -> Iterator[PlannedResource]:
     """The listeners of a load balancer."""
     return (one for one in stack.of(LISTENER) if one.target("LoadBalancerArn") == balancer.name)
@@ -164,7 +173,7 @@ def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
     """The target groups of all listeners and rules."""
     balancers = {one.name: one.target("LoadBalancerArn") for one in stack.of(LISTENER)}
     for listener in stack.of(LISTENER):
-        for group in _groups_of(listener.get("DefaultActions")):
+        for group in groups_of(listener.get("DefaultActions")):
             yield Forward(group, listener.name, Unknown(listener.name, None), balancers[listener.name])
     for rule in stack.of(LISTENER_RULE):
         conditions = rule.mappings("Conditions")
@@ -172,9 +181,9 @@ def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
         addresses = [f"{host}{path if path != '/*' else ''}" for host in hosts or [""] for path in paths or [""]]
         narrowed = any(one.get("Field") not in (_HOSTS[0], _PATHS[0]) for one in conditions)
         balancer = balancers.get(rule.target("ListenerArn") or "")
-        for group in _groups_of(rule.get("Actions")):
-            arn, known = rule.get("ListenerArn"), tuple(filter(None, addresses))
-            yield Forward(group, rule.name, arn, balancer, known, narrowed)
+        for group in groups_of(rule.get("Actions")):
+            listener_arn, known = rule.get("ListenerArn"), tuple(filter(None, addresses))
+            yield Forward(group, rule.name, listener_arn, balancer, known, narrowed)
 
 
 _HOSTS, _PATHS = ("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")
@@ -187,8 +196,8 @@ def _values(conditions: list[Mapping[str, Any]], field: str, key: str) -> list[s
     return [text_of(value) for values in written for value in items(values)]
 
 
-def _groups_of(actions: Any) -> Iterator[str]:
-    """The target groups of actions."""
+def groups_of(actions: Any) -> Iterator[str]:
+    """The target groups to which actions forward, by logical ID."""
     for action in mappings(actions):
         weighted = items(mapping(action.get("ForwardConfig")).get("TargetGroups"))
         groups = (target_of(one.get("TargetGroupArn")) for one in (action, *map(mapping, weighted)))
@@ -241,6 +250,23 @@ _SHIFTED = (
         _is_shifted,
     ),
 )
+
+_SECRET = re.compile(r"\{\{resolve:secretsmanager:(arn:(?:[^:]*:){5}[^:]*|[^:]*)")
+
+
+def _sign_in_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """What a rule that signs users in refers to: the user pool, and the secret that CloudFormation reads by a dynamic
+    reference. The ARN of a secret has six random characters at its end."""
+    for action in mappings(properties.get("Actions")):
+        pool = mapping(action.get("AuthenticateCognitoConfig")).get("UserPoolArn")
+        if pool is not None:
+            yield ("cognito-idp", "userpool"), text(pool)
+        secret = _SECRET.match(text(mapping(action.get("AuthenticateOidcConfig")).get("ClientSecret")))
+        if secret and secret[1].startswith("arn:"):
+            yield ("secretsmanager", "GetSecretValue"), secret[1]
+        elif secret:
+            yield ("secretsmanager", "GetSecretValue"), arn("secretsmanager", f"secret:{secret[1]}-??????")
+
 
 RECORDS = (
     ResourceType(
@@ -327,7 +353,14 @@ RECORDS = (
         LISTENER_RULE,
         "free",
         Simulation(f"{_ARN}:listener-rule/app/{{balancer}}/{{short}}", {"RuleArn": "{id}"}, create=3.0),
-        DeployPermissions(only_with={"Actions.AuthenticateCognitoConfig": ("cognito-idp:*",)}),
+        DeployPermissions(
+            only_with={
+                "Actions.AuthenticateCognitoConfig": ("cognito-idp:*",),
+                "Actions.AuthenticateOidcConfig.ClientSecret": ("secretsmanager:*",),
+            },
+            more=("secretsmanager:GetSecretValue",),
+            arns=_sign_in_arns,
+        ),
         managed=_SHIFTED,
         side_costs=_existing_balancers,
     ),

@@ -146,11 +146,11 @@ def _matching(rule: LoadBalancer | Redirect, hosts: Sequence[str], paths: Sequen
         conditions.append(_path_condition(paths))
     if isinstance(rule, Redirect):
         return {"Conditions": conditions, "Actions": [_redirect(rule)]}
-    for one in rule.headers:
-        header = elb.HttpHeaderConfig(HttpHeaderName=one.name, Values=list(one.values))
+    for one in sorted(rule.headers, key=lambda header: (header.name, sorted(header.values))):
+        header = elb.HttpHeaderConfig(HttpHeaderName=one.name, Values=sorted(one.values))
         conditions.append(elb.Condition(Field="http-header", HttpHeaderConfig=header))
-    for each in rule.query:
-        pairs = [elb.QueryStringKeyValue(**present(Key=each.name), Value=text) for text in each.values]
+    for each in sorted(rule.query, key=lambda parameter: (parameter.name or "", sorted(parameter.values))):
+        pairs = [elb.QueryStringKeyValue(**present(Key=each.name), Value=text) for text in sorted(each.values)]
         conditions.append(elb.Condition(Field="query-string", QueryStringConfig=elb.QueryStringConfig(Values=pairs)))
     return {"Conditions": conditions or [_path_condition(["/*"])], "Actions": _forward(rule)}
 

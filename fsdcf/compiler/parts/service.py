@@ -41,7 +41,7 @@ def service(context: Context) -> StackPart:
         SecurityGroups=[
             Ref("TaskSecurityGroup"),
             *context.network.groups,
-            *map(value, spec.networking.security_groups),
+            *map(value, sorted(spec.networking.security_groups, key=str)),
         ],
         AssignPublicIp="ENABLED" if spec.networking.assign_public_ip else "DISABLED",
     )

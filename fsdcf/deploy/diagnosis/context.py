@@ -35,11 +35,13 @@ class DiagnosisContext:
     ``route`` is how the tasks reach AWS: by public addresses, NAT, interface endpoints, or not at all; ``foreign``: the
     subnets are not in the template, so that their routes are unknown. ``statements`` are those of the execution role;
     None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
-    check as a program with arguments. ``credentials``: ECS pulls the image with the credentials in a secret. ``proxy``:
-    the tasks have the proxy of Service Connect. Times are seconds, ``memory`` is MiB.
+    check as a program with arguments, ``checked_port`` the port that the load balancer checks. ``credentials``: ECS
+    pulls the image with the credentials in a secret. ``proxy``: the tasks have the proxy of Service Connect. Times are
+    seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
+    checked_port: int | None = None
     memory: str = ""
     architecture: str = ""
     path: str = ""
@@ -79,12 +81,14 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
     group = _properties(stack, target_of(balancer.get("TargetGroupArn")))
     ports = (mapping(one).get("ContainerPort") for one in items(container.get("PortMappings")))
     numbers = map(whole_number, (balancer.get("ContainerPort"), *ports))
+    port, matcher = next((number for number in numbers if number is not None), None), mapping(group.get("Matcher"))
     return DiagnosisContext(
-        port=next((number for number in numbers if number is not None), None),
+        port=port,
+        checked_port=whole_number(group.get("HealthCheckPort")) or port,
         memory=_text(definition.get("Memory")),
         architecture=_architecture(definition),
         path=_text(group.get("HealthCheckPath")),
-        codes=_text(mapping(group.get("Matcher")).get("HttpCode")),
+        codes=_text(matcher.get("HttpCode") or matcher.get("GrpcCode")),
         interval=_text(group.get("HealthCheckIntervalSeconds")),
         timeout=_text(group.get("HealthCheckTimeoutSeconds")),
         unhealthy=_text(group.get("UnhealthyThresholdCount")),

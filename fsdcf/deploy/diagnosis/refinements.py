@@ -388,7 +388,7 @@ def refine_health_check(context: DiagnosisContext, match: re.Match[str]) -> Refi
     """The load balancer's request, the codes that it expects, and its timing."""
     if not context.path:
         return Refinement()
-    port = f" on port {context.port}" if context.port else ""
+    port = f" on port {context.checked_port}" if context.checked_port else ""
     codes = f" and expects {context.codes}" if context.codes else ""
     numbers = [
         f"{context.unhealthy} failures, {context.interval} s apart" if context.unhealthy and context.interval else "",

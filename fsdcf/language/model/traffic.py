@@ -172,8 +172,8 @@ class Domain:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The host name and the further ones, each once."""
-        return tuple(dict.fromkeys((self.name, *self.aliases)))
+        """The host name, and the further ones in the order of the alphabet."""
+        return (self.name, *sorted(set(self.aliases) - {self.name}))
 
 
 @spec_record

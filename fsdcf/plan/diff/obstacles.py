@@ -19,7 +19,6 @@ from fsdcf.cloudformation.planned import (
     items,
     items_by,
     mapping,
-    target_of,
     text_of,
 )
 from fsdcf.cloudformation.types import ADOPTED, dynamodb, ec2, ecs, efs, record_of
@@ -239,28 +238,17 @@ def _load_balancers(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacl
     Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/780
     """
     replaced = {change.logical_id for change in changes if change.replacement in ("True", "Conditional")}
-    served = _served(sides.old) & _served(sides.new)
+    old, new = (elb.balancers_by_group(stack) for stack in (sides.old, sides.new))
     for change in changes:
         if change.type != elb.LOAD_BALANCER or change.logical_id not in replaced:
             continue
-        both = {group for balancer, group in served if balancer == change.logical_id}
+        both = {group for group in old if change.logical_id in old[group] and change.logical_id in new.get(group, ())}
         for group in sorted(both - replaced):
             why = (
                 f"it is replaced while the old one still forwards to {group}, "
                 "and a target group serves one load balancer at a time"
             )
             yield _obstacle("load balancer", change, why, _BESIDE)
-
-
-def _served(stack: PlannedStack) -> set[tuple[str, str]]:
-    """Pairs of a load balancer and a target group to which one of its listeners forwards."""
-    pairs = set()
-    for listener in stack.of(elb.LISTENER):
-        balancer = listener.target("LoadBalancerArn")
-        actions = listener.mappings("DefaultActions")
-        groups = (target_of(action.get("TargetGroupArn")) for action in actions)
-        pairs |= {(balancer, group) for group in groups if balancer and group}
-    return pairs
 
 
 def _priorities(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:

@@ -29,9 +29,11 @@ from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION, moved_paths, network_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
+    LISTENER,
     LOAD_BALANCER,
     TARGET_GROUP,
     balancers_by_group,
+    groups_of,
     subnets_of,
 )
 from fsdcf.plan.access import Access, access, shortened
@@ -273,7 +275,8 @@ def load_balancer_checks(release: ReleaseChange) -> Iterator[Unsafe]:
 
 def _checked(group: PlannedResource, key: str) -> object:
     value = group.get(key)
-    return mapping(value).get("HttpCode") if key == "Matcher" and mapping(value) else value
+    codes = mapping(value) if key == "Matcher" else {}
+    return codes.get("HttpCode") or codes.get("GrpcCode") if codes else value
 
 
 def _seconds(group: PlannedResource) -> int:
@@ -521,6 +524,20 @@ def ports(release: ReleaseChange) -> Iterator[Unsafe]:
             )
 
 
+@rule("protocol-changed", "1. deploy an image that speaks both protocols; 2. change the protocol", FSDCF)
+def protocols(release: ReleaseChange) -> Iterator[Unsafe]:
+    """Requests arrive by a protocol that the old image may not speak."""
+    for was, now in release.both(TARGET_GROUP):
+        before, after = (" ".join(_protocol(one)) for one in (was, now))
+        if before != after:
+            why = "the old image may not speak it, and then gets no requests and is stopped"
+            yield Unsafe(f"speaks {after} instead of {before}", why, PropertyPlace(was.name, ("Protocol",)))
+
+
+def _protocol(group: PlannedResource) -> tuple[str, str]:
+    return group.text("Protocol", "HTTP"), group.text("ProtocolVersion", "HTTP1")
+
+
 @rule("container-check-changed", "1. deploy an image that passes both checks; 2. change the check", FSDCF)
 def container_checks(release: ReleaseChange) -> Iterator[Unsafe]:
     """ECS checks the container by a command that only the new image may pass."""
@@ -634,6 +651,13 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
                 yield Unsafe(what, why, place, way_out=way_out)
             else:
                 yield Unsafe("allows less traffic from the load balancer", _UNREACHED, place)
+    for was, now in release.both(LISTENER):
+        left = set(groups_of(was.get("DefaultActions"))) - set(groups_of(now.get("DefaultActions")))
+        if release.in_place(was.name) and left:
+            why = "requests get its new answer until the rules exist that forward them"
+            way_out = "1. announce it; 2. deploy it with the image that is running, when there are few requests"
+            place = PropertyPlace(was.name, ("DefaultActions",))
+            yield Unsafe(f"no longer forwards to {', '.join(sorted(left))}", why, place, way_out=way_out)
     for group, _ in _narrowed(release, _task_groups(release), "SecurityGroupIngress"):
         if release.in_place(group):
             what = "admits less traffic to the tasks"
@@ -678,6 +702,12 @@ def egress(release: ReleaseChange) -> Iterator[Unsafe]:
         when = () if release.in_place(group) else (FSDCF,)
         place = PropertyPlace(group, ("SecurityGroupEgress",))
         yield Unsafe("allows less traffic from the tasks", why, place, when)
+    for was, now in release.both(SERVICE):
+        had, has = (set(map(text_of, items(network_of(one).get("SecurityGroups")))) for one in (was, now))
+        if left := sorted(group for group in had - has if group.startswith("sg-")):
+            place = PropertyPlace(was.name, ("NetworkConfiguration",))
+            what = f"takes {', '.join(left)} from the tasks"
+            yield Unsafe(what, "the old image may need what admits this group, such as a database", place, (FSDCF,))
     open_now = {route.text("RouteTableId") for route in default_routes(release.new)}
     for route in default_routes(release.old):
         table = route.text("RouteTableId")

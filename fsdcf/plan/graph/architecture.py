@@ -344,6 +344,8 @@ def _requests(stack: PlannedStack) -> Iterator[Edge]:
         source = INTERNET if elb.is_public(balancer) else CLIENTS
         label = ", ".join(filter(None, (_ports(stack, balancer), _clients(stack, balancer))))
         yield Edge(source, id_of(balancer.name), label)
+        if (bucket := elb.log_bucket(balancer)) in stack.resources:
+            yield Edge(id_of(balancer.name), id_of(bucket or ""), "access logs", faint=True)
     for name, node in _other_balancers(stack):
         port = re.search(r"(Https?)ListenerArn$", name)
         yield Edge(CALLERS, node.id, port[1].upper() if port else "")

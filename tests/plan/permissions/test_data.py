@@ -44,7 +44,7 @@ def test_actions_and_what_they_apply_to() -> None:
 def test_what_is_pruned_is_there_to_prune(record: ResourceType) -> None:
     facts, handlers = facts_of(record.type), handlers_of(record.type)
     assert facts and handlers
-    called = handlers.create | handlers.read | handlers.update | handlers.delete
+    called = handlers.create | handlers.read | handlers.update | handlers.delete | set(record.permissions.more)
     for path, patterns in record.permissions.only_with.items():
         assert path == NEVER or path.split(".")[0] in facts.properties, path
         assert all(any(fnmatchcase(one, pattern) for one in called) for pattern in patterns), (path, patterns)

@@ -179,6 +179,20 @@ def test_a_deploy_may_not(hello: dict[str, Any], action: str, resource: str, con
     assert not allows(hello, action, resource, context)
 
 
+def test_a_sign_in_reads_its_secret_and_its_user_pool() -> None:
+    """CloudFormation resolves a dynamic reference with the caller's rights, for this secret alone."""
+    cases = ROOT / "tests" / "cases" / "traffic"
+    oidc, cognito = (policy_of(stack_of(cases / f"{name}.spec.yml")) for name in ("sign-in", "cognito"))
+    secret = f"arn:aws:secretsmanager:{AT}:secret:staging/shop"
+    assert allows(oidc, "secretsmanager:GetSecretValue", f"{secret}-a1B2c3", {})
+    assert not allows(oidc, "secretsmanager:GetSecretValue", f"{secret}-other-a1B2c3", {})
+    assert not allows(oidc, "cognito-idp:DescribeUserPoolClient", "*", {})
+    pool = f"arn:aws:cognito-idp:us-east-1:{ACCOUNT}:userpool/us-east-1_Ab1Cd2Ef3"
+    assert allows(cognito, "cognito-idp:DescribeUserPoolClient", pool, {})
+    assert not allows(cognito, "cognito-idp:DescribeUserPoolClient", f"{pool}4", {})
+    assert not allows(cognito, "secretsmanager:GetSecretValue", f"{secret}-a1B2c3", {})
+
+
 def test_tables_buckets_and_the_artifacts(dynamodb: dict[str, Any]) -> None:
     table = f"arn:aws:dynamodb:{AT}:table/staging-orders"
     assert allows(dynamodb, "dynamodb:CreateTable", table, {})
