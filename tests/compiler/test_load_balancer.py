@@ -111,6 +111,14 @@ def test_an_alias_more_adds_a_record_and_changes_no_other(compiled: Compile) -> 
     assert before.items() <= after.items() and len(after) == len(before) + 1
 
 
+def test_a_name_and_an_alias_change_places_without_a_second_record(compiled: Compile) -> None:
+    one, two = (
+        of_type(balanced(compiled, f"domain: {{name: {name}, hostedZoneId: {ZONE}, aliases: [{alias}]}}"), "RecordSet")
+        for name, alias in (("a.example.com", "b.example.com"), ("b.example.com", "a.example.com"))
+    )
+    assert one == two
+
+
 def test_conditions_forward_and_everything_else_gets_404(compiled: Compile) -> None:
     resources = balanced(compiled, "hosts: [shop.example.com], paths: [/api/*], query: [{values: ['1']}]")
     (default,) = resources["Listener"]["Properties"]["DefaultActions"]
@@ -415,3 +423,10 @@ def test_the_default_host_counts_among_the_values_of_a_rule(compiled: Compile) -
     refused = compiled(text, file=ENVIRONMENT)
     assert refused.template is None and {one.code for one in refused.diagnostics} >= {"S281"}
     assert compiled(text.replace("shared: true, ", "")).template is not None
+
+
+def test_a_host_to_redirect_needs_a_certificate_of_the_environment_too(compiled: Compile) -> None:
+    for keys in ("hosts: [shop.example.org]", "redirects: [{hosts: [shop.example.org], toHost: a.example.com}]"):
+        refused = compiled(HELLO + f"  networking: {{shared: true, loadBalancer: {{{keys}}}}}\n", file=ENVIRONMENT)
+        (one,) = [each for each in refused.diagnostics if each.code == "S445"]
+        assert one.path[-2:] == ("hosts", 0)

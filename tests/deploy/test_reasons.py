@@ -606,6 +606,8 @@ OF_THE_STACK = [
     ),
     ("zone-missing", "No hosted zone found with ID: Z1 (Service: Route53, Status Code: 404, Request ID: 1)"),
     ("zone-foreign", "[RRSet with DNS name a.example.com. is not permitted in zone example.org.]"),
+    ("client-secret", "Could not find a value associated with JSONKey in SecretString"),
+    ("client-secret", "Could not parse SecretString JSON"),
     ("rule-values", "A rule can only have '5' condition values (Service: ElasticLoadBalancingV2, Status Code: 400)"),
     ("namespace-missing", "The specified namespace wasn't found. (HandlerErrorCode: NotFound)"),
     ("port-name-missing", "The portName 'grpc' of the Service Connect configuration is not in the task definition."),

@@ -69,7 +69,8 @@ def load_balancer(context: Context) -> StackPart:
     part.fold(own_rules(balancer, has_rule))
     if balancer.domain is not None and balancer.domain.hosted_zone_id is not None:
         for name in balancer.domain.names:
-            title = "DomainRecord" if name == balancer.domain.name else _record_id(name)
+            # By its name, so that a name and an alias can change places: Route 53 refuses a second record of a name.
+            title = logical_id(name.replace("*", "wildcard"), "DomainRecord")
             add_alias(part, title, name, balancer.domain.hosted_zone_id, "", f"{ORIGIN}.domain")
     return part
 
@@ -234,10 +235,6 @@ def add_alias(
     )
     record = route53.RecordSetType(title, HostedZoneId=value(zone), Name=name, Type="A", AliasTarget=target)
     part.add(record, origin, sources)
-
-
-def _record_id(name: str) -> str:
-    return logical_id(name.replace("*", "wildcard"), "DomainRecord")
 
 
 def _attributes(kind: Any, attributes: dict[str, Any]) -> list[Any]:

@@ -169,7 +169,7 @@ NETWORK_REASONS = (
         "the hosted zone … does not exist in this account",
         "correct its id: aws route53 list-hosted-zones shows those of the account; a zone of another account takes the"
         " record by hand",
-        "",
+        "service.networking.loadBalancer.domain.hostedZoneId",
         "aws route53 list-hosted-zones",
     ),
     Reason(
@@ -178,8 +178,17 @@ NETWORK_REASONS = (
         r"RRSet with DNS name ([\w*.\\-]+?)\.? is not permitted in zone",
         "the domain … is not part of the hosted zone",
         "name the hosted zone of the domain",
-        "",
+        "service.networking.loadBalancer.domain.hostedZoneId",
         "aws route53 list-hosted-zones",
+    ),
+    Reason(
+        "client-secret",
+        "Could not find a value associated with JSONKey in SecretString; Could not parse SecretString JSON",
+        r"Could not (?:find a value associated with JSONKey|parse SecretString JSON)",
+        "the secret of a sign-in does not have the JSON key that its reference names",
+        "correct the key after the name of the secret, or leave it out for a secret that is the text itself",
+        "service.networking.loadBalancer.auth",
+        "aws secretsmanager list-secrets",
     ),
     Reason(
         "rule-values",
@@ -206,7 +215,7 @@ NETWORK_REASONS = (
         "the load balancer may not write its logs to the bucket",
         "let the bucket's policy allow logdelivery.elasticloadbalancing.amazonaws.com, and use a bucket of this region"
         " that is encrypted with SSE-S3",
-        "service.networking.loadBalancer",
+        "service.networking.loadBalancer.accessLogs",
         "aws s3api get-bucket-policy --bucket BUCKET",
     ),
     Reason(
@@ -226,7 +235,7 @@ NETWORK_REASONS = (
         "deploy again: a new resource takes some minutes to be known; check that both are in this region, with the"
         " scope"
         " REGIONAL",
-        "service.networking.loadBalancer",
+        "service.networking.loadBalancer.waf",
         "aws wafv2 list-web-acls --scope REGIONAL",
         passing=True,
     ),
