@@ -51,6 +51,18 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
 ACTIONS = [f"s3:Action{number}" for number in range(60)]
 CONDITION = {"StringEquals": {"aws:ResourceTag/team": ["x" * 60] * 60}}
 
+POOL = {
+    "userPoolArn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a",
+    "clientId": "x",
+    "domain": "x",
+}
+
+
+def with_balancer(**keys: Any) -> dict[str, Any]:
+    """What a key of the load balancer needs beside it: other keys of the load balancer."""
+    return {"networking": {"loadBalancer": keys}}
+
+
 NEEDS: dict[str, dict[str, Any]] = {
     "aws_dynamodb_table": TABLE,
     "aws_dynamodb_table.globalSecondaryIndexes": INDEX,
@@ -69,7 +81,26 @@ NEEDS: dict[str, dict[str, Any]] = {
     "service.networking.vpc.id": {"networking": {"vpc": SUBNETS}},
     "service.networking.vpc.privateSubnets": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
     "service.networking.vpc.publicSubnets": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
-    "service.networking.loadBalancer.sslPolicy": {"networking": {"loadBalancer": {"certificateArn": CERTIFICATE}}},
+    "service.networking.loadBalancer.sslPolicy": with_balancer(certificateArn=CERTIFICATE),
+    "service.networking.loadBalancer.domain": with_balancer(certificateArn=CERTIFICATE),
+    "service.networking.loadBalancer.domain.aliases": with_balancer(domain={"hostedZoneId": "Z1"}),
+    "service.networking.loadBalancer.auth": with_balancer(certificateArn=CERTIFICATE),
+    **{
+        f"service.networking.loadBalancer.auth.{key}": with_balancer(auth={"cognito": POOL})
+        for key in ("scope", "onUnauthenticated", "sessionTimeout", "sessionCookie")
+    },
+    **{
+        f"service.networking.loadBalancer.redirects.{key}": with_balancer(redirects=[redirect])
+        for key, redirect in {
+            "hosts": {"toHost": "x.example"},
+            "paths": {"toPath": "/y/?"},
+            "toHost": {"hosts": ["x.example"]},
+            "toPath": {"paths": ["/x"]},
+            "status": {"paths": ["/x"], "toPath": "/y"},
+        }.items()
+    },
+    "service.healthCheck.grpcCodes": with_balancer(certificateArn=CERTIFICATE, protocolVersion="grpc"),
+    "service.networking.securityGroups": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
 }
 """What a key needs beside it: keys of the dependency or of the service."""
 
@@ -92,6 +123,8 @@ VALUES: dict[str, list[Any]] = {
 """Values of keys whose extremes the pattern does not show, because a rule says more."""
 
 ELSEWHERE = {
+    "service.networking.loadBalancer.name": "belongs to a service that joins an environment",
+    "service.networking.loadBalancer.priority": "belongs to a service that joins an environment",
     "service.volumes.efs.dependency": "names a dependency",
     "service.imageCredentials": "belongs to an image of another registry",
     "aws_dynamodb_table.keySchema": "belongs to attributes",

@@ -102,6 +102,8 @@ NO_NAT = "  networking:\n    vpc: {nat: none, endpoints: [ecr.api, ecr.dkr, logs
         ("S243", HELLO.replace("port: 8000", "port: 8888") + "  observability: {metrics: {}}\n"),
         ("S105", HELLO + "  networking: {loadBalancer: {stickiness: {cookieName: AWSALBAPP-0}}}\n"),
         ("S221", HELLO + "  networking: {vpc: {endpoints: [ecr.api, s3]}}\n"),
+        ("S281", HELLO + "  networking: {loadBalancer: {headers: [{name: X, values: [a, a]}]}}\n"),
+        ("S281", HELLO + "  networking: {loadBalancer: {query: [{values: [a]}, {values: [a]}]}}\n"),
         (
             "S221",
             HELLO.replace("    container:", "    path: /x\n    container:") + "  networking: {loadBalancer: false}\n",

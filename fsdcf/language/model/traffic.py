@@ -225,7 +225,9 @@ class Redirect:
 
     hosts: tuple[str, ...] = hosts_key("Host names to redirect")
     paths: tuple[str, ...] = paths_key("Paths to redirect")
-    to_host: str | None = spec_key("Host name to redirect to.", default=None, pattern=DOMAIN, expects="a host name")
+    to_host: str | None = spec_key(
+        "Host name to redirect to.", default=None, pattern=DOMAIN, longest=128, expects="a host name"
+    )
     to_path: str | None = spec_key(
         "Path to redirect to; `#{path}` is the path of the request without its first `/`.",
         default=None,

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, hosts_of, matches, shared_balancer, wildcards
 from fsdcf.language.model.service import MOST_GROUPS, LoadBalancer
-from fsdcf.language.model.traffic import MOST_VALUES, Domain, Redirect
+from fsdcf.language.model.traffic import MOST_VALUES, Domain, HeaderCondition, QueryCondition, Redirect
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
@@ -160,12 +160,16 @@ def conditions(case: Case) -> Problems:
     rules, shared = 0, case.joined and shared_balancer(case.spec, case.joined)
     by_default = hosts_of(case.spec, shared[1]) if shared else ()
     for above, each in _conditional(balancer):
-        for key, texts in (("hosts", each.hosts), ("paths", each.paths)):
-            lower = [text.lower() if key == "hosts" else text for text in texts]
-            for index, text in enumerate(lower):
-                if text in lower[:index]:
-                    yield Problem((*above, key, index), f"`{texts[index]}` is listed twice", "list it once")
         headers, query = (each.headers, each.query) if isinstance(each, LoadBalancer) else ((), ())
+        yield from _repeated((*above, "hosts"), [host.lower() for host in each.hosts])
+        yield from _repeated((*above, "paths"), each.paths)
+        others: dict[str, Sequence[HeaderCondition | QueryCondition]] = {"headers": headers, "query": query}
+        for key, listed in others.items():
+            known = [(one.name, sorted(one.values)) for one in listed]
+            for index, one in enumerate(listed):
+                yield from _repeated((*above, key, index, "values"), one.values)
+                if known[index] in known[:index]:
+                    yield Problem((*above, key, index), "this condition is listed twice", "list it once")
         divided = matches(each.hosts or by_default, each.paths, fixed_values(headers, query), bool(shared))
         rules += len(divided)
         if not divided:
@@ -178,6 +182,12 @@ def conditions(case: Case) -> Problems:
     if rules > _MOST_RULES:
         message = f"hosts, paths and redirects need {rules} rules, and a load balancer has at most {_MOST_RULES}"
         yield Problem(_BALANCER, message, "use fewer, with wildcards", key=True)
+
+
+def _repeated(path: SpecPath, texts: Sequence[str]) -> Problems:
+    for index, text in enumerate(texts):
+        if text in texts[:index]:
+            yield Problem((*path, index), f"`{text}` is listed twice", "list it once")
 
 
 def _conditional(balancer: LoadBalancer) -> Iterator[tuple[SpecPath, LoadBalancer | Redirect]]:
