@@ -163,4 +163,4 @@ def test_a_bootstrap_stays_in_one_account_and_region(home: Stage) -> None:
     other = (home.folder / "environments" / "staging.yml").read_text().replace("staging", "prod")
     (home.folder / "environments" / "prod.yml").write_text(other.replace("us-east-1", "eu-west-1"))
     told = home(*command, expect=2)
-    assert "is in us-east-1" in told.output and "in eu-west-1: take one environment at a time" in told.output
+    assert all(part in told.output for part in ("us-east-1", "eu-west-1", "take one environment at a time"))
