@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from fsdcf.compiler.emit import to_json
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "explanation" / "security.md"
@@ -41,11 +41,20 @@ def write_templates() -> Path:
     for old in folder.iterdir():
         old.unlink()
     for spec in SPECS:
-        result = run(Request(str(spec), spec.read_bytes(), "prod"))
+        result = run(_request(spec))
         if result.template is None:
             raise SystemExit(f"{spec.relative_to(ROOT)} does not compile")
         (folder / f"{spec.name.partition('.')[0]}.json").write_text(to_json(result.template.data), encoding="utf-8")
     return folder
+
+
+def _request(spec: Path) -> Request:
+    """The request for a spec in production, or in the environment of the file beside a case."""
+    beside, above = spec.with_name(spec.name.replace(".spec", ".environment")), spec.parent / "environments"
+    environment = "staging" if beside != spec and beside.exists() else "prod"
+    file = beside if environment == "staging" else above / f"{environment}.yml"
+    shared = SourceFile(f"environments/{environment}.yml", file.read_bytes()) if file.exists() else None
+    return Request(str(spec), spec.read_bytes(), environment, environment_file=shared)
 
 
 def failing_checks(folder: Path) -> dict[str, set[str]]:
