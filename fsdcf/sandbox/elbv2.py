@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsdcf.sandbox.ids import unique
+from fsdcf.sandbox.ids import quoted, token
 from fsdcf.sandbox.protocols.shapes import request_of
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError, page
 
@@ -76,12 +76,7 @@ def is_known(state: SandboxState, group: str) -> bool:
 
 
 def _refusal(code: str, message: str) -> ServiceError:
-    """Return the error of ELB as CloudFormation's handlers quote it.
-
-    Source: https://github.com/aws-cloudformation/cfn-lint/issues/3833
-    """
-    request = unique("elbv2", code, message)
-    return ServiceError(code, f"{message} (Service: ElasticLoadBalancingV2, Status Code: 400, Request ID: {request})")
+    return ServiceError(code, quoted(message, "ElasticLoadBalancingV2"))
 
 
 def _forwarding(state: SandboxState) -> Iterator[tuple[str, Document]]:
@@ -312,7 +307,7 @@ def describe_rules(state: SandboxState, params: Document) -> Document:
         raise ServiceError("RuleNotFound", "One or more rules not found")
     described.sort(key=lambda one: int(one["Priority"]))
     if known is not None:
-        arn = f"{str(listener).replace(':listener/', ':listener-rule/')}/{unique(listener)[:16].replace('-', '0')}"
+        arn = f"{str(listener).replace(':listener/', ':listener-rule/')}/{token(listener, 'default', length=16)}"
         default = {"Actions": known.get("request", {}).get("DefaultActions", []), "Conditions": []}
         described.append({**_described_rule(arn, default), "Priority": "default", "IsDefault": True})
     return _paged(described, params, "Rules")

@@ -36,6 +36,14 @@ def unique(*seed: object) -> str:
     return str(uuid.UUID(bytes=_digest(seed)[:16], version=4))
 
 
+def quoted(message: str, service: str) -> str:
+    """Return an error message of a service as CloudFormation's handlers quote it.
+
+    Source: https://github.com/aws-cloudformation/cfn-lint/issues/3833
+    """
+    return f"{message} (Service: {service}, Status Code: 400, Request ID: {unique('request', service, message)})"
+
+
 def physical_id(
     type: str,
     logical_id: str,

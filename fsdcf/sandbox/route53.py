@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.sandbox.ids import unique
+from fsdcf.sandbox.ids import quoted
 from fsdcf.sandbox.state import Data, SandboxState, ServiceError
 
 RECORD = "route53.record"
@@ -67,5 +67,4 @@ def _full(name: str) -> str:
 
 
 def _refusal(code: str, message: str) -> ServiceError:
-    request = unique("route53", code, message)
-    return ServiceError(code, f"{message} (Service: Route53, Status Code: 400, Request ID: {request})")
+    return ServiceError(code, quoted(message, "Route53"))

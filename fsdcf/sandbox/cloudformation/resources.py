@@ -298,7 +298,7 @@ def _create_subnet(state: SandboxState, new: NewResource, physical: str) -> None
 def _delete_subnet(state: SandboxState, physical: str) -> None:
     if _is_named_by(state, physical, ("Subnets", "SubnetIds", "SubnetId")):
         reason = f"The subnet '{physical}' has dependencies and cannot be deleted."
-        raise ResourceFailure(f"{reason} (Service: Ec2, Status Code: 400)", "GeneralServiceException")
+        raise ResourceFailure(ids.quoted(reason, "Ec2"), "GeneralServiceException")
 
 
 _GROUPS = ("SecurityGroups", "SecurityGroupIds", "SourceSecurityGroupId", "DestinationSecurityGroupId")
@@ -307,7 +307,7 @@ _GROUPS = ("SecurityGroups", "SecurityGroupIds", "SourceSecurityGroupId", "Desti
 def _delete_security_group(state: SandboxState, physical: str) -> None:
     if _is_named_by(state, physical, _GROUPS):
         reason = f"resource {physical} has a dependent object"
-        raise ResourceFailure(f"{reason} (Service: Ec2, Status Code: 400)", "GeneralServiceException")
+        raise ResourceFailure(ids.quoted(reason, "Ec2"), "GeneralServiceException")
 
 
 def _is_named_by(state: SandboxState, physical: str, properties: Collection[str]) -> bool:
@@ -340,7 +340,7 @@ def _check_logs(state: SandboxState, properties: Data) -> None:
         made = find(state, BUCKET, bucket) is not None and find(state, BUCKET_POLICY, bucket) is None
         if made and attributes.get(f"{kind}.s3.enabled", "").lower() == "true":
             text = f"Access Denied for bucket: {bucket}. Please check S3bucket permission"
-            raise ResourceFailure(f"{text} (Service: ElasticLoadBalancingV2, Status Code: 400)", "InvalidRequest")
+            raise ResourceFailure(ids.quoted(text, "ElasticLoadBalancingV2"), "InvalidRequest")
 
 
 def _create_record(state: SandboxState, new: NewResource, physical: str) -> str:
