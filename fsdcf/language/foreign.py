@@ -250,6 +250,7 @@ _ROWS = (
         "service.networking.loadBalancer.allowCidrs",
         "a list of address ranges",
     ),
+    ("shared loadBalancer.shared", "service.networking.shared", "`true` joins the environment of its file"),
     ("loadBalancer.sticky loadBalancer.stickySessions", "service.networking.loadBalancer.stickiness", ""),
     ("loadBalancer.logs loadBalancer.access_logs", "service.networking.loadBalancer.accessLogs", ""),
     ("loadBalancer.dns loadBalancer.hostedZone loadBalancer.alias", "service.networking.loadBalancer.domain", ""),
