@@ -23,7 +23,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.language.names import LONGEST_ID, logical_id, within
 from fsdcf.language.shape import Field, fields_of
 from fsdcf.lint.runner import REGION, Linter
-from fsdcf.pipeline import Request, Result, run
+from fsdcf.pipeline import Request, Result, SourceFile, run
 from tests.extremes import extremes, shortest
 from tests.fuzz import FUZZ, examples
 from tests.strategies import text_of
@@ -31,6 +31,15 @@ from tests.strategies import text_of
 Place = tuple[str | int, ...]
 
 ENVIRONMENT = "e" * 20
+FILE = SourceFile(
+    f"environments/{ENVIRONMENT}.yml",
+    f"""apiVersion: fsd/v1
+kind: Environment
+metadata: {{name: {ENVIRONMENT}}}
+environment: {{loadBalancers: {{public: {{domain: shop.example}}}}}}
+""".encode(),
+)
+"""The file of the environment, for the keys of a service that joins it."""
 PSEUDO = {"Region": "us-gov-west-1", "AccountId": "123456789012", "Partition": "aws-us-gov", "URLSuffix": "c2s.ic.gov"}
 """Long values of the pseudo parameters."""
 BASE: dict[str, Any] = {
@@ -100,6 +109,10 @@ NEEDS: dict[str, dict[str, Any]] = {
         }.items()
     },
     "service.healthCheck.grpcCodes": with_balancer(certificateArn=CERTIFICATE, protocolVersion="grpc"),
+    **{
+        f"service.networking.{key}": {"networking": {"shared": True}}
+        for key in ("loadBalancer.priority", "serviceConnect", "serviceDiscovery")
+    },
     "service.networking.securityGroups": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
 }
 """What a key needs beside it: keys of the dependency or of the service."""
@@ -123,8 +136,7 @@ VALUES: dict[str, list[Any]] = {
 """Values of keys whose extremes the pattern does not show, because a rule says more."""
 
 ELSEWHERE = {
-    "service.networking.loadBalancer.name": "belongs to a service that joins an environment",
-    "service.networking.loadBalancer.priority": "belongs to a service that joins an environment",
+    "service.networking.loadBalancer.name": "names a load balancer",
     "service.volumes.efs.dependency": "names a dependency",
     "service.imageCredentials": "belongs to an image of another registry",
     "aws_dynamodb_table.keySchema": "belongs to attributes",
@@ -133,6 +145,8 @@ ELSEWHERE = {
     "aws_dynamodb_table.attributes.name": "belongs to keySchema",
     "aws_dynamodb_table.globalSecondaryIndexes.keySchema.name": "belongs to attributes",
     "aws_msk_cluster.permissions": "is always unmanaged",
+    "service.permissions": "has none",
+    "service.unmanaged.permissions": "has none",
     "sqlite_database.permissions": "has none",
     "sqlite_database.unmanaged": "has none",
     "aws_efs_file_system.unmanaged": "needs an id as its name",
@@ -188,8 +202,11 @@ def spec_with(dependency: str, place: Place, value: Any) -> dict[str, Any]:
     """A valid spec with a value at a place, and with what the key needs."""
     spec = deepcopy(BASE)
     holder, record = spec, Spec
+    if dependency == "service":
+        spec["service"]["networking"] = {"shared": True}
     if dependency:
-        holder, record = {"type": dependency, "name": "${ENV}-data"}, types()[dependency].model
+        name = "users" if dependency == "service" else "${ENV}-data"
+        holder, record = {"type": dependency, "name": name}, types()[dependency].model
         spec["dependencies"] = [holder, {"type": "aws_sqs_queue", "name": "orders"}]
     needed = named(dependency, place)
     for name in [needed[:end] for end in (*(match.start() for match in re.finditer(r"\.", needed)), len(needed))]:
@@ -226,7 +243,8 @@ def put(holder: Any, record: Any, place: Place, value: Any) -> None:
 
 
 def compiled(spec: Any, variables: Mapping[str, str] | None = None) -> Result:
-    result = run(Request("spec.yml", text_of(spec).encode(), ENVIRONMENT, variables=variables or {}))
+    text = text_of(spec).encode()
+    result = run(Request("spec.yml", text, ENVIRONMENT, variables=variables or {}, environment_file=FILE))
     assert result.template is not None or result.diagnostics
     assert all(one.code and one.span.line >= 1 for one in result.diagnostics)
     return result
