@@ -117,7 +117,8 @@ class Release:
     that may be deployed to, if the image names one. ``redeploy_command`` is the command
     as its user typed it, for the commands that are printed. ``other_environments`` are the known ones if this one is
     not among them: a person must confirm that it is new. ``resumes``: it ends the pause of the stack, which any other
-    release keeps.
+    release keeps. ``claimed`` are the priorities that the deploys of one run have chosen for new rules, by listener and
+    number, each with its stack; the releases of the run share it.
     """
 
     service: str
@@ -132,6 +133,7 @@ class Release:
     environment_file: str = ""
     other_environments: tuple[str, ...] = ()
     resumes: bool = False
+    claimed: dict[tuple[str, int], str] = field(default_factory=dict, compare=False)
 
     @property
     def target(self) -> Target:

@@ -40,6 +40,9 @@ def rule_parameters(run: Run, release: Release, deployed: Snapshot | None) -> li
         taken |= {int(previous[one.parameter]): "" for one in kept}
         for rule in wanted:
             number = next_free(rule.priority, taken)
+            while number is not None and not _claims(release, listener, number):
+                taken[number] = "a service of this deploy"
+                number = next_free(rule.priority, taken)
             if number is None or (not rule.parameter and number != rule.priority):
                 sentence = (
                     f"the priority {rule.priority} is taken at the listener by {taken[rule.priority] or 'a rule'}"
@@ -49,6 +52,11 @@ def rule_parameters(run: Run, release: Release, deployed: Snapshot | None) -> li
             if number != rule.priority:
                 sent.append({"ParameterKey": rule.parameter, "ParameterValue": str(number)})
     return sent
+
+
+def _claims(release: Release, listener: str, number: int) -> bool:
+    """Whether no other deploy of the run has chosen the number, which from now on belongs to this one."""
+    return release.claimed.setdefault((listener, number), release.stack) == release.stack
 
 
 def lost_race(template: Mapping[str, Any], reasons: Iterable[str]) -> bool:

@@ -88,6 +88,17 @@ def test_a_taken_priority_gives_the_next_free_one_which_is_kept(shared: Stage) -
     assert numbers(shared) == {TWO: first + 1}
 
 
+def test_deploys_of_one_run_choose_different_priorities_before_any_rule_exists(shared: Stage) -> None:
+    names = sorted([ONE, TWO, "shop"])
+    for name in names:
+        (shared.folder / f"{name}.yml").write_text(SPEC.replace("NAME", name))
+    (shared.folder / "hello.yml").unlink()
+    told = shared("deploy", ".", "--image-sha", "one", "--yes", "--parallel", "3").output
+    assert "done: 4 stacks deployed" in told and "another service took" not in told
+    found = numbers(shared)
+    assert sorted(found) == names and abs(found[ONE] - found[TWO]) == 1
+
+
 def test_a_written_priority_that_is_taken_is_refused_and_one_that_changes_applies(shared: Stage) -> None:
     written = SPEC.replace("loadBalancer: {", "loadBalancer: {priority: 120, ")
     deploy(shared, "first", written)

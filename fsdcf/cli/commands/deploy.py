@@ -246,7 +246,8 @@ def _deploy_all(
 ) -> NoReturn:
     from fsdcf.deploy.group import Member, in_order
 
-    stacks = {one.release.stack: one for one in each}
+    claimed: dict[tuple[str, int], str] = {}
+    stacks = {one.release.stack: replace(one, release=replace(one.release, claimed=claimed)) for one in each}
     image_sha = next((one.image.sha for one in each if one.image.sha), None)
     environment = each[0].release.environment
     ordered, unmet = in_order({stack: (*_requires(one), *_follows(one)) for stack, one in stacks.items()})
