@@ -77,12 +77,15 @@ def diff_command(
 
 
 def _print(plans: Sequence[ComparedPlan], form: str) -> None:
-    """Print plans: one alone as it is, several one after another, and as JSON in a list."""
+    """Print plans: several one after another, those without changes in one line, and as JSON in a list."""
     if form == "json":
         print_json([formats.record(plan) for plan in plans] if len(plans) != 1 else formats.record(plans[0]))
         return
-    for number, plan in enumerate(plans):
-        if number and form != "github":
+    unchanged = [plan.new for plan in plans if plan.update.empty and len(plans) > 1]
+    if unchanged and form != "github":
+        click.echo(f"no changes: {', '.join(unchanged)}")
+    for number, plan in enumerate(plan for plan in plans if plan.new not in unchanged):
+        if (number or unchanged) and form != "github":
             click.echo()
         if form == "markdown":
             click.echo(formats.text(plan), nl=False)

@@ -33,6 +33,10 @@ Lines = Callable[[LineWriter], Iterable[str]]
 """Makes lines for a stream: with its paint and width."""
 
 
+_RANKS: tuple[State, ...] = ("active", "failed", "pending", "done", "kept")
+"""The states of rows, those that a small screen shows first."""
+
+
 class StackRow(Sink):
     """The row of a stack, and the sink for its events."""
 
@@ -41,7 +45,7 @@ class StackRow(Sink):
         self._rows = rows
         self._tree = Tree()
         self._step = ""
-        self._state: State = "pending"
+        self.state: State = "pending"
         self._rollouts: dict[str, RolloutChanged] = {}
         self._begun: float | None = None
         self._took = 0.0
@@ -50,7 +54,7 @@ class StackRow(Sink):
         match event:
             case StepStarted():
                 self._step = event.text
-                self._state = "pending" if event.name in ("wait", "gate") else "active"
+                self.state = "pending" if event.name in ("wait", "gate") else "active"
             case PlanCreated(plan, places):
                 self._tree.expect(plan)
                 self._say(lambda out: plan_lines(plan, places, out.paint, out.width, remarks_of(event)))
@@ -76,11 +80,11 @@ class StackRow(Sink):
 
     def text(self, width: int, mark: Callable[[str], tuple[str, str]]) -> Text:
         """The row; ``width`` is that of the names."""
-        words = [self._step] if self._begun is None or self._state in ("done", "failed") else list(self._progress())
-        seconds = self._took if self._state in ("done", "failed") else self._elapsed()
+        words = [self._step] if self._begun is None or self.state in ("done", "failed") else list(self._progress())
+        seconds = self._took if self.state in ("done", "failed") else self._elapsed()
         time = format_duration(seconds) if seconds else ""
         details = "  ".join(visible(word) for word in words)
-        row = Text.assemble("  ", mark(self._state), f" {self.name:<{width}}  ", (f"{time:>7}  ", "dim"), details)
+        row = Text.assemble("  ", mark(self.state), f" {self.name:<{width}}  ", (f"{time:>7}  ", "dim"), details)
         row.no_wrap, row.overflow = True, "ellipsis"
         return row
 
@@ -98,7 +102,7 @@ class StackRow(Sink):
     def _end(self, event: RunEnded) -> None:
         good = is_good(event.outcome)
         self._took = self._elapsed()
-        self._state = "done" if good else "failed"
+        self.state = "done" if good else "failed"
         self._step = event.outcome.sentence
         self._say(lambda out: account_lines(event.outcome, out.paint, out.width), good)
 
@@ -141,6 +145,10 @@ class Rows(Display):
             self._show()
 
     def picture(self) -> RenderableType:
-        """The rows in their current state."""
+        """The rows in their current state; on a screen that is too small, first those that move or have failed."""
+        rows = list(self.rows.values())
+        room = max(1, self._console.size.height - 2)
+        kept = rows if len(rows) <= room else sorted(rows, key=lambda row: _RANKS.index(row.state))[:room]
         width = max(map(len, self.rows))
-        return Group(*(row.text(width, self._mark) for row in self.rows.values()))
+        lines = [row.text(width, self._mark) for row in rows if row in kept]
+        return Group(*lines, *([Text(f"    and {len(rows) - len(kept)} more", "dim")] if len(kept) < len(rows) else []))
