@@ -169,11 +169,13 @@ class _Worker:
     blocked: bool = False
     dismissed: bool = False
     questions: tuple[Question, ...] = ()
+    thread: threading.Thread | None = None
 
     def start(self, aws: Aws, post: Callable[[Message], None], has_person: bool) -> None:
         """Run the deploy in a new thread."""
         own = aws.fork(partial(self._sleep, aws))
-        threading.Thread(target=self._run, args=(own, post, has_person), daemon=True).start()
+        self.thread = threading.Thread(target=self._run, args=(own, post, has_person), daemon=True)
+        self.thread.start()
 
     def interrupt(self, pressed: BaseException) -> None:
         """Raise an interruption where the deploy waits for an answer, or else when it sleeps next."""
@@ -398,6 +400,8 @@ class _Schedule:
     def _interrupt(self, pressed: BaseException) -> None:
         self.stopped, self.cancels = pressed, None
         for worker in self.workers.values():
+            if worker.state == "planning" and (worker.thread is None or worker.thread.ident is None):
+                worker.state = "waiting"  # the interruption came before its thread began
             worker.interrupt(pressed)
 
 

@@ -266,6 +266,17 @@ def test_an_interruption_reaches_what_runs_and_starts_nothing_more(pressed: type
     assert "execute c" not in work.log
 
 
+def test_an_interruption_before_a_deploy_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(self: threading.Thread) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", press)
+    work = Work()
+    results = work.run(work.member("a"), work.member("b"))
+    assert [one.outcome.exit for one in results.values()] == [Exit.INTERRUPTED] * 2 and work.log == []
+
+
 def test_a_bug_is_raised_once_the_others_have_ended() -> None:
     def broken(aws: Aws, ask: Ask | None) -> Outcome:
         raise ZeroDivisionError

@@ -36,9 +36,10 @@ def validate_command(
     FOLDER means every spec below it. With the files of several environments, services are checked for each of them,
     unless --env names one.
     """
+    inputs = inputs.found()
     if skip_others:
         inputs = replace(inputs, files=tuple(file for file in inputs.files if is_spec(file)))
-    requests = inputs.found().in_environments()
+    requests = inputs.in_environments()
     several = len({request.environment for request in requests}) > 1
     findings: list[Diagnostic] = []
     failed = False
