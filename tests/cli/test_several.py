@@ -96,6 +96,14 @@ def changed(stage: Stage, stack: str) -> bool:
     return any(one["ResourceStatus"].startswith("UPDATE") for one in stage.site.events(stack))
 
 
+def test_an_image_that_does_not_exist_refuses_all(stage: Stage) -> None:
+    stage.site.fault("api:DescribeImages:error=ImageNotFoundException")
+    _, err = deploy(stage, "--yes", "--parallel", "1", expect=2)
+    assert "orders-staging | error: the image orders:one does not exist" in err
+    assert "users-staging  | refused: not started, because orders-staging cannot be deployed" in err
+    assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
+
+
 def test_without_a_confirmation_nothing_is_executed_or_left(stage: Stage) -> None:
     _, err = deploy(stage, expect=3)
     assert "confirmation is required" in err and "0 of 3 stacks deployed" in err

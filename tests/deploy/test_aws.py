@@ -266,6 +266,21 @@ def test_the_budget_holds_whatever_is_called() -> None:
     assert made.clock() == pytest.approx((200 / BUDGET - 1) * WINDOW, rel=0.2)
 
 
+def test_a_fork_for_another_thread_has_its_own_budget_deadline_and_clients() -> None:
+    way, _, slept = aws(DONE, deadline=0.0)
+    for _ in range(BUDGET - 1):
+        way.call("cloudformation", "DescribeStacks")
+    made: list[str] = []
+    create = way._make
+    way._make = lambda service, region: made.append(service) or create(service, region)  # type: ignore[func-returns-value]
+    fork = way.fork(slept.append)
+    for _ in range(BUDGET - 1):
+        fork.call("cloudformation", "DescribeStacks")
+    assert slept == [] and fork.deadline is None and made == ["cloudformation"]
+    assert len(way.calls) == len(fork.calls) == BUDGET - 1
+    assert (fork.region, fork.clock) == (way.region, way.clock)
+
+
 def test_other_services_do_not_count_towards_the_budget() -> None:
     made, _, slept = aws(DONE)
     for _ in range(200):
