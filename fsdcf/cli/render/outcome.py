@@ -71,12 +71,17 @@ def summary_of(results: Sequence[StackResult], redeploy: str, plan_only: bool) -
     elif started:
         sentence += f", and {counted(started, 'operation')} started (--detach)"
     return Outcome(
-        max((one.outcome.exit for one in results), key=SEVERITY.index),
+        max((one.outcome.exit for one in results if not _is_consequence(one)), key=SEVERITY.index),
         sentence,
         tuple(Evidence(one.target.stack, _result_text(one)) for one in results),
         (redeploy,) if redeploy else (),
         detached=started > 0 and good + started == len(results),
     )
+
+
+def _is_consequence(result: StackResult) -> bool:
+    """Whether a deploy was refused because of another one, whose exit code says more."""
+    return not result.started and result.outcome.exit is Exit.REFUSED
 
 
 def _result_text(result: StackResult) -> str:
