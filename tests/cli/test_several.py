@@ -200,6 +200,23 @@ def test_an_environment_that_fails_stops_its_services(stage: Stage, joined: None
     assert "preflight: looking up the stack users-staging" not in result.stdout
 
 
+def test_services_are_deployed_after_those_that_they_call_and_a_cycle_has_a_first_one(
+    stage: Stage, joined: None
+) -> None:
+    for name, needed in (("orders", "users"), ("users", "shop"), ("shop", "users")):
+        file = stage.folder / "services" / f"{name}.yml"
+        text = file.read_text().replace(
+            "service:\n", "service:\n  networking: {serviceConnect: true, loadBalancer: false}\n  port: 8000\n"
+        )
+        file.write_text(f"{text}dependencies:\n  - {{type: service, name: {needed}}}\n")
+    out = stage(*FOLDERS, "--yes").stdout
+    assert "order: fsdcf-staging, shop-staging, users-staging, orders-staging\n" in out
+    assert "order: shop-staging needs users-staging, which needs it, too: shop-staging is deployed first" in out
+    assert "orders-staging | wait: waiting for users-staging" in out
+    executed = [line.split()[0] for line in out.splitlines() if "| execute: " in line]
+    assert executed == ["fsdcf-staging", "shop-staging", "users-staging", "orders-staging"]
+
+
 def test_a_plan_names_what_cannot_be_planned_before_its_environment_exists(stage: Stage, joined: None) -> None:
     result = stage(*FOLDERS, "--plan-only")
     assert "users-staging  | done: not planned: its template imports what fsdcf-staging exports" in result.stdout

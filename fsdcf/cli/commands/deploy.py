@@ -253,7 +253,11 @@ def _deploy_all(
     ordered, unmet = in_order({stack: (*_requires(one), *_follows(one)) for stack, one in stacks.items()})
     if options.detach and (waiting := next(filter(None, ordered.values()), ())):
         raise click.UsageError(f"--detach does not wait, but other stacks are deployed after {waiting[0]}")
-    order = [f"{first} needs {other}, which needs it, too: {first} is deployed first" for first, other in unmet]
+    order = [
+        f"{first} needs {other}, which needs it, too: {first} is deployed first; if {other} is new, its name is found "
+        f"after `{stacks[first].release.target.command('restart')}`"
+        for first, other in unmet
+    ]
     order = [", ".join(ordered), *order] if any(ordered.values()) else []
     members = []
     for stack, needs in ordered.items():
