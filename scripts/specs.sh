@@ -1,9 +1,9 @@
 #!/bin/sh
-# Run a command on the specs of $SERVICE in the environment $ENVIRONMENT: services/NAME.yml, environments/NAME.yml, the
-# same below examples/, or a path. Without a name, on every service and on the environment.
+# Run a command on the specs of $SERVICE in the environment $ENVIRONMENT: services/NAME.yml, environments/NAME.yml, an
+# example, or a path. Without a name, on every service and on the environment.
 set -eu
 name=${SERVICE:-}
-folders="services environments examples examples/environments"
+folders="services environments examples examples/shared examples/shared/environments"
 
 known() {
     for folder in $folders; do
@@ -28,13 +28,14 @@ if [ -n "$name" ]; then
 fi
 
 set -- "$@" --env "$ENVIRONMENT"
-for file in environments/"$ENVIRONMENT".yml services/*.yml examples/environments/"$ENVIRONMENT".yml examples/*.yml; do
+own=environments/$ENVIRONMENT.yml
+shared=
+# The examples that share an environment, unless the repository has its own.
+[ -f "$own" ] || [ ! -f "examples/shared/$own" ] || shared="examples/shared/$own examples/shared/*.yml"
+for file in $own services/*.yml examples/*.yml $shared; do
     [ -f "$file" ] || continue
-    # An example gives way to a file of that name in the repository itself.
-    case $file in
-        examples/environments/*) [ ! -f "${file#examples/}" ] || continue ;;
-        examples/*) [ ! -f "services/${file#examples/}" ] || continue ;;
-    esac
+    # An example gives way to a service of that name.
+    case $file in examples/*) [ ! -f "services/$(basename "$file")" ] || continue ;; esac
     set -- "$@" "$file"
     found=yes
 done
