@@ -137,8 +137,8 @@ def test_a_priority_is_used_once_also_by_further_rules() -> None:
     hosts = ", ".join(f"h{number}.example.com" for number in range(5))
     several = joined("aa", f"name: public, priority: 5, hosts: [{hosts}]")
     (found,) = together([several, joined("bb", "name: public, priority: 6")]).diagnostics
-    assert found.code == "S479" and "6 is that of ListenerRule2 of `aa`" in found.message
-    assert "those in use are 5, 6" in found.hint
+    assert found.code == "S479" and "6 is also that of ListenerRule2 of `aa`" in found.message
+    assert "another one than 5, 6" in found.hint
 
 
 def test_two_names_with_one_default_priority_are_a_warning() -> None:

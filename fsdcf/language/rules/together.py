@@ -178,11 +178,11 @@ def same_priority(siblings: Sequence[Sibling], types: Types) -> Conflicts:
     for its first rule, and the following ones if its hosts and paths make several rules."""
     for other, each in _of_one_priority(siblings):
         if not each.rule.parameter and not other.rule.parameter:
-            place = other.sibling.at(other.path("priority"))
-            message = f"the priority {each.rule.priority} is that of {other.rule.id} of `{other.service.metadata.name}`"
-            taken = sorted(one.rule.priority for one in _rules(siblings) if not one.rule.parameter)
-            hint = f"those in use are {', '.join(map(str, dict.fromkeys(taken)))}; or leave `priority` out"
-            yield Conflict(each.sibling, each.path("priority"), f"{message}, too, in {place}", hint)
+            name, place = other.service.metadata.name, other.sibling.at(other.path("priority"))
+            message = f"the priority {each.rule.priority} is also that of {other.rule.id} of `{name}`, in {place}"
+            taken = sorted({one.rule.priority for one in _rules(siblings) if not one.rule.parameter})
+            hint = f"write another one than {', '.join(map(str, taken))}, or leave `priority` out"
+            yield Conflict(each.sibling, each.path("priority"), message, hint)
 
 
 @set_rule("W160", "a dependency on a service without a spec")
