@@ -220,7 +220,7 @@ def sign_in(case: Case) -> Problems:
     found = case.joined and shared_balancer(case.spec, case.joined)
     if found and balancer and balancer.auth is not None and found[1].listener_arn is None and not found[1].auth:
         message = f"the load balancer `{found[0]}` reaches no identity provider"
-        hint = f"add `auth: true` to environment.loadBalancers.{found[0]} in the environment's file"
+        hint = f"add `auth: true` to environment.loadBalancers.{found[0]} in {case.file.name if case.file else 'it'}"
         yield Problem("service.networking.loadBalancer.auth", message, hint, key=True)
 
 
