@@ -35,6 +35,7 @@ from fsdcf.plan.graph.mermaid import mermaid
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
 COST = "docs/how-to/cost-graph-access.md"
+SHARE = "docs/how-to/share-an-environment.md"
 EXAMPLE = "examples/sqlite.yml"
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
@@ -49,7 +50,8 @@ def pages() -> dict[str, str]:
         "docs/codes.md": codes_page(catalogue()),
         "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
-        COST: with_sharing(with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8"))),
+        COST: with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8")),
+        SHARE: with_sharing((ROOT / SHARE).read_text(encoding="utf-8")),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
     }
 

@@ -13,6 +13,7 @@ import click
 import jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from fsdcf.cli.commands.explain import catalogue
 from fsdcf.cli.main import cli
@@ -23,35 +24,63 @@ from fsdcf.diagnostics import render
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model.service import COMMON_METRICS
 from fsdcf.language.reference import find
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.plan.cost.prices import shipped
 from fsdcf.sandbox.faults import parse_fault
 from tests.conftest import ROOT
 from tests.printed import problem_of
 
+
+def yaml_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
 COMMANDS = cli.list_commands(click.Context(cli))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{number}")
+    pytest.param(block, page, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
+    for number, block in enumerate(yaml_blocks(page))
     if page.parent.name != "how-to" or block.startswith("apiVersion: fsd/v1")
 ]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_every_spec_in_the_docs_compiles(block: str) -> None:
-    result = run(Request("block.yml", block.encode(), "staging"))
+STAGING = ROOT / "examples" / "environments" / "staging.yml"
+
+
+@pytest.mark.parametrize(("block", "page"), BLOCKS)
+def test_every_spec_in_the_docs_compiles(block: str, page: Path) -> None:
+    """A service joins the environment of its page, or else that of the examples."""
+    environments = [one for one in yaml_blocks(page) if "kind: Environment" in one]
+    raw = environments[0].encode() if environments else STAGING.read_bytes()
+    file = SourceFile("environments/staging.yml", raw)
+    name = file.name if block in environments else "block.yml"
+    result = run(Request(name, block.encode(), "staging", environment_file=file))
     assert result.template is not None, result.diagnostics
 
 
 def test_the_tutorial_s_override_can_be_made_in_each_of_its_specs() -> None:
-    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    overrides = tuple(re.findall(r"`--override ([^`]+)`", text))
+    page = ROOT / "docs" / "tutorial.md"
+    overrides = tuple(re.findall(r"`--override ([^`]+)`", page.read_text(encoding="utf-8")))
     assert overrides
-    for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S):
-        assert run(Request("shop.yml", block.encode(), "prod", overrides)).template is not None
+    prod = SourceFile("environments/prod.yml", STAGING.with_name("prod.yml").read_bytes())
+    for block in (one for one in yaml_blocks(page) if "kind: Service" in one):
+        assert run(Request("shop.yml", block.encode(), "prod", overrides, environment_file=prod)).template is not None
+
+
+def test_the_second_half_of_the_tutorial_is_about_the_examples() -> None:
+    blocks = yaml_blocks(ROOT / "docs" / "tutorial.md")
+    for name in ("environments/staging.yml", "users.yml", "shop.yml"):
+        assert any((ROOT / "examples" / name).read_text(encoding="utf-8").endswith(block) for block in blocks), name
+
+
+def test_what_the_tutorial_s_environment_costs_is_what_fsdcf_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "examples")
+    done = CliRunner().invoke(cli, ["cost", "environments/staging.yml", "shop.yml", "users.yml"])
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    assert done.exit_code == 0
+    assert f"$ fsdcf cost .\n{done.stdout.split('shop.yml in')[0].strip()}\n…\n" in page
 
 
 def test_every_command_and_example_is_in_the_readme() -> None:

@@ -122,10 +122,6 @@ _CALLED_FOR = {"elasticloadbalancing:DescribeRules": LISTENER_RULE}
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
 listener."""
 
-_ON_TASKS = frozenset({"ecs:ExecuteCommand", "ecs:StopTask"})
-"""Actions on tasks that, in a cluster with the tasks of other services, need the tags of the service. Its tasks have
-them from the service, and one-off tasks from `fsdcf run`. A command also needs the cluster, which has other tags."""
-
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"
 """Has no resource type for the tasks of a service, but the condition key ``ecs:cluster``.
@@ -204,33 +200,24 @@ def _called(
         names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
     allowed = []
     skipped = {_LIST_TASKS, *(action for action, type in _CALLED_FOR.items() if type not in deployed.types)}
-    if deployed.joined:
-        skipped |= _ON_TASKS
     for action in (one for one in actions_of(calls) if one not in skipped):
         targets = () if action in WITHOUT_NAME else targets_of(action)
         arns = frozenset(one for target in targets for one in names.get((service_of(action), target.name), ()))
         if arns or not targets:
             allowed.append((action, arns or _ANYWHERE))
     yield from _statements(allowed, lead)
-    in_clusters = tuple(sorted(clusters))
     if clusters:
-        yield IamStatement(f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": in_clusters}})
-    own = tuple(one for one in actions_of(calls) if one in _ON_TASKS)
-    if deployed.joined and own:
-        yield IamStatement(f"{lead}OwnTasks", own, tuple(sorted(names[("ecs", "task")])), _tagged(deployed))
-        yield IamStatement(f"{lead}Cluster", ("ecs:ExecuteCommand",), in_clusters)
-
-
-def _tagged(deployed: DeployedResources) -> Conditions:
-    """The condition that a resource has the tags of these stacks."""
-    return {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in deployed.tags.items()}}
+        yield IamStatement(
+            f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": tuple(sorted(clusters))}}
+        )
 
 
 def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
     """The calls by which CloudFormation creates, updates and deletes the resources, except the roles."""
     allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in sorted(deployed.actions) if service_of(one) != "iam"]
     yield from _statements((one for one in allowed if not deployed.needs_owner_tags(one[0])), "")
-    yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", _tagged(deployed))
+    own: Conditions = {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in deployed.tags.items()}}
+    yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", own)
 
 
 def _roles(deployed: DeployedResources, limits: frozenset[str]) -> Iterator[IamStatement]:
@@ -296,7 +283,7 @@ def _words(service: str) -> str:
 def _widens(arns: frozenset[str], others: frozenset[str]) -> bool:
     """Whether some ARNs cover others, which have no such ARN themselves."""
     leads = [one[:-1] for one in arns - others if one.endswith("*")]
-    return any(one.startswith(lead) and one.count(":") == lead.count(":") for lead in leads for one in others)
+    return any(other.startswith(lead) for lead in leads for other in others)
 
 
 def _widest(arns: set[str]) -> set[str]:
