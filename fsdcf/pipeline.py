@@ -180,9 +180,10 @@ def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterato
 
 def together(siblings: Iterable[Sibling | None]) -> Result:
     """The findings about several specs together; None stands for a spec with errors."""
-    known = [sibling for sibling in siblings if sibling is not None]
+    given = list(siblings)
+    known = [sibling for sibling in given if sibling is not None]
     sources = {name: text for sibling in known for name, text in sibling.document.sources.items()}
-    return Result(check_together(known, types()), sources)
+    return Result(check_together(known, types(), complete=len(known) == len(given)), sources)
 
 
 def with_lint(result: Result, findings: Sequence[Finding]) -> Result:

@@ -16,7 +16,7 @@ from fsdcf.pipeline import Request, SourceFile, run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "explanation" / "security.md"
-SPECS = (*(ROOT / "examples").glob("*.yml"), *(ROOT / "tests" / "cases" / "dependencies").glob("*.spec.yml"))
+SPECS = (*(ROOT / "examples").rglob("*.yml"), *(ROOT / "tests" / "cases" / "dependencies").glob("*.spec.yml"))
 FOLDER = ROOT / "build" / "checkov"
 PROGRAMS = FOLDER / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
 VERSION = "3.3.30"

@@ -164,6 +164,16 @@ def test_the_readme_s_mistake_is_what_fsdcf_prints() -> None:
     )
 
 
+def test_what_sharing_saves_is_what_the_how_to_shows() -> None:
+    """The how-to's figures come from ``fsdcf cost``; the README rounds them."""
+    page = (ROOT / "docs" / "how-to" / "share-an-environment.md").read_text(encoding="utf-8")
+    total = re.search(r"^\| \*\*total\*\* \| \*\*([0-9,.]+)\*\* \| \*\*([0-9,.]+)\*\* \|$", page, re.M)
+    assert total
+    before, after = (f"{round(float(one.replace(',', ''))):,}" for one in total.groups())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"ten small services cost {after} USD a month instead of {before}" in readme
+
+
 def test_the_readme_s_first_spec_draws_no_warning() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     spec = re.search(r"^```yaml\n(.*?)^```", readme, re.M | re.S)

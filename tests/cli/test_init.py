@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from fsdcf.cli import files
 from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.scaffold.service import KINDS, service
 from tests.cli.stage import Stage
 
@@ -162,6 +162,28 @@ def test_the_file_of_an_environment_is_valid_at_once(folder: Path, words: tuple[
     assert {each.code for each in compiled.diagnostics} == codes
     assert compiled.file is None and compiled.environment_spec is not None
     assert compiled.environment_spec.environment.protected == (words[0] == "prod")
+
+
+@pytest.mark.parametrize("domain", ["", "domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ"])
+def test_a_service_beside_an_environment_joins_it_and_is_valid_at_once(folder: Path, domain: str) -> None:
+    """Without a domain it has paths, a worker has none, and there is no key of a load balancer of its own."""
+    init("environment", "staging")
+    file = Path("environments/staging.yml")
+    file.write_text(file.read_text("utf-8").replace("public: {}", f"public: {{{domain}}}"), encoding="utf-8")
+    init("shop")
+    init("mailer", "--worker")
+    for name in ("shop", "mailer"):
+        raw = Path(f"{name}.yml").read_bytes()
+        shared = SourceFile(str(file), file.read_bytes())
+        compiled = run(Request(f"{name}.yml", raw, "staging", environment_file=shared))
+        assert compiled.template is not None and not compiled.diagnostics
+        assert b"shared: true" in raw and b"certificateArn" not in raw
+        assert (b"  loadBalancer: {paths: [/shop, /shop/*]}" in raw) == (name == "shop" and not domain)
+
+
+def test_a_service_on_its_own_names_the_way_to_share(folder: Path) -> None:
+    init("shop")
+    assert "fsdcf init environment staging" in Path("shop.yml").read_text(encoding="utf-8")
 
 
 def test_environments_have_different_ranges(folder: Path) -> None:

@@ -181,6 +181,8 @@ def test_a_service_that_no_spec_at_hand_describes() -> None:
     assert (found.code, "`userss`" in found.message, found.hint) == ("W160", True, "did you mean `users`?")
     (other,) = findings(member("aa", CONNECT, "elsewhere"), member("bb"))
     assert "describe aa, bb" in other.hint
+    known = [member("aa", CONNECT, "elsewhere"), member("bb"), None]
+    assert together(known).diagnostics == (), "a spec with errors may describe it"
 
 
 def test_services_may_call_each_other() -> None:

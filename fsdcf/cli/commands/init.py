@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from fsdcf.cli.files import write_new
+from fsdcf.cli.files import environment_file as file_of
+from fsdcf.cli.files import environments_in_files, write_new
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.stream import painter
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
 from fsdcf.conventions import ENVIRONMENT_PATTERN, PIPELINE
 from fsdcf.language.model.common import NAME
-from fsdcf.language.model.environment import REGION
+from fsdcf.language.model.environment import REGION, Environment
+from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
@@ -156,9 +159,29 @@ def _ask_port(template: str) -> int:
 def _write_spec(name: str, port: int | None, health: str, owner: str, target: Path) -> None:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", health):
         raise click.UsageError(f"{health!r} is not a valid path: it must start with /")
-    text = render("spec.yml.j2", name=name, port=port, path=health, owner=owner, schema=SCHEMA)
+    joined = list(_environments(target.parent))
+    balancers = [found[1] for found in (each.balancer_of(None) for each in joined) if found]
+    text = render(
+        "spec.yml.j2",
+        name=name,
+        port=port,
+        path=health,
+        owner=owner,
+        joins=bool(joined),
+        needs_paths=any(each.domain is None for each in balancers),
+        schema=SCHEMA,
+    )
     write_new(target.parent, {target.name: text})
     _tell(f"wrote {target}", _rehearsal(target))
+
+
+def _environments(folder: Path) -> Iterator[Environment]:
+    """What the files of environments share with the services in a folder. Files with errors count for nothing."""
+    for name in sorted(environments_in_files(folder)):
+        file = file_of(name, folder)
+        spec = run(Request(file.name, file.raw, name)).environment_spec if file else None
+        if spec is not None:
+            yield spec.environment
 
 
 def _write_service(template: str, name: str, port: int, owner: str, folder: Path) -> None:

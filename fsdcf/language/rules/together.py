@@ -64,13 +64,15 @@ def set_rule(code: str, title: str) -> Callable[[_Check], SetRule]:
     return decorate
 
 
-def check_together(siblings: Iterable[Sibling], types: Types) -> tuple[Diagnostic, ...]:
+def check_together(siblings: Iterable[Sibling], types: Types, complete: bool = True) -> tuple[Diagnostic, ...]:
     """The findings about specs of which none has errors, each at a line of one of them. Warnings that an author allowed
-    are left out."""
+    are left out. Where the specs are not ``complete``, a service that none of them describes is no finding."""
     environments: dict[str, list[Sibling]] = {}
     for sibling in siblings:
         environments.setdefault(sibling.environment, []).append(sibling)
-    rules = [each for each in globals().values() if isinstance(each, SetRule)]
+    rules = [
+        each for each in globals().values() if isinstance(each, SetRule) and (complete or each is not unknown_service)
+    ]
     findings: list[Diagnostic] = []
     for together in environments.values():
         for rule in rules if len(together) > 1 else ():
