@@ -25,7 +25,8 @@ QUOTA_REASONS = (
         "The maximum number of VPCs (or internet gateways) has been reached",
         r"maximum number of (?:VPCs|internet gateways) has been reached|(?:Vpc|InternetGateway)LimitExceeded",
         "VPCs, or of internet gateways, of which each VPC needs one,",
-        "use an existing VPC, delete an unused one, or request a higher quota",
+        "share the network of an environment (`networking.shared: true`), use an existing VPC, delete an unused one, or"
+        " request a higher quota",
         _NETWORK,
         "aws ec2 describe-vpcs --query 'Vpcs[].[VpcId,CidrBlock,Tags]'",
     ),
@@ -34,7 +35,8 @@ QUOTA_REASONS = (
         "The maximum number of addresses has been reached",
         r"maximum number of addresses has been reached|AddressLimitExceeded",
         "Elastic IP addresses, of which each NAT gateway needs one,",
-        "use one NAT gateway or none, release an unused address, or request a higher quota",
+        "use one NAT gateway or none, share that of an environment (`networking.shared: true`), release an unused"
+        " address, or request a higher quota",
         "service.networking.vpc.nat",
         "aws ec2 describe-addresses --query 'Addresses[].[PublicIp,AssociationId]'",
     ),
