@@ -154,18 +154,20 @@ def _adopt_balancer(
 
 
 def _add_records(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> None:
-    """Lead the subdomains and the domain to the load balancer: by aliases, which may be the root of a hosted zone; to
-    an existing one by CNAME records, because its own hosted zone is not known."""
-    names = {"Wildcard": f"*.{balancer.domain}", **({"Domain": balancer.domain} if balancer.root_record else {})}
-    for kind, name in names.items():
+    """Lead the subdomains and, if the file says so, the domain to the load balancer: by aliases, which may be the root
+    of a hosted zone; to an existing one by CNAME records, because its own hosted zone is not known."""
+    names = {"Wildcard": ("domain", f"*.{balancer.domain}")}
+    if balancer.root_record:
+        names["Domain"] = ("rootRecord", str(balancer.domain))
+    for kind, (key, name) in names.items():
         title, zone = f"{prefix}{kind}Record", balancer.hosted_zone_id or ""
         sources: Sources = {"HostedZoneId": f"{origin}.hostedZoneId"}
         if balancer.listener_arn is None:
-            add_alias(part, title, str(name), zone, prefix, f"{origin}.domain", sources)
+            add_alias(part, title, name, zone, prefix, f"{origin}.{key}", sources)
             continue
         existing = {"Type": "CNAME", "TTL": "300", "ResourceRecords": [value(balancer.dns_name or "")]}
         record = route53.RecordSetType(title, HostedZoneId=value(zone), Name=name, **existing)
-        part.add(record, f"{origin}.domain", sources)
+        part.add(record, f"{origin}.{key}", sources)
 
 
 def _add_balancer(

@@ -52,7 +52,7 @@ def test_a_load_balancer_reaches_the_services_and_nothing_else(compiled: Compile
 
 
 def test_the_records_and_the_certificate_are_those_of_the_domain(compiled: Compile) -> None:
-    resources = with_balancer(compiled, ZONE)["Resources"]
+    resources = with_balancer(compiled, f"{ZONE}, rootRecord: true")["Resources"]
     certificate = resources["PublicCertificate"]["Properties"]
     names = {certificate["DomainName"], *certificate["SubjectAlternativeNames"]}
     records = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Route53::RecordSet"]
@@ -167,14 +167,17 @@ def test_the_records_of_an_existing_load_balancer(compiled: Compile) -> None:
         for each in template_of(compiled, block)["Resources"].values()
         if each["Type"] == "AWS::Route53::RecordSet"
     ]
-    assert {each["Name"] for each in records} == {"staging.example.com", "*.staging.example.com"}
+    assert {each["Name"] for each in records} == {"*.staging.example.com"}
     assert all(each["Type"] == "CNAME" for each in records)
     assert all(each["ResourceRecords"] == ["front-1.us-east-1.elb.amazonaws.com"] for each in records)
 
 
-def test_a_domain_with_a_record_of_its_own(compiled: Compile) -> None:
-    resources = with_balancer(compiled, ZONE + ", rootRecord: false")["Resources"]
-    assert "PublicDomainRecord" not in resources and "PublicWildcardRecord" in resources
+def test_the_domain_itself_has_a_record_only_if_the_file_says_so(compiled: Compile) -> None:
+    by_default = with_balancer(compiled, ZONE)["Resources"]
+    assert "PublicDomainRecord" not in by_default and "PublicWildcardRecord" in by_default
+    wanted = with_balancer(compiled, ZONE + ", rootRecord: true")["Resources"]
+    assert set(wanted) - set(by_default) == {"PublicDomainRecord"}
+    assert wanted["PublicDomainRecord"]["Properties"]["Name"] == "staging.example.com"
 
 
 @pytest.mark.parametrize("before", ["single", "perZone"])

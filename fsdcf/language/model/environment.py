@@ -94,8 +94,9 @@ class SharedLoadBalancer:
         "Protocol of the existing listener.", default=None, allowed=("https", "http"), computed_default="https"
     )
     root_record: bool = spec_key(
-        "Create a record for the domain itself, as for its subdomains; `false` if the domain has another record.",
-        default=True,
+        "Create a record for the domain itself, as for its subdomains: only if it has none in the hosted zone. That of "
+        "an existing load balancer is a CNAME record, which cannot be at the root of a hosted zone.",
+        default=False,
     )
 
     @property

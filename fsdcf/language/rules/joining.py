@@ -138,6 +138,22 @@ def foreign_host(case: Case) -> Problems:
             yield Problem(path, message, hint)
 
 
+@rule("W165", "a host without a record")
+def host_without_record(case: Case) -> Problems:
+    """The records of an environment lead the names below its domain to the load balancer. The domain itself often has a
+    record for something else, which a stack cannot replace: it gets one only if the environment's file says so."""
+    found = case.joined and shared_balancer(case.spec, case.joined)
+    if not found or found[1].hosted_zone_id is None or found[1].root_record:
+        return
+    for path, host in _hosts(case):
+        if host.lower() == found[1].domain:
+            message = f"`{host}` has no record in the environment's stack, whose records are for the names below it"
+            key = f"environment.loadBalancers.{found[0]} in {_file(case)}"
+            hint = f"if it has none yet, add `rootRecord: true` to {key}; "
+            hint += "else point its record to the output LoadBalancerDnsName"
+            yield Problem(path, message, hint)
+
+
 @rule("S446", "a priority without room")
 def priorities(case: Case) -> Problems:
     """`priority` is the number of the service's first rule; each further rule has the next one, up to 999. Rules
