@@ -69,6 +69,10 @@ class Run:
     template: Mapping[str, Any] | None = None
     approve: Approve | None = None
 
+    def properties(self, logical_id: str) -> Mapping[str, Any]:
+        """The properties of a resource in the template; empty where they are unknown."""
+        return ((self.template or {}).get("Resources") or {}).get(logical_id, {}).get("Properties") or {}
+
     def limit(self, timeout: float | None) -> None:
         """Set the deadline in seconds from now; None means no limit."""
         self.aws.deadline = None if timeout is None else self.aws.clock() + timeout

@@ -333,12 +333,11 @@ class Watcher:
             wait = record_of(event.type).wait if event.status == "CREATE_IN_PROGRESS" else None
             begun = self._waiting.setdefault(event.logical_id, now)
             if wait is not None and now - begun >= wait.seconds:
-                resources = (self._run.template or {}).get("Resources") or {}
-                properties = (resources.get(event.logical_id) or {}).get("Properties") or {}
                 place = self._run.where(event.logical_id)
                 at = f" ({place.file}:{place.line})" if place else ""
                 minutes = counted(int(wait.seconds // 60), "minute")
-                self._run.warn(f"{event.logical_id}{at} is not ready after {minutes}: {wait.why(properties)}")
+                why = wait.why(self._run.properties(event.logical_id))
+                self._run.warn(f"{event.logical_id}{at} is not ready after {minutes}: {why}")
 
     def _pace(self, fresh: bool) -> float:
         """Seconds until the next poll.

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
@@ -181,6 +182,7 @@ class FailedOperation:
     """The evidence of a failed operation. ``cancelled`` says in a clause why it was cancelled; empty if it was not.
 
     ``explained`` is the known reason of the service's tasks, ``sha`` the image of the release; empty if it is unknown.
+    ``vain_wait`` says what CloudFormation waited for while it created the resource that failed.
     """
 
     target: Target
@@ -193,6 +195,7 @@ class FailedOperation:
     cancelled: str = ""
     explained: RolloutCause | None = None
     sha: str = ""
+    vain_wait: str = ""
 
 
 def diagnose_result(
@@ -201,8 +204,11 @@ def diagnose_result(
     """The outcome of an operation that failed on the stack with this name."""
     places = run.places(event.logical_id for event in result.events)
     found = result.events, result.rollouts, places, result.cancelled
+    cause = root_cause(result.events)
+    wait, properties = (record_of(cause.type).wait, run.properties(cause.logical_id)) if cause else (None, {})
+    why = wait.why(properties) if wait and properties else ""
     return diagnose_operation(
-        FailedOperation(run.target, stack, result.status, result.reason, *found, explained=explained, sha=sha)
+        FailedOperation(run.target, stack, result.status, result.reason, *found, explained, sha, vain_wait=why)
     )
 
 
@@ -247,6 +253,8 @@ def _advice(failed: FailedOperation, cause: StackEvent | None) -> tuple[Advice |
         return None, ""
     target = failed.target
     command = match.command.format(service=target.service, environment=target.environment, spec=target.spec)
+    if failed.vain_wait and match.reason.name == "not-stabilized":
+        return Advice(failed.vain_wait), command
     return Advice(f"{match.sentence}; {match.advice}", match.key), command
 
 
