@@ -99,7 +99,7 @@ def test_what_else_is_missing_or_wrong_is_said(stage: Stage, arguments: tuple[st
 
 
 def test_diff_without_deployed_needs_both(stage: Stage) -> None:
-    assert "expected two files" in stage("diff", expect=2).stderr
+    assert "expected OLD and NEW" in stage("diff", expect=2).stderr
 
 
 def test_the_name_of_a_service_is_not_a_file_but_close(stage: Stage) -> None:

@@ -353,7 +353,7 @@ kind: Environment
 metadata: {name: staging}
 environment:
   loadBalancers:
-    public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}
+    public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ, auth: true}
 """
 
 

@@ -229,7 +229,9 @@ def test_tasks_that_crash_are_explained_at_once() -> None:
 def test_without_a_load_balancer_the_containers_check_counts() -> None:
     found = site()
     body = web(1, command=["CMD", "true"], interval=20, retries=2)
-    del body["Resources"]["Service"]["Properties"]["LoadBalancers"], body["Resources"]["TargetGroup"]
+    del body["Resources"]["Service"]["Properties"]["LoadBalancers"], body["Resources"]["Service"]["DependsOn"]
+    for name in ("TargetGroup", "LoadBalancer", "Listener"):
+        del body["Resources"][name]
     found.stand(body, tags=TAGS)
     assert to(found, 2).exit is Exit.DONE
     arns = found.call("ListTasks", "ecs", cluster=described_in(found).split("/")[-2])["taskArns"]

@@ -110,7 +110,7 @@ def test_targets_that_cannot_be_read_are_one_warning() -> None:
 def test_a_deploy_whose_tasks_die_at_once_is_not_done() -> None:
     made = site(pace=0.3)
     made.stand(web(2))
-    made.fault("Service:running:exit=3")
+    made.after(8, lambda: made.fault("Service:running:exit=3"))  # when the tasks of the new version start
     outcome = made.run(made.release(web(2), "two"))
     made.clock.advance(60)
     assert outcome.exit is Exit.DONE and "runs two" in outcome.sentence
