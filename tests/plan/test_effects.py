@@ -78,6 +78,37 @@ BEFORE: Template = resources(
         "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
         "Properties": {"ListenerArn": "arn", "Priority": 20007, "Conditions": hosts("a.example.com", "b.example.com")},
     },
+    Shared={
+        "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "Properties": {
+            "ListenerArn": {"Fn::ImportValue": "fsdcf-staging-PublicHttpListenerArn"},
+            "Priority": 7,
+            "Conditions": hosts("c.example.com"),
+        },
+    },
+    Record={
+        "Type": "AWS::Route53::RecordSet",
+        "Properties": {
+            "HostedZoneId": "Z1",
+            "Name": "*.example.com",
+            "Type": "A",
+            "AliasTarget": {"DNSName": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
+        },
+    },
+    Firewall={
+        "Type": "AWS::WAFv2::WebACLAssociation",
+        "Properties": {"ResourceArn": {"Ref": "Balancer"}, "WebACLArn": "acl/one"},
+    },
+    Nat={"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-1", "AllocationId": "eipalloc-1"}},
+    Nat2={"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": "subnet-2", "AllocationId": "eipalloc-2"}},
+    Route={
+        "Type": "AWS::EC2::Route",
+        "Properties": {
+            "RouteTableId": "rtb-1",
+            "DestinationCidrBlock": "0.0.0.0/0",
+            "NatGatewayId": {"Ref": "Nat"},
+        },
+    },
     Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "bursting"}},
     Table={"Type": "AWS::DynamoDB::Table", "Properties": {"BillingMode": "PROVISIONED"}},
 )
@@ -118,8 +149,20 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
     ("task-count-reset", "Target", properties("Target", MinCapacity=1, MaxCapacity=2), "at most 2 tasks"),
     ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), "another DNS name"),
+    ("address-changed", "Record", properties("Record", Name="*.example.org"), "*.example.com"),
+    ("address-changed", "Record", lambda template: template["Resources"].pop("Record"), "*.example.com"),
+    ("firewall-changed", "Firewall", properties("Firewall", WebACLArn="acl/two"), "another web ACL"),
+    ("firewall-changed", "Firewall", lambda template: template["Resources"].pop("Firewall"), "is removed"),
+    ("egress-changed", "Route", properties("Route", NatGatewayId={"Ref": "Nat2"}), "another NAT gateway"),
+    ("egress-changed", "Route", properties("Nat", AllocationId="eipalloc-3"), "another NAT gateway"),
     ("rule-reordered", "Rule", properties("Rule", Priority=13000), "among the rules"),
     ("host-lost", "Rule", properties("Rule", Conditions=hosts("A.example.com")), "b.example.com"),
+    (
+        "host-lost",
+        "Shared",
+        properties("Shared", ListenerArn={"Fn::ImportValue": "fsdcf-staging-InternalHttpListenerArn"}),
+        "c.example.com",
+    ),
     (
         "exposed",
         "Service",
@@ -180,6 +223,10 @@ SILENT: dict[str, Edit] = {
     "another limit of scaling": properties("Target", MaxCapacity=20),
     "a wildcard for the hosts": properties("Rule", Conditions=hosts("*.example.com")),
     "every host": properties("Rule", Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}]),
+    "another listener of the load balancer": properties(
+        "Shared", ListenerArn={"Fn::ImportValue": "fsdcf-staging-PublicHttpsListenerArn"}
+    ),
+    "a record in capitals": properties("Record", Name="*.Example.com."),
     "another value": properties("Service", HealthCheckGracePeriodSeconds=90),
     "a setting more": properties(
         "Group", TargetGroupAttributes=settings(**GROUP_SETTINGS, **{"deregistration_delay.timeout_seconds": "9"})
@@ -193,6 +240,17 @@ SILENT: dict[str, Edit] = {
 @pytest.mark.parametrize("name", SILENT)
 def test_updates_without_side_effects(name: str) -> None:
     assert found(SILENT[name]) == []
+
+
+def test_a_rule_that_is_removed_because_the_listener_forwards_loses_no_host() -> None:
+    spec = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\nservice: {port: 8000%s}\n"
+    old, new = (compiled(spec % more).template for more in (HOSTS, ""))
+    assert plan_update(sides_of(old, new)).review.effects == ()
+    (one,) = plan_update(sides_of(old, compiled(spec % HOSTS.replace("a.e", "b.e")).template)).review.effects
+    assert (one.rule, one.logical_id) == ("host-lost", "ListenerRule")
+
+
+HOSTS = ", networking: {loadBalancer: {hosts: [a.example.com]}}"
 
 
 def test_a_first_deploy_has_no_side_effects() -> None:

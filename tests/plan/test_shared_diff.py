@@ -165,6 +165,75 @@ def test_a_service_that_stays_where_it_is_does_not_move():
     assert blocked(own("shop", "  environment: {A: b}\n"), None, own("shop")) == ()
 
 
+def service(more: str = "{}", check: str = "{}", port: int = 8000, dependencies: str = "[]") -> Template:
+    """A service that joins, with ``more`` keys of ``networking``."""
+    text = f"""\
+apiVersion: fsd/v1
+kind: Service
+metadata: {{name: shop, owners: team}}
+service:
+  port: {port}
+  healthCheck: {check}
+  networking: {{shared: true{more.strip("{}") and ", " + more[1:-1]}}}
+dependencies: {dependencies}
+"""
+    return compiled("shop.yml", text, "staging", environment_file())
+
+
+def test_a_rule_of_a_security_group_cannot_take_the_place_of_another_one():
+    old = service(check="{port: 8081}")
+    for new, ids in (
+        (service(port=8081), ["TaskIngressFromLoadBalancer"]),
+        (
+            service(check="{port: 8000}", port=8081),
+            ["TaskIngressFromLoadBalancer", "TaskIngressFromLoadBalancerForHealthCheck"],
+        ),
+    ):
+        found = blocked(new, None, old)
+        assert sorted(one.logical_id for one in found) == ids
+        assert all(one.kind == "refused" and "one port at a time" in one.way_out for one in found)
+    for new in (service(), service(check="{port: 8082}"), service(check="{port: 8081}", port=8001)):
+        assert blocked(new, None, old) == ()
+    assert blocked(service(port=8081), None, service()) == (), "the step after it"
+
+
+def test_mount_targets_cannot_move_between_subnets_of_a_zone():
+    files = "[{type: aws_efs_file_system, name: media}]"
+    (found,) = blocked(service("{assignPublicIp: true}", dependencies=files), None, service(dependencies=files))
+    assert found.logical_id.startswith("MediaFileSystemMountTarget") and "perhaps in the same zone" in found.why
+
+
+def test_requests_fail_while_a_new_target_group_has_no_task():
+    safety = plan_update(sides_of(service(), service("{loadBalancer: {protocolVersion: http2}}"))).review.unsafe
+    (found,) = [one for one in safety if one.rule == "target-group-replaced"]
+    assert "ListenerRule" in found.what
+
+
+def test_records_of_a_renamed_load_balancer_are_in_the_way_of_its_successor():
+    zoned = ("certificateArn: '" + CERTIFICATE + "'}", "hostedZoneId: Z0123456789ABCDEFGHIJ}")
+    old = environment_file().replace(*zoned)
+    before, after = (
+        compiled("environments/staging.yml", text, "staging") for text in (old, old.replace("    public:", "    edge:"))
+    )
+    (found,) = blocked(after, used_by(), before)
+    assert found.logical_id == "EdgeWildcardRecord" and "PublicWildcardRecord exists" in found.why
+    assert "1. deploy without the old record" in found.way_out
+
+
+def test_a_protected_load_balancer_stays_unless_its_protection_is_disabled_before():
+    def protected(file: str, value: str) -> Template:
+        return compiled("environments/staging.yml", f"{file}  protected: {value}\n", "staging")
+
+    both, one = environment_file(balancers=("public", "internal")), environment_file()
+    (found,) = blocked(protected(one, "true"), used_by(), protected(both, "true"))
+    assert found.logical_id == "InternalLoadBalancer" and "deletion protection" in found.why
+    assert "protected: false" in found.way_out
+    (found,) = blocked(protected(both.replace("internal: true, ", ""), "false"), used_by(), protected(both, "true"))
+    assert found.logical_id == "InternalLoadBalancer"
+    assert blocked(protected(one, "true"), used_by(), protected(both, "false")) == ()
+    assert blocked(protected(both, "false"), used_by(), protected(both, "true")) == ()
+
+
 def test_a_name_by_which_services_no_longer_reach_a_service_is_a_side_effect():
     def lost(old: Template, new: Template) -> list[str]:
         effects = plan_update(sides_of(old, new)).review.effects

@@ -24,6 +24,7 @@ from fsdcf.cloudformation.types import (
     Part,
     ResourceType,
     Simulation,
+    Single,
     StoredData,
     Updates,
 )
@@ -280,6 +281,21 @@ def default_routes(stack: PlannedStack) -> Iterator[PlannedResource]:
     return (one for one in stack.of(ROUTE) if one.get("DestinationCidrBlock") == "0.0.0.0/0")
 
 
+def _one_rule(side: str) -> Single:
+    """A security group has equal rules once. Depending on the age of the handler, CloudFormation fails to create the
+    second one, or does not notice, and then deletes both with the first one.
+
+    Source: https://github.com/Crown-Commercial-Service/digitalmarketplace-aws/pull/104
+    """
+    ports, peers = ("IpProtocol", "FromPort", "ToPort"), (f"{side}SecurityGroupId", f"{side}PrefixListId")
+    return Single(
+        ("GroupId", *ports, *peers, "CidrIp", "CidrIpv6"),
+        "a security group has equal rules only once: this one fails, or is lost when the old one is deleted",
+        "change one port at a time, so that the old rule is deleted in a deploy of its own",
+        "the specified rule already exists",
+    )
+
+
 RECORDS = (
     ResourceType(
         NAT_GATEWAY,
@@ -374,8 +390,8 @@ RECORDS = (
             " stopped task disappears within minutes"
         ),
     ),
-    ResourceType(SECURITY_GROUP_EGRESS, "free", Simulation("sgr-{hex}")),
-    ResourceType(SECURITY_GROUP_INGRESS, "free", Simulation("sgr-{hex}")),
+    ResourceType(SECURITY_GROUP_EGRESS, "free", Simulation("sgr-{hex}"), single=_one_rule("Destination")),
+    ResourceType(SECURITY_GROUP_INGRESS, "free", Simulation("sgr-{hex}"), single=_one_rule("Source")),
     ResourceType(
         SUBNET,
         "free",

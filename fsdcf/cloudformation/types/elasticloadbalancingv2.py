@@ -326,7 +326,9 @@ RECORDS = (
             linked_role="elasticloadbalancing.amazonaws.com",
         ),
         updates=_settings("LoadBalancerAttributes"),
-        before_deletion="disable the deletion protection of the load balancer",
+        before_deletion=(
+            "disable the deletion protection of the load balancer: deploy its environment with `protected: false`"
+        ),
     ),
     ResourceType(
         LISTENER,

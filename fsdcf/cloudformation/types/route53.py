@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
 from fsdcf.cloudformation.planned import PlannedStack
 from fsdcf.cloudformation.pricing import PRICE_LIST, PricingRule, Resources, Unpriced, each_month, price
-from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Properties, ResourceType, Simulation
+from fsdcf.cloudformation.types import (
+    DeployPermissions,
+    ForeignType,
+    Part,
+    Properties,
+    ResourceType,
+    Simulation,
+    Single,
+)
 
 PART: Part = "ingress"
 HOSTED_ZONE, RECORD_SET = "AWS::Route53::HostedZone", "AWS::Route53::RecordSet"
@@ -52,6 +60,13 @@ RECORDS = (
         # Source: https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html
         Simulation("{p[Name]}|{p[HostedZoneId]}|{p[Type]}", create=38.0, update=36.0, delete=36.0),
         DeployPermissions(arns=_zone_of),
+        # Source: https://github.com/aws/aws-cdk/issues/12564
+        single=Single(
+            ("HostedZoneId", "HostedZoneName", "Name", "Type", "SetIdentifier"),
+            "a hosted zone has one record of a name and a type",
+            "1. deploy without the old record, from when on its name leads nowhere; 2. deploy this change",
+            "[Tried to create resource record set [name='{Name}.', type='{Type}'] but it already exists]",
+        ),
     ),
     ForeignType(
         HOSTED_ZONE,

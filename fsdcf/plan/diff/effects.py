@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from inspect import cleandoc
 
 from fsdcf.cloudformation.compare import canonical
-from fsdcf.cloudformation.planned import PlannedResource, items, items_by, mapping, text_of
+from fsdcf.cloudformation.evaluation import Unknown
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    imported_name,
+    items,
+    items_by,
+    mapping,
+    target_of,
+    text_of,
+)
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.ec2 import ROUTE
 from fsdcf.cloudformation.types.ecs import SERVICE, endpoints_of, scales, uses_connect
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
+    LISTENER_RULE,
+    LOAD_BALANCER,
+    forwards_of,
+)
 from fsdcf.cloudformation.types.iam import ROLE
+from fsdcf.cloudformation.types.route53 import RECORD_SET
 from fsdcf.cloudformation.types.servicediscovery import names_of
+from fsdcf.cloudformation.types.wafv2 import WEB_ACL_ASSOCIATION
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
 from fsdcf.plan.diff.tasks import PropertyPlace
@@ -113,15 +130,35 @@ def _lowered(release: ReleaseChange, service: PlannedResource) -> Iterator[SideE
 
 @effect("address-changed")
 def addresses(release: ReleaseChange) -> Iterator[SideEffect]:
-    """A load balancer is replaced, and the new one has another DNS name; or it is removed. Or a service loses a name by
-    which other services reach it."""
+    """A load balancer is replaced, and the new one has another DNS name; or it is removed. Or a name loses its DNS
+    record, or a service one by which other services reach it."""
     for was in release.old.of(LOAD_BALANCER):
         gone = was.name not in release.new.resources
         if gone or release.is_replaced(was.name):
             what = "is removed, and its DNS name with it" if gone else "is replaced, and gets another DNS name"
             why = "clients and DNS records that use the old name reach nothing once the deploy has ended"
             yield SideEffect(what, why, PropertyPlace(was.name, (), gone=gone))
+    yield from _lost_records(release)
     yield from _lost_names(release)
+
+
+def _lost_records(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Names in DNS that lose their record, although what they led to stays."""
+    kept = {_dns_name(one) for one in release.new.of(RECORD_SET)}
+    for was in release.old.of(RECORD_SET):
+        target = target_of(was.mapping("AliasTarget").get("DNSName"))
+        if _dns_name(was) not in kept and (target is None or target in release.new.resources):
+            why = "clients that use the name reach nothing once the deploy has ended"
+            if was.spec.startswith("environment."):
+                why += "; services keep the hosts of the old domain until they are deployed"
+            gone = was.name not in release.new.resources
+            yield SideEffect(
+                f"no longer leads {was.text('Name')} anywhere", why, PropertyPlace(was.name, ("Name",), gone=gone)
+            )
+
+
+def _dns_name(record: PlannedResource) -> str:
+    return record.text("Name").lower().removesuffix(".")
 
 
 def _lost_names(release: ReleaseChange) -> Iterator[SideEffect]:
@@ -151,18 +188,54 @@ def reordered_rules(release: ReleaseChange) -> Iterator[SideEffect]:
             yield SideEffect(what, why, PropertyPlace(was.name, ("Priority",)))
 
 
+@effect("firewall-changed")
+def firewalls(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A load balancer gets another web ACL of AWS WAF, or loses the one that it has."""
+    for was in release.old.of(WEB_ACL_ASSOCIATION):
+        target = was.target("ResourceArn")
+        if target not in release.new.resources or release.is_replaced(target or ""):
+            continue
+        if was.name not in release.new.resources:
+            why = f"nothing filters the requests to {target}"
+            yield SideEffect("is removed", why, PropertyPlace(was.name, (), gone=True))
+        elif release.is_replaced(was.name):
+            # Source: https://github.com/pulumi/pulumi-aws/issues/4782
+            why = f"the removal of the old association can leave {target} without a web ACL: check it after the deploy"
+            why += ", or deploy without the old one first"
+            yield SideEffect("is replaced by that of another web ACL", why, PropertyPlace(was.name, ("WebACLArn",)))
+
+
+@effect("egress-changed")
+def ways_out(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Tasks in private subnets reach the internet through another NAT gateway, and from its address."""
+    for was, now in release.both(ROUTE):
+        before, after = was.target("NatGatewayId"), now.target("NatGatewayId")
+        if before is not None and after is not None and (before != after or release.is_replaced(before)):
+            why = "others see another address, which they may not admit yet; open connections break"
+            what = "leads to the internet through another NAT gateway"
+            yield SideEffect(what, why, PropertyPlace(was.name, ("NatGatewayId",)))
+
+
 @effect("host-lost")
 def lost_hosts(release: ReleaseChange) -> Iterator[SideEffect]:
-    """The rules of the service at a listener no longer match a host."""
-    served = [list(_hosts(rule)) for rule in release.new.of(LISTENER_RULE)]
-    if not all(served):
-        return  # a rule for every host
+    """The rules of the service at a load balancer no longer match a host."""
+    served: dict[str, list[list[str]]] = {}
+    for rule in release.new.of(LISTENER_RULE):
+        served.setdefault(_balancer(rule), []).append(list(_hosts(rule)))
+    if any(forward.listener == Unknown(forward.holder, None) for forward in forwards_of(release.new)):
+        served.setdefault("", []).append([])  # by default, the listener of the service itself forwards
     for was in release.old.of(LISTENER_RULE):
-        for host in _hosts(was):
-            if not any(fnmatchcase(host, pattern) for patterns in served for pattern in patterns):
+        here = served.get(_balancer(was), [])
+        for host in _hosts(was) if all(here) else ():  # a rule without hosts is for every host
+            if not any(fnmatchcase(host, pattern) for patterns in here for pattern in patterns):
                 why = "the load balancer answers its requests as those of an unknown host"
                 gone = was.name not in release.new.resources
                 yield SideEffect(f"no longer serves {host}", why, PropertyPlace(was.name, ("Conditions",), gone=gone))
+
+
+def _balancer(rule: PlannedResource) -> str:
+    """The load balancer of an environment at which a rule is, at any listener; empty for the service's own."""
+    return re.sub(r"Https?ListenerArn$", "", imported_name(rule.get("ListenerArn")) or "")
 
 
 def _hosts(rule: PlannedResource) -> Iterator[str]:

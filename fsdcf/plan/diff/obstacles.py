@@ -64,6 +64,7 @@ def obstacles(changes: Sequence[Change], sides: Sides, importers: Importers | No
         *_indexes(changes, sides),
         *_refused(changes, sides),
         *_successors(changes, sides),
+        *_protected(changes, sides),
         *_endpoints(changes, sides),
         *_load_balancers(changes, sides),
         *_priorities(changes, sides),
@@ -178,19 +179,40 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
 
 
 def _successors(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
-    """Resources in the place of one that is removed: CloudFormation creates them before it removes the old one.
+    """Resources in the place of another one that is removed or replaced: CloudFormation creates them before it removes
+    the old one.
 
     Source: "Update behaviors of stack resources" in the user guide of CloudFormation
     """
     replaced = {change.logical_id for change in changes if change.replacement == "True"}
-    removed = {_place(sides.old, one): one.logical_id for one in changes if one.action == "Remove"}
+    leaving = {
+        _place(sides.old, one): one.logical_id
+        for one in changes
+        if one.action == "Remove" or one.logical_id in replaced
+    }
     for change in changes:
-        single, place = record_of(change.type).single, _place(sides.new, change)
-        if change.action != "Add" or single is None or place not in removed:
+        single, other = record_of(change.type).single, leaving.get(_place(sides.new, change))
+        is_created = change.action == "Add" or change.logical_id in replaced
+        if single is None or not is_created or other in (None, change.logical_id):
             continue
         if not any(_target(sides.new, change, property) in replaced for property in single.properties):
-            why = f"it is created while {removed[place]} exists, and {single.why}"
+            why = f"it is created while {'the old ' if other in replaced else ''}{other} exists, and {single.why}"
             yield _obstacle("refused", change, why, single.way_out)
+
+
+def _protected(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
+    """Resources with deletion protection that leave the stack, and are not kept: CloudFormation tries to delete them at
+    the end of the update, which succeeds all the same.
+
+    Source: "Update behaviors of stack resources" in the user guide of CloudFormation
+    """
+    for change in changes:
+        record, old = record_of(change.type), sides.old.resources.get(change.logical_id)
+        protection = record.simulation.protection
+        is_deleted = change.policy in ("Delete", "ReplaceAndDelete") and change.replacement in (None, "True")
+        if is_deleted and old is not None and protection is not None and protection.is_on(old.properties):
+            why = "it is deleted when the update ends, and its deletion protection prevents that: it stays, and costs"
+            yield _obstacle("refused", change, why, f"1. {record.before_deletion}; 2. deploy this change")
 
 
 def _place(stack: PlannedStack, change: Change) -> tuple[str, ...]:
@@ -300,7 +322,7 @@ def _mount_targets(changes: Sequence[Change], sides: Sides, replaced: set[str]) 
     removed, places = {_system(sides.old, one): one for one in gone}, {_place(sides.old, one) for one in gone}
     moved = _moved(changes, efs.MOUNT_TARGET, "SubnetId")
     created = moved + [one for one in targets if one.action == "Add" and _place(sides.new, one) not in places]
-    leaves = bool(moved or _moved(changes, ec2.SECURITY_GROUP, "VpcId"))
+    leaves = bool(_moved(changes, ec2.SECURITY_GROUP, "VpcId"))
     before = {canonical(target.get("FileSystemId")) for target in sides.old.of(efs.MOUNT_TARGET)}
     first = {_system(sides.new, one): one for one in reversed(created)}
     for system, change in first.items():
@@ -310,8 +332,9 @@ def _mount_targets(changes: Sequence[Change], sides: Sides, replaced: set[str]) 
         if leaves:
             why = "it is created while the old ones exist, and the mount targets of a file system are in one VPC"
             yield _obstacle("network", change, why, _BESIDE)
-        elif system in removed and single is not None:
-            why = f"it is created while {removed[system].logical_id} exists, perhaps in the same zone, and {single.why}"
+        elif (change in moved or system in removed) and single is not None:
+            other = "the old one" if change in moved else removed[system].logical_id
+            why = f"it is created while {other} exists, perhaps in the same zone, and {single.why}"
             yield _obstacle("refused", change, why, f"in the same zone {single.way_out}")
 
 

@@ -32,7 +32,7 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     LISTENER,
     LOAD_BALANCER,
     TARGET_GROUP,
-    balancers_by_group,
+    forwards_of,
     groups_of,
     subnets_of,
 )
@@ -678,12 +678,22 @@ def ingress(release: ReleaseChange) -> Iterator[Unsafe]:
 )
 def target_groups(release: ReleaseChange) -> Iterator[Unsafe]:
     """The load balancer forwards to a new target group before the new tasks are in it."""
-    for group, balancers in balancers_by_group(release.old).items():
-        staying = [name for name in balancers if not release.is_replaced(name)]
-        if release.is_replaced(group) and set(staying) & set(balancers_by_group(release.new).get(group, ())):
+    before, after = map(_forwarding, (release.old, release.new))
+    for group, names in before.items():
+        staying = [name for name in names if not release.is_replaced(name)]
+        if release.is_replaced(group) and set(staying) & set(after.get(group, ())):
             what = f"is replaced, and {', '.join(staying)} forwards to the new one at once"
             why = "requests fail until the first new tasks are registered and healthy"
             yield Unsafe(what, why, PropertyPlace(group, ()))
+
+
+def _forwarding(stack: PlannedStack) -> Mapping[str, list[str]]:
+    """The load balancers in front of each target group; for one of an environment, the rules at its listener."""
+    groups: dict[str, list[str]] = {}
+    for one in forwards_of(stack):
+        names = groups.setdefault(one.group, [])
+        names += {one.balancer or one.holder} - set(names)
+    return groups
 
 
 _UNREACHED = "if it no longer reaches the port of the old tasks, they get no more requests before the new ones serve"
