@@ -487,7 +487,8 @@ def _subject(service: str, environment: str | None) -> Subject:
             else "a name has lower-case letters, digits and single hyphens"
         )
         raise click.UsageError(f"{service!r} is neither a spec file nor a service name: {reason}")
-    return Subject(Target(service, name), lambda logical_id: None, home_of(name, Path()))
+    home = home_of(name, Path())
+    return Subject(Target(service, name, environment_file=home.file), lambda logical_id: None, home)
 
 
 def _subject_of_spec(file: str, environment: str) -> Subject:
@@ -500,15 +501,15 @@ def _subject_of_spec(file: str, environment: str) -> Subject:
     result = run(SpecInputs(environment=environment).request(file, raw))
     described = name_of(result.document) if result.document else None
     if described and re.fullmatch(ENVIRONMENT_PATTERN, described):
-        target = Target(ENVIRONMENT_SERVICE, described, suggested("deploy", file))
+        target = Target(ENVIRONMENT_SERVICE, described, suggested("deploy", file), file)
         return Subject(target, SpecLines(result), home_in(SourceFile(file, raw)))
     name = _service_name(result.document)
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise click.UsageError(
             f"{file!r} has no valid metadata.name; run `{suggested('validate', file, env=environment)}`"
         )
-    command = suggested("deploy", file, env=environment)
-    return Subject(Target(name, environment, command), SpecLines(result), home_of(environment, Path(file).parent))
+    command, home = suggested("deploy", file, env=environment), home_of(environment, Path(file).parent)
+    return Subject(Target(name, environment, command, home.file), SpecLines(result), home)
 
 
 def with_spec_at_hand(target: Target) -> Target:

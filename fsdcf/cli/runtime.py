@@ -284,37 +284,34 @@ def perform(
 
 def run_all(
     title: str,
-    members: Sequence[Member],
+    targets: Sequence[Target],
+    members: Callable[[Aws, Tell], Sequence[Member]],
     connection: Connection,
     as_json: bool,
     parallel: int,
-    notices: Sequence[NoticeIssued],
     summarize: Callable[[Sequence[StackResult]], Outcome],
 ) -> NoReturn:
     """Deploy several stacks, report the outcome of each and then that of all, and end the command with its exit code.
 
-    ``title`` names all of them; ``notices`` come before everything else.
+    ``title`` names all of them. ``members`` are the deploys of the ``targets``, in their order.
     """
     gc.enable()
     context = click.get_current_context()
-    whole, each = sinks_of_several(title, [member.stack for member in members], as_json, connection.pace)
+    whole, each = sinks_of_several(title, [target.stack for target in targets], as_json, connection.pace)
     reporter = Reporter(whole, connection, context=context)
     try:
         with terminable():
             if connection.sandbox:
                 reporter(NoticeIssued("sandbox", MADE_UP))
-            for notice in notices:
-                reporter(notice)
             complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
 
             def act(aws: Aws) -> Outcome:
                 from fsdcf.deploy.group import deploy_all
 
                 reporters = {
-                    one.stack: Reporter(each[one.stack], reporter.connection, one.target, context=context)
-                    for one in members
+                    one.stack: Reporter(each[one.stack], reporter.connection, one, context=context) for one in targets
                 }
-                return summarize(deploy_all(members, aws, reporters, person(reporter.pause), parallel))
+                return summarize(deploy_all(members(aws, reporter), aws, reporters, person(reporter.pause), parallel))
 
             outcome = attempted(connection, act, complete, pause=reporter.pause)
             reporter(RunEnded(outcome))

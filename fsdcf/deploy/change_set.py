@@ -11,15 +11,14 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change, Detail, Drifted, at, title
 from fsdcf.cloudformation.risk import data_at_risk
-from fsdcf.conventions import environment_stack
+from fsdcf.conventions import ENVIRONMENT_SERVICE, environment_stack
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import plain
-from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan
+from fsdcf.deploy.model import Evidence, Exit, Outcome, Plan, Target
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import snapshot
-from fsdcf.suggested import suggested
 
 State = Literal["pending", "ready", "empty", "failed", "gone"]
 
@@ -331,21 +330,23 @@ def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
 def _without_environment(run: Run, export: str, reason: str) -> Outcome:
     """Why an import has no value: the environment is not deployed, or its stack is older than its file."""
     target, evidence = run.target, (Evidence("change set", plain(reason)),)
-    stack = environment_stack(target.environment)
-    if not export.startswith(f"{stack}-"):
+    name = environment_stack(target.environment)
+    if not export.startswith(f"{name}-"):
         sentence = f"no stack exports {export}, which the template imports"
         return Outcome(Exit.FAILED, sentence, evidence, (target.redeploy(),))
-    if snapshot(run.aws, stack) is None:
-        sentence = f"the environment {target.environment} is not deployed: deploy it first"
+    environment, stack = f"the environment {target.environment}", snapshot(run.aws, name)
+    if stack is None or stack.in_review:
+        sentence = f"{environment} is not deployed: deploy it first"
+    elif stack.running:
+        watch = Target(ENVIRONMENT_SERVICE, target.environment).command("watch")
+        sentence = f"{environment} is not complete yet: the stack {name} is {stack.status}"
+        return Outcome(Exit.BUSY, sentence, evidence, (watch, target.redeploy()))
+    elif not stack.exports:
+        sentence = f"{environment} is not complete, because the stack {name} is {stack.status}: deploy it first"
     else:
-        lacking = export.removeprefix(f"{stack}-")
-        sentence = f"the stack {stack} has no {lacking} yet, because the environment's file is newer: deploy it first"
-    return Outcome(
-        Exit.FAILED,
-        sentence,
-        evidence,
-        (suggested("deploy", target.environment_file or f"environments/{target.environment}.yml"), target.redeploy()),
-    )
+        lacking = export.removeprefix(f"{name}-")
+        sentence = f"the stack {name} has no {lacking} yet, because the environment's file is newer: deploy it first"
+    return Outcome(Exit.FAILED, sentence, evidence, (target.deploy_environment, target.redeploy()))
 
 
 def _validation_findings(run: Run, leftovers: Leftovers) -> Iterable[Evidence]:

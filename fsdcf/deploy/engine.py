@@ -422,7 +422,7 @@ def assess(
             _mark_unproven(run, result.stack, image)
     start = run.target.command("resume") if pause_of(result.stack) else run.target.command("scale", "1")
     next_steps = (start,) if verdict.idle else ()
-    late, undo = ("; it was too late to cancel", (run.target.command("rollback"),)) if result.too_late else ("", ())
+    late, undo = ("; it was too late to cancel", run.target.undo) if result.too_late else ("", ())
     sentence = f"{name} is {result.status}{runs}{late}"
     return Outcome(Exit.DONE, sentence, _stops(verdict), (*next_steps, *undo), outputs=result.stack.outputs)
 
@@ -578,7 +578,7 @@ def _down(run: Run, stack: Snapshot, verdict: Verdict, lead: str) -> Outcome:
         *_last_change(stack, rollout),
     )
     target = run.target
-    previous = (target.command("rollback"),) if stack.status == "UPDATE_COMPLETE" else ()
+    previous = target.undo if stack.status == "UPDATE_COMPLETE" else ()
     command = cause.command if cause is not None else target.command("logs")
     next_steps = dict.fromkeys((command, target.command("diagnose"), target.command("status"), *previous))
     sentence = f"{lead}the service is {state} ({health.text}){f': {why}' if why else ''}"

@@ -99,13 +99,25 @@ class Target:
         return on_service(name, self.service, self.environment, *arguments, **options)
 
     def redeploy(self, **options: Value) -> str:
-        """The redeploy command with more options."""
+        """The redeploy command with more options. An environment has no image."""
+        if self.is_environment:
+            options.pop("image_sha", None)
         return " ".join((self.redeploy_command or self.unknown_redeploy, *words_of(**options)))
 
     @property
     def unknown_redeploy(self) -> str:
         """The redeploy command as far as it is known without a spec."""
-        return suggested("deploy", "SPEC", env=self.environment)
+        return self.deploy_environment if self.is_environment else suggested("deploy", "SPEC", env=self.environment)
+
+    @property
+    def undo(self) -> tuple[str, ...]:
+        """The command that takes an update back: none for an environment, of which an earlier file is deployed."""
+        return () if self.is_environment else (self.command("rollback"),)
+
+    @property
+    def deploy_environment(self) -> str:
+        """The command that deploys the environment."""
+        return suggested("deploy", self.environment_file or f"environments/{self.environment}.yml")
 
 
 @dataclass(frozen=True)

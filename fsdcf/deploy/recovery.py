@@ -23,9 +23,10 @@ from fsdcf.deploy.diagnosis.explanations import (
 )
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, version_of
 from fsdcf.deploy.engine import add_state, assess
-from fsdcf.deploy.events import is_terminal, rollback_begin
+from fsdcf.deploy.events import in_progress, is_terminal, rollback_begin
 from fsdcf.deploy.model import (
     INTERRUPTS,
+    Advice,
     Ask,
     Event,
     Evidence,
@@ -46,7 +47,15 @@ from fsdcf.deploy.prepare import event_evidence
 from fsdcf.deploy.run import Run, Stop, permissions_command, stop
 from fsdcf.deploy.state import NEVER_WORKED, STUCK, Snapshot, absent, snapshot, target_of, while_running
 from fsdcf.deploy.stuck_rollback import apply, choose, waiting
-from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow, too_late_to_cancel
+from fsdcf.deploy.watch import (
+    DeadlinePassed,
+    OperationResult,
+    Watcher,
+    follow,
+    too_late_to_cancel,
+    wait_of,
+    why_it_waits,
+)
 from fsdcf.wording import counted
 
 _CONFIRM = "confirmation is required: nothing was changed"
@@ -106,7 +115,7 @@ def _existing(run: Run, name: str) -> Snapshot:
     stack = snapshot(run.aws, name)
     if stack is None:
         raise Stop(absent(run.target, run.aws))
-    run.target = target_of(stack, name)
+    run.target = replace(target_of(stack, name), environment_file=run.target.environment_file)
     if stack.status in NEVER_WORKED:  # it must be created again, with an explicit image
         sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"
         run.target = replace(run.target, redeploy_command=run.target.redeploy(image_sha=sha))
@@ -181,8 +190,28 @@ def _so_far(run: Run, stack: Snapshot) -> Outcome:
     stuck = waiting(run, stack) if stack.status == STUCK else None
     if stuck is not None:
         return stuck
+    return _waiting(run, stack, in_progress(events))
+
+
+def _waiting(run: Run, stack: Snapshot, working: Sequence[StackEvent]) -> Outcome:
+    """Nothing has failed: what CloudFormation waits for, since when, and why it may wait in vain."""
     sentence = f"{stack.name} is {stack.status}, and nothing has failed so far"
-    return Outcome(Exit.DONE, sentence, next=while_running(stack, run.target))
+    evidence = tuple(
+        Evidence(f"{event.logical_id} ({event.type})", f"{event.status} since {event.time:%H:%M:%S} UTC", place)
+        for event in working[:_MOST_WAITING]
+        for place in (run.where(event.logical_id),)
+    )
+    waits = [(event.logical_id, wait) for event in working if (wait := wait_of(event)) is not None]
+    advice = None
+    for logical_id, wait in waits[:1]:
+        if why := why_it_waits(run, stack.arn, logical_id, wait):
+            minutes = counted(int(wait.seconds // 60), "minute")
+            advice = Advice(f"if {logical_id} takes longer than {minutes}: {why}")
+    return Outcome(Exit.DONE, sentence, evidence, while_running(stack, run.target), advice=advice)
+
+
+_MOST_WAITING = 5
+"""The number of resources in progress that are shown."""
 
 
 def _failing_tasks(run: Run, stack: Snapshot, rollout: ServiceRollout) -> Outcome:
@@ -233,7 +262,7 @@ def _cancel(run: Run, name: str) -> Outcome:
 
 def _too_late(run: Run, name: str, status: str) -> Stop:
     """The outcome of a cancellation that comes after the end of the update: only a rollback takes it back."""
-    return stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(status)}", run.target.command("rollback"))
+    return stop(Exit.REFUSED, f"{name}: {too_late_to_cancel(status)}", *run.target.undo)
 
 
 def _recover(run: Run, name: str, options: Recovery) -> Outcome:

@@ -262,7 +262,7 @@ def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
         next_steps = (f"{cli} {off} --stack-name {stack.name}", target.redeploy(recreate=True))
     elif options.plan_only:
         why = "must be deleted before a plan can be made"
-        next_steps = (target.redeploy(recreate=True), target.command("delete"))
+        next_steps = (target.command("delete"), target.redeploy())
     else:
         return Recreate(options.recreate)
     return Refuse(Exit.REFUSED, f"the stack {stack.name} is {stack.status} and {why}", next_steps, blocked=True)

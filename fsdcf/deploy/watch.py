@@ -5,10 +5,11 @@ Events and status must agree, and the polling stays within CloudFormation's limi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types import Wait, record_of
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, version_of
@@ -24,7 +25,7 @@ from fsdcf.deploy.events import (
 from fsdcf.deploy.model import Exit, Question, StackEvent, StackEventReceived, Terminated, Waiting
 from fsdcf.deploy.operation import Operation, cancel
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
-from fsdcf.deploy.state import Snapshot, snapshot
+from fsdcf.deploy.state import Snapshot, snapshot, template_in
 from fsdcf.wording import counted
 
 STATUS_EVERY = 15.0
@@ -330,13 +331,13 @@ class Watcher:
         """Warn, once for each, of resources that have been in creation for so long that something is probably wrong."""
         now = self._run.aws.clock()
         for event in in_progress(self.timeline.events):
-            wait = record_of(event.type).wait if event.status == "CREATE_IN_PROGRESS" else None
+            wait = wait_of(event)
             begun = self._waiting.setdefault(event.logical_id, now)
             if wait is not None and now - begun >= wait.seconds:
                 place = self._run.where(event.logical_id)
                 at = f" ({place.file}:{place.line})" if place else ""
                 minutes = counted(int(wait.seconds // 60), "minute")
-                why = wait.why(self._run.properties(event.logical_id))
+                why = why_it_waits(self._run, self.operation.arn, event.logical_id, wait)
                 self._run.warn(f"{event.logical_id}{at} is not ready after {minutes}: {why}")
 
     def _pace(self, fresh: bool) -> float:
@@ -463,3 +464,24 @@ def _cancel(run: Run, operation: Operation, watcher: Watcher, why: str) -> str:
     finally:
         run.aws.deadline = deadline
     return why
+
+
+def wait_of(event: StackEvent) -> Wait | None:
+    """What CloudFormation may wait for in vain while it creates the resource of an event; None for nothing known."""
+    return record_of(event.type).wait if event.status == "CREATE_IN_PROGRESS" else None
+
+
+def why_it_waits(run: Run, stack: str, logical_id: str, wait: Wait) -> str:
+    """Why a resource of the stack is probably not ready after the time of a wait, in a sentence; empty if unknown."""
+    template_of(run, stack)
+    properties = run.properties(logical_id)
+    return wait.why(properties) if properties else ""
+
+
+def template_of(run: Run, stack: str) -> Mapping[str, Any]:
+    """The template of the release, or else the deployed one; empty, with a warning, if it cannot be read."""
+    if run.template is None:
+        without = "the advice does not include values from the template"
+        answer = run.optional(without, "cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
+        run.template = template_in(answer) or {}
+    return run.template

@@ -54,6 +54,37 @@ def test_an_older_stack_of_the_environment_is_told_apart(home: Stage) -> None:
     assert "the environment's file is newer: deploy it first" in told.output
 
 
+def test_an_environment_whose_creation_failed_is_deployed_first(home: Stage) -> None:
+    home.site.fault("Cluster:create:LimitExceeded")
+    told = home("deploy", "environments/staging.yml", "--yes", expect=1).output
+    again = "fsdcf deploy environments/staging.yml"
+    assert f"{again} --recreate --yes" in told and f"{again} --recreate" in home("diagnose", "fsdcf", expect=1).output
+    told = home("deploy", "shop.yml", "--image-sha", "one", "--yes", expect=1).output
+    assert "is not complete, because the stack fsdcf-staging is ROLLBACK_COMPLETE: deploy it first" in told
+    told = home("deploy", ".", "--image-sha", "one", "--plan-only", expect=3).output
+    assert "shop-staging  | done: not planned" in told
+    *_, last = told.splitlines()
+    assert last == "  next: fsdcf deploy environments/staging.yml --env staging --plan-only"
+
+
+def test_an_export_in_use_is_explained_with_the_way_out(home: Stage) -> None:
+    file = home.folder / "environments" / "staging.yml"
+    two = file.read_text()
+    file.write_text(two.replace("829]", "829, subnet-0c3d4e5f607182930]"))
+    home("deploy", ".", "--image-sha", "one", "--yes")
+    file.write_text(two)
+    told = home("deploy", "environments/staging.yml", "--yes", expect=1).output
+    assert "first deploy the importing stacks without it" in told
+    diagnosed = home("diagnose", "fsdcf", expect=1).output
+    assert "fsdcf deploy environments/staging.yml\n" in diagnosed and "SPEC" not in diagnosed
+    home("deploy", ".", "--yes")
+
+
+def test_an_environment_that_does_not_exist_is_deployed_without_an_image(home: Stage) -> None:
+    told = home("status", "environments/staging.yml", expect=2).output
+    assert "next: fsdcf deploy environments/staging.yml\n" in told
+
+
 def test_an_environment_in_use_names_its_stacks(home: Stage) -> None:
     home("deploy", "environments/staging.yml", "--yes")
     home("deploy", "shop.yml", "--image-sha", "one", "--yes")
@@ -80,6 +111,7 @@ def test_an_environment_has_no_image_and_one_name(home: Stage) -> None:
         ("delete", "shop.yml"),
         ("run", "shop", "--", "ls"),
         ("scale", "shop", "2"),
+        ("services", "--env", "staging"),
     ],
     ids=lambda command: " ".join(command[:2]),
 )
@@ -134,11 +166,17 @@ def test_a_certificate_that_is_never_valid_is_told_of(home: Stage) -> None:
     subnets = "publicSubnets: [subnet-0c1b2c3d4e5f60718, subnet-0d2c3d4e5f6071829]"
     file.write_text(file.read_text().replace("829]}", f"829], {subnets}}}"))
     home.site.fault("PublicCertificate:create:unvalidated")
-    told = home("deploy", "environments/staging.yml", "--yes", expect=1)
+    told = home("deploy", "environments/staging.yml", "--yes", "--timeout", "20m", expect=6)
     (warning,) = (line for line in told.output.splitlines() if line.startswith("warning: PublicCertificate"))
     assert "(environments/staging.yml:5) is not ready after 10 minutes" in warning
-    (advice,) = (line for line in told.output.splitlines() if line.startswith("  help: "))
-    for text in (warning, advice):
+    so_far = home("diagnose", "fsdcf", "--env", "staging").output
+    assert "nothing has failed so far\n  PublicCertificate (AWS::CertificateManager::Certificate): CREATE" in so_far
+    assert "if PublicCertificate takes longer than 10 minutes: ACM does not find" in so_far
+    early = home("deploy", "shop.yml", "--image-sha", "one", "--yes", expect=5).output
+    assert "the environment staging is not complete yet: the stack fsdcf-staging is CREATE_IN_PROGRESS" in early
+    assert "next: fsdcf watch fsdcf --env staging" in early
+    ended = home("watch", "fsdcf", "--env", "staging", expect=1).output
+    for text in (warning, so_far, ended[ended.index("  help: ") :]):
         assert "Z0123456789ABCDEFGHIJ" in text and "dig +short NS example.com" in text
 
 

@@ -217,6 +217,34 @@ def test_services_are_deployed_after_those_that_they_call_and_a_cycle_has_a_firs
     assert executed == ["fsdcf-staging", "shop-staging", "users-staging", "orders-staging"]
 
 
+def test_what_the_environment_no_longer_exports_leaves_the_services_first(stage: Stage, joined: None) -> None:
+    file = stage.folder / "environments" / "staging.yml"
+    three = file.read_text().replace("nat: single", "nat: single, availabilityZones: 3")
+    file.write_text(three)
+    stage(*FOLDERS, "--yes")
+    file.write_text(three.replace("Zones: 3", "Zones: 2"))
+    out = stage(*FOLDERS, "--yes").stdout
+    assert "order: orders-staging, shop-staging, users-staging, fsdcf-staging\n" in out
+    assert "order: fsdcf-staging follows orders-staging, shop-staging, users-staging" in out
+    exported = {one["Name"] for one in stage.site.call("ListExports")["Exports"]}
+    assert "fsdcf-staging-PrivateSubnet2" in exported and "fsdcf-staging-PrivateSubnet3" not in exported
+
+
+def test_a_first_deploy_that_failed_is_repeated_by_the_next_command(stage: Stage) -> None:
+    stage.site.fault("Service:create:oom")
+    _, err = deploy(stage, "--yes", "--parallel", "1", expect=1)
+    (command,) = [line for line in err.splitlines() if line.startswith("  next: ") and "orders.yml" in line][-1:]
+    assert "--recreate" in command
+    stage(*command.split()[2:])
+
+
+def test_services_without_their_environment_name_it_first(stage: Stage, joined: None) -> None:
+    _, err = deploy(stage, "--yes", expect=1)
+    first, then = err.splitlines()[-2:]
+    assert first == "  next: fsdcf deploy environments/staging.yml --yes"
+    assert then == f"        fsdcf deploy {' '.join(MANY)} --env staging --image-sha one --yes"
+
+
 def test_a_plan_names_what_cannot_be_planned_before_its_environment_exists(stage: Stage, joined: None) -> None:
     result = stage(*FOLDERS, "--plan-only")
     assert "users-staging  | done: not planned: its template imports what fsdcf-staging exports" in result.stdout

@@ -58,7 +58,7 @@ from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-    from fsdcf.deploy.group import Act
+    from fsdcf.deploy.group import Act, Member
 
 _MOST_PARALLEL = 20
 _NEW = ("Add", "Import")
@@ -244,41 +244,99 @@ def _deploy_all(
     connection: Connection,
     as_json: bool,
 ) -> NoReturn:
-    from fsdcf.deploy.group import Member, in_order
-
     claimed: dict[tuple[str, int], str] = {}
-    stacks = {one.release.stack: replace(one, release=replace(one.release, claimed=claimed)) for one in each}
-    image_sha = next((one.image.sha for one in each if one.image.sha), None)
-    environment = each[0].release.environment
-    ordered, unmet = in_order({stack: (*_requires(one), *_follows(one)) for stack, one in stacks.items()})
+    each = [replace(one, release=replace(one.release, claimed=claimed)) for one in each]
+    stacks = {one.release.stack: one for one in each}
+    ordered, _ = needs = _ordered(stacks)
     if options.detach and (waiting := next(filter(None, ordered.values()), ())):
         raise click.UsageError(f"--detach does not wait, but other stacks are deployed after {waiting[0]}")
-    order = [
-        f"{first} needs {other}, which needs it, too: {first} is deployed first; if {other} is new, its name is found "
-        f"after `{stacks[first].release.target.command('restart')}`"
-        for first, other in unmet
-    ]
-    order = [", ".join(ordered), *order] if any(ordered.values()) else []
-    members = []
-    for stack, needs in ordered.items():
-        own = stacks[stack]
-        requires = [] if options.plan_only else [other for other in _requires(own) if other in needs]
-        follows = [] if options.plan_only else [other for other in needs if other not in requires]
-        act: Act = partial(_deploy, own, _allowing(options, own.release, alone=False), connection.sandbox)
-        if options.plan_only:
-            act = partial(_plan_if_possible, own, options, act)
-        members.append(Member(own.release.target, act, follows, requires))
+    for one in each:
+        _allowing(options, one.release, alone=False)
+
+    def members(aws: Aws, tell: Tell) -> list[Member]:
+        early = () if options.plan_only else _early(stacks, aws)
+        ordered, unmet = _ordered(stacks, early) if early else needs
+        order = [
+            f"{first} needs {other}, which needs it, too: {first} is deployed first; if {other} is new, its name is "
+            f"found after `{stacks[first].release.target.command('restart')}`"
+            for first, other in unmet
+        ]
+        if early:
+            last = environment_stack(each[0].release.environment)
+            order.append(f"{last} follows {', '.join(early)}: what they import is no longer in its file")
+        for text in [", ".join(ordered), *order] if any(ordered.values()) else []:
+            tell(NoticeIssued("order", text))
+        return [_member(stacks[stack], needed, options, connection.sandbox) for stack, needed in ordered.items()]
+
+    image_sha = next((one.image.sha for one in each if one.image.sha), None)
+    environment = each[0].release.environment
 
     def summarize(results: Sequence[StackResult]) -> Outcome:
         over = (Exit.DONE, Exit.CHANGES, Exit.UNKNOWN)  # an unknown outcome is watched, not repeated
-        left = [stacks[one.target.stack].inputs.files[0] for one in results if one.outcome.exit not in over]
-        files = tuple(left) or (inputs.files if options.plan_only else ())
-        command = _redeploy_command(replace(inputs, files=files), image_sha, environment) if files else ""
-        return summary_of(results, command, options.plan_only)
+        again = [one for one in results if one.outcome.exit not in over]
+        files = tuple(stacks[one.target.stack].inputs.files[0] for one in again)
+        files = files or (inputs.files if options.plan_only else ())
+        has_image = not again or any(not one.target.is_environment for one in again)
+        sha = image_sha if has_image else None
+        command = _redeploy_command(replace(inputs, files=files), sha, environment) if files else ""
+        suggestions = {command for one in again for command in one.outcome.next}
+        if any("--recreate" in one.split() for one in suggestions):
+            command += " --recreate"
+        first = each[0].release.target.deploy_environment
+        before = [first] if first in suggestions and environment_stack(environment) not in stacks else []
+        return summary_of(results, (*before, command) if command else (), options.plan_only)
 
     title = f"{counted(len(each), 'stack')} in {environment}"
-    notices = [NoticeIssued("order", text) for text in order]
-    run_all(title, members, connection, as_json, parallel, notices, summarize)
+    run_all(
+        title, [stacks[stack].release.target for stack in ordered], members, connection, as_json, parallel, summarize
+    )
+
+
+_Ordered = tuple[dict[str, tuple[str, ...]], list[tuple[str, str]]]
+
+
+def _ordered(stacks: Mapping[str, Deployment], early: Sequence[str] = ()) -> _Ordered:
+    """The stacks in order, as of ``in_order``. Those that are ``early`` precede the environment."""
+    from fsdcf.deploy.group import in_order
+
+    needs = {stack: [*_requires(one), *_follows(one)] for stack, one in stacks.items()}
+    for stack in needs:
+        if stack in early:
+            needs[stack] = [other for other in needs[stack] if other in early]
+        elif stacks[stack].compiled.spec is None:
+            needs[stack] = [*early]
+    return in_order(needs)
+
+
+def _early(stacks: Mapping[str, Deployment], aws: Aws) -> tuple[str, ...]:
+    """The services that still import what the file of their environment no longer has: they precede it.
+
+    Until they are deployed, CloudFormation does not let the export go. None if one of them needs a new export, too:
+    then no order works, as the plan of the environment says.
+    """
+    from fsdcf.cloudformation.planned import planned
+    from fsdcf.deploy.state import importers, snapshot
+
+    environment = next((one.release for one in stacks.values() if one.compiled.spec is None), None)
+    deployed = snapshot(aws, environment.stack) if environment else None
+    if environment is None or deployed is None:
+        return ()
+    left = planned(environment.template).exports
+    users = {user for name in deployed.exports if name not in left for user in importers(aws, name) or ()}
+    early = [stack for stack in stacks if stack in users]
+    needed = {one.name for stack in early for one in planned(stacks[stack].release.template).imports}
+    return tuple(early) if needed <= {*deployed.exports} else ()
+
+
+def _member(deployment: Deployment, needs: Sequence[str], options: Options, rehearsal: bool) -> Member:
+    from fsdcf.deploy.group import Member
+
+    act: Act = partial(_deploy, deployment, _allowing(options, deployment.release, alone=False), rehearsal)
+    if options.plan_only:
+        return Member(deployment.release.target, partial(_plan_if_possible, deployment, options, act))
+    requires = [other for other in _requires(deployment) if other in needs]
+    follows = [other for other in needs if other not in requires]
+    return Member(deployment.release.target, act, follows, requires)
 
 
 def _plan_if_possible(
@@ -289,7 +347,7 @@ def _plan_if_possible(
 
     for stack in _requires(deployment):
         environment = snapshot(aws, stack)
-        if environment is None or environment.in_review:
+        if environment is None or not environment.exports:
             sentence = f"not planned: its template imports what {stack} exports, which does not exist yet"
             inputs = deployment.inputs
             first = suggested("diff", str(inputs.files[0]), first=True, env=inputs.environment_name, **inputs.settings)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fsdcf.cli.commands.tasks import version_of
-from fsdcf.cli.options import Connection, complete_environments, connection_options, environment_named, json_option
+from fsdcf.cli.home import home_of
+from fsdcf.cli.options import (
+    Connection,
+    at_home,
+    complete_environments,
+    connection_options,
+    environment_named,
+    json_option,
+)
 from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
@@ -43,6 +52,8 @@ def services_command(environment: str | None, connection: Connection, as_json: b
     A service is a stack with the tags of fsdcf. The version is the tag or digest of the image that was deployed last.
     """
     wanted = environment_named(environment) if environment else None
+    if wanted:
+        connection = at_home(connection, home_of(wanted, Path()))
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.deploy.run import Run

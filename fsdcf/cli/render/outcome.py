@@ -57,10 +57,10 @@ def account_lines(outcome: Outcome, paint: Paint, width: int | None) -> Iterator
     yield from next_lines(outcome.next, paint)
 
 
-def summary_of(results: Sequence[StackResult], redeploy: str, plan_only: bool) -> Outcome:
+def summary_of(results: Sequence[StackResult], next: tuple[str, ...], plan_only: bool) -> Outcome:
     """The outcome of several deploys: a line for each, and the worst exit code.
 
-    ``redeploy`` is the command that repeats what is left to do; empty for nothing.
+    ``next`` are the commands that do what is left to do.
     """
     good = sum(is_good(one.outcome) for one in results)
     started = sum(one.outcome.detached for one in results)
@@ -74,7 +74,7 @@ def summary_of(results: Sequence[StackResult], redeploy: str, plan_only: bool) -
         max((one.outcome.exit for one in results if not _is_consequence(one)), key=SEVERITY.index),
         sentence,
         tuple(Evidence(one.target.stack, _result_text(one)) for one in results),
-        (redeploy,) if redeploy else (),
+        next,
         detached=started > 0 and good + started == len(results),
     )
 

@@ -18,8 +18,7 @@ from fsdcf.deploy.ecs.rollout import TROUBLE, ServiceRollout, StoppedTask, brief
 from fsdcf.deploy.events import is_root, leftover_resources
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
 from fsdcf.deploy.run import Run
-from fsdcf.deploy.state import template_in
-from fsdcf.deploy.watch import OperationResult
+from fsdcf.deploy.watch import OperationResult, template_of, why_it_waits
 from fsdcf.wording import counted
 
 _FORMAT_ERROR = "exec format error"
@@ -66,7 +65,7 @@ def repeated_reason(run: Run, rollout: ServiceRollout, stack: str) -> RepeatedRe
     tasks = rollout.failed_tasks if rollout.failing is not None else []
     if len(tasks) < 2:
         return None
-    context = _context(run, stack, rollout.logical_id)
+    context = context_of(template_of(run, stack), rollout.logical_id)
     matches = [(match_reason(testimony(task, rollout.events), context), task.essence) for task in tasks]
     names = [match.reason.name if match is not None else essence for match, essence in matches]
     name, times = Counter(names).most_common(1)[0]
@@ -88,7 +87,7 @@ def explain_rollouts(
     """
     for rollout in rollouts:
         if rollout.stopped or rollout.events or words:
-            context = _context(run, stack, rollout.logical_id)
+            context = context_of(template_of(run, stack), rollout.logical_id)
             match, task = _most_frequent(rollout, context)
             if match is None:
                 match = next(filter(None, (match_reason(one, context) for one in words)), None)
@@ -103,15 +102,6 @@ def explain_hidden_rollback(run: Run, known: RolloutCause | None) -> RolloutCaus
         return known
     match = MatchedReason(HIDDEN, HIDDEN.cause, HIDDEN.advice, HIDDEN.key, HIDDEN.command)
     return _rollout_cause(run, match, DiagnosisContext(), None)
-
-
-def _context(run: Run, stack: str, service: str) -> DiagnosisContext:
-    """The context in the template of the release, or else in the deployed one."""
-    if run.template is None:
-        without = "the advice does not include values from the template"
-        answer = run.optional(without, "cloudformation", "GetTemplate", StackName=stack, TemplateStage="Original")
-        run.template = template_in(answer) or {}
-    return context_of(run.template, service)
 
 
 def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
@@ -205,8 +195,9 @@ def diagnose_result(
     places = run.places(event.logical_id for event in result.events)
     found = result.events, result.rollouts, places, result.cancelled
     cause = root_cause(result.events)
-    wait, properties = (record_of(cause.type).wait, run.properties(cause.logical_id)) if cause else (None, {})
-    why = wait.why(properties) if wait and properties else ""
+    wait = record_of(cause.type).wait if cause else None
+    arn = result.stack.arn if result.stack is not None else stack
+    why = why_it_waits(run, arn, cause.logical_id, wait) if cause and wait else ""
     return diagnose_operation(
         FailedOperation(run.target, stack, result.status, result.reason, *found, explained, sha, vain_wait=why)
     )
@@ -246,7 +237,7 @@ def _advice(failed: FailedOperation, cause: StackEvent | None) -> tuple[Advice |
     tasks = failed.explained
     if tasks is not None and (failed.cancelled or cause is None or cause.type == SERVICE or is_root(cause)):
         return tasks.advice, tasks.command
-    if cause is None or is_root(cause):
+    if cause is None:
         return None, ""
     match = match_reason(cause.reason, DiagnosisContext(), STACK_REASONS)
     if match is None or not match.reason.conclusive:
