@@ -204,3 +204,16 @@ def test_a_bootstrap_stays_in_one_account_and_region(home: Stage) -> None:
     (home.folder / "environments" / "prod.yml").write_text(other.replace("us-east-1", "eu-west-1"))
     told = home(*command, expect=2)
     assert all(part in told.output for part in ("us-east-1", "eu-west-1", "take one environment at a time"))
+
+
+def test_what_cannot_change_while_services_use_it_is_refused(home: Stage) -> None:
+    home("deploy", "environments/staging.yml", "--yes")
+    home("deploy", "shop.yml", "--image-sha", "one", "--yes")
+    file = home.folder / "environments" / "staging.yml"
+    file.write_text(file.read_text().replace("vpc-0123456789abcdef0", "vpc-0123456789abcdef1"))
+    home.calls()
+    told = home("deploy", "environments/staging.yml", "--yes", expect=3)
+    assert "nothing was executed" in told.output and "shop-staging" in told.output
+    assert "next: fsdcf diff environments/staging.yml --deployed" in told.output
+    assert "ExecuteChangeSet" not in {name for _, _, name in home.site.aws.calls}
+    assert "--plan-only" in home("deploy", "environments/staging.yml", "--plan-only").output

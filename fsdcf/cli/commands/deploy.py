@@ -445,6 +445,7 @@ def _deploy(
             if deployed():
                 event = reviewed(event, compiled, deployed(), pseudo, partial(importers, aws))
         tell(event)
+        _refuse_blocked(deployment, options, event)
 
     def priced(question: Question) -> Question:
         return _with_cost(question, deployment, aws.region)
@@ -452,6 +453,21 @@ def _deploy(
     asking = None if ask is None else lambda question: ask(priced(question))
     approving = None if approve is None else lambda questions: approve(tuple(map(priced, questions)))
     return deploy(release, options, aws, tell_reviewed, asking, approving)
+
+
+def _refuse_blocked(deployment: Deployment, options: Options, event: Event) -> None:
+    """Raise Stop (exit 3) for a plan that what services share stands in the way of: it would fail after minutes."""
+    from fsdcf.cli.render.plan import remarks_of
+    from fsdcf.deploy.run import stop
+
+    obstacles = remarks_of(event).obstacles if isinstance(event, PlanCreated) else ()
+    blocked = [one for one in obstacles if one.kind == "environment"]
+    if blocked and not options.plan_only:
+        names = ", ".join(one.logical_id for one in blocked)
+        sentence = f"nothing was executed, because the change of {names} cannot be made: {blocked[0].why}"
+        inputs = deployment.inputs
+        diff = suggested("diff", str(inputs.files[0]), deployed=True, env=inputs.environment_option, **inputs.settings)
+        raise stop(Exit.REFUSED, sentence, diff)
 
 
 def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
