@@ -94,7 +94,7 @@ class Result:
         if self.document is None or self.draft is None:
             return None
         joined = self.file.spec if self.file and self.spec and self.spec.service.networking.shared else None
-        return Sibling(self.environment, self.document, self.spec, joined)
+        return Sibling(self.environment, self.document, self.spec, joined, self.file)
 
     @property
     def service_name(self) -> str:
@@ -130,7 +130,7 @@ def _compiled(request: Request) -> Result:
     file = None
     if request.environment_file:
         file, faults, sources = _environment(request.environment_file, frozenset(request.variables.items()))
-        if file is None:
+        if has_errors(faults):
             return Result(in_order(faults), {**written.sources, **sources})
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
     spec, invalid = validate(document, request.environment, known, request.named, file)

@@ -188,7 +188,7 @@ def compile_all_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint:
     for request, result in zip(requests, results, strict=True):
         show(_urgent(result), result.sources)
         if result.template is None:
-            refused.append(f"{request.name}: {summary(result.diagnostics)}")
+            refused.append(f"{request.name}: {summary(result.diagnostics, request.name)}")
             if on_github():
                 add_errors_to_summary(request.name, result.diagnostics)
     common = together(result.sibling for result in results)
@@ -224,7 +224,7 @@ def compile_or_show(request: Request) -> Result | None:
         show(_urgent(result), result.sources)
         return result
     show(result.diagnostics, result.sources)
-    click.echo(f"{request.name} for {request.environment}: {summary(result.diagnostics)}", err=True)
+    click.echo(f"{request.name} for {request.environment}: {summary(result.diagnostics, request.name)}", err=True)
     return None
 
 
@@ -234,7 +234,7 @@ def _compiled(request: Request, warnings: bool) -> Compiled | None:
     result = run(request)
     show(result.diagnostics if warnings else _urgent(result), result.sources)
     if result.template is None:
-        click.echo(f"{request.name}: {summary(result.diagnostics)}", err=True)
+        click.echo(f"{request.name}: {summary(result.diagnostics, request.name)}", err=True)
         return None
     return Compiled(request.name, result.environment, result.template.data, result)
 

@@ -23,8 +23,10 @@ from fsdcf.suggested import suggested
 LARGEST = (1 << 20) + 1
 """Maximum number of bytes read from a file: one more than a spec may have."""
 
-_SPEC = re.compile(rb"""^["']?apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
-_ENVIRONMENT = re.compile(rb"""^["']?kind["']?\s*:\s*["']?Environment\b""", re.M)
+_START = rb"""(?:^|\A\xef\xbb\xbf|[{,]\s*)["']?"""
+"""What is before a key of the whole document: nothing, a byte order mark, or the parts of a map in braces."""
+_SPEC = re.compile(_START + rb"""apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
+_ENVIRONMENT = re.compile(_START + rb"""kind["']?\s*:\s*["']?Environment\b""", re.M | re.I)
 _SUFFIXES = (".yml", ".yaml")
 _ENVIRONMENTS = "environments"
 """The folder of the files that describe, or name, environments."""
@@ -196,7 +198,7 @@ def environment_file(environment: str, folder: Path, beside: Callable[[str], byt
     usage error for a file on disk that cannot be read.
     """
     names = [f"environments/{environment}{suffix}" for suffix in _SUFFIXES]
-    for depth in range(len(_folders_above(folder.resolve()))):
+    for depth in range(len(_folders_above(folder.absolute()))):
         for name in ("../" * depth + each for each in names):
             path = os.path.normpath(folder / name)
             try:

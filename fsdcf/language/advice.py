@@ -19,7 +19,7 @@ from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.document import Document
 from fsdcf.language.foreign import TYPES, VALUES, Word, words_at
-from fsdcf.language.model import kind_of
+from fsdcf.language.model import ENVIRONMENT, KINDS, kind_of
 from fsdcf.language.model.service import Resources
 from fsdcf.language.placeholders import parts_of
 from fsdcf.language.rules.container import store_credentials
@@ -96,7 +96,7 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
         return f"write {each.key.expects}"
     if "string" in accepted and (path[-1] != each.name or not isinstance(value, (dict, list))):
         return _hint_for_text(document, value, path)
-    return _switch_hint(path, value) or _hint_for_map(each, value) or each.key.doc
+    return _switch_hint(path, value) or _hint_for_map(each, value, path) or each.key.doc
 
 
 def _hint_for_credentials(document: Document, key: Key, value: Any, path: SpecPath) -> str:
@@ -132,8 +132,9 @@ def _hint_for_nothing(document: Document, each: Field, path: SpecPath, accepted:
         return f"a # after a space begins a comment: write {quoted(rest)}"
     if each.key.as_text and path[-1] != each.name:
         return 'write "" for an empty text'
-    hint = "" if accepted & {"string", "integer", "number", "boolean"} else _hint_for_map(each, None)
-    return hint or f"write a value, or leave out the key; in an environment, `null` removes it. {each.key.doc}"
+    hint = "" if accepted & {"string", "integer", "number", "boolean"} else _hint_for_map(each, None, path)
+    overlays = "" if kind_of(document.data) is ENVIRONMENT else "; in an environment, `null` removes it"
+    return hint or f"write a value, or leave out the key{overlays}. {each.key.doc}"
 
 
 def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) -> str:
@@ -242,22 +243,24 @@ def _hint_for_text(document: Document, value: Any, path: SpecPath) -> str:
     return f"put it in quotes: {quoted(written)}" if len(written) <= _LONGEST else "put it in quotes"
 
 
-def _hint_for_map(each: Field, value: Any) -> str:
-    names = sorted(names_of(each.record)) if each.record else []
+def _hint_for_map(each: Field, value: Any, path: SpecPath) -> str:
+    record = next((each.record for each in _types_at(each, path) if each.record), None)
+    names = sorted(names_of(record)) if record else []
     if "enabled" in names and (answer := _boolean(value)):
         return f"write {{enabled: {answer}}}"
-    own = fields_of(each.record) if each.record and isinstance(value, str) else ()
+    own = fields_of(record) if record and isinstance(value, str) else ()
     if key := next(
         (one for one in own if one.accepts("string") and one.key.pattern and re.fullmatch(one.key.pattern, value)), None
     ):
         return f"write a map: {{{key.name}: {value}}}"
-    if each.record is None or isinstance(value, dict):
+    if record is None or isinstance(value, dict):
         return ""
     if len(names) < _FEW:
         return f"write a map; valid keys: {', '.join(names)}"
-    return (
-        f"write `{each.name}:`, and its keys below it, such as `{names[names.index('port') if 'port' in names else 0]}`"
-    )
+    if path[-1] != each.name and not isinstance(path[-1], int) and not _required(each.item or each.types[0]):
+        return f"write `{label(path)}: {{}}`, or its keys below it: {', '.join(names)}"
+    example = names[names.index("port") if "port" in names else 0]
+    return f"write `{label(path)}:`, and its keys below it, such as `{example}`"
 
 
 def _boolean(value: Any) -> str:
@@ -406,6 +409,9 @@ def range_hint(document: Document, key: Key, value: Any, path: SpecPath) -> str:
 
 def choice_hint(document: Document, value: Any, key: Key, path: SpecPath) -> str:
     """Return the nearest of the available values, or all of them."""
+    if path == ("kind",):
+        close = typo(str(value), KINDS)
+        return f"did you mean `{close}`?" if close else f"use {joined(KINDS)}"
     if len(key.allowed) == 1:
         return f"write `{key.allowed[0]}`, the only value that fsdcf implements"
     numbers = [each for each in key.allowed if isinstance(each, int)]
@@ -458,6 +464,8 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
         yield endpoint_name(text.strip().lower())
     yield text.strip()
     yield text.strip(" '\"`\u2018\u2019\u201c\u201d")
+    if text.startswith("arn:"):
+        return  # a name made of an ARN names nothing
     yield slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)

@@ -66,7 +66,7 @@ def describe(path: str, field: Field, types: Types) -> str:
     """Return what a key means and accepts as text for the terminal, with the dependency types if it takes them."""
     facts = {
         "type": type_of(field),
-        "values": limits(field),
+        "values": ", ".join(KINDS) if path == "kind" else limits(field),
         "default": default_of(field),
         "also": ", ".join(field.key.also),
     }

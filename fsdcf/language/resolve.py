@@ -80,6 +80,8 @@ def resolve(
         over, problems = _override(text, kind, types)
         findings.extend(problems)
         base = merged(base, over) if over else base
+    if file is not None:
+        base = _without_environment(base, file)
     known = {**(_variables(file.spec, base) if file else {}), **(variables or {}), "ENV": environment}
     substitution = _Substitution(base, types, known, lambda: _about_domain(environment, file, base, kind))
     # The names of the dependencies come first, because placeholders elsewhere refer to them.
@@ -108,6 +110,37 @@ def _over(beneath: Document, spec: Document) -> Document:
     whole = merged(beneath, spec, only_known=True)
     marks = {**whole.marks, **{path: mark for path, mark in spec.marks.items() if path not in whole.removed}}
     return Document(whole.data, marks, whole.sources, {**beneath.allowed, **spec.allowed}, whole.removed)
+
+
+_NETWORKING: SpecPath = ("service", "networking")
+_JOINED_ONLY = (
+    ("serviceConnect",),
+    ("serviceDiscovery",),
+    ("securityGroups",),
+    ("loadBalancer", "name"),
+    ("loadBalancer", "priority"),
+)
+"""The keys of `networking` that mean the environment's parts, or what is in its network."""
+
+
+def _without_environment(document: Document, file: EnvironmentFile) -> Document:
+    """Return the document of a service; of one that does not join the environment, without what the environment's file
+    puts under the spec for those that do."""
+    if document.value((*_NETWORKING, "shared")) is True:
+        return document
+    marks = document.marks
+    places = [(*_NETWORKING, *keys) for keys in _JOINED_ONLY]
+    dropped = [path for path in places if path in marks and marks[path].value.file == file.name]
+    if not dropped:
+        return document
+
+    def kept(value: Any, path: SpecPath) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: kept(below, (*path, key)) for key, below in value.items() if (*path, key) not in dropped}
+
+    whole = {path: mark for path, mark in marks.items() if not any(path[: len(at)] == at for at in dropped)}
+    return replace(document, data=kept(document.data, ()), marks=whole)
 
 
 def _variables(environment: EnvironmentSpec, document: Document) -> dict[str, str]:
@@ -263,7 +296,7 @@ class _Substitution:
             self.marks[path] = replace(mark, surprising=True)  # the type of the value is not known
         if value == text or not isinstance(value, str) or mark is None:
             return value
-        self.marks[path] = Mark(mark.value, mark.key, value, mark.plain)
+        self.marks[path] = replace(self.marks[path], text=value)
         # A plain scalar of placeholders only becomes the number that it reads as: ``port: ${PORT}``.
         return int(value) if mark.plain and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) else value
 

@@ -337,7 +337,9 @@ class Checker:
         hint, unset = advice.key_hint(self.document, record, str(name), path)
         self.wrong |= {unset} if unset else set()
         if unset and self.document.key_span(here).file.startswith("--override"):
-            hint = f"write --override {'.'.join(map(str, unset))}=VALUE"  # a flag has no indentation
+            below = [at[len(here) :] for at in self.document.marks if at[: len(here)] == here]
+            steps = (*unset, *max(below, key=len, default=()))  # a flag has no indentation
+            hint = f"write --override {'.'.join(map(str, steps))}=VALUE"
         self._add(UNKNOWN, here, f"unknown key `{name}`", hint, key=True)
 
     def _missing(self, each: Field, path: SpecPath) -> None:

@@ -186,3 +186,65 @@ def test_two_environments_and_ten_services_compile_in_one_call_and_quickly(repos
         return (time.process_time() - start) / count * 1000
 
     assert min(milliseconds() for _ in range(3)) < 10
+
+
+def test_what_is_wrong_with_an_environment_is_reported_once(repository: Path) -> None:
+    with open(repository / "environments" / "staging.yml", "a") as file:
+        file.write("environment: {bogus: 1}\n")
+    result = fsdcf("validate", "services", "--env", "staging", "--no-lint", expect=2)
+    assert result.stderr.count("unknown key `bogus`") == 1
+    assert [line for line in result.stderr.splitlines() if line.startswith("services/")] == [
+        f"services/{name}.yml: 1 error in environments/staging.yml" for name in SERVICES
+    ]
+    for form, count in (("json", '"code": "S101"'), ("github", "title=S101")):
+        assert fsdcf("validate", ".", "--no-lint", "--format", form, expect=2).stdout.count(count) == 1
+    for command in ("template", "cost", "deploy"):
+        assert fsdcf(command, "services", "--env", "staging", expect=2).stderr.count("unknown key `bogus`") <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"apiVersion": "fsd/v1", "kind": "Environment", "metadata": {"name": "staging"}}',
+        '{\n  "apiVersion": "fsd/v1",\n  "kind": "Environment",\n  "metadata": {"name": "staging"}\n}\n',
+        "\ufeffapiVersion: fsd/v1\r\nkind: Environment\r\nmetadata: {name: staging}\r\n",
+        "--- # shared\nkind:   'Environment'\napiVersion: \"fsd/v1\"\nmetadata: {name: staging}\n",
+    ],
+)
+def test_an_environment_in_another_form_of_yaml(repository: Path, text: str) -> None:
+    (repository / "environments" / "staging.yml").write_text(text, newline="")
+    shared = ("--override", "networking.shared=true", "--override", "networking.loadBalancer=false")
+    fsdcf("validate", "services/shop.yml", "--env", "staging", "--no-lint", *shared)
+    assert written(".", "--env", "staging") == {"staging", "shop.staging", "users.staging"}
+
+
+def test_a_misspelled_kind_of_an_environment_is_reported_for_its_services(repository: Path) -> None:
+    text = "apiVersion: fsd/v1\nkind: environment\nmetadata: {name: staging}\nenvironment: {}\n"
+    (repository / "environments" / "staging.yml").write_text(text)
+    result = fsdcf("validate", "services/shop.yml", "--env", "staging", "--format", "json", expect=2)
+    (found,) = json.loads(result.stdout)
+    assert (found["code"], found["file"], found["line"]) == ("S106", "environments/staging.yml", 2)
+    assert "`Environment`" in found["hint"]
+
+
+def test_a_file_of_another_kind_is_no_environment(repository: Path) -> None:
+    (repository / "environments" / "staging.yml").write_text(
+        HELLO.replace("dependencies: []", "") + "dependencies: []\n# {kind: Environment}\n"
+    )
+    fsdcf("validate", "services/shop.yml", "--env", "staging", "--no-lint")
+    result = fsdcf(
+        *("validate", "services/shop.yml", "--env", "staging", "--override", "networking.shared=true", "--no-lint"),
+        expect=2,
+    )
+    assert "S403" in result.stderr and "`kind: Environment`" in result.stderr
+
+
+def test_a_linked_folder_is_in_the_repository_of_the_link(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (repository / ".git").mkdir()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "shop.yml").write_text(HELLO)
+    (repository / "services" / "linked").symlink_to(elsewhere)
+    shared = ("--override", "networking.shared=true", "--override", "networking.loadBalancer=false")
+    fsdcf("validate", "services/linked/shop.yml", "--env", "staging", "--no-lint", *shared)

@@ -199,7 +199,7 @@ def test_environments_have_different_ranges(folder: Path) -> None:
     [
         (("environment",), "fsdcf init environment staging"),
         (("environment", "Prod"), "1 to 20 lower-case letters"),
-        (("environment", "pipeline"), "an environment needs a name"),
+        (("environment", "pipeline"), "reserved for the stack of the pipeline"),
         (("environment", "staging", "more"), "an environment needs a name"),
         (("environment", "staging", "--port", "80"), "are for a service"),
         (("environment", "staging", "--region", "mars"), "'mars' is not a region"),

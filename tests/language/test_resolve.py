@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from fsdcf.compiler.emit import to_json
+from fsdcf.pipeline import Request, SourceFile, run
 from tests.conftest import HELLO, Compile
 
 BASE = (
@@ -113,3 +115,53 @@ def test_a_placeholder_in_the_part_of_another_environment_may_be_any_value(compi
     wrong = compiled(text.replace("port: $", "prot: $")).diagnostics
     assert [each.code for each in wrong if each.code.startswith("S")] == ["S101"]
     assert "S102" in [each.code for each in compiled(text, "prod", variables={"PORT": "x"}).diagnostics]
+
+
+SHARED_ONLY = b"""\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: prod}
+environment:
+  loadBalancers: {public: {domain: example.com}, inner: {internal: true}}
+  variables: {LOG_LEVEL: info}
+  tags: {cost-center: "42"}
+  permissionsBoundary: limits
+  defaults:
+    service:
+      networking:
+        shared: true
+        loadBalancer: {name: inner, priority: 7, paths: [/x]}
+        serviceConnect: {port: 80}
+        serviceDiscovery: true
+        securityGroups: [sg-0123456789abcdef0]
+"""
+
+
+def alone(*overrides: str, networking: str = "{shared: false}") -> Any:
+    file = SourceFile("environments/prod.yml", SHARED_ONLY)
+    text = BASE.replace("  user: app\n", f"  networking: {networking}\n") + "    {}\n"
+    return run(Request("spec.yml", text.encode(), "prod", overrides, environment_file=file))
+
+
+@pytest.mark.parametrize("networking", ["{shared: false}", "{shared: false, vpc: {cidr: 10.9.0.0/16}}", "null"])
+def test_what_the_environment_shares_is_not_put_under_a_service_that_does_not_join(networking: str) -> None:
+    result = alone(networking=networking)
+    assert result.template is not None, result.diagnostics
+    own = result.spec.service.networking
+    assert not own.shared and own.connect is None and own.discovery is None and own.security_groups == ()
+    assert own.balancer.paths == (() if networking == "null" else ("/x",)), "what fits every service stays"
+    text = to_json(result.template.data)
+    assert "ImportValue" not in text and "limits" in text and result.tags["cost-center"] == "42"
+
+
+def test_what_such_a_service_writes_itself_is_still_a_finding() -> None:
+    result = alone(networking="{shared: false, serviceConnect: {alias: shop}}")
+    assert [(each.code, each.span.file) for each in result.diagnostics if each.code[0] == "S"] == [("S461", "spec.yml")]
+    assert "ImportValue" in to_json(alone("networking.shared=true").template.data)
+
+
+def test_an_unknown_variable_is_the_only_finding_about_its_value() -> None:
+    text = HELLO + "  networking: {loadBalancer: {hosts: ['${ENV}-${NOPE}.example.com']}}\n"
+    text = text.replace("owners:", "tags: {a: '${NOPE}'}\n  owners:")
+    result = run(Request("spec.yml", text.encode(), "prod"))
+    assert [each.code for each in result.diagnostics if each.code[0] == "S"] == ["S110", "S110"]

@@ -240,3 +240,28 @@ def test_a_name_belongs_to_one_service(first: str, second: str, codes: list[str]
     found = findings(member("aa", NETWORKING.format(first)), member("bb", NETWORKING.format(second)))
     assert [one.code for one in found] == codes
     assert all(one.span.file == "bb.yml" and "aa.yml:" in one.message for one in found)
+
+
+OVERLAY = SourceFile(
+    "environments/staging.yml",
+    b"apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\nenvironment:\n  overlay: prod\n",
+)
+
+
+def overlaid(name: str, *overlays: str) -> Sibling:
+    text = HELLO.replace("name: hello", f"name: {name}") + "environments:\n" * bool(overlays)
+    text += "".join(f"  {overlay}: {{}}\n" for overlay in overlays)
+    sibling = run(Request(f"{name}.yml", text.encode(), "staging", environment_file=OVERLAY)).sibling
+    assert sibling is not None
+    return sibling
+
+
+@pytest.mark.parametrize(
+    ("overlays", "hint"), [((), "add `environments: {prod"), (("prd",), "did you mean `prd`?"), (("eu",), "have eu")]
+)
+def test_an_overlay_that_no_spec_has(overlays: tuple[str, ...], hint: str) -> None:
+    (found,) = findings(overlaid("aa", *overlays), overlaid("bb"))
+    assert (found.code, found.span.file, found.span.line) == ("W162", "environments/staging.yml", 5)
+    assert hint in found.hint
+    assert findings(overlaid("aa", *overlays), overlaid("bb", "prod")) == ()
+    assert together([overlaid("aa"), overlaid("bb"), None]).diagnostics == (), "the third one may have it"

@@ -129,7 +129,9 @@ def _explain_name(what: str) -> None:
         click.echo(f"{what}\n  {note.doc}\n  part of the language, not implemented yet; until then: {note.instead}")
     else:
         names = [*paths(known), *rules, *safety, *effects]
-        close = difflib.get_close_matches(what, names, 3, 0.5) or [one for one in names if one.endswith("." + what)][:3]
+        names = list(dict.fromkeys(names))
+        ends = [one for one in names if one.lower().endswith(f".{what.lower()}")]
+        close = ends[:3] or difflib.get_close_matches(what, names, 3, 0.5)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise click.UsageError(f"{what!r} is not a key, a code or a rule{hint}")
 

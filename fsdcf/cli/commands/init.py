@@ -79,7 +79,8 @@ def init_command(
     if region is not None:
         raise click.UsageError(f"--region is for an environment: {suggested('init', ENVIRONMENT, 'NAME')}")
     if len(words) > 1:
-        raise click.UsageError(f"unexpected argument {words[1]!r}: a service has one name")
+        hint = suggested("init", ENVIRONMENT, "NAME")
+        raise click.UsageError(f"unexpected argument {words[1]!r}: a service has one name; for an environment: {hint}")
     _write_for_service(words[0] if words else None, template, port, worker, health, owner, output)
 
 
@@ -197,7 +198,9 @@ def _write_service(template: str, name: str, port: int, owner: str, folder: Path
 
 
 def _write_environment(names: tuple[str, ...], owner: str | None, region: str | None, output: Path | None) -> None:
-    if len(names) != 1 or not re.fullmatch(ENVIRONMENT_PATTERN, names[0]) or names[0] == PIPELINE[1]:
+    if names == PIPELINE[1:]:
+        raise click.UsageError(f"the environment name {names[0]!r} is reserved for the stack of the pipeline")
+    if len(names) != 1 or not re.fullmatch(ENVIRONMENT_PATTERN, names[0]):
         raise click.UsageError(
             "an environment needs a name of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter: "
             + suggested("init", ENVIRONMENT, "staging")

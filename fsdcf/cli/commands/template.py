@@ -55,7 +55,10 @@ def template_command(
     for outcome in _progress(compile_all(requests, options), len(requests)):
         show(outcome.diagnostics, outcome.sources)
         if outcome.text is None or (strict and _has_warnings(outcome.diagnostics)):
-            click.echo(f"{subject_of(outcome, several)}: {summary(outcome.diagnostics)}; nothing written", err=True)
+            click.echo(
+                f"{subject_of(outcome, several)}: {summary(outcome.diagnostics, outcome.name)}; nothing written",
+                err=True,
+            )
             failed = True
         outcomes.append(outcome)
     common = together(outcome.sibling for outcome in outcomes)

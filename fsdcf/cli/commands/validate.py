@@ -10,7 +10,7 @@ import click
 from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.files import is_spec, lint_folder
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
-from fsdcf.cli.render.findings import TOGETHER, as_github, as_json, show, subject_of, summary
+from fsdcf.cli.render.findings import TOGETHER, as_github, as_json, show, subject_of, summary, unreported
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.pipeline import together
 
@@ -45,18 +45,21 @@ def validate_command(
     failed = False
     siblings = []
 
-    def report(subject: str, found: Sequence[Diagnostic], sources: Mapping[str, str]) -> None:
-        findings.extend(found)
+    def report(subject: str, found: Sequence[Diagnostic], sources: Mapping[str, str], name: str = "") -> None:
         if form == "text":
+            findings.extend(found)
             show(found, sources)
-            click.echo(f"{subject}: {summary(found)}", err=True)
-        elif form == "github":
-            for diagnostic in found:
+            click.echo(f"{subject}: {summary(found, name)}", err=True)
+            return
+        new = unreported(found)
+        findings.extend(new)
+        if form == "github":
+            for diagnostic in new:
                 click.echo(as_github(diagnostic))
 
     options = BatchOptions(lint=not no_lint, cache=None if no_cache else lint_folder())
     for outcome in compile_all(requests, options):
-        report(subject_of(outcome, several), outcome.diagnostics, outcome.sources)
+        report(subject_of(outcome, several), outcome.diagnostics, outcome.sources, outcome.name)
         failed = failed or outcome.text is None
         siblings.append(outcome.sibling)
     common = together(siblings)

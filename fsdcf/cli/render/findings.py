@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
+
+import click
 
 from fsdcf.cli.render.stream import LineWriter, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
@@ -15,10 +17,21 @@ if TYPE_CHECKING:
     from fsdcf.batch import BatchResult
 
 
+def unreported(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings that this command has not reported yet: those about an environment's file come with every spec that
+    it applies to. From now on they are reported."""
+    context = click.get_current_context(silent=True)
+    reported = context.meta.setdefault(__name__, set()) if context else set()
+    new = {(one.span, one.code, one.message): one for one in diagnostics}
+    found = [one for place, one in new.items() if place not in reported]
+    reported.update(new)
+    return found
+
+
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
-    """Print findings to standard error, in colour on a terminal unless NO_COLOR is set. On GitHub Actions they are also
-    annotations."""
-    diagnostics = list(diagnostics)
+    """Print the findings that are not reported yet to standard error, in colour on a terminal unless NO_COLOR is set.
+    On GitHub Actions they are also annotations."""
+    diagnostics = unreported(diagnostics)
     out = LineWriter(sys.stderr)
     for diagnostic in diagnostics:
         out.lines([render(diagnostic, sources, out.paint), ""])
@@ -74,13 +87,15 @@ def as_github(diagnostic: Diagnostic) -> str:
     return workflow_command(diagnostic.severity.value, {**place, "title": diagnostic.code}, body)
 
 
-def summary(diagnostics: Iterable[Diagnostic]) -> str:
-    """``2 errors, 1 warning``."""
+def summary(diagnostics: Collection[Diagnostic], name: str = "") -> str:
+    """``2 errors, 1 warning``; for a spec of this name also the file, if all of them are in another one."""
+    files = {diagnostic.span.file for diagnostic in diagnostics}
     counts = dict.fromkeys(Severity, 0)
     for diagnostic in diagnostics:
         counts[diagnostic.severity] += 1
     words = [counted(count, severity.value) for severity, count in counts.items() if count]
-    return ", ".join(words) or "no findings"
+    place = f" in {files.pop()}" if name and len(files) == 1 and name not in files else ""
+    return ", ".join(words) + place if words else "no findings"
 
 
 def _record(one: Diagnostic) -> dict[str, object]:

@@ -28,6 +28,9 @@ KINDS: dict[str, SpecKind] = {kind.name: kind for kind in (SERVICE, ENVIRONMENT)
 
 
 def kind_of(data: Mapping[str, object]) -> SpecKind:
-    """Return the kind of a spec's data; Service if its ``kind`` is missing or unknown."""
+    """Return the kind of a spec's data. A misspelled ``kind`` is the one whose block there is; Service if there is
+    none, or no ``kind``."""
     name = data.get("kind")
+    if isinstance(name, str) and name not in KINDS and SERVICE.block not in data and ENVIRONMENT.block in data:
+        return ENVIRONMENT
     return KINDS.get(name, SERVICE) if isinstance(name, str) else SERVICE

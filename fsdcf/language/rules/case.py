@@ -159,6 +159,8 @@ class SpecRule(Rule):
         """Yield the violations of this rule, up to the first value that is unknown."""
         for problem in until_unknown(self.check(case)):
             path = tuple(problem.path.split(".")) if isinstance(problem.path, str) else problem.path
+            if case.document.is_surprising(path):
+                continue  # another finding reports the value
             yield case.diagnostic(self, path, problem.message, problem.hint, problem.key)
 
 

@@ -68,7 +68,7 @@ def no_environment(case: Case) -> Problems:
     if case.service.networking.shared and case.file is None:
         message = f"the environment `{case.environment}` has no file"
         path = f"environments/{case.environment}.yml"
-        hint = f"write {path}, here or in a folder above, or leave out `shared`"
+        hint = f"write {path} with `kind: Environment`, here or in a folder above, or leave out `shared`"
         yield Problem("service.networking.shared", message, hint)
 
 

@@ -41,7 +41,7 @@ def shared_keys(case: Case) -> Problems:
     if case.service.networking.shared:
         return
     for key in _OF_SHARED:
-        if case.wrote(f"{_BALANCER}.{key}") and not case.is_default(f"{_BALANCER}.{key}"):
+        if case.wrote(f"{_BALANCER}.{key}"):
             message = f"`{key}` is for a load balancer of an environment, and this one belongs to the service alone"
             hint = "join an environment with `networking.shared: true`, or leave it out"
             yield Problem(f"{_BALANCER}.{key}", message, hint, key=True)

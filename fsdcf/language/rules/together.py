@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from fsdcf.cloudformation.priorities import depth_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE, similar
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, in_order
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, in_order, joined
 from fsdcf.language.conditions import SharedRule, shared_balancer, shared_rules
 from fsdcf.language.dependency import ReachedService, Types
 from fsdcf.language.document import Document
@@ -15,18 +16,23 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.placeholders import sample
 
+if TYPE_CHECKING:
+    from fsdcf.language.environment import EnvironmentFile
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sibling:
     """One of several specs: its environment, what is written, and the service that it describes.
 
-    ``service`` is None for the file of an environment. ``joined`` is the environment that the service joins.
+    ``service`` is None for the file of an environment. ``joined`` is the environment that the service joins. ``file``
+    is the environment's file, whether the service joins or not.
     """
 
     environment: str
     document: Document
     service: Spec | None
     joined: EnvironmentSpec | None = None
+    file: EnvironmentFile | None = None
 
     def at(self, path: SpecPath) -> str:
         """The file and the line of a value, for a message about another spec."""
@@ -50,29 +56,29 @@ _Check = Callable[[Sequence[Sibling], Types], Conflicts]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SetRule(Rule):
-    """A rule with its check, which yields the conflicts between the services of one environment."""
+    """A rule with its check, which yields the conflicts between the services of one environment. One about what no
+    spec has ``needs_all`` of them."""
 
     check: _Check = field(kw_only=True)
+    needs_all: bool = field(kw_only=True)
 
 
-def set_rule(code: str, title: str) -> Callable[[_Check], SetRule]:
+def set_rule(code: str, title: str, needs_all: bool = False) -> Callable[[_Check], SetRule]:
     """Turn a check into a rule. Its docstring is the explanation."""
 
     def decorate(check: _Check) -> SetRule:
-        return SetRule(code, title, " ".join((check.__doc__ or "").split()), check=check)
+        return SetRule(code, title, " ".join((check.__doc__ or "").split()), check=check, needs_all=needs_all)
 
     return decorate
 
 
 def check_together(siblings: Iterable[Sibling], types: Types, complete: bool = True) -> tuple[Diagnostic, ...]:
     """The findings about specs of which none has errors, each at a line of one of them. Warnings that an author allowed
-    are left out. Where the specs are not ``complete``, a service that none of them describes is no finding."""
+    are left out. The specs are not ``complete`` if others have errors."""
     environments: dict[str, list[Sibling]] = {}
     for sibling in siblings:
         environments.setdefault(sibling.environment, []).append(sibling)
-    rules = [
-        each for each in globals().values() if isinstance(each, SetRule) and (complete or each is not unknown_service)
-    ]
+    rules = [each for each in globals().values() if isinstance(each, SetRule) and (complete or not each.needs_all)]
     findings: list[Diagnostic] = []
     for together in environments.values():
         for rule in rules if len(together) > 1 else ():
@@ -187,7 +193,7 @@ def same_priority(siblings: Sequence[Sibling], types: Types) -> Conflicts:
             yield Conflict(each.sibling, each.path("priority"), message, hint)
 
 
-@set_rule("W160", "a dependency on a service without a spec")
+@set_rule("W160", "a dependency on a service without a spec", needs_all=True)
 def unknown_service(siblings: Sequence[Sibling], types: Types) -> Conflicts:
     """No spec at hand describes the service that this one calls by its name. It may be in another repository: its
     stack must then be deployed to the same environment."""
@@ -212,6 +218,25 @@ def same_default_priority(siblings: Sequence[Sibling], types: Types) -> Conflict
             message = f"`{name}` has the same default priority, {each.rule.priority}, for {other.rule.id}"
             hint = f"`fsdcf deploy` chooses another one; other tools need {each.rule.parameter}, or write `priority`"
             yield Conflict(each.sibling, each.path("hosts", "paths"), message, hint)
+
+
+@set_rule("W162", "an overlay that no spec has", needs_all=True)
+def unknown_overlay(siblings: Sequence[Sibling], types: Types) -> Conflicts:
+    """`overlay` in the file of an environment names the part of the specs' `environments` that applies. If no spec at
+    hand has it, every service is compiled without an overlay."""
+    services = [sibling for sibling, _ in _services(siblings)]
+    file = next((sibling.file for sibling in services if sibling.file), None)
+    overlay = file.spec.environment.overlay if file else None
+    written = {str(name) for one in services for name in (one.document.data.get("environments") or ())}
+    if file is not None and overlay is not None and overlay not in written:
+        close = similar(overlay, written)
+        guess = (
+            f"did you mean `{close}`?" if close else f"they have {joined(sorted(written), 'and')}" if written else ""
+        )
+        hint = guess or f"add `environments: {{{overlay}: …}}` to a spec, or leave `overlay` out"
+        path = ("environment", "overlay")
+        described = replace(services[0], document=file.document)
+        yield Conflict(described, path, f"no spec at hand has `environments.{overlay}`", hint)
 
 
 def _of_one_priority(siblings: Sequence[Sibling]) -> Iterator[tuple[RuleOf, RuleOf]]:
