@@ -192,6 +192,8 @@ def _add_balancer(
         add_provider_egress(part, prefix, f"{origin}.auth")
     more = {"deletion_protection.enabled": (str(spec.environment.protected).lower(), "environment.protected")}
     edge = [] if balancer.internal or spec.environment.network.id else [ATTACHMENT]
+    if spec.environment.protected and balancer.makes_certificate:
+        edge.append(f"{prefix}Certificate")  # a rollback while it waits could not delete a protected load balancer
     subnets = (there.private or there.public) if balancer.internal else there.public
     add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, more)
     certificate = _certificate(part, prefix, balancer, origin) if balancer.https else None
@@ -211,7 +213,7 @@ def _add_balancer(
 
 def _certificate(part: StackPart, prefix: str, balancer: SharedLoadBalancer, origin: str) -> Any:
     """The certificate, which is made for the domain and its subdomains unless one is given."""
-    if balancer.certificate_arn is not None or balancer.domain is None or balancer.hosted_zone_id is None:
+    if not balancer.makes_certificate or balancer.domain is None or balancer.hosted_zone_id is None:
         return value(balancer.certificate_arn or "")
     title, names = f"{prefix}Certificate", (balancer.domain, f"*.{balancer.domain}")
     sources: Sources = {"DomainValidationOptions": f"{origin}.hostedZoneId"}

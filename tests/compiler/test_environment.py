@@ -172,6 +172,19 @@ def test_the_records_of_an_existing_load_balancer(compiled: Compile) -> None:
     assert all(each["ResourceRecords"] == ["front-1.us-east-1.elb.amazonaws.com"] for each in records)
 
 
+@pytest.mark.parametrize("internal", ["", ", internal: true"])
+def test_a_protected_load_balancer_waits_for_its_certificate(compiled: Compile, internal: str) -> None:
+    """The rollback of a creation cannot delete a protected one, and a certificate may wait in vain."""
+    waits = {}
+    for protected in ("true", "false"):
+        block = f"  protected: {protected}\n  loadBalancers:\n    public: {{{ZONE}{internal}}}\n    plain: {{}}\n"
+        resources = template_of(compiled, block)["Resources"]
+        waits[protected] = [resources[f"{one}LoadBalancer"].get("DependsOn", []) for one in ("Public", "Plain")]
+    edge = [] if internal else ["InternetGatewayAttachment"]
+    assert waits["false"][0] == edge and waits["true"][0] == [*edge, "PublicCertificate"]
+    assert waits["true"][1] == waits["false"][1] == ["InternetGatewayAttachment"]
+
+
 def test_the_domain_itself_has_a_record_only_if_the_file_says_so(compiled: Compile) -> None:
     by_default = with_balancer(compiled, ZONE)["Resources"]
     assert "PublicDomainRecord" not in by_default and "PublicWildcardRecord" in by_default

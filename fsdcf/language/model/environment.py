@@ -104,7 +104,13 @@ class SharedLoadBalancer:
         """Whether the services use HTTPS: the load balancer has a certificate, a given one or one for its domain."""
         if self.listener_arn is not None:
             return self.listener_protocol != "http"
-        return self.certificate_arn is not None or (self.domain is not None and self.hosted_zone_id is not None)
+        return self.certificate_arn is not None or self.makes_certificate
+
+    @property
+    def makes_certificate(self) -> bool:
+        """Whether the stack contains a certificate, for the domain."""
+        is_given = self.certificate_arn is not None or self.listener_arn is not None
+        return not is_given and self.domain is not None and self.hosted_zone_id is not None
 
     @property
     def listener_output(self) -> str:
@@ -117,7 +123,7 @@ class SharedCluster:
     """The ECS cluster of the services."""
 
     name: String | None = spec_key(
-        "Name of an existing cluster.",
+        "Name of an existing cluster, which has the capacity providers FARGATE and FARGATE_SPOT.",
         default=None,
         pattern=r"[A-Za-z0-9_-]{1,255}",
         expects="letters, digits, _ and -",

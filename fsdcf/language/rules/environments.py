@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_network
 from pathlib import PurePath
 from typing import Any
 
@@ -12,6 +13,7 @@ from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONM
 from fsdcf.diagnostics import joined
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.document import Document
+from fsdcf.language.ingress import PRIVATE_RANGES
 from fsdcf.language.placeholders import sample
 from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
@@ -153,8 +155,7 @@ def domains(case: Case) -> Problems:
             message = "a hosted zone needs the domain whose records it gets"
             yield Problem(f"{at}.hostedZoneId", message, "add `domain`, such as staging.example.com", key=True)
             continue
-        makes_certificate = balancer.certificate_arn is None and balancer.listener_arn is None
-        if makes_certificate and len(balancer.domain) > _CERTIFIED:
+        if balancer.makes_certificate and len(balancer.domain) > _CERTIFIED:
             message = f"the domain has {len(balancer.domain)} characters, and ACM accepts {_CERTIFIED}"
             yield Problem(f"{at}.domain", message, "use a shorter domain, or add `certificateArn`")
         other = seen.setdefault((sample(balancer.hosted_zone_id), balancer.domain), name)
@@ -259,6 +260,22 @@ def addresses(case: Case) -> Problems:
 
 
 _MOST_ADDRESSES = 5
+
+
+@rule("W166", "an internal load balancer that does not admit its own network", kinds=("Environment",))
+def closed_to_its_network(case: Case) -> Problems:
+    """An internal load balancer admits the private ranges 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 unless
+    `allowCidrs` names others. The services of a network outside of these ranges do not reach it."""
+    environment = case.environment_spec.environment
+    cidr = environment.network.cidr
+    if environment.network.id is not None or cidr is None:
+        return
+    inside = any(ip_network(cidr, strict=False).overlaps(ip_network(one)) for one in PRIVATE_RANGES)
+    for name, balancer in environment.load_balancers.items():
+        if balancer.internal and balancer.listener_arn is None and not balancer.allow_cidrs and not inside:
+            message = f"the load balancer `{name}` does not admit {cidr}, in which the services are"
+            hint = f"add `allowCidrs: [{', '.join(PRIVATE_RANGES)}, {cidr}]`"
+            yield Problem(f"environment.loadBalancers.{name}.internal", message, hint, key=True)
 
 
 @rule(

@@ -11,6 +11,10 @@ from fsdcf.deploy.diagnosis.reasons.reason import CODED, DIAGNOSE, Reason
 from fsdcf.deploy.diagnosis.refinements import refine_id
 from fsdcf.suggested import suggested
 
+_UNPROTECT = (
+    "aws elbv2 modify-load-balancer-attributes --attributes Key=deletion_protection.enabled,Value=false"
+    " --load-balancer-arn ID"
+)
 _DELETE = suggested("delete", "{service}", env="{environment}")
 _EXPORTS = "aws cloudformation list-exports --query 'Exports[].[Name,ExportingStackId]'"
 _INTERFACES = (
@@ -277,6 +281,16 @@ DELETION_REASONS = (
         "keep the bucket, as fsdcf does by default; or empty it with all versions, and delete the stack again",
         "dependencies",
         "aws s3api list-object-versions --bucket BUCKET --max-items 5",
+    ),
+    Reason(
+        "protected-load-balancer",
+        "Load balancer '...' cannot be deleted because deletion protection is enabled",
+        r"Load balancer .*deletion protection is enabled",
+        "the load balancer is protected against deletion",
+        "make sure that it is not needed any more; then disable the protection, and delete again",
+        "environment.protected",
+        _UNPROTECT.replace("ID", "ARN"),
+        refine_id(r"\barn:aws[a-z-]*:elasticloadbalancing:[\w:/-]+", _UNPROTECT),
     ),
     Reason(
         "protected",
