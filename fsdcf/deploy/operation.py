@@ -16,8 +16,9 @@ from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import EventBoundary, is_root, latest_operation, read
 from fsdcf.deploy.model import INTERRUPTS, Exit, StackEvent
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import Snapshot
+from fsdcf.deploy.state import NEVER_WORKED, Snapshot, physical_ids
 
+_LOAD_BALANCER = re.compile(r"arn:[^:]+:elasticloadbalancing:[^:]*:\d*:loadbalancer/.+")
 _BUSY = re.compile(r"is in ([A-Z_]+) state|cannot be executed in its current (execution )?status")
 
 
@@ -160,8 +161,19 @@ def delete(run: Run, stack: Snapshot, role_arn: str | None = None, force: bool =
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-cli-deleting-stack.html
     """
+    if stack.status in NEVER_WORKED:
+        _unprotect(run, stack)
     more = {"DeletionMode": "FORCE_DELETE_STACK"} if force else {}
     return _start(run, stack, "DeleteStack", "delete", role_arn, **more)
+
+
+def _unprotect(run: Run, stack: Snapshot) -> None:
+    """Disable the deletion protection of load balancers that never worked: that is why the rollback kept them."""
+    for arn in (physical_ids(run.aws, stack.arn) or {}).values():
+        if _LOAD_BALANCER.fullmatch(arn):
+            off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
+            without = "a load balancer may be protected against deletion"
+            run.optional(without, "elbv2", "ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=off)
 
 
 def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:

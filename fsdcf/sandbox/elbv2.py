@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fsdcf.sandbox.ids import quoted, token
@@ -15,6 +15,7 @@ TARGET = "elbv2.target"
 LISTENER = "elbv2.listener"
 RULE = "elbv2.rule"
 CERTIFICATES = "elbv2.certificates"
+ATTRIBUTES = "elbv2.attributes"
 
 MOST_RULES = MOST_GROUPS = 100
 """Default quotas of an application load balancer: rules without the defaults, and target groups.
@@ -330,9 +331,37 @@ def _paged(items: list[Document], params: Document, name: str) -> Document:
     return {name: answer[name], "NextMarker": answer["Marker"]}
 
 
+def modify_load_balancer_attributes(state: SandboxState, params: Document) -> Document:
+    """ModifyLoadBalancerAttributes, outside of CloudFormation."""
+    body = {**(state.store.get(ATTRIBUTES, params["LoadBalancerArn"]) or {}), **_by_key(params["Attributes"])}
+    state.store.put(ATTRIBUTES, params["LoadBalancerArn"], body)
+    return {"Attributes": _listed(body)}
+
+
+def attributes_of(state: SandboxState, arn: str, properties: Data) -> Document:
+    """Return the attributes of a load balancer, if they are changed, as the property of CloudFormation."""
+    changed = state.store.get(ATTRIBUTES, arn)
+    given = properties.get("LoadBalancerAttributes") or ()
+    return {"LoadBalancerAttributes": _listed(_by_key(given) | changed)} if changed else {}
+
+
+def forget_attributes(state: SandboxState, arn: str) -> None:
+    """Forget the changes of attributes: CloudFormation sets them, or deletes the load balancer."""
+    state.store.remove(ATTRIBUTES, arn)
+
+
+def _by_key(attributes: Iterable[Data]) -> Document:
+    return {one["Key"]: one["Value"] for one in attributes}
+
+
+def _listed(attributes: Data) -> list[Document]:
+    return [{"Key": key, "Value": value} for key, value in attributes.items()]
+
+
 OPERATIONS = {
     "DescribeListeners": describe_listeners,
     "DescribeRules": describe_rules,
     "DescribeTargetHealth": describe_target_health,
     "DescribeTargetGroups": describe_target_groups,
+    "ModifyLoadBalancerAttributes": modify_load_balancer_attributes,
 }

@@ -87,6 +87,11 @@ GOOD: list[Call] = [
     ("elbv2", "DescribeRules", {"ListenerArn": LISTENER}),
     ("elbv2", "DescribeTargetGroups", {"Names": ["web"]}),
     ("elbv2", "DescribeTargetHealth", {"TargetGroupArn": GROUP, "Targets": [{"Id": "10.0.0.1"}, {"Id": "10.0.0.2"}]}),
+    (
+        "elbv2",
+        "ModifyLoadBalancerAttributes",
+        {"LoadBalancerArn": BALANCER, "Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "90"}]},
+    ),
     ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "gr"}),
     ("logs", "DescribeLogStreams", {"logGroupName": "group"}),
     ("logs", "FilterLogEvents", {"logGroupName": "group", "filterPattern": "one"}),

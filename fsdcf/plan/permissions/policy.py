@@ -13,7 +13,7 @@ from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.types import record_of
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.conventions import exporting_stack
 from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, resources_of, service_of
 
@@ -53,7 +53,7 @@ CALLS: Mapping[str, frozenset[str]] = {
             "UpdateService",
         }
     ),
-    "elbv2": frozenset({"DescribeRules", "DescribeTargetHealth"}),
+    "elbv2": frozenset({"DescribeRules", "DescribeTargetHealth", "ModifyLoadBalancerAttributes"}),
     "logs": frozenset({"GetLogEvents"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "ssm": frozenset({"LabelParameterVersion"}),
@@ -118,9 +118,12 @@ _BOUND = frozenset(
 Source:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html"""
 
-_CALLED_FOR = {"elasticloadbalancing:DescribeRules": LISTENER_RULE}
+_CALLED_FOR = {
+    "elasticloadbalancing:DescribeRules": LISTENER_RULE,
+    "elasticloadbalancing:ModifyLoadBalancerAttributes": LOAD_BALANCER,
+}
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
-listener."""
+listener, and deletes a load balancer whose creation failed although it is protected."""
 
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"

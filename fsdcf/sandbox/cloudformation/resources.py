@@ -343,6 +343,11 @@ def _check_logs(state: SandboxState, properties: Data) -> None:
             raise ResourceFailure(ids.quoted(text, "ElasticLoadBalancingV2"), "InvalidRequest")
 
 
+def _update_balancer(state: SandboxState, old: Document, properties: Data, phase: Phase) -> None:
+    _check_logs(state, properties)
+    elbv2.forget_attributes(state, old["physical"])
+
+
 def _create_record(state: SandboxState, new: NewResource, physical: str) -> str:
     route53.put_record(state, new.properties, replaces=False)
     return f"{physical}|{new.properties['SetIdentifier']}" if "SetIdentifier" in new.properties else physical
@@ -383,7 +388,9 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     TABLE: _declared(dynamodb.put_table, dynamodb.remove_table),
     LOAD_BALANCER: ResourceHandler(
         lambda state, new, physical: _check_logs(state, new.properties),
-        lambda state, old, properties, phase: _check_logs(state, properties),
+        _update_balancer,
+        elbv2.forget_attributes,
+        read=elbv2.attributes_of,
     ),
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
     LISTENER_CERTIFICATE: _stored(elbv2.CERTIFICATES),
@@ -608,7 +615,7 @@ def delete_outside(state: SandboxState, row: Document) -> None:
 
 def protection(state: SandboxState, row: Document) -> ResourceFailure | None:
     """Return the failure by which deletion protection prevents the deletion of a row's resource, or None."""
-    resource, protection = find_row(state, row), record_of(row["type"]).simulation.protection
-    if resource is None or protection is None or not protection.is_on(resource["properties"]):
+    protection = record_of(row["type"]).simulation.protection
+    if protection is None or find_row(state, row) is None or not protection.is_on(read(state, row) or {}):
         return None
     return ResourceFailure(protection.reason.format(id=row["physical"]), protection.code)

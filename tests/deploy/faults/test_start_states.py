@@ -91,6 +91,23 @@ def test_termination_protection_prevents_recreation(status: str) -> None:
     assert made.status() == status
 
 
+def test_a_protected_load_balancer_that_never_worked_does_not_prevent_recreation() -> None:
+    on = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    balancer = {"Subnets": ["subnet-1"], "LoadBalancerAttributes": on}
+    more = {"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": balancer}}
+    late = {"Late": {**topic(), "DependsOn": "Balancer"}}
+    made = site()
+    made.fault("Late:create:AccessDenied")
+    outcome = made.deploy(template(**more, **late))
+    assert (made.status(), outcome.exit) == ("ROLLBACK_FAILED", Exit.NEEDS_RECOVERY)
+    assert not made.made("ModifyLoadBalancerAttributes")
+    outcome = made.deploy(template(**more, **late), recreate=True)
+    assert (made.status(), outcome.exit) == ("CREATE_COMPLETE", Exit.DONE)
+    assert made.made("ModifyLoadBalancerAttributes") == 1
+    assert made.deploy(template(), "two").exit is Exit.DONE
+    assert made.made("ModifyLoadBalancerAttributes") == 1, "that of one that worked is kept"
+
+
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_termination_protection_allows_an_update(status: str) -> None:
     made = started(status, protection=True)
