@@ -156,6 +156,127 @@ def specs(draw: Any) -> dict[str, Any]:
     }
 
 
+DOMAINS = st.from_regex(r"[a-z]{1,3}\.b\.example", fullmatch=True)
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
+LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/a/0123456789abcdef/0123456789abcde{0}"
+
+
+def subnets(first: int) -> list[str]:
+    """Two existing subnets."""
+    return [f"subnet-0123456789abcdef{number}" for number in (first, first + 1)]
+
+
+@st.composite
+def shared_networks(draw: Any) -> dict[str, Any]:
+    if draw(st.booleans()):
+        return {"id": "vpc-0123456789abcdef0", "publicSubnets": subnets(0), "privateSubnets": subnets(2)}
+    zones = st.one_of(st.integers(2, 4), st.just(["use1-az1", "use1-az2"]), st.just(["use1-az6", "use1-az4"]))
+    keys = {
+        "cidr": st.sampled_from(["10.8.0.0/16", "10.9.16.0/20", "192.168.0.0/18"]),
+        "availabilityZones": zones,
+        "nat": st.sampled_from(["single", "perZone", "regional"]),
+        "endpoints": st.lists(st.sampled_from(["ecr.api", "ecr.dkr", "logs", "sts"]), unique=True),
+    }
+    return dict(draw(st.fixed_dictionaries({}, optional=keys)))
+
+
+@st.composite
+def shared_balancers(draw: Any, name: str, number: int) -> dict[str, Any]:
+    """A load balancer of an environment, with a domain or without one."""
+    form = draw(st.sampled_from(["existing", "certified", "plain", "internal"]))
+    out: dict[str, Any] = {}
+    if form != "plain" or draw(st.booleans()):
+        out["domain"] = f"{name}.{draw(DOMAINS)}"
+    if form == "existing":
+        group, address = f"sg-0123456789abcdef{number}", "a-1.us-east-1.elb.amazonaws.com"
+        return {**out, "listenerArn": LISTENER.format(number), "securityGroupId": group, "dnsName": address}
+    if form == "certified":
+        out |= draw(st.sampled_from([{"hostedZoneId": "Z1"}, {"certificateArn": CERTIFICATE}]))
+    if form == "internal":
+        out["internal"] = True
+    more = {
+        "idleTimeout": st.integers(1, 4000),
+        "allowCidrs": st.just(["10.0.0.0/8"]),
+        "accessLogs": st.booleans(),
+        "auth": st.booleans(),
+    }
+    return out | draw(st.fixed_dictionaries({}, optional=more))
+
+
+BALANCERS = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,4}", fullmatch=True), unique=True, max_size=2)
+
+
+@st.composite
+def environments(draw: Any, neutral: bool = False) -> dict[str, Any]:
+    """A valid file of the environment ``staging`` as data, with a load balancer ``public``. A ``neutral`` one says
+    nothing that applies to services that do not join."""
+    names = [*draw(BALANCERS), "public"]
+    out: dict[str, Any] = {
+        "region": "us-east-1",
+        "network": draw(shared_networks()),
+        "loadBalancers": {
+            name: draw(shared_balancers(name, number)) for number, name in enumerate(dict.fromkeys(names))
+        },
+    }
+    more: dict[str, Any] = {
+        "account": st.just("123456789012"),
+        "cluster": st.sampled_from([{}, {"name": "main"}, {"containerInsights": "enhanced"}]),
+        "namespace": st.just("services.local"),
+        "protected": st.booleans(),
+        "artifactsBucket": st.just("templates"),
+    }
+    if not neutral:
+        more |= {
+            "variables": st.dictionaries(VARIABLES.filter(lambda name: name not in RESERVED), VALUES, max_size=2),
+            "tags": st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.just("x"), max_size=2),
+            "permissionsBoundary": st.just("limits"),
+            "defaults": st.sampled_from([{}, {"service": {"networking": {"shared": True}}}]),
+        }
+    out |= draw(st.fixed_dictionaries({}, optional=more))
+    return {"apiVersion": "fsd/v1", "kind": "Environment", "metadata": {"name": "staging"}, "environment": out}
+
+
+RESERVED = ("ENV", "DOMAIN", "AWS_REGION", "AWS_ACCOUNT")
+
+
+@st.composite
+def joined(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A valid spec of a service that joins an environment, and the environment's file."""
+    spec, file = draw(specs()), draw(environments())
+    service, balancers = spec["service"], file["environment"]["loadBalancers"]
+    out: dict[str, Any] = {"shared": True}
+    if "port" in service:
+        name = draw(st.sampled_from(sorted(balancers)))
+        rules = {
+            "paths": st.lists(PATHS, min_size=1, max_size=7, unique=True),
+            "priority": st.integers(1, 900),
+            "stickiness": st.booleans(),
+            "headers": st.just([{"name": "X-A", "values": ["a", "b"]}]),
+        }
+        balancer = {"name": name, **draw(st.fixed_dictionaries({}, optional=rules))}
+        if "domain" not in balancers[name]:
+            balancer.setdefault("paths", ["/a/*"])
+        elif draw(st.booleans()):
+            labels = st.from_regex(r"[a-z]{1,3}", fullmatch=True)
+            balancer["hosts"] = [
+                f"{one}.${{DOMAIN}}" for one in draw(st.lists(labels, min_size=1, max_size=7, unique=True))
+            ]
+        out["loadBalancer"] = draw(st.sampled_from([False, balancer, balancer]))
+        alias = st.from_regex(r"[a-z]{2,5}", fullmatch=True)
+        details = st.fixed_dictionaries({}, optional={"alias": alias, "port": st.integers(1, 65535)})
+        out["serviceConnect"] = draw(st.one_of(st.booleans(), details))
+    if draw(st.booleans()):
+        out["serviceDiscovery"] = True
+    if draw(st.booleans()):
+        out["securityGroups"] = ["sg-0123456789abcdef0"]
+    if draw(st.booleans()):
+        other = draw(SERVICES.filter(lambda name: name != spec["metadata"]["name"]))
+        spec["dependencies"].append({"type": "service", "name": other, "port": 7})
+        service["environment"]["OTHER_PLACE"] = f"${{service:{other}:host}}"
+    service["networking"] = out
+    return spec, file
+
+
 def text_of(spec: Any) -> str:
     """A spec as YAML, in the order of its keys."""
     return yaml.dump(spec, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)

@@ -13,13 +13,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
+from fsdcf.cloudformation.evaluation import PSEUDO, scope_of
+from fsdcf.cloudformation.exports import exports_of, imports_of
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.language.names import logical_id, variable
 from fsdcf.language.source import parse
 from fsdcf.lint.runner import Linter
-from fsdcf.pipeline import Request, Result, SourceFile, run
+from fsdcf.pipeline import TOO_LARGE, Request, Result, SourceFile, run
 from tests.fuzz import examples
-from tests.strategies import NAMES, shuffled, specs, text_of
+from tests.strategies import NAMES, environments, joined, shuffled, specs, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = examples(20)
@@ -39,24 +41,45 @@ def test_a_valid_spec_compiles_to_the_same_bytes_in_any_order(spec: Any, order: 
     assert to_yaml(first.template.data) == to_yaml(second.template.data)
 
 
-ENVIRONMENT = b"""\
-apiVersion: fsd/v1
-kind: Environment
-metadata: {name: staging}
-environment:
-  network: {cidr: 10.40.0.0/16, availabilityZones: 3, nat: perZone}
-  loadBalancers: {public: {domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}
-"""
+def compile_joined(spec: Any, file: Any, environment: str = "staging") -> Result:
+    """Compile a spec with the file of its environment."""
+    beside = SourceFile("environments/staging.yml", text_of(file).encode())
+    return run(Request("spec.yml", text_of(spec).encode(), environment, environment_file=beside))
 
 
-@QUICK
-@given(specs())
-def test_the_file_of_an_environment_changes_no_service_that_does_not_join(spec: Any) -> None:
-    file = SourceFile("environments/staging.yml", ENVIRONMENT)
-    first = compile_text(text_of(spec))
-    second = run(Request("spec.yml", text_of(spec).encode(), "staging", environment_file=file))
-    assert first.template is not None and second.template is not None
-    assert to_yaml(first.template.data) == to_yaml(second.template.data)
+def compile_environment(file: Any) -> Result:
+    return run(Request("environments/staging.yml", text_of(file).encode(), "dev"))
+
+
+def data_of(result: Result) -> Any:
+    assert result.template is not None, result.diagnostics
+    return result.template.data
+
+
+@examples(10)
+@given(specs(), environments(neutral=True))
+def test_the_file_of_an_environment_changes_no_service_that_does_not_join(spec: Any, file: Any) -> None:
+    assert to_yaml(data_of(compile_text(text_of(spec)))) == to_yaml(data_of(compile_joined(spec, file)))
+
+
+@examples(10)
+@given(joined(), st.randoms(use_true_random=False))
+def test_an_environment_and_its_service_compile_to_the_same_bytes_in_any_order(pair: Any, order: random.Random) -> None:
+    spec, file = pair
+    mixed_spec, mixed_file = shuffled(spec, order), shuffled(file, order)
+    both = compile_joined(spec, file), compile_environment(file)
+    others = compile_joined(mixed_spec, mixed_file), compile_environment(mixed_file)
+    for first, second in zip(both, others, strict=True):
+        assert to_yaml(data_of(first)) == to_yaml(data_of(second))
+    service, environment = ((data, scope_of(data, {"ImageSha": "1"}, PSEUDO)) for data in map(data_of, both))
+    assert {one.name for one in imports_of(*service)} <= {one.name for one in exports_of(*environment)}
+
+
+@examples(2, ignore=(HealthCheck.function_scoped_fixture,), phases=[Phase.generate])
+@given(pair=joined())
+def test_a_valid_environment_and_its_service_lint_clean(linter: Linter, pair: Any) -> None:
+    for result in (compile_joined(*pair), compile_environment(pair[1])):
+        assert linter.lint(to_json(data_of(result))) == ()
 
 
 @examples(3, ignore=(HealthCheck.function_scoped_fixture,), phases=[Phase.generate])
@@ -119,6 +142,37 @@ def test_any_value_anywhere_compiles_or_is_a_finding(spec: Any, value: Any, rena
         holder[last] = value
     result = compile_text(text_of(mutated))
     assert (result.template is not None) != any(one.severity.value == "error" for one in result.diagnostics)
+
+
+ENVIRONMENTS = [
+    document.data
+    for path in sorted([*(ROOT / "examples").glob("*/*.yml"), *(ROOT / "tests" / "cases").glob("*/*.environment.yml")])
+    if (document := parse(path.read_bytes(), path.name)[0]) is not None
+]
+JOINING = {"apiVersion": "fsd/v1", "kind": "Service", "metadata": {"name": "a-b"}, "service": {"port": 80}}
+JOINING["service"] |= {"networking": {"shared": True}, "environment": {"A": "${LOG_LEVEL}", "B": "${DOMAIN}"}}
+
+
+@examples(60)
+@given(st.sampled_from(ENVIRONMENTS), st.sampled_from(ODD), st.booleans(), st.data())
+def test_any_value_anywhere_in_an_environment_is_a_finding_of_its_services_too(
+    file: Any, value: Any, rename: bool, data: st.DataObject
+) -> None:
+    mutated = deepcopy(file)
+    *above, last = data.draw(st.sampled_from(places(file)))
+    holder = mutated
+    for step in above:
+        holder = holder[step]
+    if rename and isinstance(holder, dict):
+        holder[f"{last}x"] = holder.pop(last)
+    else:
+        holder[last] = value
+    alone, service = compile_environment(mutated), compile_joined(JOINING, mutated)
+    errors = [
+        {(one.code, one.span) for one in each.diagnostics if one.severity.value == "error"} for each in (alone, service)
+    ]
+    assert [each.template is None for each in (alone, service)] == list(map(bool, errors))
+    assert {place for place in errors[0] if place[0] != TOO_LARGE.code} <= errors[1]
 
 
 @QUICK

@@ -434,7 +434,7 @@ def pattern_hint(key: Key, value: Any) -> str:
     form = key.expects or f"text that matches {key.pattern}"
     literal = "".join(part if isinstance(part, str) else str(part) for part in parts_of(value))
     rewritten = _rewritten(literal, key) if literal else ()
-    meant = next((each for each in rewritten if _fits(each, key)), None)
+    meant = next((each for each in rewritten if each != literal and _fits(each, key)), None)
     return f"write {form}" if meant is None else f"write `{meant}`: {form}"
 
 
@@ -469,7 +469,7 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
     yield slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)
-    yield text.upper()
+    yield text if "${" in text else text.upper()
     yield f"{text[:1]}00-{text[:1]}99" if text[1:].lower() == "xx" else text
     if "path that begins with /" in key.expects or "absolute path" in key.expects:
         yield re.sub(r"^(https?://[^/]*|[\w.-]*:?\d+(?=/))", "", text) or "/"

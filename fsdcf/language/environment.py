@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import PurePath
 
 from fsdcf.diagnostics import Diagnostic, SpecPath, has_errors
 from fsdcf.language.dependency import Types
@@ -50,7 +51,7 @@ def read_environment(
     written, findings = parse(raw, name)
     if written is None:
         return None, tuple(findings), {name: raw.decode("utf-8", "replace")}
-    environment = name_of(written) or ""
+    environment = name_of(written) or PurePath(name.rpartition(":")[2]).stem
     document, resolved = resolve(written, types, environment, (), variables)
     spec, invalid = validate(document, environment, types)
     found = (*findings, *resolved, *invalid)

@@ -11,7 +11,7 @@ from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
 from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
 
 _SECRET = re.compile(r"(arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:|^secretsmanager:)([A-Za-z0-9/_+=.@!*?-]+)")
@@ -42,22 +42,24 @@ def _takes_attribute(path: SpecPath) -> bool:
     return role and ("resources" in path or "conditions" in path)
 
 
-@rule("S208", "a placeholder where it is not allowed")
+@rule("S208", "a placeholder where it is not allowed", kinds=BOTH)
 def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
-    secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. Only
-    CloudFormation knows the value of a pseudo parameter, so names and numbers cannot contain one."""
+    secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. The file of an
+    environment has them in `defaults` alone. Only CloudFormation knows the value of a pseudo parameter, so names and
+    numbers cannot contain one."""
+    owner = "environment.defaults." if case.kind == "Environment" else ""
     for path, text, _ in _secrets(case):
         if path[:2] != ("service", "environment") and not _names_secret(path):
-            yield Problem(
-                path, "a secret can only be the value of an environment variable", "move it to service.environment"
-            )
+            message = "a secret can only be the value of an environment variable"
+            yield Problem(path, message, f"move it to {owner}service.environment")
         elif len(text.parts) > 1:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
     for path, part in _attributes(case):
         if not _takes_attribute(path):
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
+            hint += " of a service" if owner else ""
             yield Problem(path, f"`{part}` is not allowed here", hint)
 
 
