@@ -1,4 +1,8 @@
-"""Certificate Manager: certificates, which wait until the records that prove the ownership of their domains exist."""
+"""Certificate Manager: certificates, which wait until the records that prove the ownership of their domains exist.
+
+What CloudFormation reports of it is described in
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-certificatemanager-certificate.html
+"""
 
 from __future__ import annotations
 
@@ -44,10 +48,7 @@ def _validation_records(state: SandboxState, properties: Data) -> Iterator[Docum
 
 
 def notes(state: SandboxState, arn: str) -> list[str]:
-    """Return the status reasons with which CloudFormation tells the records to create, while a certificate waits.
-
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-certificatemanager-certificate.html
-    """
+    """Return the status reasons with which CloudFormation tells the records to create, while a certificate waits."""
     body = state.store.get(CERTIFICATE, arn) or {"records": [], "by_dns": False}
     unique = {record["Name"]: record["Value"] for record in body["records"] if body["by_dns"]}
     return [f"Content of DNS Record is: {{Name: {name},Type: CNAME,Value: {value}}}" for name, value in unique.items()]

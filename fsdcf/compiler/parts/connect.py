@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, ecs, servicediscovery
+from troposphere import GetAtt, ecs
 
 from fsdcf.compiler.parts.task_definition import log_configuration
 from fsdcf.compiler.stack import Context, Sources, StackPart, imported, present
@@ -39,6 +39,8 @@ def discovery(context: Context) -> StackPart:
     part, wanted = StackPart(), context.service.networking.discovery
     if wanted is None or context.joined is None:
         return part
+    from troposphere import servicediscovery  # rarely needed
+
     service = servicediscovery.Service(
         "DiscoveryService",
         Name=wanted.name or context.spec.metadata.name,

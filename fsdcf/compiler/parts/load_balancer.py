@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from troposphere import GetAtt, Join, Ref, certificatemanager, route53, s3, wafv2
+from troposphere import GetAtt, Join, Ref, s3
 from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.compiler.parts.buckets import add_bucket
@@ -30,13 +30,6 @@ from fsdcf.language.placeholders import String
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
-INTERNAL_PORT = 81
-"""The port of an internal load balancer's target group; that of a public one's is 80.
-
-Targets register with their own port, so neither has a meaning. They differ because a change replaces the group: a
-balancer whose scheme changes is replaced, and a target group serves one load balancer at a time.
-"""
-
 LOG_DAYS = 90
 """Days after which access logs in a bucket of the stack expire."""
 
@@ -56,7 +49,7 @@ def load_balancer(context: Context) -> StackPart:
     groups = [Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources]
     subnets = list(context.network.load_balancer_subnets)
     add_load_balancer(part, "", balancer, ORIGIN, subnets, groups, context.network.edge)
-    _add_target_group(part, context, balancer, INTERNAL_PORT if balancer.internal else 80)
+    _add_target_group(part, context, balancer, target_port("internal" if balancer.internal else "public"))
     certificate = None
     if balancer.certificate_arn is not None:
         certificate = value(balancer.certificate_arn)
@@ -126,6 +119,8 @@ def add_load_balancer(
             sources["LoadBalancerAttributes", index] = written[key]
     part.add(resource, origin, sources)
     if balancer.waf is not None:
+        from troposphere import wafv2  # rarely needed, as those below are
+
         association = wafv2.WebACLAssociation(
             f"{prefix}WebAclAssociation", ResourceArn=Ref(resource), WebACLArn=value(balancer.waf)
         )
@@ -209,6 +204,8 @@ def add_certificate(
     A wildcard has the record of the name below it, and CloudFormation cannot write one record twice.
     Source: https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
     """
+    from troposphere import certificatemanager
+
     validated = [name for name in names if not name.startswith("*.") or name.removeprefix("*.") not in names]
     certificate = certificatemanager.Certificate(
         title,
@@ -227,6 +224,8 @@ def add_alias(
 ) -> None:
     """Add the record that leads a name to a load balancer. It has IPv4 addresses only, so an AAAA record would be
     empty."""
+    from troposphere import route53
+
     balancer = f"{prefix}LoadBalancer"
     target = route53.AliasTarget(
         DNSName=GetAtt(balancer, "DNSName"),

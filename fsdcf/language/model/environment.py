@@ -8,6 +8,7 @@ from fsdcf.language.model.common import DESCRIPTION_BYTES, EC2_ID, VARIABLE, VAR
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
+    BUCKET,
     DOMAIN,
     HOSTED_ZONE,
     AccessLogs,
@@ -198,7 +199,7 @@ class Environment:
     artifacts_bucket: str | None = spec_key(
         "S3 bucket to upload templates larger than 51,200 bytes to.",
         default=None,
-        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        pattern=BUCKET,
         expects="the name of a bucket",
     )
     protected: bool = spec_key(

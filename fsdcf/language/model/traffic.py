@@ -7,7 +7,8 @@ from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
 DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
-"""A domain name in lower case. Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html"""
+"""A domain name in lower case.
+Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html"""
 
 BALANCER_NAME = r"[a-z][a-z0-9]{0,19}"
 """The name of a load balancer of an environment, which begins the ids and the exports of its resources."""
