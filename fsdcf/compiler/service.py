@@ -30,7 +30,7 @@ from fsdcf.compiler.stack import (
     template_of,
 )
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
-from fsdcf.language.conditions import wildcards
+from fsdcf.language.conditions import has_wildcard
 from fsdcf.language.model import SERVICE
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import LoadBalancer, Spec
@@ -120,7 +120,7 @@ def _url(balancer: LoadBalancer) -> Any:
     scheme = "https" if balancer.https else "http"
     if balancer.domain is not None:
         return f"{scheme}://{balancer.domain.name}"
-    named = [host for host in balancer.hosts if not wildcards([host])]
+    named = [host for host in balancer.hosts if not has_wildcard(host)]
     if balancer.hosts:
         return f"{scheme}://{named[0].lower()}" if named else None
     return None if balancer.https else Sub("http://${LoadBalancer.DNSName}")

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
+from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
@@ -58,6 +59,17 @@ class Case:
     def joined(self) -> EnvironmentSpec | None:
         """The environment that the service joins; None for a service with a network of its own."""
         return self.file.spec if self.file and self.service.networking.shared else None
+
+    @property
+    def shared_balancer(self) -> tuple[str, SharedLoadBalancer] | None:
+        """The load balancer of the environment that the service uses, with its name; None for a service without one,
+        or with one of its own."""
+        return shared_balancer(self.spec, self.joined) if self.joined else None
+
+    @property
+    def file_name(self) -> str:
+        """The name of the environment's file, also if it does not exist."""
+        return self.file.name if self.file else f"environments/{self.environment}.yml"
 
     @property
     def is_production(self) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 from fsdcf.cloudformation.partitions import region_of_zones
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
 from fsdcf.diagnostics import joined
-from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.document import Document
 from fsdcf.language.ingress import PRIVATE_RANGES
 from fsdcf.language.placeholders import sample
@@ -69,8 +68,7 @@ def no_environment(case: Case) -> Problems:
     that the environment's file describes."""
     if case.service.networking.shared and case.file is None:
         message = f"the environment `{case.environment}` has no file"
-        path = f"environments/{case.environment}.yml"
-        hint = f"write {path} with `kind: Environment`, here or in a folder above, or leave out `shared`"
+        hint = f"write {case.file_name} with `kind: Environment`, here or in a folder above, or leave out `shared`"
         yield Problem("service.networking.shared", message, hint)
 
 
@@ -211,18 +209,6 @@ def defaults(case: Case) -> Problems:
         if case.document.has(at):
             message = f"`{'.'.join(path)}` cannot be the same for every service"
             yield Problem(at, message, "write it in the spec of each service", key=True)
-
-
-@rule("S428", "a sign-in at a load balancer that reaches no identity provider")
-def sign_in(case: Case) -> Problems:
-    """A load balancer of an environment reaches the services of the environment only, unless its file says that it may
-    call the identity providers of services with `auth`."""
-    balancer = case.service.load_balancer
-    found = case.joined and shared_balancer(case.spec, case.joined)
-    if found and balancer and balancer.auth is not None and found[1].listener_arn is None and not found[1].auth:
-        message = f"the load balancer `{found[0]}` reaches no identity provider"
-        hint = f"add `auth: true` to environment.loadBalancers.{found[0]} in {case.file.name if case.file else 'it'}"
-        yield Problem("service.networking.loadBalancer.auth", message, hint, key=True)
 
 
 @rule(

@@ -10,7 +10,6 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, partition_of, zone_prefix
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
-from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.service import MOST_ZONES, Vpc, store_of
 from fsdcf.language.names import endpoint_id
@@ -378,7 +377,7 @@ def plain_http(case: Case) -> Problems:
     has its certificate in the environment's file."""
     if not case.is_production:
         return
-    shared = case.joined and shared_balancer(case.spec, case.joined)
+    shared = case.shared_balancer
     if shared and not (shared[1].https or shared[1].internal or shared[1].listener_arn):
         message = f"traffic from the internet to {case.spec.metadata.name} is not encrypted in {case.environment}"
         hint = "add certificateArn, or a domain with its hostedZoneId"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from fsdcf.diagnostics import SpecPath, joined
-from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, hosts_of, matches, shared_balancer, wildcards
+from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, has_wildcard, hosts_of, matches
 from fsdcf.language.model.service import MOST_GROUPS, LoadBalancer
 from fsdcf.language.model.traffic import MOST_VALUES, Domain, HeaderCondition, QueryCondition, Redirect
 from fsdcf.language.placeholders import String, sample
@@ -25,7 +25,7 @@ def is_encrypted(case: Case, balancer: LoadBalancer) -> bool:
     environment."""
     if case.joined is None:
         return balancer.https
-    shared = case.joined.environment.balancer_of(balancer.name)
+    shared = case.shared_balancer
     return shared is None or shared[1].https or shared[1].listener_arn is not None  # another rule reports a wrong name
 
 
@@ -126,23 +126,27 @@ def domain(case: Case) -> Problems:
             yield Problem(f"{path}.aliases", message, "add hostedZoneId, or leave it out", key=True)
     if not balancer.makes_certificate:
         return
-    places: list[tuple[SpecPath, Sequence[str]]] = [((*_STEPS, "hosts"), balancer.hosts)]
-    places += [((*_STEPS, "redirects", n, "hosts"), one.hosts) for n, one in enumerate(balancer.redirects)]
-    for above, hosts in places:
-        for index, host in enumerate(hosts):
-            if not _is_covered(host.lower(), wanted):
-                message = f"`{host}` is not a name of the certificate, which is for {joined(wanted.names, 'and')}"
-                hint = f"add it to domain.aliases if it is in the same hosted zone; {_OTHERWISE}"
-                yield Problem((*above, index), message, hint)
+    for place, host in written_hosts(balancer):
+        if not _is_covered(host.lower(), wanted):
+            message = f"`{host}` is not a name of the certificate, which is for {joined(wanted.names, 'and')}"
+            hint = f"add it to domain.aliases if it is in the same hosted zone; {_OTHERWISE}"
+            yield Problem(place, message, hint)
 
 
 _OTHERWISE = "otherwise create a certificate for all the names, and write certificateArn"
 
 
+def written_hosts(balancer: LoadBalancer) -> Iterator[tuple[SpecPath, str]]:
+    """The hosts that a spec writes for rules of a load balancer, each with its path."""
+    places: list[tuple[SpecPath, LoadBalancer | Redirect]] = [(_STEPS, balancer), *_redirects(balancer)]
+    for above, each in places:
+        yield from (((*above, "hosts", index), host) for index, host in enumerate(each.hosts))
+
+
 def _is_covered(host: str, domain: Domain) -> bool:
     """Whether a certificate for the names of a domain is for a host: as it is, or by a wildcard for one label."""
     above = host.partition(".")[2]
-    return host in domain.names or (f"*.{above}" in domain.names and not wildcards([host]))
+    return host in domain.names or (f"*.{above}" in domain.names and not has_wildcard(host))
 
 
 @rule("S281", "conditions that a rule cannot have", _CONDITIONS)
@@ -157,7 +161,7 @@ def conditions(case: Case) -> Problems:
         if header.name.lower() == "host":
             message = "the header Host is that of the condition `hosts`"
             yield Problem((*_STEPS, "headers", index, "name"), message, "use hosts")
-    rules, shared = 0, case.joined and shared_balancer(case.spec, case.joined)
+    rules, shared = 0, case.shared_balancer
     by_default = hosts_of(case.spec, shared[1]) if shared else ()
     for above, each in _conditional(balancer):
         headers, query = (each.headers, each.query) if isinstance(each, LoadBalancer) else ((), ())
@@ -194,8 +198,11 @@ def _conditional(balancer: LoadBalancer) -> Iterator[tuple[SpecPath, LoadBalance
     """What has conditions, with its path."""
     if balancer.is_conditional:
         yield _STEPS, balancer
-    for index, redirect in enumerate(balancer.redirects):
-        yield (*_STEPS, "redirects", index), redirect
+    yield from _redirects(balancer)
+
+
+def _redirects(balancer: LoadBalancer) -> Iterator[tuple[SpecPath, Redirect]]:
+    return (((*_STEPS, "redirects", index), redirect) for index, redirect in enumerate(balancer.redirects))
 
 
 @rule(
@@ -207,8 +214,7 @@ def redirects(case: Case) -> Problems:
     """A redirect names the hosts or the paths that it is for, and another host or path. What it leads to must not be
     redirected by itself: the browser would never arrive."""
     balancer = case.service.load_balancer
-    for index, redirect in enumerate(balancer.redirects if balancer else ()):
-        path: SpecPath = (*_STEPS, "redirects", index)
+    for path, redirect in _redirects(balancer) if balancer else ():
         if not redirect.hosts and not redirect.paths:
             message = "the redirect is for every request, and the service gets none"
             yield Problem(path, message, "add hosts or paths")
@@ -317,7 +323,7 @@ def unreachable_provider(case: Case) -> Problems:
         return
     is_internal = balancer.internal
     if case.joined is not None and case.file is not None:
-        shared = case.joined.environment.balancer_of(balancer.name)
+        shared = case.shared_balancer
         is_internal = shared is not None and shared[1].internal and shared[1].listener_arn is None
         network, where = case.joined.environment.network, f" in {case.file.name}"
     if is_internal and network.id is None and network.nat == "none":
