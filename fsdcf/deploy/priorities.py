@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from fsdcf.cloudformation.priorities import is_kept, next_free
-from fsdcf.cloudformation.template import of_type
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE
-from fsdcf.conventions import environment_stack
+from fsdcf.cloudformation.priorities import next_free
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import RulePriority, priorities_of
+from fsdcf.conventions import environment_stack, export_name
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.model import Exit, Release
 from fsdcf.deploy.run import Run, stop
@@ -25,19 +24,22 @@ def rule_parameters(run: Run, release: Release, deployed: Snapshot | None) -> li
     number where its default is taken. Stops the run (exit 2) if a number that the author wrote is taken.
     """
     previous = deployed.parameters if deployed is not None else {}
-    rules = list(_rules(release.template))
-    kept = [one for one in rules if one.parameter in previous and is_kept(int(previous[one.parameter]), one.priority)]
-    sent: list[Answer] = [{"ParameterKey": one.parameter, "UsePreviousValue": True} for one in kept]
-    fresh: dict[str, list[_Rule]] = {}
-    for rule in rules:
-        if rule not in kept:
+    kept: set[int] = set()
+    sent: list[Answer] = []
+    fresh: dict[str, list[RulePriority]] = {}
+    for rule in priorities_of(release.template):
+        number = rule.kept(previous)
+        if number is None:
             fresh.setdefault(rule.listener, []).append(rule)
+        else:
+            kept.add(number)
+            sent.append({"ParameterKey": rule.parameter, "UsePreviousValue": True})
     for listener, wanted in fresh.items():
         taken = _taken(run, release, listener)
         if any(one.priority in taken for one in wanted) and deployed is not None:
             own = set((physical_ids(run.aws, deployed.arn) or {}).values())
             taken = {number: arn for number, arn in taken.items() if arn not in own}
-        taken |= {int(previous[one.parameter]): "" for one in kept}
+        taken |= dict.fromkeys(kept, "")
         for rule in wanted:
             number = next_free(rule.priority, taken)
             while number is not None and not _claims(release, listener, number):
@@ -62,42 +64,15 @@ def _claims(release: Release, listener: str, number: int) -> bool:
 def lost_race(template: Mapping[str, Any], reasons: Iterable[str]) -> bool:
     """Whether an operation failed because another service took the priority of a rule in the meantime, and the next
     deploy can choose another one."""
-    can_choose = any(rule.parameter for rule in _rules(template))
+    can_choose = any(rule.parameter for rule in priorities_of(template))
     return can_choose and any(re.search(r"PriorityInUse|Priority '?\d+'? is currently in use", one) for one in reasons)
-
-
-class _Rule(NamedTuple):
-    """A rule at a listener that another stack exports. ``priority`` is that of the template: the default of its
-    ``parameter``, or a number that the author of the spec wrote, which has none."""
-
-    listener: str
-    priority: int
-    parameter: str
-
-
-def _rules(template: Mapping[str, Any]) -> Iterator[_Rule]:
-    declared: Mapping[str, Any] = template.get("Parameters") or {}
-    for resource in of_type(template, LISTENER_RULE):
-        properties = resource.get("Properties") or {}
-        listener = _single(properties.get("ListenerArn"), "Fn::ImportValue")
-        written = properties.get("Priority")
-        parameter = _single(written, "Ref")
-        priority = (declared.get(parameter) or {}).get("Default") if parameter else written
-        if listener and isinstance(priority, int):
-            yield _Rule(listener, priority, parameter)
-
-
-def _single(value: object, function: str) -> str:
-    """The argument of a function; empty for another value."""
-    argument = value.get(function) if isinstance(value, Mapping) else None
-    return argument if isinstance(argument, str) else ""
 
 
 def _taken(run: Run, release: Release, export: str) -> dict[int, str]:
     """The priorities at a listener, each with the ARN of its rule; none, with a warning, if they cannot be read."""
-    stack = environment_stack(release.environment)
-    environment = snapshot(run.aws, stack)
-    listener = environment.outputs.get(export.removeprefix(f"{stack}-")) if environment is not None else None
+    environment = snapshot(run.aws, environment_stack(release.environment))
+    output = export.removeprefix(export_name(release.environment, ""))
+    listener = environment.outputs.get(output) if environment is not None else None
     found: dict[int, str] = {}
     marker: dict[str, Any] = {}
     while listener:  # without the environment, CloudFormation refuses the change set

@@ -35,6 +35,9 @@ from fsdcf.cloudformation.pricing import (
     price,
     times,
 )
+from fsdcf.cloudformation.priorities import is_kept
+from fsdcf.cloudformation.references import section_of
+from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types import (
     DeletionProtection,
     DeployPermissions,
@@ -177,13 +180,18 @@ def forwards_of(stack: PlannedStack) -> Iterator[Forward]:
             yield Forward(group, listener.name, Unknown(listener.name, None), balancers[listener.name])
     for rule in stack.of(LISTENER_RULE):
         conditions = rule.mappings("Conditions")
-        hosts, paths = (_values(conditions, *names) for names in (_HOSTS, _PATHS))
+        hosts, paths = hosts_of(rule), _values(conditions, *_PATHS)
         addresses = [f"{host}{path if path != '/*' else ''}" for host in hosts or [""] for path in paths or [""]]
         narrowed = any(one.get("Field") not in (_HOSTS[0], _PATHS[0]) for one in conditions)
         balancer = balancers.get(rule.target("ListenerArn") or "")
         for group in groups_of(rule.get("Actions")):
             listener_arn, known = rule.get("ListenerArn"), tuple(filter(None, addresses))
             yield Forward(group, rule.name, listener_arn, balancer, known, narrowed)
+
+
+def hosts_of(rule: PlannedResource) -> list[str]:
+    """The hosts that a rule matches; without any, it is for every host."""
+    return _values(rule.mappings("Conditions"), *_HOSTS)
 
 
 _HOSTS, _PATHS = ("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")
@@ -194,6 +202,36 @@ def _values(conditions: list[Mapping[str, Any]], field: str, key: str) -> list[s
     matching = (one for one in conditions if one.get("Field") == field)
     written = (one.get("Values") or mapping(one.get(key)).get("Values") for one in matching)
     return [text_of(value) for values in written for value in items(values)]
+
+
+class RulePriority(NamedTuple):
+    """The priority of a rule at a listener that another stack exports; ``listener`` is the name of the export.
+
+    ``priority`` is that of the template: the default of its ``parameter``, or a number that the author of the spec
+    wrote, which has none.
+    """
+
+    listener: str
+    priority: int
+    parameter: str
+
+    def kept(self, previous: Mapping[str, str]) -> int | None:
+        """The priority that the rule has, by the previous values of parameters, if it keeps that one; else None."""
+        number = previous.get(self.parameter, "")
+        return int(number) if number.isdigit() and is_kept(int(number), self.priority) else None
+
+
+def priorities_of(template: Mapping[str, Any]) -> Iterator[RulePriority]:
+    """The priorities of the rules at listeners of other stacks."""
+    declared = section_of(template, "Parameters")
+    for rule in of_type(template, LISTENER_RULE):
+        properties = mapping(rule.get("Properties"))
+        written = properties.get("Priority")
+        listener = mapping(properties.get("ListenerArn")).get("Fn::ImportValue")
+        parameter = str(mapping(written).get("Ref") or "")
+        priority = mapping(declared.get(parameter)).get("Default") if parameter else written
+        if isinstance(listener, str) and isinstance(priority, int):
+            yield RulePriority(listener, priority, parameter)
 
 
 def groups_of(actions: Any) -> Iterator[str]:

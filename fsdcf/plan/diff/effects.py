@@ -13,7 +13,6 @@ from fsdcf.cloudformation.evaluation import Unknown
 from fsdcf.cloudformation.planned import (
     PlannedResource,
     imported_name,
-    items,
     items_by,
     mapping,
     target_of,
@@ -27,6 +26,7 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     LISTENER_RULE,
     LOAD_BALANCER,
     forwards_of,
+    hosts_of,
 )
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.cloudformation.types.route53 import RECORD_SET
@@ -221,12 +221,12 @@ def lost_hosts(release: ReleaseChange) -> Iterator[SideEffect]:
     """The rules of the service at a load balancer no longer match a host."""
     served: dict[str, list[list[str]]] = {}
     for rule in release.new.of(LISTENER_RULE):
-        served.setdefault(_balancer(rule), []).append(list(_hosts(rule)))
+        served.setdefault(_balancer(rule), []).append([host.lower() for host in hosts_of(rule)])
     if any(forward.listener == Unknown(forward.holder, None) for forward in forwards_of(release.new)):
         served.setdefault("", []).append([])  # by default, the listener of the service itself forwards
     for was in release.old.of(LISTENER_RULE):
         here = served.get(_balancer(was), [])
-        for host in _hosts(was) if all(here) else ():  # a rule without hosts is for every host
+        for host in map(str.lower, hosts_of(was)) if all(here) else ():  # a rule without hosts is for every host
             if not any(fnmatchcase(host, pattern) for patterns in here for pattern in patterns):
                 why = "the load balancer answers its requests as those of an unknown host"
                 gone = was.name not in release.new.resources
@@ -236,12 +236,6 @@ def lost_hosts(release: ReleaseChange) -> Iterator[SideEffect]:
 def _balancer(rule: PlannedResource) -> str:
     """The load balancer of an environment at which a rule is, at any listener; empty for the service's own."""
     return re.sub(r"Https?ListenerArn$", "", imported_name(rule.get("ListenerArn")) or "")
-
-
-def _hosts(rule: PlannedResource) -> Iterator[str]:
-    """The hosts that a rule matches, in lower case."""
-    for condition in rule.mappings("Conditions"):
-        yield from (str(host).lower() for host in items(mapping(condition.get("HostHeaderConfig")).get("Values")))
 
 
 @effect("proxy-changed")

@@ -9,11 +9,9 @@ from typing import Any
 from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import PSEUDO
 from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values
-from fsdcf.cloudformation.planned import PlannedStack, mapping, parameter_values, planned
-from fsdcf.cloudformation.priorities import is_kept
+from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
 from fsdcf.cloudformation.references import section_of
-from fsdcf.cloudformation.template import of_type
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import priorities_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,9 @@ def sides_of(
     new_values |= {name: old_values[name] for name in missing if name in old_values}
     hidden = (name for name in declared if known.parameters.get(name) == NO_ECHO_MASK and is_no_echo(declared[name]))
     new_values |= dict.fromkeys(hidden, NO_ECHO_MASK)
-    new_values |= _kept_priorities(after, old_values)
+    new_values |= {
+        rule.parameter: old_values[rule.parameter] for rule in priorities_of(after) if rule.kept(old_values) is not None
+    }
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in section_of(before, "Parameters")}
     return Sides(
@@ -74,15 +74,3 @@ def sides_of(
         planned(after),
         (*secret_values(before or {}, old_values), *secret_values(after, new_values)),
     )
-
-
-def _kept_priorities(template: Mapping[str, Any], previous: Mapping[str, str]) -> dict[str, str]:
-    """The parameters for the priorities of rules that keep their previous values, although these differ from the
-    defaults: the default was taken when the rule was new."""
-    declared, kept = section_of(template, "Parameters"), {}
-    for rule in of_type(template, LISTENER_RULE):
-        name = str(mapping(mapping(rule.get("Properties")).get("Priority")).get("Ref"))
-        number, default = previous.get(name, ""), mapping(declared.get(name)).get("Default")
-        if isinstance(default, int) and number.isdigit() and is_kept(int(number), default):
-            kept[name] = number
-    return kept
