@@ -38,6 +38,15 @@ ENVIRONMENT_PATTERN = r"[a-z][a-z0-9-]{0,19}"
 """The name of an environment: at most 20 characters, so that names built from it fit into AWS's limits."""
 
 
+ENVIRONMENTS = "environments"
+"""The folder of the files that describe, or name, environments."""
+
+
+def environment_path(environment: str) -> str:
+    """The path of the file that describes an environment, in the folder of a spec or one above."""
+    return f"{ENVIRONMENTS}/{environment}.yml"
+
+
 def environment_stack(environment: str) -> str:
     """The stack of what the services of an environment share."""
     return f"{ENVIRONMENT_SERVICE}-{environment}"
@@ -46,6 +55,10 @@ def environment_stack(environment: str) -> str:
 def export_name(environment: str, output: str) -> str:
     """The name of the export by which a service's template reads an output of its environment's stack."""
     return f"{environment_stack(environment)}-{output}"
+
+
+VPC_OUTPUT = "VpcId"
+"""The output of an environment's stack that every service of the environment imports: its network."""
 
 
 def exporting_stack(export: str) -> str:

@@ -89,11 +89,16 @@ class Result:
     file: EnvironmentFile | None = None
 
     @property
+    def joined(self) -> EnvironmentFile | None:
+        """The file of the environment that the service joins; None if it joins none."""
+        return self.file if self.spec is not None and self.spec.service.networking.shared else None
+
+    @property
     def sibling(self) -> Sibling | None:
         """The spec for the rules about several specs together; None for one with errors."""
         if self.document is None or self.draft is None:
             return None
-        joined = self.file.spec if self.file and self.spec and self.spec.service.networking.shared else None
+        joined = self.joined.spec if self.joined else None
         return Sibling(self.environment, self.document, self.spec, joined, self.file)
 
     @property

@@ -25,7 +25,6 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.conventions import environment_stack
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
-from fsdcf.language.environment import EnvironmentFile
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
@@ -83,12 +82,6 @@ class Compiled:
     def stack(self) -> str:
         """The name of the stack; empty for a template that was read from a file."""
         return f"{self.service_name}-{self.environment}" if self.service_name else ""
-
-    @property
-    def joins(self) -> EnvironmentFile | None:
-        """The file of the environment that the service joins; None if it joins none."""
-        joined = self.result is not None and self.spec is not None and self.spec.service.networking.shared
-        return self.result.file if joined and self.result else None
 
     @contextmanager
     def checking(self) -> Iterator[None]:
@@ -163,7 +156,7 @@ def environments_joined(sides: Iterable[Compiled]) -> dict[str, Mapping[str, Any
     known = list(sides)
     stacks = {one.stack for one in known}
     found = {}
-    for file in (one.joins for one in known):
+    for file in (one.result.joined for one in known if one.result):
         if file is not None and environment_stack(file.spec.metadata.name) not in stacks:
             name = file.spec.metadata.name
             template = compiler_of(ENVIRONMENT).compile(file.spec, name, types(), None)

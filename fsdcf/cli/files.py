@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from fsdcf.atomic import replace_file
-from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENTS
 from fsdcf.lint.cache import default_folder
 from fsdcf.pipeline import SourceFile
 from fsdcf.suggested import suggested
@@ -28,9 +28,6 @@ _START = rb"""(?:^|\A\xef\xbb\xbf|[{,]\s*)["']?"""
 _SPEC = re.compile(_START + rb"""apiVersion["']?\s*:\s*["']?fsd/v1\b""", re.M)
 _ENVIRONMENT = re.compile(_START + rb"""kind["']?\s*:\s*["']?Environment\b""", re.M | re.I)
 _SUFFIXES = (".yml", ".yaml")
-_ENVIRONMENTS = "environments"
-"""The folder of the files that describe, or name, environments."""
-
 _OTHER_FOLDERS = frozenset({"node_modules", "vendor", "venv", "build", "dist", "target", "site-packages"})
 """Folders of tools."""
 _DEPLOYED = re.compile(rf"^ +ENVIRONMENT: ({ENVIRONMENT_PATTERN})$", re.M)
@@ -87,11 +84,7 @@ def specs_in(path: Path) -> list[Path]:
 
 def is_environment(path: Path) -> bool:
     """Whether a file starts like a spec of kind Environment. False for a file that cannot be read."""
-    try:
-        with open(path, "rb") as opened:
-            return describes_environment(opened.read(_HEAD_BYTES))
-    except OSError:
-        return False
+    return describes_environment(_head(path))
 
 
 def find_specs(root: Path) -> list[Path]:
@@ -99,13 +92,14 @@ def find_specs(root: Path) -> list[Path]:
 
     Hidden folders and those of tools are skipped, and so is everything but environments in a folder of that name.
     """
-    specs: list[Path] = []
+    specs: list[tuple[bool, Path]] = []
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count == _MAX_FOLDERS:
             raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
         folders[:] = sorted(name for name in folders if not _is_skipped(Path(name)))
-        specs += [path for path in map(Path(folder).joinpath, files) if may_be_spec(path) and _is_listed(path)]
-    return sorted(specs, key=lambda path: (not is_environment(path), path))
+        heads = ((path, _head(path)) for path in map(Path(folder).joinpath, files) if may_be_spec(path))
+        specs += [(not describes_environment(head), path) for path, head in heads if _is_listed(path, head)]
+    return [path for _, path in sorted(specs)]
 
 
 def may_be_spec(path: Path) -> bool:
@@ -113,15 +107,14 @@ def may_be_spec(path: Path) -> bool:
     return path.name.endswith(_SUFFIXES)
 
 
-def _is_listed(path: Path) -> bool:
-    return is_environment(path) if path.parent.name == _ENVIRONMENTS else is_spec(path)
-
-
 def belongs(path: Path, raw: bytes) -> bool:
     """Whether a file with this path below a folder is one of the folder's specs, as ``find_specs`` finds them."""
-    if not may_be_spec(path) or _is_skipped(path.parent):
-        return False
-    return describes_environment(raw) if path.parent.name == _ENVIRONMENTS else bool(_SPEC.search(raw[:_HEAD_BYTES]))
+    return may_be_spec(path) and not _is_skipped(path.parent) and _is_listed(path, raw)
+
+
+def _is_listed(path: Path, raw: bytes) -> bool:
+    """Whether a folder means this file: in ``environments``, only a spec that describes one."""
+    return describes_environment(raw) if path.parent.name == ENVIRONMENTS else bool(_SPEC.search(raw[:_HEAD_BYTES]))
 
 
 def specs_here() -> list[Path]:
@@ -131,7 +124,7 @@ def specs_here() -> list[Path]:
     """
     for patterns in (("*", "services/*", "services/*/*"), ("*/*",)):
         paths = (path for pattern in patterns for path in Path().glob(pattern) if path.suffix in _SUFFIXES)
-        folders = (path for path in paths if not _is_skipped(path.parent) and _ENVIRONMENTS not in path.parent.parts)
+        folders = (path for path in paths if not _is_skipped(path.parent) and ENVIRONMENTS not in path.parent.parts)
         specs = [path for path in folders if path.is_file() and is_spec(path)]
         if specs:
             return sorted(specs)
@@ -157,11 +150,16 @@ def _is_skipped(folder: Path) -> bool:
 
 def is_spec(file: Path) -> bool:
     """Whether a file starts like an FSD spec. False for a file that cannot be read."""
+    return bool(_SPEC.search(_head(file)))
+
+
+def _head(path: Path) -> bytes:
+    """The beginning of a file; empty if it cannot be read."""
     try:
-        with open(file, "rb") as opened:
-            return bool(_SPEC.search(opened.read(_HEAD_BYTES)))
+        with open(path, "rb") as opened:
+            return opened.read(_HEAD_BYTES)
     except OSError:
-        return False
+        return b""
 
 
 def environments_in_files(folder: Path) -> frozenset[str]:
@@ -176,7 +174,7 @@ def environments_in_files(folder: Path) -> frozenset[str]:
 @cache
 def _environments_in_files(here: Path) -> frozenset[str]:
     folders = _folders_above(here)
-    files = (file for one in folders for file in (one / "environments").glob("*.y*ml"))
+    files = (file for one in folders for file in (one / ENVIRONMENTS).glob("*.y*ml"))
     names = {file.stem for file in files if re.fullmatch(ENVIRONMENT_PATTERN, file.stem)}
     for workflow in (folders[-1] / ".github" / "workflows").glob("*.yml"):
         names.update(_deployed_by(workflow))
@@ -197,7 +195,7 @@ def environment_file(environment: str, folder: Path, beside: Callable[[str], byt
     None if there is none. ``beside`` reads a file of a revision by its path from the folder, and raises OSError. A
     usage error for a file on disk that cannot be read.
     """
-    names = [f"environments/{environment}{suffix}" for suffix in _SUFFIXES]
+    names = [f"{ENVIRONMENTS}/{environment}{suffix}" for suffix in _SUFFIXES]
     for depth in range(len(_folders_above(folder.absolute()))):
         for name in ("../" * depth + each for each in names):
             path = os.path.normpath(folder / name)

@@ -22,7 +22,14 @@ from fsdcf.compiler.parts.network import (
 )
 from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, present, template_of
 from fsdcf.compiler.text import value
-from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX, environment_stack
+from fsdcf.conventions import (
+    ENVIRONMENT_SERVICE,
+    ENVIRONMENT_TAG,
+    SERVICE_TAG,
+    TAG_PREFIX,
+    VPC_OUTPUT,
+    environment_stack,
+)
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.names import logical_id
@@ -64,7 +71,7 @@ def network(spec: EnvironmentSpec) -> StackPart:
     """The VPC and its subnets, each with an export of its own: a new zone only adds exports."""
     wanted, there = spec.environment.network, _network_of(spec)
     part = new_vpc(wanted, NETWORK) if wanted.id is None else StackPart()
-    part.export(spec.metadata.name, "VpcId", "VPC of the services", there.vpc)
+    part.export(spec.metadata.name, VPC_OUTPUT, "VPC of the services", there.vpc)
     for names, kind, subnets in zip(
         subnet_outputs(wanted), ("Public", "Private"), (there.public, there.private), strict=True
     ):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.risk import Risk
-from fsdcf.conventions import ENVIRONMENT_SERVICE
+from fsdcf.conventions import ENVIRONMENT_SERVICE, environment_path
 from fsdcf.suggested import Value, on_service, suggested, words_of
 
 
@@ -117,7 +117,7 @@ class Target:
     @property
     def deploy_environment(self) -> str:
         """The command that deploys the environment."""
-        return suggested("deploy", self.environment_file or f"environments/{self.environment}.yml")
+        return suggested("deploy", self.environment_file or environment_path(self.environment))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fsdcf.conventions import environment_path
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language import placeholders
 from fsdcf.language.dependency import Types
@@ -162,7 +163,7 @@ def _about_domain(environment: str, file: EnvironmentFile | None, document: Docu
     if kind.name != "Service":
         return "it is the domain of a service's load balancer: use it in `defaults` and in specs of services"
     if file is None:
-        return f"it is the domain of the load balancer in environments/{environment}.yml: write that file, {otherwise}"
+        return f"it is the domain of the load balancer in {environment_path(environment)}: write that file, {otherwise}"
     found = file.spec.environment.balancer_of(_balancer_name(document))
     if found is None:
         return f"it is the domain of the service's load balancer in {file.name}, which has no such one; {otherwise}"

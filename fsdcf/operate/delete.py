@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fsdcf.cloudformation.types import record_of
-from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.conventions import IMAGE_PARAMETER, VPC_OUTPUT
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.cleanup import conclude
@@ -142,7 +142,7 @@ def _check_imports(run: Run, stack: Snapshot) -> None:
 
 def _likely(export: str) -> bool:
     """Whether an export is probably not the network, which every service of an environment imports."""
-    return not export.endswith("-VpcId")
+    return not export.endswith(f"-{VPC_OUTPUT}")
 
 
 def _left_behind(run: Run, stack: Snapshot) -> tuple[StackEvent, ...]:

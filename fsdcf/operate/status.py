@@ -16,7 +16,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.cloudwatch import ALARM, COMPOSITE_ALARM
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG, VPC_OUTPUT
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
@@ -228,7 +228,7 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
 
 def _users(stack: Snapshot, calls: _OptionalCalls) -> tuple[str, ...]:
     """The stacks that import the network of an environment: every service of it does."""
-    network = next((name for name in stack.exports if name.endswith("-VpcId")), "")
+    network = next((name for name in stack.exports if name.endswith(f"-{VPC_OUTPUT}")), "")
     users = importers(calls.aws, network) if network else ()
     if users is None:
         calls.missing.append("the stacks that use the environment are unknown")

@@ -128,9 +128,9 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
 
 def _clusters(result: Result) -> tuple[str, ...]:
     """The cluster of the environment that a service joins: the existing one, or the generated name of a new one."""
-    if result.file is None or result.spec is None or not result.spec.service.networking.shared:
+    if result.joined is None:
         return ()
-    name = result.file.spec.environment.cluster.name
+    name = result.joined.spec.environment.cluster.name
     own = DeployedStack(environment_stack(result.environment), {}).generated_name("Cluster")
     return (str(name) if name is not None else own,)
 

@@ -187,8 +187,8 @@ def deploy_command(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Deployment:
-    """What is deployed of a spec, and what the messages about it need."""
+class SpecDeploy:
+    """The deploy of one spec: what is deployed, and what the messages about it need."""
 
     release: Release
     compiled: Compiled
@@ -197,7 +197,7 @@ class Deployment:
     inputs: SpecInputs
 
 
-def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> Deployment:
+def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> SpecDeploy:
     spec = compiled.spec
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
@@ -217,7 +217,7 @@ def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, i
         redeploy_command=_redeploy_command(inputs, chosen_image.sha, compiled.environment if spec else None),
         other_environments=inputs.other_environments(compiled.result.document),
     )
-    return Deployment(release, compiled, places, chosen_image, inputs)
+    return SpecDeploy(release, compiled, places, chosen_image, inputs)
 
 
 def _redeploy_command(inputs: SpecInputs, image_sha: str | None, environment: str | None) -> str:
@@ -237,7 +237,7 @@ def _allowing(options: Options, release: Release, alone: bool) -> Options:
 
 
 def _deploy_all(
-    each: Sequence[Deployment],
+    each: Sequence[SpecDeploy],
     inputs: SpecInputs,
     options: Options,
     parallel: int,
@@ -295,7 +295,7 @@ def _deploy_all(
 _Ordered = tuple[dict[str, tuple[str, ...]], list[tuple[str, str]]]
 
 
-def _ordered(stacks: Mapping[str, Deployment], early: Sequence[str] = ()) -> _Ordered:
+def _ordered(stacks: Mapping[str, SpecDeploy], early: Sequence[str] = ()) -> _Ordered:
     """The stacks in order, as of ``in_order``. Those that are ``early`` precede the environment."""
     from fsdcf.deploy.group import in_order
 
@@ -308,7 +308,7 @@ def _ordered(stacks: Mapping[str, Deployment], early: Sequence[str] = ()) -> _Or
     return in_order(needs)
 
 
-def _early(stacks: Mapping[str, Deployment], aws: Aws) -> tuple[str, ...]:
+def _early(stacks: Mapping[str, SpecDeploy], aws: Aws) -> tuple[str, ...]:
     """The services that still import what the file of their environment no longer has: they precede it.
 
     Until they are deployed, CloudFormation does not let the export go. None if one of them needs a new export, too:
@@ -328,7 +328,7 @@ def _early(stacks: Mapping[str, Deployment], aws: Aws) -> tuple[str, ...]:
     return tuple(early) if needed <= {*deployed.exports} else ()
 
 
-def _member(deployment: Deployment, needs: Sequence[str], options: Options, rehearsal: bool) -> Member:
+def _member(deployment: SpecDeploy, needs: Sequence[str], options: Options, rehearsal: bool) -> Member:
     from fsdcf.deploy.group import Member
 
     act: Act = partial(_deploy, deployment, _allowing(options, deployment.release, alone=False), rehearsal)
@@ -340,7 +340,7 @@ def _member(deployment: Deployment, needs: Sequence[str], options: Options, rehe
 
 
 def _plan_if_possible(
-    deployment: Deployment, options: Options, act: Act, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve
+    deployment: SpecDeploy, options: Options, act: Act, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve
 ) -> Outcome:
     """The outcome of a plan alone. A service cannot be planned before its environment exists."""
     from fsdcf.deploy.state import snapshot
@@ -355,16 +355,16 @@ def _plan_if_possible(
     return act(aws, tell, ask, approve)
 
 
-def _follows(deployment: Deployment) -> list[str]:
+def _follows(deployment: SpecDeploy) -> list[str]:
     """The stacks of the services that a service calls: if they are deployed, too, they come first."""
     spec, environment = deployment.compiled.spec, deployment.release.environment
     return [Target(service, environment).stack for service in reached_services(spec)] if spec else []
 
 
-def _requires(deployment: Deployment) -> list[str]:
+def _requires(deployment: SpecDeploy) -> list[str]:
     """The stack of the environment that a service joins: without its exports there is not even a plan."""
-    spec = deployment.compiled.spec
-    return [environment_stack(deployment.release.environment)] if spec and spec.service.networking.shared else []
+    joined = deployment.compiled.result and deployment.compiled.result.joined
+    return [environment_stack(deployment.release.environment)] if joined else []
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
@@ -394,7 +394,7 @@ def _options(flags: dict[str, Any]) -> Options:
 
 
 def _deploy(
-    deployment: Deployment,
+    deployment: SpecDeploy,
     options: Options,
     rehearsal: bool,
     aws: Aws,
@@ -455,7 +455,7 @@ def _deploy(
     return deploy(release, options, aws, tell_reviewed, asking, approving)
 
 
-def _refuse_blocked(deployment: Deployment, options: Options, event: Event) -> None:
+def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> None:
     """Raise Stop (exit 3) for a plan that what services share stands in the way of: it would fail after minutes."""
     from fsdcf.cli.render.plan import remarks_of
     from fsdcf.deploy.run import stop
@@ -491,7 +491,7 @@ def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
     return replace(release, image_sha=sha, redeploy_command=command, other_environments=())
 
 
-def _with_cost(question: Question, deployment: Deployment, region: str) -> Question:
+def _with_cost(question: Question, deployment: SpecDeploy, region: str) -> Question:
     """A question with the monthly cost, if it is whether to create the stack."""
     if question.kind != "execute" or not question.creates:
         return question

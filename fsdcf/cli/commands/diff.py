@@ -24,7 +24,7 @@ from fsdcf.cli.review import against, compared
 from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.types import record_of
-from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENTS
 from fsdcf.deploy.model import Exit, Outcome, Plan, Target
 from fsdcf.pipeline import SourceFile, run
 from fsdcf.plan.diff.obstacles import Importers, taken_by
@@ -122,7 +122,7 @@ def _pairs(inputs: SpecInputs) -> list[tuple[Compiled | None, Compiled]]:
 def _is_other_environment(path: str, inputs: SpecInputs) -> bool:
     """Whether a spec in a folder is the file of another environment than the one that the specs are compiled for."""
     own = Path(path)
-    return own.parent.name == "environments" and own.stem != inputs.environment_name
+    return own.parent.name == ENVIRONMENTS and own.stem != inputs.environment_name
 
 
 def _check(side: Compiled) -> None:

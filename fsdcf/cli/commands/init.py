@@ -15,7 +15,7 @@ from fsdcf.cli.files import environments_in_files, write_new
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.stream import painter
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
-from fsdcf.conventions import ENVIRONMENT_PATTERN, PIPELINE
+from fsdcf.conventions import ENVIRONMENT_PATTERN, PIPELINE, environment_path
 from fsdcf.language.model.common import NAME
 from fsdcf.language.model.environment import REGION, Environment
 from fsdcf.pipeline import Request, run
@@ -208,7 +208,7 @@ def _write_environment(names: tuple[str, ...], owner: str | None, region: str | 
     if region is not None and not re.fullmatch(REGION, region):
         raise click.UsageError(f"{region!r} is not a region, such as eu-west-1")
     (name,) = names
-    target = output or Path("environments", f"{name}.yml")
+    target = output or Path(environment_path(name))
     if target.stem != name:
         raise click.UsageError(f"--output {target}: the file of the environment {name} is named {name}.yml")
     prefix = zone_prefix(region or "")

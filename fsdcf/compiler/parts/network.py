@@ -12,6 +12,7 @@ from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.compiler.parts.listener_rules import add_ingress, balanced_ports, task_ingress
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import value
+from fsdcf.conventions import VPC_OUTPUT
 from fsdcf.language.ingress import ingress
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Service, Vpc
@@ -33,7 +34,7 @@ def network_of(service: Service, joined: EnvironmentSpec | None = None) -> Netwo
     wanted, public_tasks = service.networking.network, service.networking.assign_public_ip
     internal = service.load_balancer is None or service.load_balancer.internal
     if joined is not None:
-        vpc, subnets = imported(joined, "VpcId"), subnet_outputs(joined.environment.network)[not public_tasks]
+        vpc, subnets = imported(joined, VPC_OUTPUT), subnet_outputs(joined.environment.network)[not public_tasks]
         badge = imported(joined, "ServicesSecurityGroupId")
         return Network(vpc, tuple(imported(joined, name) for name in subnets), (), groups=(badge,))
     if wanted.id is None:

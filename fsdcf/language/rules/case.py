@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from fsdcf.conventions import environment_path
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Types
@@ -69,7 +70,7 @@ class Case:
     @property
     def file_name(self) -> str:
         """The name of the environment's file, also if it does not exist."""
-        return self.file.name if self.file else f"environments/{self.environment}.yml"
+        return self.file.name if self.file else environment_path(self.environment)
 
     @property
     def is_production(self) -> bool:

@@ -14,7 +14,7 @@ from fsdcf.sandbox.ecs.definitions import CLUSTER, SERVICE, definition_of
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 
-class Endpoint(NamedTuple):
+class ConnectEndpoint(NamedTuple):
     """A port of a service that others reach by name in a namespace, at the aliases ``name:port``."""
 
     namespace: str
@@ -101,14 +101,14 @@ def _namespace(state: SandboxState, service: Data) -> str | None:
     return servicediscovery.find_namespace(state, configuration.get("namespace", default))
 
 
-def endpoints(state: SandboxState, service: Data) -> list[Endpoint]:
+def endpoints(state: SandboxState, service: Data) -> list[ConnectEndpoint]:
     """Return what a service offers by Service Connect; nothing once it is deleted."""
     configuration = service.get("serviceConnectConfiguration", {})
     namespace = _namespace(state, service) if configuration.get("enabled") else None
     if namespace is None or service["status"] == "INACTIVE":
         return []
     return [
-        Endpoint(
+        ConnectEndpoint(
             namespace,
             one.get("discoveryName") or one["portName"],
             tuple(f"{alias.get('dnsName', one['portName'])}:{alias['port']}" for alias in one.get("clientAliases", ())),
