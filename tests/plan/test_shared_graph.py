@@ -75,6 +75,16 @@ def test_each_network_has_groups_of_its_own():
     assert homes["r_old_2f_LoadBalancer"] == "g_public_2"
 
 
+def test_each_internal_load_balancer_has_clients_in_its_own_network():
+    internal = "  networking: {loadBalancer: {internal: true}}\n"
+    graph = architecture_of({"new": own("new"), "old": own("old", internal), "older": own("older", internal)}, "three")
+    sound(graph)
+    nodes, arrows = {node.id: node for node in graph.nodes}, edges(graph)
+    for suffix, name in (("_2", "old"), ("_3", "older")):
+        assert (f"x_clients{suffix}", f"r_{name}_2f_LoadBalancer") in arrows
+        assert nodes[f"x_clients{suffix}"].group == f"g_vpc{suffix}"
+
+
 def test_a_service_alone_draws_its_imported_parts_as_existing():
     graph = architecture(together()["shop"], "shop")
     sound(graph)

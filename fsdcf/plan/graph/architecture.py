@@ -108,7 +108,7 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
     stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and drawing.is_store)
     services = [_service_node(stack, one, network.home(one)) for one in stack.of(ecs.SERVICE)]
     nodes = [*network.entrances(egress), *egress, *endpoints, *stores, *services]
-    edges = [*_requests(stack), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
+    edges = [*_requests(network), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
     known, rows = {node.id for node in nodes}, access(stack)
@@ -117,7 +117,7 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
         edges += _forwarded(stack, service)
         routes = [*(egress if home == network.private else ()), *endpoints]
         edges += [Edge(id, one.id, faint=True, back=True) for one in routes]
-        for reach in (*_called(stack, service), *_reached(stack, service, rows)):
+        for reach in (*_called(network, service), *_reached(stack, service, rows)):
             if reach.node.id not in known:
                 nodes.append(reach.node)
                 known.add(reach.node.id)
@@ -254,6 +254,7 @@ class _Network:
     def __init__(self, stack: PlannedStack, suffix: str = "") -> None:
         self.stack = stack
         self.suffix = suffix
+        self.clients = CLIENTS + suffix
         self.vpc, self.public, self.private = (f"g_{area}{suffix}" for area in ("vpc", "public", "private"))
         self.homes = {one.name: self.home(one) for one in stack.of(ecs.SERVICE)}
 
@@ -272,7 +273,7 @@ class _Network:
         if public or egress or self.public in self.homes.values():
             yield Node(INTERNET, "outside", ("Internet",))
         if len(public) < len(balancers):
-            yield Node(CLIENTS + self.suffix, "outside", ("Clients", "in the network"), self.vpc)
+            yield Node(self.clients, "outside", ("Clients", "in the network"), self.vpc)
         if others:
             yield Node(CALLERS, "outside", ("Clients",))
         for balancer in balancers:
@@ -338,10 +339,11 @@ class _Network:
             )
 
 
-def _requests(stack: PlannedStack) -> Iterator[Edge]:
+def _requests(network: _Network) -> Iterator[Edge]:
     """The edges to the load balancers."""
+    stack = network.stack
     for balancer in stack.of(elb.LOAD_BALANCER):
-        source = INTERNET if elb.is_public(balancer) else CLIENTS
+        source = INTERNET if elb.is_public(balancer) else network.clients
         label = ", ".join(filter(None, (_ports(stack, balancer), _clients(stack, balancer))))
         yield Edge(source, id_of(balancer.name), label)
         if (bucket := elb.log_bucket(balancer)) in stack.resources:
@@ -405,12 +407,13 @@ def _short_name(id: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _called(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
+def _called(network: _Network, service: PlannedResource) -> Iterator[Reach]:
     """The services whose names are in the URLs that a service has in its environment."""
+    stack = network.stack
     names = dict(servicediscovery.names_of(stack))
     definition = ecs.definition_of(stack, service)
     containers = ecs.containers_of(definition)
-    connects = service.mapping("ServiceConnectConfiguration").get("Enabled") in (True, "true")
+    connects = ecs.uses_connect(service)
     own = {"localhost", *(text_of(one.get("Name")) for one in containers)}
     for container in containers:
         for variable in mappings(container.get("Environment")):
@@ -419,8 +422,8 @@ def _called(stack: PlannedStack, service: PlannedResource) -> Iterator[Reach]:
                 if called is not None and called != service.name:
                     yield Reach(Node(id_of(called), "compute", (called,)), "")
                 elif called is None and connects and "." not in host and host not in own:
-                    group = "g_private"
-                    yield Reach(Node(other_id(f"service {host}"), "compute", ("Service", host), group, exists=True), "")
+                    lines = ("Service", host)
+                    yield Reach(Node(other_id(f"service {host}"), "compute", lines, network.private, exists=True), "")
 
 
 def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
