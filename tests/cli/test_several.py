@@ -85,10 +85,11 @@ def test_data_at_risk_refuses_all_until_it_is_allowed_with_its_stack(stage: Stag
     assert "shop-staging   | refused: data at risk: OrdersQueue would be left behind" in err
     assert "orders-staging | refused: not started, because shop-staging was refused" in err
     assert stage.site.status("orders-staging") == "CREATE_COMPLETE" and not changed(stage, "users-staging")
+    allowed = [f"--allow shop-staging/OrdersQueue{suffix}" for suffix in ("", "DeadLetters")]
+    assert f" --image-sha two {' '.join(allowed)} --yes" in err.splitlines()[-1], "the next command is not refused"
     _, err = deploy(stage, "--yes", "--allow", "OrdersQueue", sha="two", expect=2)
     assert "write STACK/OrdersQueue" in err
-    allowed = [f"--allow=shop-staging/OrdersQueue{suffix}" for suffix in ("", "DeadLetters")]
-    deploy(stage, "--yes", *allowed, sha="two")
+    deploy(stage, "--yes", *" ".join(allowed).split(), sha="two")
     assert stage.site.status("shop-staging") == "UPDATE_COMPLETE"
 
 

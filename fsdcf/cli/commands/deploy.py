@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -278,18 +279,27 @@ def _deploy_all(
         files = files or (inputs.files if options.plan_only else ())
         has_image = not again or any(not one.target.is_environment for one in again)
         sha = image_sha if has_image else None
-        command = _redeploy_command(replace(inputs, files=files), sha, environment) if files else ""
-        suggestions = {command for one in again for command in one.outcome.next}
-        if any("--recreate" in one.split() for one in suggestions):
-            command += " --recreate"
+        if not files:
+            return summary_of(results, (), options.plan_only)
+        command = " ".join((_redeploy_command(replace(inputs, files=files), sha, environment), *_needed_options(again)))
         first = each[0].release.target.deploy_environment
-        before = [first] if first in suggestions and environment_stack(environment) not in stacks else []
-        return summary_of(results, (*before, command) if command else (), options.plan_only)
+        is_missing = environment_stack(environment) not in stacks and any(first in one.outcome.next for one in again)
+        return summary_of(results, (first, command) if is_missing else (command,), options.plan_only)
 
     title = f"{counted(len(each), 'stack')} in {environment}"
     run_all(
         title, [stacks[stack].release.target for stack in ordered], members, connection, as_json, parallel, summarize
     )
+
+
+def _needed_options(results: Sequence[StackResult]) -> list[str]:
+    """The options without which some of the deploys would be refused again, as their own next commands name them."""
+    needed = []
+    for one in results:
+        words = [word for command in one.outcome.next for word in command.split()]
+        needed += ["--recreate"] if "--recreate" in words else []
+        needed += [f"--allow {one.target.stack}/{name}" for option, name in pairwise(words) if option == "--allow"]
+    return list(dict.fromkeys(needed))
 
 
 _Ordered = tuple[dict[str, tuple[str, ...]], list[tuple[str, str]]]
