@@ -67,6 +67,22 @@ def test_an_environment_whose_creation_failed_is_deployed_first(home: Stage) -> 
     assert last == "  next: fsdcf deploy environments/staging.yml --env staging --plan-only"
 
 
+def test_a_service_does_not_move_because_of_a_file_alone(home: Stage) -> None:
+    spec, shared = home.folder / "shop.yml", "networking: {shared: true}"
+    spec.write_text(SHOP.replace(shared, "networking: {shared: false}"))
+    home("deploy", "shop.yml", "--image-sha", "one", "--yes")
+    write(home, f"defaults: {{service: {{{shared}}}}}")
+    home("deploy", "environments/staging.yml", "--yes")
+    spec.write_text(SHOP.partition("  networking")[0])
+    told = home("deploy", "shop.yml", "--yes", expect=3).output
+    assert "the change of Service cannot be made: it would move from its own network to the network of fsdcf-" in told
+    assert "help: 1. keep this stack for now, with networking.shared: false; 2. deploy the service a second" in told
+    assert home.site.status("shop-staging") == "CREATE_COMPLETE"
+    assert "resources would change" in home("deploy", "shop.yml", "--plan-only").output
+    spec.write_text(SHOP.replace(shared, "networking: {shared: false}"))
+    home("deploy", "shop.yml", "--yes")
+
+
 def test_an_export_in_use_is_explained_with_the_way_out(home: Stage) -> None:
     file = home.folder / "environments" / "staging.yml"
     two = file.read_text()

@@ -37,6 +37,7 @@ from fsdcf.cli.runtime import run, run_all
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.conventions import IMAGE_PARAMETER, environment_stack
 from fsdcf.deploy.model import (
+    Advice,
     Approve,
     Ask,
     Event,
@@ -344,7 +345,8 @@ def _member(deployment: SpecDeploy, needs: Sequence[str], options: Options, rehe
     act: Act = partial(_deploy, deployment, _allowing(options, deployment.release, alone=False), rehearsal)
     if options.plan_only:
         return Member(deployment.release.target, partial(_plan_if_possible, deployment, options, act))
-    requires = [other for other in _requires(deployment) if other in needs]
+    before = needs if deployment.compiled.spec is None else _requires(deployment)
+    requires = [other for other in before if other in needs]
     follows = [other for other in needs if other not in requires]
     return Member(deployment.release.target, act, follows, requires)
 
@@ -468,7 +470,7 @@ def _deploy(
 def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> None:
     """Raise Stop (exit 3) for a plan that what services share stands in the way of: it would fail after minutes."""
     from fsdcf.cli.render.plan import remarks_of
-    from fsdcf.deploy.run import stop
+    from fsdcf.deploy.run import Stop
 
     obstacles = remarks_of(event).obstacles if isinstance(event, PlanCreated) else ()
     blocked = [one for one in obstacles if one.kind == "environment"]
@@ -477,7 +479,7 @@ def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> N
         sentence = f"nothing was executed, because the change of {names} cannot be made: {blocked[0].why}"
         inputs = deployment.inputs
         diff = suggested("diff", str(inputs.files[0]), deployed=True, env=inputs.environment_option, **inputs.settings)
-        raise stop(Exit.REFUSED, sentence, diff)
+        raise Stop(Outcome(Exit.REFUSED, sentence, next=(diff,), advice=Advice(blocked[0].way_out)))
 
 
 def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
