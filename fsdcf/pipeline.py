@@ -184,7 +184,7 @@ def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterato
 
 
 def together(siblings: Iterable[Sibling | None]) -> Result:
-    """The findings about several specs together; None stands for a spec with errors."""
+    """The findings about several specs together; a spec with errors is None."""
     given = list(siblings)
     known = [sibling for sibling in given if sibling is not None]
     sources = {name: text for sibling in known for name, text in sibling.document.sources.items()}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 IamType = tuple[str, str]
 """A service and one of its resource types, as IAM calls them: ``("ecs", "cluster")``. An action in place of the type
-stands for what this action alone applies to: ``("route53", "GetHostedZone")``."""
+means what this action alone applies to: ``("route53", "GetHostedZone")``."""
 
 NamedArn = tuple[IamType, str]
 

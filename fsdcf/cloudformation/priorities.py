@@ -75,7 +75,7 @@ def default_priority(service: str, rule: str, band: Band, taken: Collection[int]
 
 
 def next_free(wanted: int, taken: Collection[int]) -> int | None:
-    """The first number of the band that nobody has, from ``wanted`` on and then from the band's beginning; None if the
+    """The first number of the band that no rule has, from ``wanted`` on and then from the band's beginning; None if the
     band is full, and for a number that the author of a spec wrote."""
     if wanted not in taken:
         return wanted

@@ -297,7 +297,7 @@ def scaling_metrics(case: Case) -> Problems:
 
 @rule("W134", "a port that nothing can reach")
 def unreachable_port(case: Case) -> Problems:
-    """The security group of the tasks admits nobody but the load balancer. Without one, only other tasks of an
+    """The security group of the tasks admits only the load balancer. Without one, only other tasks of an
     environment (`networking.shared`) or the groups in `networking.securityGroups` open a way to the port."""
     networking = case.service.networking
     if case.service.port is None or networking.load_balancer is not False:

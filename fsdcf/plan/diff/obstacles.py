@@ -475,7 +475,7 @@ def _of_environment(changes: Sequence[Change], sides: Sides, importers: Importer
         if part == "network":
             roots = [*(one for one in replaced if one.type == ec2.VPC), *replaced, *roots]
         first = min(roots, key=lambda root: root.replacement != "True", default=None)
-        way_out = _way_out(part, name, first, exports)
+        way_out = _way_out(part, name, first)
         output = exports[0].output if exports else ""
         yield Obstacle(
             "environment",
@@ -510,7 +510,7 @@ def _why_not(root: Change | None, exports: Sequence[_AffectedExport]) -> str:
     return f"{lead}{what}; {used}, and {in_use}"
 
 
-def _way_out(part: str, name: str, root: Change | None, exports: Sequence[_AffectedExport]) -> str:
+def _way_out(part: str, name: str, root: Change | None) -> str:
     is_gone = root is not None and root.action == "Remove"
     if part == "load balancer":
         return _NO_BALANCER if is_gone else _SECOND_BALANCER.format(name=name[:1].lower() + name[1:])

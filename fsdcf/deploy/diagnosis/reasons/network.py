@@ -9,9 +9,6 @@ from __future__ import annotations
 from fsdcf.deploy.diagnosis.reasons.reason import Reason
 
 _SUBNETS = "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,VpcId,CidrBlock,AvailabilityZoneId]'"
-_BALANCERS = (
-    "aws elbv2 describe-load-balancers --query 'LoadBalancers[].[LoadBalancerName,AvailabilityZones[].ZoneName]'"
-)
 _GROUPS = "aws elbv2 describe-target-groups --query 'TargetGroups[].[TargetGroupName,LoadBalancerArns]'"
 _ZONES = "aws ec2 describe-availability-zones --query 'AvailabilityZones[].[ZoneName,ZoneId,State]'"
 
