@@ -10,6 +10,8 @@ import pytest
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
 from tests.sandbox.routing import answering
 
+pytestmark = pytest.mark.usefixtures("unlinted")
+
 NAMES = ("orders", "shop", "users")
 MANY = [f"services/{name}.yml" for name in NAMES]
 
@@ -149,11 +151,8 @@ def test_a_folder_means_its_services_and_the_one_environment_of_the_deploy(stage
 TEN = ("carts", "health", "images", "mail", "orders", "prices", "search", "shop", "stock", "users")
 
 
-def test_ten_services_and_their_environment_are_deployed_in_order_and_each_is_reached(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ten_services_and_their_environment_are_deployed_in_order_and_each_is_reached(stage: Stage) -> None:
     """Each service calls the next one, so that the last one is deployed first."""
-    monkeypatch.setattr("fsdcf.cli.commands.deploy._lint", lambda template: ())
     for file in stage.folder.rglob("*.yml"):
         file.unlink()
     (stage.folder / "environments").mkdir()

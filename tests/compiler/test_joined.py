@@ -13,11 +13,10 @@ from fsdcf.cloudformation.exports import exports_of, imports_of
 from fsdcf.cloudformation.priorities import band_around
 from fsdcf.compiler.emit import to_json
 from fsdcf.pipeline import Request, SourceFile, run
+from tests.compiler.test_environment import CERTIFICATE, HEAD, ZONE
+from tests.compiler.test_environment import template_of as environment_of
 from tests.conftest import HELLO, ROOT, Compile
 
-HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging, owners: team}\nenvironment:\n"
-ZONE = "domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ"
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
 LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/old/0123456789abcdef/0123456789abcdef"
 ADOPTED = f"listenerArn: '{LISTENER}', securityGroupId: sg-0123456789abcdef0, dnsName: old.elb.amazonaws.com"
 SUBNETS = "[subnet-0123456789abcdef{0}, subnet-0123456789abcdef{1}]"
@@ -34,12 +33,6 @@ def joined(keys: str = "", more: str = "") -> str:
 
 def template_of(compiled: Compile, text: str, block: str = TWO, **options: Any) -> Mapping[str, Any]:
     result = compiled(text, file=HEAD + block, **options)
-    assert result.template is not None, result.diagnostics
-    return result.template.data
-
-
-def environment_of(compiled: Compile, block: str = TWO) -> Mapping[str, Any]:
-    result = compiled(HEAD + block, name="environments/staging.yml")
     assert result.template is not None, result.diagnostics
     return result.template.data
 
@@ -79,7 +72,7 @@ def test_every_import_is_an_export_of_the_environment(compiled: Compile, block: 
 
 
 def test_the_load_balancer_reaches_the_tasks(compiled: Compile) -> None:
-    environment, resources = environment_of(compiled), template_of(compiled, joined())["Resources"]
+    environment, resources = environment_of(compiled, TWO), template_of(compiled, joined())["Resources"]
     exports, shared = exported(environment), environment["Resources"]
     groups = resources["Service"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"]
     assert groups[0] == {"Ref": "TaskSecurityGroup"}
@@ -105,7 +98,7 @@ def test_the_load_balancer_reaches_the_tasks(compiled: Compile) -> None:
 
 def test_services_reach_each_other(compiled: Compile) -> None:
     """Every service has the badge, and admits it at its port; a worker has no port."""
-    exports = exported(environment_of(compiled))
+    exports = exported(environment_of(compiled, TWO))
     for keys in ("", ", loadBalancer: false"):
         resources = template_of(compiled, joined(keys))["Resources"]
         way_in = resources["TaskIngressFromServices"]["Properties"]
@@ -150,7 +143,7 @@ def test_what_is_scaled_is_the_service_in_the_shared_cluster(compiled: Compile) 
 
 
 def test_scaling_counts_the_requests_of_the_service_at_the_shared_load_balancer(compiled: Compile) -> None:
-    exports = exported(environment_of(compiled))
+    exports = exported(environment_of(compiled, TWO))
     scaling = "  autoScaling: {targetRequestsPerTask: 100, targetResponseTime: 0.5}\n"
     resources = template_of(compiled, joined("", scaling))["Resources"]
     group = {"Fn::GetAtt": ["TargetGroup", "TargetGroupFullName"]}
@@ -269,7 +262,7 @@ def test_a_new_zone_or_balancer_only_adds(compiled: Compile) -> None:
             "Service": 0,
         }
         assert after["Parameters"] == before["Parameters"]
-        assert set(exported(environment_of(compiled))) <= set(exported(environment_of(compiled, block)))
+        assert set(exported(environment_of(compiled, TWO))) <= set(exported(environment_of(compiled, block)))
 
 
 def test_an_overlay_joins_for_one_environment_alone(compiled: Compile) -> None:
