@@ -62,6 +62,7 @@ from fsdcf.compiler.pipeline import (
 from fsdcf.conventions import environment_stack
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
+from fsdcf.language.model.traffic import BUCKET_NAME
 from fsdcf.pipeline import Result
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
@@ -77,7 +78,7 @@ _policy = matching(
     r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
     "the name or ARN of a policy",
 )
-_bucket = matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket")
+_bucket = matching(BUCKET_NAME, "the name of a bucket")
 _repository = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", "ORG/REPO")
 _ids = matching(r"[1-9]\d{0,19}/[1-9]\d{0,19}", "two numbers, ORGID/REPOID")
 _provider = matching(

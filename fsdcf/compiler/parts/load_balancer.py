@@ -24,11 +24,9 @@ from fsdcf.compiler.parts.network import LOAD_BALANCER_GROUP, REDIRECT_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.model.service import LoadBalancer, Stickiness
-from fsdcf.language.model.traffic import AccessLogs, BalancerSettings
+from fsdcf.language.model.traffic import TLS_POLICY, AccessLogs, BalancerSettings
 from fsdcf.language.names import logical_id
 from fsdcf.language.placeholders import String
-
-TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 LOG_DAYS = 90
 """Days after which access logs in a bucket of the stack expire."""

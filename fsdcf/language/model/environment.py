@@ -8,13 +8,13 @@ from fsdcf.language.model.common import DESCRIPTION_BYTES, EC2_ID, VARIABLE, VAR
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
-    BUCKET,
+    BUCKET_NAME,
     DOMAIN,
-    HOSTED_ZONE,
     AccessLogs,
     access_logs_key,
     allow_cidrs_key,
     certificate_key,
+    hosted_zone_key,
     idle_timeout_key,
     internal_key,
     ssl_policy_key,
@@ -54,12 +54,9 @@ class SharedLoadBalancer:
         pattern=DOMAIN,
         expects="a domain in lower case, such as staging.example.com",
     )
-    hosted_zone_id: String | None = spec_key(
+    hosted_zone_id: String | None = hosted_zone_key(
         "Hosted zone of the domain in Route 53, for its certificate and its records. A private one needs "
-        "certificateArn, because its certificate cannot be validated.",
-        default=None,
-        pattern=HOSTED_ZONE,
-        expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
+        "certificateArn, because its certificate cannot be validated."
     )
     certificate_arn: String | None = certificate_key(
         "the services use", "one for the domain and *.domain, if hostedZoneId is set"
@@ -199,7 +196,7 @@ class Environment:
     artifacts_bucket: str | None = spec_key(
         "S3 bucket to upload templates larger than 51,200 bytes to.",
         default=None,
-        pattern=BUCKET,
+        pattern=BUCKET_NAME,
         expects="the name of a bucket",
     )
     protected: bool = spec_key(

@@ -17,10 +17,9 @@ CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}|[0-9a-fA-F:]+/\d{1,3}"
 
 _CERTIFICATE = r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|iam::\d{12}:server-certificate/[!-~]+)"
 
-HOSTED_ZONE = "Z[A-Z0-9]{1,31}"
-"""The id of a hosted zone in Route 53."""
+BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
-BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 MOST_VALUES = 5
 """Values of all conditions of a listener's rule, of which a condition has three; and its wildcards.
@@ -76,14 +75,24 @@ def certificate_key(doc: str, computed_default: str = "") -> Any:
     )
 
 
+def hosted_zone_key(doc: str) -> Any:
+    """The key `hostedZoneId` of what has records in Route 53."""
+    return spec_key(
+        doc,
+        default=None,
+        pattern="Z[A-Z0-9]{1,31}",
+        expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
+    )
+
+
 def ssl_policy_key() -> Any:
     """The key `sslPolicy` of a load balancer."""
     return spec_key(
         "Security policy of the HTTPS listener.",
         default=None,
         pattern=r"ELBSecurityPolicy-[A-Za-z0-9-]+",
-        expects="a policy such as ELBSecurityPolicy-TLS13-1-2-2021-06",
-        computed_default="ELBSecurityPolicy-TLS13-1-2-2021-06",
+        expects=f"a policy such as {TLS_POLICY}",
+        computed_default=TLS_POLICY,
     )
 
 
@@ -163,12 +172,9 @@ class Domain:
         expects="a name in lower case, such as www.example.com or *.example.com",
         most=9,
     )
-    hosted_zone_id: String | None = spec_key(
+    hosted_zone_id: String | None = hosted_zone_key(
         "Public hosted zone of the names in Route 53. The stack then has their alias records, and a certificate that "
-        "is validated by DNS, unless certificateArn names one.",
-        default=None,
-        pattern=HOSTED_ZONE,
-        expects="the id of a hosted zone, such as Z0123456789ABCDEFGHIJ",
+        "is validated by DNS, unless certificateArn names one."
     )
 
     @property
@@ -310,7 +316,7 @@ class AccessLogs:
     bucket: String | None = spec_key(
         "Name of an existing bucket, whose policy admits Elastic Load Balancing.",
         default=None,
-        pattern=BUCKET,
+        pattern=BUCKET_NAME,
         expects="the name of a bucket",
         computed_default="a bucket in the stack",
     )
