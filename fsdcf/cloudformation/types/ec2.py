@@ -292,7 +292,7 @@ def _one_rule(side: str) -> Single:
         ("GroupId", *ports, *peers, "CidrIp", "CidrIpv6"),
         "a security group has equal rules only once: this one fails, or is lost when the old one is deleted",
         "change one port at a time, so that the old rule is deleted in a deploy of its own",
-        "the specified rule already exists",
+        'the specified rule "TCP, ALLOW" already exists',
     )
 
 
