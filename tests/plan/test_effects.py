@@ -36,6 +36,9 @@ def endpoint(host: str, port: int) -> dict[str, Any]:
     return {"Enabled": True, "Services": [{"PortName": "api", "DiscoveryName": "api_", "ClientAliases": [alias]}]}
 
 
+SIGN_IN = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"Issuer": "https://i"}}
+FORWARD = {"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}
+
 BEFORE: Template = resources(
     Task={
         "Type": "AWS::ECS::TaskDefinition",
@@ -77,6 +80,15 @@ BEFORE: Template = resources(
     Rule={
         "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
         "Properties": {"ListenerArn": "arn", "Priority": 20007, "Conditions": hosts("a.example.com", "b.example.com")},
+    },
+    Shop={
+        "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "Properties": {
+            "ListenerArn": "arn",
+            "Priority": 5,
+            "Conditions": hosts("shop.example.com"),
+            "Actions": [SIGN_IN, FORWARD],
+        },
     },
     Shared={
         "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
@@ -155,6 +167,7 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("firewall-changed", "Firewall", lambda template: template["Resources"].pop("Firewall"), "is removed"),
     ("egress-changed", "Route", properties("Route", NatGatewayId={"Ref": "Nat2"}), "another NAT gateway"),
     ("egress-changed", "Route", properties("Nat", AllocationId="eipalloc-3"), "another NAT gateway"),
+    ("sign-in-removed", "Shop", properties("Shop", Actions=[FORWARD]), "sign-in"),
     ("rule-reordered", "Rule", properties("Rule", Priority=13000), "among the rules"),
     ("host-lost", "Rule", properties("Rule", Conditions=hosts("A.example.com")), "b.example.com"),
     (
@@ -251,6 +264,25 @@ def test_a_rule_that_is_removed_because_the_listener_forwards_loses_no_host() ->
 
 
 HOSTS = ", networking: {loadBalancer: {hosts: [a.example.com]}}"
+
+
+def test_a_sign_in_that_is_no_longer_demanded() -> None:
+    oidc = ", ".join(f"{key}Endpoint: 'https://i/{key}'" for key in ("authorization", "token", "userInfo"))
+    auth = f"auth: {{KEYoidc: {{issuer: 'https://i', {oidc}, clientId: a, clientSecret: 'secretsmanager:b:c'}}}}"
+    spec = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\nservice: {port: 8000%s}\n"
+    certificate = "certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e'"
+
+    def after(*keys: str) -> list[tuple[str, str]]:
+        old, new = (
+            compiled(spec % f", networking: {{loadBalancer: {{{', '.join((certificate, *more))}}}}}").template
+            for more in ((auth.replace("KEY", ""),), keys)
+        )
+        return [(one.rule, one.logical_id) for one in plan_update(sides_of(old, new)).review.effects]
+
+    for keys in ((), ("hosts: [a.example.com]",), (auth.replace("KEY", "onUnauthenticated: allow, "),)):
+        assert after(*keys) == [("sign-in-removed", "ListenerRule")]
+    for key in ("", "sessionTimeout: 60, ", "onUnauthenticated: deny, "):
+        assert after(auth.replace("KEY", key)) == []
 
 
 def test_a_first_deploy_has_no_side_effects() -> None:

@@ -205,6 +205,27 @@ def firewalls(release: ReleaseChange) -> Iterator[SideEffect]:
             yield SideEffect("is replaced by that of another web ACL", why, PropertyPlace(was.name, ("WebACLArn",)))
 
 
+@effect("sign-in-removed")
+def sign_ins(release: ReleaseChange) -> Iterator[SideEffect]:
+    """Requests reach the service without the sign-in that the load balancer demanded."""
+    before, after = ([one for one in stack.of(LISTENER_RULE) if _signs_in(one)] for stack in (release.old, release.new))
+    if before and not after and any(True for _ in forwards_of(release.new)):
+        rule = before[0]
+        place = PropertyPlace(rule.name, ("Actions",), gone=rule.name not in release.new.resources)
+        yield SideEffect("no longer demands a sign-in", "whoever reaches the load balancer reaches the service", place)
+
+
+def _signs_in(rule: PlannedResource) -> bool:
+    """Whether a rule forwards no request before its user has signed in."""
+    configs = [
+        mapping(action.get(f"Authenticate{kind}Config"))
+        for action in rule.mappings("Actions")
+        for kind in ("Oidc", "Cognito")
+        if action.get("Type") == f"authenticate-{kind.lower()}"
+    ]
+    return any(config.get("OnUnauthenticatedRequest") != "allow" for config in configs)
+
+
 @effect("egress-changed")
 def ways_out(release: ReleaseChange) -> Iterator[SideEffect]:
     """Tasks in private subnets reach the internet through another NAT gateway, and from its address."""
