@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import click
 
 from fsdcf.cli.files import (
+    describes_environment,
     environment_file,
     environments_in_files,
     is_environment,
@@ -36,7 +37,9 @@ from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE
 from fsdcf.language.environment import name_of
+from fsdcf.language.model import ENVIRONMENT, SERVICE
 from fsdcf.language.model.common import NAME
+from fsdcf.language.resolve import overrides_for
 from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request, SourceFile
@@ -139,7 +142,10 @@ class SpecInputs:
         folder = Path(name.rpartition(":")[2]).parent
         named = None if self.new_environment else partial(environments_in_files, folder)
         file = environment_file(self.environment_name, folder, beside)
-        return Request(name, raw, self.environment_name, self.overrides, self.values, beside, named, file)
+        overrides = self.overrides
+        if len(self.files) > 1:
+            overrides = overrides_for(ENVIRONMENT if describes_environment(raw) else SERVICE, overrides)
+        return Request(name, raw, self.environment_name, overrides, self.values, beside, named, file)
 
     def each(self) -> list[SpecInputs]:
         """The inputs of each file alone."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fsdcf.language.dependency import Types
-from fsdcf.language.model import KINDS
+from fsdcf.language.model import ENVIRONMENT, KINDS, SERVICE
+from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.shape import Field, ValueType, fields_of, moved_keys
 
 PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
 NULL = {"type": "null"}
 """In an overlay, null removes a key."""
+
+_PART = {"$ref": "#/definitions/partOfService"}
 
 Schema = dict[str, Any]
 _ANY_SCALAR = ["string", "number", "boolean"]
@@ -30,20 +33,27 @@ def json_schema(types: Types) -> Schema:
         "title": f"FSD v1 {' or '.join(kind.lower() for kind in KINDS)} spec",
         "description": "A spec that fsdcf compiles into a CloudFormation template.",
         **schema,
+        "definitions": {"partOfService": _part_of_service(types)},
     }
 
 
 def _spec_schema(record: type, types: Types) -> Schema:
-    """Return the schema of a kind of spec, its overlays included."""
-    root, overlay = (
-        _with_moved_keys(record_schema(record, types, part), record, types, part) for part in (False, True)
-    )
-    if "environments" not in root["properties"]:
-        return root
-    for name in ("apiVersion", "kind", "environments"):
-        del overlay["properties"][name]
-    root["properties"]["environments"]["additionalProperties"] = overlay
+    """Return the schema of a kind of spec, with the parts of a service's spec in it: its overlays, or what an
+    environment puts under every service."""
+    root = _with_moved_keys(record_schema(record, types), record, types, False)
+    if record is SERVICE.record:
+        root["properties"]["environments"]["additionalProperties"] = _PART
+    elif record is ENVIRONMENT.record:
+        root["properties"][ENVIRONMENT.block]["properties"][DEFAULTS[-1]]["allOf"] = [_PART]
     return root
+
+
+def _part_of_service(types: Types) -> Schema:
+    """Return the schema of a part of a service's spec."""
+    part = _with_moved_keys(record_schema(SERVICE.record, types, True), SERVICE.record, types, True)
+    for name in ("apiVersion", "kind", "environments"):
+        del part["properties"][name]
+    return part
 
 
 def _with_moved_keys(schema: Schema, record: type, types: Types, partial: bool) -> Schema:

@@ -13,7 +13,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language import placeholders
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark, names_of_type
-from fsdcf.language.model import SpecKind, kind_of
+from fsdcf.language.model import KINDS, SpecKind, kind_of
 from fsdcf.language.names import declared_as
 from fsdcf.language.placeholders import Attribute, Part, String, Text
 from fsdcf.language.shape import names_of
@@ -215,6 +215,26 @@ def merged(base: Document, over: Document, only_known: bool = False) -> Document
 
     data = merge(base.data, over.data, ())
     return Document(data, marks, {**base.sources, **over.sources}, base.allowed, removed)
+
+
+def overrides_for(kind: SpecKind, overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return the overrides that are for specs of this kind, of those that are given for several specs: those whose
+    first keys this kind has, and those whose keys no kind has, which are a finding."""
+    return tuple(text for text in overrides if kind in (_kinds_with(text) or (kind,)))
+
+
+def _kinds_with(override: str) -> list[SpecKind]:
+    """Return the kinds that have the first keys of an override; if they are complete for one, those alone."""
+    first, *below = override.partition("=")[0].strip().split(".")[:2]
+    whole, shortened = [], []
+    for kind in KINDS.values():
+        root = names_of(kind.record)
+        record = root[first].record if first in root else None
+        if first in root and (not record or names_of(record).keys() >= set(below)):
+            whole.append(kind)
+        elif (block := root[kind.block].record) and first in names_of(block):
+            shortened.append(kind)
+    return whole or shortened
 
 
 def _override(text: str, kind: SpecKind, types: Types) -> tuple[Document | None, tuple[Diagnostic, ...]]:

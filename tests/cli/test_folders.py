@@ -248,3 +248,32 @@ def test_a_linked_folder_is_in_the_repository_of_the_link(
     (repository / "services" / "linked").symlink_to(elsewhere)
     shared = ("--override", "networking.shared=true", "--override", "networking.loadBalancer=false")
     fsdcf("validate", "services/linked/shop.yml", "--env", "staging", "--no-lint", *shared)
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ("service.port=9000", {"shop.staging"}),
+        ("port=9000", {"shop.staging"}),
+        ("environment.LOG_LEVEL=debug", {"shop.staging"}),
+        ("metadata.tags.team=a", {"shop.staging"}),
+        ("network.nat=perZone", {"staging"}),
+        ("environment.network.nat=perZone", {"staging"}),
+        ("metadata.description=Two", {"staging", "shop.staging"}),
+    ],
+)
+def test_an_override_is_for_the_specs_that_have_its_keys(override: str, changed: set[str]) -> None:
+    files = ("environments/staging.yml", "services/shop.yml", "--env", "staging", "--no-lint")
+    for folder, more in (("before/", ()), ("after/", ("--override", override))):
+        fsdcf("template", *files, *more, "-o", folder)
+    assert changed == {
+        file.name.removesuffix(".template.yml")
+        for file in Path("before").iterdir()
+        if file.read_text() != (Path("after") / file.name).read_text()
+    }
+
+
+def test_an_override_that_no_spec_has_is_a_finding() -> None:
+    assert "unknown key `bogus`" in fsdcf("validate", ".", "--override", "bogus.a=1", "--no-lint", expect=2).stderr
+    alone = ("validate", "environments/staging.yml", "--override", "service.port=9000", "--no-lint")
+    assert "unknown key `service`" in fsdcf(*alone, expect=2).stderr

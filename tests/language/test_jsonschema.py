@@ -25,10 +25,20 @@ from tests.strategies import specs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = ROOT / "tests" / "cases"
+
+
+def _is_spec(path: Path) -> bool:
+    return path.name.endswith((".spec.yml", ".environment.yml"))
+
+
 ACCEPTED = sorted(
-    [*(ROOT / "examples").glob("*.yml"), *CASES.glob("dependencies/*.spec.yml"), *CASES.glob("advised/*.spec.yml")]
+    [
+        *(ROOT / "examples").glob("*.yml"),
+        *(ROOT / "examples").glob("environments/*.yml"),
+        *(path for folder in ("dependencies", "advised") for path in CASES.glob(f"{folder}/*.yml") if _is_spec(path)),
+    ]
 )
-REFUSED = sorted(CASES.glob("refused/*.spec.yml"))
+REFUSED = sorted(path for path in CASES.glob("refused/*.yml") if _is_spec(path))
 SHAPE = {rule.code for rule in rules_in(schema.__name__)} - {"S208"}  # a placeholder is well-formed anywhere
 SCHEMA = Draft7Validator(json_schema(types()))
 SAMPLES: tuple[Any, ...] = (
