@@ -3,7 +3,7 @@
 # example, or a path. Without a name, on every service and on the environment.
 set -eu
 name=${SERVICE:-}
-folders="services environments examples examples/shared examples/shared/environments"
+folders="services environments examples examples/environments"
 
 known() {
     for folder in $folders; do
@@ -29,10 +29,9 @@ fi
 
 set -- "$@" --env "$ENVIRONMENT"
 own=environments/$ENVIRONMENT.yml
-shared=
-# The examples that share an environment, unless the repository has its own.
-[ -f "$own" ] || [ ! -f "examples/shared/$own" ] || shared="examples/shared/$own examples/shared/*.yml"
-for file in $own services/*.yml examples/*.yml $shared; do
+# That of the examples, unless the repository has its own.
+[ -f "$own" ] || own=examples/$own
+for file in $own services/*.yml examples/*.yml; do
     [ -f "$file" ] || continue
     # An example gives way to a service of that name.
     case $file in examples/*) [ ! -f "services/$(basename "$file")" ] || continue ;; esac

@@ -21,8 +21,8 @@ def checkout(tmp_path: Path) -> Path:
     for part in ("Makefile", "setup.cfg", "pyproject.toml"):
         shutil.copy(ROOT / part, tmp_path / part)
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
-    services = ("services/shop.yml", "examples/shop.yml", "examples/hello.yml", "examples/shared/users.yml")
-    shared = "examples/shared/environments"
+    services = ("services/shop.yml", "examples/shop.yml", "examples/hello.yml")
+    shared = "examples/environments"
     environments = ("environments/prod.yml", f"{shared}/staging.yml", f"{shared}/prod.yml")
     for spec in (*services, *environments):
         (tmp_path / spec).parent.mkdir(parents=True, exist_ok=True)
@@ -47,15 +47,14 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("template", "SERVICE=shop", "ENV=prod"), "template -o build/ --env prod services/shop.yml"),
         (
             ("template",),
-            "template -o build/ --env staging services/shop.yml examples/hello.yml"
-            " examples/shared/environments/staging.yml examples/shared/users.yml",
+            "template -o build/ --env staging examples/environments/staging.yml services/shop.yml examples/hello.yml",
         ),
         (
             ("template", "ENV=prod"),
             "template -o build/ --env prod environments/prod.yml services/shop.yml examples/hello.yml",
         ),
         (("template", "SERVICE=prod"), "template -o build/ environments/prod.yml"),
-        (("template", "SERVICE=staging"), "template -o build/ examples/shared/environments/staging.yml"),
+        (("template", "SERVICE=staging"), "template -o build/ examples/environments/staging.yml"),
         (("template", "SERVICE=environments/prod"), "template -o build/ environments/prod.yml"),
         (("template", "SERVICE=examples/shop.yml"), "template -o build/ --env staging examples/shop.yml"),
         (("validate", "SERVICE=hello"), "validate --env staging examples/hello.yml"),

@@ -548,7 +548,13 @@ def key_hint(document: Document, record: type, name: str, path: SpecPath) -> tup
         return hint, None
     homes = [each.name for each in fields_of(record) if each.record and name in spellings_of(each.record)]
     if len(homes) == 1:
-        return f"`{name}` is a key of `{homes[0]}`: indent it below that", (*path, homes[0], name)
+        at = (*path, homes[0])
+        if document.value(at) is False:
+            return (
+                f"`{name}` is a key of `{homes[0]}`, which is false: write a map with it there, or leave it out",
+                None,
+            )
+        return f"`{name}` is a key of `{homes[0]}`: indent it below that", (*at, name)
     if len(homes) == 2:
         return f"`{name}` is a key of `{homes[0]}` and of `{homes[1]}`: indent it below one of them", None
     if meant := meant or _of_same_words(name, spellings.values()):

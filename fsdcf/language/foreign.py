@@ -239,10 +239,14 @@ _ROWS = (
         "true for a load balancer that is not public",
     ),
     (
-        "listener listeners targetGroup targetGroups target_group loadBalancer.port loadBalancer.ports "
-        "loadBalancer.enabled networking.port",
+        "listener listeners targetGroup targetGroups target_group loadBalancer.port loadBalancer.ports networking.port",
         "",
         "leave it out: a service with a `port` has a load balancer, with its listener and target group",
+    ),
+    (
+        "loadBalancer.enabled",
+        "",
+        "leave it out: a service with a `port` has a load balancer, unless it has `loadBalancer: false`",
     ),
     ("cors rateLimit rate_limit", "", "leave it out: the load balancer does not do that, the service itself has to"),
     (

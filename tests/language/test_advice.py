@@ -292,3 +292,11 @@ def test_a_spec_without_mistakes_does_not_load_the_hints() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_a_key_of_what_is_switched_off(compiled: Compile) -> None:
+    text = HELLO + "  networking: {loadBalancer: false, hosts: [a.example.com]}\n"
+    (found,) = [each for each in compiled(text).diagnostics if each.code[0] == "S"]
+    assert (found.code, found.path[-1], "`loadBalancer`, which is false" in found.hint) == ("S101", "hosts", True)
+    written = text.replace("false, hosts: [a.example.com]", "{hosts: [a.example.com]}")
+    assert compiled(written).template is not None, "the hint works"
