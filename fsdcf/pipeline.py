@@ -98,8 +98,7 @@ class Result:
         """The spec for the rules about several specs together; None for one with errors."""
         if self.document is None or self.draft is None:
             return None
-        joined = self.joined.spec if self.joined else None
-        return Sibling(self.environment, self.document, self.spec, joined, self.file)
+        return Sibling(self.environment, self.document, self.spec, self.file)
 
     @property
     def service_name(self) -> str:

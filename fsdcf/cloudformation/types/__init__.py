@@ -209,7 +209,7 @@ class Simulation(NamedTuple):
 
 class Wait(NamedTuple):
     """What CloudFormation may wait for in vain while it creates a resource, and after how many seconds that is
-    probable. ``why`` is a sentence on the cause and the way out, from the properties."""
+    probable. ``why`` is a sentence on the cause and what to do, from the properties."""
 
     seconds: float
     why: Callable[[Properties], str]

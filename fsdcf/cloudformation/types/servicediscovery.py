@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn
-from fsdcf.cloudformation.planned import PlannedStack, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedStack
 from fsdcf.cloudformation.types import (
     DeployPermissions,
     ForeignType,
@@ -15,7 +15,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Single,
 )
-from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.cloudformation.types.ecs import SERVICE, endpoints_of
 from fsdcf.cloudformation.types.route53 import ZONE_PRICE, query_costs, zone_arn
 
 PART: Part = "network"
@@ -30,9 +30,7 @@ def names_of(stack: PlannedStack) -> Iterator[tuple[str, str]]:
     """The host names at which the services of a network are reached, by Service Connect or by DNS, each with the
     name of the service."""
     for service in stack.of(SERVICE):
-        for one in mappings(service.mapping("ServiceConnectConfiguration").get("Services")):
-            for alias in mappings(one.get("ClientAliases")):
-                yield text_of(alias.get("DnsName")), service.name
+        yield from ((endpoint.host, service.name) for endpoint in endpoints_of(service).values())
         for registry in service.mappings("ServiceRegistries"):
             entry = stack.named(registry.get("RegistryArn"), DISCOVERED_SERVICE)
             if entry is not None:

@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 class Sibling:
     """One of several specs: its environment, what is written, and the service that it describes.
 
-    ``service`` is None for the file of an environment. ``joined`` is the environment that the service joins. ``file``
-    is the environment's file, whether the service joins or not.
+    ``service`` is None for the file of an environment. ``file`` is the environment's file, whether the service joins or
+    not.
     """
 
     environment: str
     document: Document
     service: Spec | None
-    joined: EnvironmentSpec | None = None
     file: EnvironmentFile | None = None
+
+    @property
+    def joined(self) -> EnvironmentSpec | None:
+        """The environment that the service joins; None if it joins none."""
+        is_shared = self.service is not None and self.service.service.networking.shared
+        return self.file.spec if self.file is not None and is_shared else None
 
     def at(self, path: SpecPath) -> str:
         """The file and the line of a value, for a message about another spec."""

@@ -227,7 +227,7 @@ def _signs_in(rule: PlannedResource) -> bool:
 
 
 @effect("egress-changed")
-def ways_out(release: ReleaseChange) -> Iterator[SideEffect]:
+def nat_gateways(release: ReleaseChange) -> Iterator[SideEffect]:
     """Tasks in private subnets reach the internet through another NAT gateway, and from its address."""
     for was, now in release.both(ROUTE):
         before, after = was.target("NatGatewayId"), now.target("NatGatewayId")
