@@ -283,8 +283,8 @@ def _stuck(stack: Snapshot, target: Target) -> Refuse:
 def importers(aws: Aws, export: str) -> tuple[str, ...] | None:
     """The stacks that import an export; None if that is denied or cannot be read."""
     try:
-        answer = aws.call("cloudformation", "ListImports", look=True, ExportName=export)
-        return tuple(answer.get("Imports") or ())
+        pages = aws.pages("cloudformation", "ListImports", look=True, ExportName=export)
+        return tuple(name for page in pages for name in page.get("Imports") or ())
     except Unreachable:
         return None
     except ApiError as error:  # CloudFormation reports an export without importers as an error, too

@@ -224,6 +224,19 @@ def test_a_bootstrap_stays_in_one_account_and_region(home: Stage) -> None:
     assert all(part in told.output for part in ("us-east-1", "eu-west-1", "take one environment at a time"))
 
 
+def test_a_bootstrap_finds_the_environments_of_its_specs(home: Stage) -> None:
+    inner = home.folder / "backend"
+    inner.mkdir()
+    for name in ("environments", "shop.yml"):
+        (home.folder / name).rename(inner / name)
+    told = home(
+        *("bootstrap", "backend/shop.yml", "--env", "staging", "--github", "acme/shop"),
+        *("--deploy", "--yes", "--region", "eu-west-1"),
+        expect=2,
+    )
+    assert "--region eu-west-1: the environment is in us-east-1 (backend/environments/staging.yml)" in told.output
+
+
 def test_what_cannot_change_while_services_use_it_is_refused(home: Stage) -> None:
     home("deploy", "environments/staging.yml", "--yes")
     home("deploy", "shop.yml", "--image-sha", "one", "--yes")

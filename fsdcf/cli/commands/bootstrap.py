@@ -298,8 +298,8 @@ def bootstrap_command(
     for note in (*dict.fromkeys(_notes(pipeline, services, boundary)), *(() if deploys else _variables(pipeline))):
         click.echo(note, err=True)
     if deploys:
-        for environment in dict.fromkeys(one.environment for one in services):
-            connection = at_home(connection, home_of(environment, Path()))
+        for environment, folder in dict.fromkeys((one.environment, Path(one.file).parent) for one in services):
+            connection = at_home(connection, home_of(environment, folder))
         redeploy = suggested(
             "bootstrap",
             *map(str, specs),
