@@ -20,7 +20,7 @@ from fsdcf.compiler.parts.network import (
     nowhere,
     subnet_outputs,
 )
-from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, present, template_of
+from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, present, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import (
     ENVIRONMENT_SERVICE,
@@ -31,6 +31,7 @@ from fsdcf.conventions import (
     environment_stack,
 )
 from fsdcf.language.model import ENVIRONMENT
+from fsdcf.language.model.common import owners_tag
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.names import logical_id
 from fsdcf.language.partitions import partition_of_spec
@@ -54,17 +55,14 @@ def compile_environment(
 
 
 def tags_of(spec: EnvironmentSpec, environment: str) -> dict[str, str]:
-    """The tags of the stack. A tag of the file replaces a default one whose key differs in case only."""
-    owners = spec.metadata.owners
+    """The tags of the stack."""
     own = {
         SERVICE_TAG: ENVIRONMENT_SERVICE,
         ENVIRONMENT_TAG: environment,
         "environment": environment,
-        "owners": owners if isinstance(owners, str) else " ".join(owners),
+        "owners": owners_tag(spec.metadata.owners),
     }
-    tags = spec.environment.tags
-    kept = {key: text for key, text in own.items() if key not in {key.lower() for key in tags}}
-    return {key: text for key, text in {**kept, **tags}.items() if text}
+    return merged_tags(own, spec.environment.tags)
 
 
 def network(spec: EnvironmentSpec) -> StackPart:

@@ -27,11 +27,13 @@ from fsdcf.compiler.stack import (
     StackPart,
     Template,
     Variable,
+    merged_tags,
     template_of,
 )
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, TAG_PREFIX
 from fsdcf.language.conditions import has_wildcard
 from fsdcf.language.model import SERVICE
+from fsdcf.language.model.common import owners_tag
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import LoadBalancer, Spec
 from fsdcf.language.names import dependency_path, local_name
@@ -55,24 +57,17 @@ def tags_of(spec: Spec, environment: str) -> dict[str, str]:
 
     CloudFormation gives them to every resource that can have tags. The template repeats them, for those who deploy it
     without fsdcf, except the two by which fsdcf recognises its stacks.
-
-    A tag of the spec replaces a default one whose key differs in case only: IAM refuses a role with both `environment`
-    and `Environment`.
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
     metadata = spec.metadata
-    owners = metadata.owners if isinstance(metadata.owners, str) else " ".join(metadata.owners)
     own = {
         SERVICE_TAG: metadata.name,
         ENVIRONMENT_TAG: environment,
         "service": metadata.name,
         "environment": environment,
         "pack": metadata.pack,
-        "owners": owners,
+        "owners": owners_tag(metadata.owners),
     }
-    taken = {key.lower() for key in metadata.tags}
-    kept = {key: value for key, value in own.items() if key not in taken}
-    return {key: value for key, value in {**kept, **metadata.tags}.items() if value}
+    return merged_tags(own, metadata.tags)
 
 
 def dependencies(context: Context) -> StackPart:

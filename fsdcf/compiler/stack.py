@@ -259,6 +259,18 @@ def present(**properties: Any) -> dict[str, Any]:
     }
 
 
+def merged_tags(own: Mapping[str, str], written: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a stack: those that a file has written, and the others of fsdcf.
+
+    A written tag replaces one whose key differs in case only: IAM refuses a role with both `environment` and
+    `Environment`.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    """
+    taken = {key.lower() for key in written}
+    kept = {key: value for key, value in own.items() if key not in taken}
+    return {key: value for key, value in {**kept, **written}.items() if value}
+
+
 def template_of(description: str, whole: StackPart, tags: Mapping[str, str], stack: str) -> Template:
     """The template of all parts as plain data. troposphere checks that no resource lacks a required property.
 

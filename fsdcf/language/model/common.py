@@ -33,6 +33,11 @@ DESCRIPTION_BYTES = 850
 """The longest description in bytes: CloudFormation allows 1,024, and the name and the environment come first."""
 
 
+def owners_tag(owners: str | tuple[str, ...]) -> str:
+    """Owners as the value of a tag."""
+    return owners if isinstance(owners, str) else " ".join(owners)
+
+
 @spec_record
 class Metadata:
     """The name of the service, its owners and its tags."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 
 from fsdcf.conventions import TAG_PREFIX
-from fsdcf.language.model.common import DESCRIPTION_BYTES
+from fsdcf.language.model.common import DESCRIPTION_BYTES, owners_tag
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
@@ -24,10 +23,11 @@ def tags(case: Case) -> Problems:
     """A tag's key has 1 to 128 and its value 1 to 256 characters: letters, digits, spaces and _ . : / = + - @. A
     resource has at most 50 tags. The prefix `aws:` is reserved by AWS and `fsdcf:` by fsdcf, which marks its stacks
     with it. IAM does not distinguish upper and lower case in keys."""
-    own, at = case.spec.metadata, "metadata.tags"
-    tags: Mapping[str, str] = own.tags if case.kind == "Service" else case.environment_spec.environment.tags
+    own = case.spec.metadata
     if case.kind == "Environment":
-        at = "environment.tags"
+        at, tags = "environment.tags", case.environment_spec.environment.tags
+    else:
+        at, tags = "metadata.tags", own.tags
     spellings = Counter(key.lower() for key in tags)
     for key, text in tags.items():
         path = (*at.split("."), key)
@@ -43,9 +43,9 @@ def tags(case: Case) -> Problems:
     if len(tags) > 43:
         message = f"{len(tags)} tags and the seven that fsdcf adds are more than 50"
         yield Problem(at, message, "keep at most 43", key=True)
-    owners = (own.owners,) if isinstance(own.owners, str) else own.owners
-    texts = {"owners": " ".join(owners), **({"pack": own.pack} if case.kind == "Service" else {})}
-    for name, text in sorted(texts.items(), reverse=True):
+    texts = {"pack": own.pack} if case.kind == "Service" else {}
+    texts["owners"] = owners_tag(own.owners)
+    for name, text in texts.items():
         if len(text) > 256 or not _TAG_TEXT.fullmatch(text):
             yield Problem(f"metadata.{name}", f"`{name}` is not a valid tag value", f"use at most 256 {_CHARACTERS}")
 
