@@ -26,6 +26,7 @@ from fsdcf.cli.files import (
     environment_file,
     environments_in_files,
     is_environment,
+    is_spec,
     lint_folder,
     only_spec,
     read,
@@ -139,13 +140,21 @@ class SpecInputs:
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
         """The compile request for a text. Usage errors for an environment and variables that are not valid."""
-        folder = Path(name.rpartition(":")[2]).parent
+        revision, _, path = name.rpartition(":")
+        folder = Path(path).parent
         named = None if self.new_environment else partial(environments_in_files, folder)
         file = environment_file(self.environment_name, folder, beside)
+        if file and beside:
+            file = SourceFile(f"{revision}:{file.name}", file.raw)
         overrides = self.overrides
-        if len(self.files) > 1:
+        if overrides and len(self._kinds) > 1:
             overrides = overrides_for(ENVIRONMENT if describes_environment(raw) else SERVICE, overrides)
         return Request(name, raw, self.environment_name, overrides, self.values, beside, named, file)
+
+    @cached_property
+    def _kinds(self) -> set[str]:
+        """The kinds of the files on disk."""
+        return {(ENVIRONMENT if is_environment(path) else SERVICE).name for path in self.files if is_spec(path)}
 
     def each(self) -> list[SpecInputs]:
         """The inputs of each file alone."""

@@ -277,3 +277,22 @@ def test_an_override_that_no_spec_has_is_a_finding() -> None:
     assert "unknown key `bogus`" in fsdcf("validate", ".", "--override", "bogus.a=1", "--no-lint", expect=2).stderr
     alone = ("validate", "environments/staging.yml", "--override", "service.port=9000", "--no-lint")
     assert "unknown key `service`" in fsdcf(*alone, expect=2).stderr
+
+
+def test_an_override_is_not_lost_where_no_spec_is_for_it() -> None:
+    files = ("environments/staging.yml", "environments/prod.yml")
+    result = fsdcf("validate", *files, "--override", "service.port=9000", "--no-lint", expect=2)
+    assert "unknown key `service`" in result.stderr
+
+
+def test_what_is_wrong_with_an_environment_in_a_revision_is_reported_there(repository: Path) -> None:
+    file = repository / "environments" / "staging.yml"
+    right = file.read_text()
+    file.write_text(right + "environment: {bogus: 1}\n")
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    file.write_text(right)
+    result = fsdcf("diff", "main:services/shop.yml", "services/shop.yml", "--env", "staging", expect=2)
+    assert "--> main:environments/staging.yml:4:15" in result.stderr
+    assert "main:services/shop.yml: 1 error in main:environments/staging.yml" in result.stderr
