@@ -307,8 +307,10 @@ class _Substitution:
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
         for problem in problems:
             within = self._span_within(path, text, problem.start, problem.end)
-            is_domain = text[problem.start : problem.end] == "${DOMAIN}"
-            hint = self.about_domain() if is_domain else problem.hint
+            name = text[problem.start + 2 : problem.end - 1]
+            hint = self.about_domain() if name == "DOMAIN" else problem.hint
+            if self.document.has(("environment", "variables", name)):
+                hint = "a variable of the environment is for `defaults` and the specs of services: write its value here"
             self.findings.append(PLACEHOLDER.at(within, path, problem.message, hint))
         if isinstance(value, Text):
             value = Text(tuple(map(self._named, value.parts)))

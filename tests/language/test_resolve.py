@@ -165,3 +165,9 @@ def test_an_unknown_variable_is_the_only_finding_about_its_value() -> None:
     text = text.replace("owners:", "tags: {a: '${NOPE}'}\n  owners:")
     result = run(Request("spec.yml", text.encode(), "prod"))
     assert [each.code for each in result.diagnostics if each.code[0] == "S"] == ["S110", "S110"]
+
+
+def test_a_variable_of_an_environment_is_not_for_its_own_file() -> None:
+    file = SHARED_ONLY.replace(b"domain: example.com", b"domain: '${LOG_LEVEL}.example.com'")
+    (found,) = [one for one in run(Request("environments/prod.yml", file, "prod")).diagnostics if one.code[0] == "S"]
+    assert (found.code, found.span.line, "specs of services" in found.hint) == ("S110", 5, True)
