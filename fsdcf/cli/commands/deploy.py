@@ -265,7 +265,7 @@ def _deploy_all(
         ]
         if early:
             last = environment_stack(each[0].release.environment)
-            order.append(f"{last} follows {', '.join(early)}: what they import is no longer in its file")
+            order.append(f"{last} follows {', '.join(early)}: its file no longer has what is imported there")
         for text in [", ".join(ordered), *order] if any(ordered.values()) else []:
             tell(NoticeIssued("order", text))
         return [_member(stacks[stack], needed, options, connection.sandbox) for stack, needed in ordered.items()]
