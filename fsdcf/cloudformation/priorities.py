@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 LAST_PRIORITY = 50_000
@@ -69,6 +68,8 @@ def band_around(priority: int) -> Band:
 
 def default_priority(service: str, rule: str, band: Band, taken: Collection[int] = ()) -> int:
     """The number of a service's rule in its band, by hash; ``taken`` are those of the other rules of the service."""
+    from hashlib import sha256  # only rules at a shared listener need it
+
     width = band.last - band.first + 1
     wanted = band.first + int.from_bytes(sha256(f"{service}/{rule}".encode()).digest(), "big") % width
     return next_free(wanted, taken) or wanted

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from fsdcf.cloudformation.priorities import WRITTEN
+from fsdcf.conventions import similar
 from fsdcf.diagnostics import joined
 from fsdcf.language.conditions import hosts_of, shared_rules
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
@@ -66,8 +65,8 @@ def unknown_balancer(case: Case) -> Problems:
         hint = f"write networking.loadBalancer.name: {joined(known)}"
     else:
         message = f"the environment `{environment}` has no load balancer `{balancer.name}`"
-        close = get_close_matches(balancer.name, known, 1)
-        hint = f"did you mean `{close[0]}`?" if close else f"use {joined(f'`{one}`' for one in known)}"
+        close = similar(balancer.name, known)
+        hint = f"did you mean `{close}`?" if close else f"use {joined(f'`{one}`' for one in known)}"
     path = f"{_BALANCER}.name" if balancer.name else _BALANCER if case.wrote(_BALANCER) else "service.port"
     yield Problem(path, message, hint, key=not balancer.name)
 
