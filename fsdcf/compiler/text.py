@@ -50,3 +50,12 @@ def intrinsic(text: str) -> Any:
 def value(text: String, attributes: Attributes | None = None) -> Any:
     """A spec's string as a CloudFormation value."""
     return intrinsic(fragment(text, attributes))
+
+
+def values_in(data: Any) -> Any:
+    """The data of a spec with its strings as CloudFormation values; keys and everything else stay."""
+    if isinstance(data, Mapping):
+        return {key: values_in(below) for key, below in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [values_in(below) for below in data]
+    return value(data) if isinstance(data, String) else data

@@ -91,6 +91,13 @@ def test_a_template_with_anything_anywhere(name: str, data: st.DataObject) -> No
     read_everywhere(template, name)
 
 
+@pytest.mark.parametrize("odd", [[], {}, None, 5])
+def test_an_action_of_an_odd_type(odd: Any) -> None:
+    template = copy.deepcopy(dict(TEMPLATES["existing-vpc"]))
+    template["Resources"]["Listener"]["Properties"]["DefaultActions"][0]["Type"] = odd
+    read_everywhere(template, "existing-vpc")
+
+
 def read_everywhere(template: dict[str, Any], name: str) -> None:
     """Let every reader of templates read one."""
     found = estimate(template, shipped(), assumed())

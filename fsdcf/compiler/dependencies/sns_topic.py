@@ -11,7 +11,7 @@ from fsdcf.compiler.dependencies.sqs_queue import FIFO, FifoDependency, SqsQueue
 from fsdcf.compiler.encryption import OWNED, customer_key, encryption_key, key_statements
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
-from fsdcf.compiler.text import intrinsic
+from fsdcf.compiler.text import intrinsic, values_in
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.service import Spec
@@ -179,7 +179,7 @@ def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names,
                 DependsOn=[policy],
                 **present(
                     RawMessageDelivery=subscription.raw_message_delivery,
-                    FilterPolicy=dict(subscription.filter_policy) or None,
+                    FilterPolicy=values_in(subscription.filter_policy) or None,
                     FilterPolicyScope=subscription.filter_policy_scope if subscription.filter_policy else None,
                 ),
             ),

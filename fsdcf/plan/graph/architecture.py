@@ -432,7 +432,7 @@ def _ports(stack: PlannedStack, balancer: PlannedResource) -> str:
     for listener in elb.listeners_of(stack, balancer):
         actions = [one.get("Type") for one in listener.mappings("DefaultActions")]
         port = " ".join(listener.text(key) for key in ("Protocol", "Port")).strip()
-        words.append(port + (" redirected" if actions and set(actions) == {"redirect"} else ""))
+        words.append(port + (" redirected" if actions and all(one == "redirect" for one in actions) else ""))
     return ", ".join(words)
 
 

@@ -96,6 +96,17 @@ def test_a_queue_is_subscribed_once() -> None:
     assert found(twice, QUEUE) == [("S371", ("dependencies", 0, "subscriptions", 1, "queue"))]
 
 
+def test_a_filter_policy_may_name_what_only_aws_knows() -> None:
+    policy = {"region": ["${AWS::Region}", 5], "place": {"zone": ["x-${AWS::Region}"]}}
+    subscription = {"queue": "orders", "filterPolicyScope": "MessageBody", "filterPolicy": policy}
+    result = compiled(topic(subscriptions=[subscription]), QUEUE)
+    assert result.template is not None, result.diagnostics
+    resources = result.template.data["Resources"].values()
+    (made,) = (one["Properties"] for one in resources if one["Type"] == "AWS::SNS::Subscription")
+    region = {"Ref": "AWS::Region"}
+    assert made["FilterPolicy"] == {"region": [region, 5], "place": {"zone": [{"Fn::Sub": "x-${AWS::Region}"}]}}
+
+
 @pytest.mark.parametrize(
     ("policy", "scope", "wrong"),
     [
