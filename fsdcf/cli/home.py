@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fsdcf.cli.files import environment_file
+from fsdcf.language import placeholders
+from fsdcf.language.environment import name_of
 from fsdcf.language.model.environment import Environment
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse
@@ -72,18 +74,21 @@ def home_in(file: SourceFile | None) -> Home:
     if file is None:
         return NOWHERE
     document = parse(file.raw, file.name)[0]
-    keys = names_of(Environment)
+    if document is None:
+        raise click.UsageError(f"{file.name} is not valid; run `{suggested('validate', file.name)}`")
+    keys, variables = names_of(Environment), {"ENV": name_of(document) or ""}
     found: dict[str, str | bool] = {}
     for name in ("account", "region", "protected", "artifactsBucket"):
         path = ("environment", name)
-        value = document.value(path) if document else None
-        text = document.marks[path].text if document and value is not None else None
-        pattern = keys[name].key.pattern
-        valid = isinstance(value, bool) if name == "protected" else re.fullmatch(pattern, text or "")
-        if document is None or (value is not None and not valid):
+        value = document.value(path)
+        if value is None:
+            continue
+        text, problems = placeholders.parse(document.marks[path].text or "", variables)
+        if problems or not isinstance(text, str):
+            raise click.UsageError(f"`{name}` in {file.name} must be known without variables: write the value itself")
+        valid = isinstance(value, bool) if name == "protected" else re.fullmatch(keys[name].key.pattern, text)
+        if not valid:
             command = suggested("validate", file.name)
-            what = f"`{name}` in {file.name}" if document else file.name
-            raise click.UsageError(f"{what} is not valid; run `{command}`")
-        if value is not None:
-            found[keys[name].attribute] = value if isinstance(value, bool) else str(text)
+            raise click.UsageError(f"`{name}` in {file.name} is not valid; run `{command}`")
+        found[keys[name].attribute] = value if isinstance(value, bool) else text
     return Home(file.name, **found)  # type: ignore[arg-type]

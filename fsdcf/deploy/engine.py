@@ -147,8 +147,7 @@ def _deploy_once_more(run: Run, release: Release, options: Options, leftovers: L
     except _LostRace:
         run.running = ""
         run.warn("another service took the priority of a rule in the meantime: deploying with the next free one")
-    agreed = replace(options, yes=True, recreate=True, protected=False)
-    return _deploy(run, release, agreed, leftovers, may_race=False)
+    return _deploy(run, release, replace(options, yes=True, recreate=True), leftovers, may_race=False)
 
 
 def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, may_race: bool = True) -> Outcome:

@@ -248,3 +248,12 @@ def test_what_cannot_change_while_services_use_it_is_refused(home: Stage) -> Non
     assert "next: fsdcf diff environments/staging.yml --deployed" in told.output
     assert "ExecuteChangeSet" not in {name for _, _, name in home.site.aws.calls}
     assert "--plan-only" in home("deploy", "environments/staging.yml", "--plan-only").output
+
+
+def test_a_value_may_contain_the_name_of_the_environment(home: Stage) -> None:
+    write(home, "artifactsBucket: templates-${ENV}")
+    home("deploy", "environments/staging.yml", "--yes")
+    assert home.connections[-1].home.artifacts_bucket == "templates-staging"
+    write(home, "account: ${ACCOUNT}")
+    told = home("status", "shop", expect=2)
+    assert "`account` in environments/staging.yml must be known without variables" in told.output

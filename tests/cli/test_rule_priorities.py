@@ -139,3 +139,14 @@ def test_a_race_that_is_lost_again_is_a_failure(shared: Stage, monkeypatch: pyte
     monkeypatch.setattr(priorities, "_taken", lambda *arguments: {})
     told = deploy(shared, TWO, expect=1)
     assert told.count("another service took the priority") == 1 and "currently in use" in told
+
+
+def test_a_protected_stack_is_protected_after_a_lost_race(shared: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(shared, ONE)
+    file = shared.folder / "environments" / "staging.yml"
+    file.write_text(file.read_text() + "  protected: true\n")
+    look, stale = priorities._taken, [True]
+    monkeypatch.setattr(priorities, "_taken", lambda *known: {} if stale and stale.pop() else look(*known))
+    assert "another service took the priority" in deploy(shared, TWO)
+    stacks = shared.site.aws.call("cloudformation", "DescribeStacks", StackName=f"{TWO}-staging")["Stacks"]
+    assert stacks[0]["EnableTerminationProtection"] is True

@@ -183,6 +183,18 @@ class Domain:
         return (self.name, *sorted(set(self.aliases) - {self.name}))
 
 
+def _values_key(subject: str) -> Any:
+    return spec_key(
+        f"Values, one of which the {subject} must have; `*` matches any characters, `?` one.",
+        pattern=_TEXT,
+        longest=128,
+        expects=_TEXT_WORDS,
+        as_text=True,
+        fewest=1,
+        most=3,
+    )
+
+
 @spec_record
 class HeaderCondition:
     """A header that a request must have."""
@@ -192,15 +204,7 @@ class HeaderCondition:
         pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}",
         expects="the name of a header, such as X-Version",
     )
-    values: tuple[str, ...] = spec_key(
-        "Values, one of which the header must have; `*` matches any characters, `?` one.",
-        pattern=_TEXT,
-        longest=128,
-        expects=_TEXT_WORDS,
-        as_text=True,
-        fewest=1,
-        most=3,
-    )
+    values: tuple[str, ...] = _values_key("header")
 
 
 @spec_record
@@ -214,15 +218,7 @@ class QueryCondition:
         longest=128,
         expects=_TEXT_WORDS,
     )
-    values: tuple[str, ...] = spec_key(
-        "Values, one of which the parameter must have; `*` matches any characters, `?` one.",
-        pattern=_TEXT,
-        longest=128,
-        expects=_TEXT_WORDS,
-        as_text=True,
-        fewest=1,
-        most=3,
-    )
+    values: tuple[str, ...] = _values_key("parameter")
 
 
 @spec_record
