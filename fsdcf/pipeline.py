@@ -146,8 +146,7 @@ def _compiled(request: Request) -> Result:
     if check is not None:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
-    joined = file.spec if file and spec.service.networking.shared else None
-    template = compiler_of(SERVICE).compile(spec, request.environment, known, joined)
+    template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)
     diagnostics += _excesses(SERVICE, document, template)
     return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
 

@@ -42,7 +42,7 @@ BADGE = "ServicesSecurityGroup"
 
 
 def compile_environment(
-    spec: EnvironmentSpec, environment: str, types: CompiledTypes, joined: EnvironmentSpec | None = None
+    spec: EnvironmentSpec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None = None
 ) -> Template:
     """The template of an environment without errors."""
     tags = {key: text for key, text in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}

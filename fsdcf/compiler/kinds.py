@@ -25,8 +25,9 @@ class Excess:
 class KindCompiler:
     """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 
-    ``compile`` takes a spec without errors, the environment, the dependency types, and the environment that a service
-    joins. ``tags`` returns the tags of the stack. ``verify`` returns each quota that the finished template exceeds.
+    ``compile`` takes a spec without errors, the environment, the dependency types, and what the environment's file
+    says, for a service. ``tags`` returns the tags of the stack. ``verify`` returns each quota that the finished
+    template exceeds.
     """
 
     kind: SpecKind

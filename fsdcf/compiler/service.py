@@ -40,11 +40,12 @@ from fsdcf.language.names import dependency_path, local_name
 
 
 def compile_service(
-    spec: Spec, environment: str, types: CompiledTypes, joined: EnvironmentSpec | None = None
+    spec: Spec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None = None
 ) -> Template:
-    """The template of a spec without errors. ``joined`` is the environment that it joins."""
+    """The template of a spec without errors. ``settings`` is what the environment's file says, if there is one."""
     tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
-    context = Context(spec, environment, network_of(spec.service, joined), tags, types, joined)
+    joined = settings if spec.service.networking.shared else None
+    context = Context(spec, environment, network_of(spec.service, joined), tags, types, settings)
     for part in PARTS:
         context.before.fold(part(context))
     text = spec.metadata.description

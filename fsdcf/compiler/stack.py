@@ -15,7 +15,7 @@ from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Model
-from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
+from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer, is_production, is_protected
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
@@ -206,19 +206,34 @@ class Network:
 class Context:
     """What a part reads: the spec, the network, the tags that every resource has besides those of the stack.
 
-    ``joined`` is the environment that the service joins. ``before`` is the sum of the parts before it."""
+    ``settings`` is what the environment's file says, if there is one. ``before`` is the sum of the parts before it."""
 
     spec: Spec
     environment: str
     network: Network
     tags: Mapping[str, str] = field(default_factory=dict)
     types: CompiledTypes = field(default_factory=dict)
-    joined: EnvironmentSpec | None = None
+    settings: EnvironmentSpec | None = None
     before: StackPart = field(default_factory=StackPart)
 
     @property
     def service(self) -> Service:
         return self.spec.service
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the service is compiled for production, or for an environment whose file says ``protected: true``."""
+        return is_production(self.environment, self.settings)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether the environment's file says ``protected: true``."""
+        return is_protected(self.settings)
+
+    @property
+    def joined(self) -> EnvironmentSpec | None:
+        """The environment that the service joins."""
+        return self.settings if self.service.networking.shared else None
 
     @property
     def shared_balancer(self) -> tuple[EnvironmentSpec, str, SharedLoadBalancer] | None:

@@ -27,6 +27,10 @@ REGION = r"[a-z]+(-[a-z]+)+-\d"
 """The name of a region."""
 
 
+PRODUCTION = ("prod", "production")
+"""The environments, or overlays of them, that are production."""
+
+
 @spec_record
 class EnvironmentMetadata:
     """The name of the environment, and its owners."""
@@ -225,3 +229,15 @@ class EnvironmentSpec:
     def namespace(self) -> str:
         """The name of the DNS namespace."""
         return self.environment.namespace or f"{self.metadata.name}.internal"
+
+
+def is_production(environment: str, file: EnvironmentSpec | None) -> bool:
+    """Whether an environment is production, or its file protects it: what it loses by mistake is not restored.
+
+    ``file`` is what the environment's file says, if there is one."""
+    return ((file and file.environment.overlay) or environment) in PRODUCTION or is_protected(file)
+
+
+def is_protected(file: EnvironmentSpec | None) -> bool:
+    """Whether the file of an environment protects it."""
+    return file is not None and file.environment.protected

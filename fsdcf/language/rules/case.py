@@ -14,9 +14,9 @@ from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.environment import is_production, is_protected
 from fsdcf.language.model.service import LoadBalancer, Service, Spec, Vpc
 from fsdcf.language.placeholders import String, Text
-from fsdcf.language.resolve import overlay_name
 from fsdcf.language.unknown import until_unknown
 
 if TYPE_CHECKING:
@@ -73,10 +73,22 @@ class Case:
         return self.file.name if self.file else environment_path(self.environment)
 
     @property
+    def settings(self) -> EnvironmentSpec | None:
+        """What the environment's file says, whether the service joins the environment or not; the spec itself, for one
+        of the kind Environment."""
+        if self.kind == "Environment":
+            return self.environment_spec
+        return self.file.spec if self.file else None
+
+    @property
     def is_production(self) -> bool:
-        """Whether the spec is compiled for production."""
-        own = self.environment_spec.environment.overlay if self.kind == "Environment" else None
-        return (own or overlay_name(self.environment, self.file)) in ("prod", "production")
+        """Whether the spec is compiled for production, or for an environment whose file says ``protected: true``."""
+        return is_production(self.environment, self.settings)
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether the environment's file says ``protected: true``."""
+        return is_protected(self.settings)
 
     @property
     def network(self) -> tuple[str, Vpc] | None:
