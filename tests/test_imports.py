@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "atomic": set(),
     "aws_errors": set(),
     "conventions": set(),
+    "links": set(),
     "masking": set(),
     "suggested": set(),
     "wording": set(),
@@ -42,9 +43,9 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "atomic", "aws_errors", "conventions", "masking", "suggested", "wording"}
-"""The ground floor, which every part may import: the version, error codes, names, masking, atomic writes, numbers in
-sentences and the commands to run next."""
+GROUND = {"root", "atomic", "aws_errors", "conventions", "links", "masking", "suggested", "wording"}
+"""The ground floor, which every part may import: the version, error codes, names, links, masking, atomic writes,
+numbers in sentences and the commands to run next."""
 
 HOMES = {
     "troposphere": {"compiler"},

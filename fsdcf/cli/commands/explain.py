@@ -26,6 +26,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.reference import describe, describe_type, find, later, paths
 from fsdcf.language.rules import rules_in
+from fsdcf.links import CFN_LINT_RULE, SERVICE_EVENTS
 from fsdcf.masking import mask_text
 from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
@@ -117,10 +118,7 @@ def _explain_name(what: str) -> None:
         side = effects[what.lower()]
         click.echo(f"{side.id}: {side.explanation}\n\nA side effect: the update does this in addition to its changes.")
     elif re.fullmatch(r"[EWI]\d{4}", code):
-        click.echo(
-            f"{code} is a rule of cfn-lint: "
-            f"https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md#{code}"
-        )
+        click.echo(f"{code} is a rule of cfn-lint: {CFN_LINT_RULE.format(code=code)}")
     elif key := find(what, known) or find(f"service.{what}", known):
         click.echo(describe(*key, known))
     elif kind := known.get(what.removeprefix("dependencies.")):
@@ -221,8 +219,7 @@ _UNKNOWN = {
     ),
     "event": (
         "fsdcf does not know this event of a service",
-        "`fsdcf diagnose` shows it together with the stopped tasks; AWS lists events at"
-        " https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html",
+        f"`fsdcf diagnose` shows it together with the stopped tasks; AWS lists events at {SERVICE_EVENTS}",
     ),
     "stack": (
         "fsdcf does not know this reason of a stack event",

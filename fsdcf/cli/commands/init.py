@@ -18,6 +18,7 @@ from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
 from fsdcf.conventions import ENVIRONMENT_PATTERN, PIPELINE, environment_path
 from fsdcf.language.model.common import NAME
 from fsdcf.language.model.environment import REGION, Environment
+from fsdcf.links import SCHEMA
 from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
@@ -27,7 +28,6 @@ from fsdcf.suggested import suggested
 ENVIRONMENT = "environment"
 """The first word before the name of an environment."""
 
-SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.json"
 TEMPLATES = ("spec", *KINDS)
 PORT = 8000
 LOWEST_PORT = 1024

@@ -9,6 +9,7 @@ from fsdcf.language.model.service import HOST, HOST_WORDS, HTTP_PORT, Spec
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
+from fsdcf.links import SERVICE_CONNECT
 
 CALLED = Rule(
     "S463",
@@ -21,7 +22,7 @@ ITSELF = Rule(
     "a service that calls itself",
     "The tasks of a service learn its endpoint when they start, and the endpoint of a first deployment does not exist"
     " then. In the container, the service is at localhost.",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html",
+    SERVICE_CONNECT,
 )
 PLAIN_NAME = Rule(
     "S467",

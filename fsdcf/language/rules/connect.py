@@ -7,6 +7,7 @@ from fsdcf.language.model.service import ServiceConnect
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.shape import names_of
+from fsdcf.links import SERVICE_CONNECT
 
 _NETWORKING = "service.networking"
 _CONNECT = f"{_NETWORKING}.serviceConnect"
@@ -99,7 +100,7 @@ SMALLEST = 256
 @rule(
     "W155",
     "a small task for the proxy of Service Connect",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html",
+    SERVICE_CONNECT,
 )
 def small_task(case: Case) -> Problems:
     """Service Connect runs a proxy in each task, through which the requests by name go. AWS advises to give it 256 CPU

@@ -15,6 +15,7 @@ from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Uli
 from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, fields_of_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
+from fsdcf.links import HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES, contains_secret, is_secret_name
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
@@ -63,7 +64,7 @@ def store_credentials(service: str) -> str:
 @rule(
     "S275",
     "credentials of a registry that ECS cannot read",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+    PRIVATE_REGISTRIES,
 )
 def unreadable_credentials(case: Case) -> Problems:
     """ECS reads the credentials of a registry from Secrets Manager, and only the whole secret: JSON with the keys
@@ -100,7 +101,7 @@ def _whole_secret(source: String) -> str:
 @rule(
     "S276",
     "credentials for ECR",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+    PRIVATE_REGISTRIES,
 )
 def credentials_for_ecr(case: Case) -> Problems:
     """ECS pulls from ECR with the permissions of the execution role. The password that `docker login` uses for ECR is
@@ -121,7 +122,7 @@ def credentials_for_ecr(case: Case) -> Problems:
 @rule(
     "W132",
     "a registry that probably needs credentials",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html",
+    PRIVATE_REGISTRIES,
 )
 def missing_credentials(case: Case) -> Problems:
     """The image is in a registry that is neither ECR nor one of the public ones, such as Docker Hub, ghcr.io or
@@ -326,7 +327,7 @@ def success_codes(case: Case) -> Problems:
 @rule(
     "S204",
     "a timeout that is not below its interval",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+    HEALTH_CHECKS,
 )
 def timeouts(case: Case) -> Problems:
     """A health check must end before the next one begins: Elastic Load Balancing rejects a timeout that is not below

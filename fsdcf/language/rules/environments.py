@@ -16,6 +16,7 @@ from fsdcf.language.ingress import PRIVATE_RANGES
 from fsdcf.language.placeholders import sample
 from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.links import ZONE_IDS
 
 USUAL = (
     *("dev", "development", "test", "testing", "qa", "uat", "stage", "staging", "preprod", "preview"),
@@ -267,7 +268,7 @@ def closed_to_its_network(case: Case) -> Problems:
 @rule(
     "W147",
     "zones without their region",
-    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
+    ZONE_IDS,
     kinds=("Environment",),
 )
 def zones_without_region(case: Case) -> Problems:

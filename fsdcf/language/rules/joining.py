@@ -8,6 +8,7 @@ from fsdcf.diagnostics import joined
 from fsdcf.language.conditions import hosts_of, shared_rules
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.rules.traffic import written_hosts
+from fsdcf.links import LISTENER_CONDITIONS
 
 _BALANCER = "service.networking.loadBalancer"
 _LONGEST_HOST = 128
@@ -168,7 +169,7 @@ def no_subnets(case: Case) -> Problems:
 @rule(
     "S448",
     "a host that a rule cannot have",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html",
+    LISTENER_CONDITIONS,
 )
 def long_host(case: Case) -> Problems:
     """Without `hosts` the host of a service is its name in the domain of the load balancer. A rule accepts hosts of 128

@@ -17,6 +17,7 @@ from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
+from fsdcf.links import ZONE_IDS
 
 _VPC = "service.networking.vpc"
 _BALANCER = "service.networking.loadBalancer"
@@ -75,7 +76,7 @@ _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` show
 @rule(
     "S256",
     "a zone that cannot be used",
-    "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html",
+    ZONE_IDS,
     "`availabilityZones` lists the ids of zones, such as use1-az1, which mean the same zone in every account; the name "
     f"us-east-1a does not. `{_LIST_ZONES}` lists those of a region. All are Availability Zones of one region, the one "
     "of the certificate, each listed once, at most six. A load balancer needs two. Local Zones and Wavelength Zones "

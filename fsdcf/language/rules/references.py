@@ -13,6 +13,7 @@ from fsdcf.language.partitions import NamedPartition, named_partitions
 from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
+from fsdcf.links import NAMES_LIKE_ARNS
 
 _SECRET = re.compile(r"(arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:|^secretsmanager:)([A-Za-z0-9/_+=.@!*?-]+)")
 _WORD = re.compile(r"[a-z]+[0-9]*|[A-Z]+[0-9]*|[A-Z][a-z]+[0-9]*|[0-9]+")
@@ -89,7 +90,7 @@ def unknown_attribute(case: Case) -> Problems:
 @rule(
     "S240",
     "a secret whose name ends like an ARN",
-    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
+    NAMES_LIKE_ARNS,
 )
 def name_like_an_arn(case: Case) -> Problems:
     """The ARN of a secret is its name, a hyphen and six random characters. `secretsmanager:name` and
@@ -118,7 +119,7 @@ def name_like_an_arn(case: Case) -> Problems:
 @rule(
     "W129",
     "an ARN that may lack its random characters",
-    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen",
+    NAMES_LIKE_ARNS,
 )
 def end_like_a_word(case: Case) -> Problems:
     """The ARN of a secret ends in two groups of six characters, and the last one looks like a word, as in

@@ -9,6 +9,7 @@ from fsdcf.language.dependency import MountedPath, SqliteFile, file_systems, mou
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.rules.tasks import single_writers
 from fsdcf.language.unknown import until_unknown
+from fsdcf.links import SQLITE_WAL
 
 JOURNAL_MODE = "SQLITE_JOURNAL_MODE"
 
@@ -74,12 +75,12 @@ def no_path(case: Case) -> Problems:
             yield Problem(path, f"the database has no `path`, and the service has {number}", hint, key=True)
 
 
-@rule("S236", "SQLite's write-ahead log on a network file system", "https://www.sqlite.org/wal.html")
+@rule("S236", "SQLite's write-ahead log on a network file system", SQLITE_WAL)
 def journal(case: Case) -> Problems:
     """WAL keeps an index in memory that all processes share, which two machines cannot. SQLite's documentation says
     that it does not work over a network file system, and EFS is one. A rollback journal (DELETE or TRUNCATE) works."""
     databases = _databases(case)
-    hint = "use DELETE or TRUNCATE: WAL needs memory that its processes share; see https://www.sqlite.org/wal.html"
+    hint = f"use DELETE or TRUNCATE: WAL needs memory that its processes share; see {SQLITE_WAL}"
     message = "WAL does not work over a network file system, and `{}` is on EFS"
     for database in databases:
         if database.on_network and database.dependency.journal_mode == "WAL":

@@ -11,10 +11,10 @@ from fsdcf.language.model.service import MOST_GROUPS, LoadBalancer
 from fsdcf.language.model.traffic import MOST_VALUES, Domain, HeaderCondition, QueryCondition, Redirect
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.links import HEALTH_CHECKS, LISTENER_CONDITIONS, SIGN_IN
 
 _BALANCER = "service.networking.loadBalancer"
 _STEPS: SpecPath = tuple(_BALANCER.split("."))
-_CONDITIONS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"
 _MOST_RULES = 100
 """Rules of a load balancer.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html"""
@@ -85,7 +85,7 @@ def needs_https(case: Case) -> Problems:
 @rule(
     "S279",
     "codes of another protocol",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+    HEALTH_CHECKS,
 )
 def health_codes(case: Case) -> Problems:
     """A health check by gRPC counts gRPC codes, from 0 to 99, and another one the status codes of HTTP. A range goes
@@ -149,7 +149,7 @@ def _is_covered(host: str, domain: Domain) -> bool:
     return host in domain.names or (f"*.{above}" in domain.names and not has_wildcard(host))
 
 
-@rule("S281", "conditions that a rule cannot have", _CONDITIONS)
+@rule("S281", "conditions that a rule cannot have", LISTENER_CONDITIONS)
 def conditions(case: Case) -> Problems:
     """A rule of a listener takes five values over all its conditions and five wildcards, and each condition three
     values. fsdcf divides hosts and paths among several rules; headers and query parameters are in each of them, so
@@ -241,7 +241,7 @@ def _fits(text: str, pattern: str) -> bool:
 @rule(
     "S283",
     "a sign-in without an identity provider, or with two",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html",
+    SIGN_IN,
 )
 def sign_in(case: Case) -> Problems:
     """`auth` names one identity provider: one that speaks OpenID Connect (`oidc`), or a user pool of Amazon Cognito
@@ -313,7 +313,7 @@ def unreachable_port(case: Case) -> Problems:
 @rule(
     "W135",
     "an identity provider that the load balancer cannot reach",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html",
+    SIGN_IN,
 )
 def unreachable_provider(case: Case) -> Problems:
     """The load balancer calls the endpoints of the identity provider. An internal one is in the private subnets, so it

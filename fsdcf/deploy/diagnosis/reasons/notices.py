@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from fsdcf.deploy.diagnosis.reasons.reason import DIAGNOSE, STATUS, Reason
 from fsdcf.deploy.ecs.tasks import Stopper
+from fsdcf.links import SERVICE_EVENTS
 
 _NEVER = r"(?!)"
 _NO_FAULT = "the exit code, such as 137 or 143, is that of the signal with which ECS stops each task"
@@ -95,8 +96,7 @@ NOTICES = (
         "was unable to place a task",
         r"\(service [\w-]+\) was unable to place a task",
         "ECS cannot place a task of the service, for a reason that fsdcf does not know",
-        "read the words after Reason:, and look them up at"
-        " https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html",
+        f"read the words after Reason:, and look them up at {SERVICE_EVENTS}",
         "service.resources",
         STATUS,
         conclusive=False,

@@ -1,0 +1,27 @@
+"""Links that fsdcf prints or writes into files, and that more than one place needs or that lead to the project itself.
+
+A link that one rule alone prints is part of that rule.
+"""
+
+from __future__ import annotations
+
+REPOSITORY = "https://github.com/fsdcf/fsdcf"
+"""The project."""
+
+SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.json"
+"""The JSON Schema of specs, for editors."""
+
+CFN_LINT_RULE = "https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md#{code}"
+"""A rule of cfn-lint."""
+
+ZONE_IDS = "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"
+SERVICE_EVENTS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"
+PRIVATE_REGISTRIES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"
+SERVICE_CONNECT = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html"
+NAMES_LIKE_ARNS = "https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen"
+SIGN_IN = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html"
+LISTENER_CONDITIONS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"
+HEALTH_CHECKS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html"
+"""Pages of AWS that several rules refer to."""
+
+SQLITE_WAL = "https://www.sqlite.org/wal.html"
