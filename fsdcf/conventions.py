@@ -25,6 +25,7 @@ NOT_RUN = "The command was not run: the sandbox runs no containers"
 RELEASE_RECORD = "Release"
 """Logical id of the SSM parameter whose value is the released image."""
 
+
 RELEASE_OUTPUT = "ReleaseParameter"
 """The stack output with the name of that parameter."""
 
@@ -59,6 +60,16 @@ def export_name(environment: str, output: str) -> str:
 
 VPC_OUTPUT = "VpcId"
 """The output of an environment's stack that every service of the environment imports: its network."""
+
+
+def release_name(environment: str, stack: str) -> str:
+    """The name of the release record. The environment comes first, so that IAM can tell environments apart."""
+    return f"/fsdcf/{environment}/{stack}/release"
+
+
+def artifacts_prefix(environment: str, stack: str = "") -> str:
+    """How the keys of an environment's objects in the artifacts bucket begin, or of those of one of its stacks."""
+    return f"{environment}/{stack}/" if stack else f"{environment}/"
 
 
 def exporting_stack(export: str) -> str:

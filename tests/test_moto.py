@@ -67,11 +67,8 @@ def compiled(spec: Path, name: str = "", file: SourceFile | None = None) -> dict
 def suited(template: dict[str, Any], client: Client) -> dict[str, Any]:
     """The template as moto can take it: what it refers to outside of it exists, and what moto cannot do is
     spelled out."""
-    for name, resource in template["Resources"].items():
-        if (
-            resource["Type"] == "AWS::SSM::Parameter"
-        ):  # moto makes no name where none is given, and takes the tags for a list
-            resource["Properties"].setdefault("Name", f"/moto/{name}")
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::SSM::Parameter":  # moto takes the tags for a list
             resource["Properties"].pop("Tags", None)
     files = [name for name, one in template["Resources"].items() if one["Type"].startswith("AWS::EFS::")]
     text = json.dumps(template)
@@ -134,7 +131,8 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     ]
     image = definition["containerDefinitions"][0]["image"]
     assert image.endswith(":3f2c1ab"), "the service runs the image"
-    assert client("ssm").get_parameter(Name="/moto/Release")["Parameter"]["Value"] == image, "and the record names it"
+    record = client("ssm").get_parameter(Name=f"/fsdcf/staging/{example.stem}/release")
+    assert record["Parameter"]["Value"] == image, "and the record names it"
 
 
 def test_moto_creates_an_environment_and_a_service_of_it(client: Client) -> None:

@@ -75,23 +75,25 @@ def moto(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
 
 
 @pytest.fixture
-def naming(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto with a name for a parameter of Systems Manager that has none."""
+def dropped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The properties of a parameter of Systems Manager that moto does not see: it takes the tags for a list, and
+    without a name, it cannot list the resources of the stack."""
     plain = Parameter.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]
+    names = ["Tags"]
 
     def create(cls: type, resource_name: str, cloudformation_json: Any, *more: Any, **others: Any) -> Any:
-        properties = {"Name": f"/moto/{resource_name}", **cloudformation_json["Properties"]}
-        properties.pop("Tags", None)
+        properties = {key: one for key, one in cloudformation_json["Properties"].items() if key not in names}
         return plain(cls, resource_name, {"Properties": properties}, *more, **others)
 
     monkeypatch.setattr(Parameter, "create_from_cloudformation_json", classmethod(create))
+    return names
 
 
 def deploy(moto: Run, sha: str) -> str:
     return str(moto("deploy", "my-service.yml", "--image-sha", sha, "--yes").output)
 
 
-def test_the_life_of_a_service(moto: Run, naming: None) -> None:
+def test_the_life_of_a_service(moto: Run, dropped: list[str]) -> None:
     assert "is CREATE_COMPLETE" in deploy(moto, "one")
     assert "there is nothing to change" in deploy(moto, "one")
     assert "is UPDATE_COMPLETE" in deploy(moto, "two")
@@ -109,7 +111,8 @@ def test_the_life_of_a_service(moto: Run, naming: None) -> None:
     assert "does not exist" in moto("status", "my-service", expect=2).output
 
 
-def test_what_moto_cannot_do_is_told_at_once(moto: Run) -> None:
+def test_what_moto_cannot_do_is_told_at_once(moto: Run, dropped: list[str]) -> None:
+    dropped.append("Name")
     output = deploy(moto, "one")
     assert "is CREATE_COMPLETE" in output
     assert output.count("warning: rollout not verified") == 1

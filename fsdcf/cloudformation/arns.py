@@ -44,7 +44,7 @@ class DeployedStack(NamedTuple):
 
     def name_of(self, property: str, logical_id: str, properties: Mapping[str, Any]) -> str:
         """The name in a property, or else the one that CloudFormation generates."""
-        return text(properties[property]) if property in properties else self.generated_name(logical_id)
+        return text(properties[property], self.stack) if property in properties else self.generated_name(logical_id)
 
 
 def arn(service: str, rest: str, region: str = REGION, account: str = ACCOUNT) -> str:
@@ -52,14 +52,15 @@ def arn(service: str, rest: str, region: str = REGION, account: str = ACCOUNT) -
     return f"arn:{PARTITION}:{service}:{region}:{account}:{rest}"
 
 
-def text(value: Any) -> str:
-    """The value of a property in an ARN; ``*`` replaces what is known only after the deploy."""
+def text(value: Any, stack: str = "*") -> str:
+    """The value of a property of a stack in an ARN; ``*`` replaces what is known only after the deploy."""
+    known = {**{one: one for one in _KNOWN}, "${AWS::StackName}": stack}
     if isinstance(value, Mapping) and len(value) == 1:
         ((function, argument),) = value.items()
         if function == "Ref":
-            return f"${{{argument}}}" if f"${{{argument}}}" in _KNOWN else "*"
+            return known.get(f"${{{argument}}}", "*")
         if function == "Fn::Sub" and isinstance(argument, str):
-            return re.sub(r"\$\{[^}]*\}", lambda match: match[0] if match[0] in _KNOWN else "*", argument)
+            return re.sub(r"\$\{[^}]*\}", lambda match: known.get(match[0], "*"), argument)
     return str(value) if isinstance(value, (str, int)) else "*"
 
 

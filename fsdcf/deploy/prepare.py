@@ -11,7 +11,7 @@ from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of, zone_prefix
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, docker_platform
-from fsdcf.conventions import IMAGE_PARAMETER, similar
+from fsdcf.conventions import IMAGE_PARAMETER, artifacts_prefix, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Unreachable
@@ -314,7 +314,7 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
         )
     run.step("stage", f"uploading the template ({len(data):,} bytes) to the bucket {bucket}")
     _check_bucket(run, bucket)
-    key = key_of(release.stack, data)
+    key = key_of(release, data)
     try:
         run.aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=data, ContentType="application/json")
     except ApiError as error:
@@ -326,9 +326,9 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
     return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
 
 
-def key_of(stack: str, data: bytes) -> str:
+def key_of(release: Release, data: bytes) -> str:
     """The object's key, by its content: an upload can be repeated, and never changes a template in use."""
-    return f"fsdcf/{stack}/{hashlib.sha256(data).hexdigest()}.json"
+    return f"{artifacts_prefix(release.environment, release.stack)}{hashlib.sha256(data).hexdigest()}.json"
 
 
 def url_of(bucket: str, key: str, region: str, partition: str) -> str:

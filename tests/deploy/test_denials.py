@@ -116,7 +116,7 @@ LARGE = template(*(f"Topic{number}{'x' * 150}" for number in range(300)))
 @pytest.mark.parametrize(
     ("message", "parts"),
     [
-        ("Access Denied", ("s3:PutObject on arn:aws:s3:::artifacts/fsdcf/shop-staging/", " as arn:aws:")),
+        ("Access Denied", ("s3:PutObject on arn:aws:s3:::artifacts/staging/shop-staging/", " as arn:aws:")),
         (
             words(
                 "kms:GenerateDataKey", "arn:aws:kms:us-east-1:1:key/k", " because no resource-based policy allows it"

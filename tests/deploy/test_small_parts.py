@@ -45,8 +45,9 @@ def test_the_domains_are_botocores() -> None:
 
 
 def test_the_key_depends_only_on_the_content() -> None:
-    assert key_of("shop", b"a") == key_of("shop", b"a") != key_of("shop", b"b")
-    assert re.fullmatch(r"fsdcf/shop/[0-9a-f]{64}\.json", key_of("shop", b"a"))
+    shop = Release("shop", "staging", {}, None, {})
+    assert key_of(shop, b"a") == key_of(shop, b"a") != key_of(shop, b"b")
+    assert re.fullmatch(r"staging/shop-staging/[0-9a-f]{64}\.json", key_of(shop, b"a"))
 
 
 STACK = Snapshot("shop", "arn", "UPDATE_COMPLETE", parameters={"ImageSha": "one", "Old": "x", "Size": "1"})

@@ -64,6 +64,7 @@ BEFORE: Template = resources(
             "MaxCapacity": 12,
         },
     },
+    Release={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "app:1"}},
     Role={
         "Type": "AWS::IAM::Role",
         "Properties": {"PermissionsBoundary": "arn:aws:iam::1:policy/limits", "AssumeRolePolicyDocument": {}},
@@ -168,6 +169,7 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("egress-changed", "Route", properties("Route", NatGatewayId={"Ref": "Nat2"}), "another NAT gateway"),
     ("egress-changed", "Route", properties("Nat", AllocationId="eipalloc-3"), "another NAT gateway"),
     ("sign-in-removed", "Shop", properties("Shop", Actions=[FORWARD]), "sign-in"),
+    ("releases-lost", "Release", properties("Release", Name="/fsdcf/staging/a-staging/release"), "list of releases"),
     ("rule-reordered", "Rule", properties("Rule", Priority=13000), "among the rules"),
     ("host-lost", "Rule", properties("Rule", Conditions=hosts("A.example.com")), "b.example.com"),
     (

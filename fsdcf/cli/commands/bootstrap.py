@@ -332,7 +332,7 @@ def _pipeline(
     own = (
         None
         if boundary.startswith("arn:")
-        else PermissionsBoundary(boundary, boundary_of([one.stack for one in services]))
+        else PermissionsBoundary(boundary, boundary_of([one.stack for one in services], ""))
     )
     specs = [one.spec for one in services if one.spec]
     images = [registry(spec) for spec in specs]

@@ -16,7 +16,7 @@ def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iter
     """A parameter without a name is ``CFN-LogicalId-`` and twelve characters, or, by the documentation, named as all
     else."""
     if "Name" in properties:
-        names = [text(properties["Name"]).lstrip("/")]
+        names = [text(properties["Name"], stack.stack).lstrip("/")]
     else:
         names = [f"CFN-{logical_id}-*", stack.generated_name(logical_id)]
     yield from ((("ssm", "parameter"), arn("ssm", f"parameter/{name}")) for name in names)

@@ -10,7 +10,7 @@ from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub, ssm
 from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.compiler.stack import Context, StackPart
 from fsdcf.compiler.text import fragment, intrinsic
-from fsdcf.conventions import IMAGE_PARAMETER
+from fsdcf.conventions import IMAGE_PARAMETER, RELEASE_RECORD, release_name
 from fsdcf.language.model.service import Spec
 
 DIGEST = "ImageIsDigest"
@@ -64,7 +64,8 @@ def release(context: Context) -> StackPart:
     history.
     """
     record = ssm.Parameter(
-        "Release",
+        RELEASE_RECORD,
+        Name=Sub(release_name(context.environment, "${AWS::StackName}")),
         Type="String",
         Value=image(context.spec),
         Description=f"Image of {context.spec.metadata.name}; its versions are the releases",

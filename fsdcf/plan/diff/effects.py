@@ -32,6 +32,7 @@ from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.cloudformation.types.route53 import RECORD_SET
 from fsdcf.cloudformation.types.servicediscovery import names_of
 from fsdcf.cloudformation.types.wafv2 import WEB_ACL_ASSOCIATION
+from fsdcf.conventions import RELEASE_RECORD
 from fsdcf.plan.access import shortened
 from fsdcf.plan.diff.rollback import ReleaseChange
 from fsdcf.plan.diff.tasks import PropertyPlace
@@ -224,6 +225,14 @@ def _signs_in(rule: PlannedResource) -> bool:
         if action.get("Type") == f"authenticate-{kind.lower()}"
     ]
     return any(config.get("OnUnauthenticatedRequest") != "allow" for config in configs)
+
+
+@effect("releases-lost")
+def lost_releases(release: ReleaseChange) -> Iterator[SideEffect]:
+    """The record of the releases is replaced, and the new one begins with this release."""
+    if RELEASE_RECORD in release.new.resources and release.is_replaced(RELEASE_RECORD):
+        why = "`fsdcf history` and `fsdcf rollback` know this release and later ones only; older images stay"
+        yield SideEffect("begins the list of releases anew", why, PropertyPlace(RELEASE_RECORD, ("Name",)))
 
 
 @effect("egress-changed")

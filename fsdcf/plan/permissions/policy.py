@@ -146,10 +146,39 @@ def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | No
     artifacts bucket. Both are fragments with pseudo parameters for account, region and partition.
     """
     resources = resources_of(stacks)
-    limits = frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary})
-    engine = [*_called(resources, CALLS, "Engine", bucket), *_environments(stacks)]
-    statements = [*engine, *_resources(resources), *_roles(resources, limits), *_linked(resources)]
-    return Permissions(tuple(one for one in statements if one.actions), resources.unknown)
+    return _needed(resources, _engine(stacks, resources, bucket), _deployed(stacks, resources, boundary))
+
+
+def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, bucket: str | None = None) -> Permissions:
+    """The permissions of a role that starts deploys of these stacks: the calls of the engine itself, and
+    ``execution_role``, with which CloudFormation makes all others. Both arguments are ARNs as fragments."""
+    resources = resources_of(stacks)
+    to_service: Conditions = {"StringEquals": {"iam:PassedToService": ("cloudformation.amazonaws.com",)}}
+    passed = IamStatement("PassExecutionRole", ("iam:PassRole",), (execution_role,), to_service)
+    return _needed(resources, _engine(stacks, resources, bucket), [passed])
+
+
+def execution_permissions(stacks: Sequence[DeployedStack], boundary: str) -> Permissions:
+    """The permissions of the role with which CloudFormation deploys these stacks. ``boundary`` is the ARN, as a
+    fragment, of the permissions boundary for roles whose template names none."""
+    resources = resources_of(stacks)
+    return _needed(resources, _deployed(stacks, resources, boundary))
+
+
+def _needed(deployed: DeployedResources, *statements: Iterable[IamStatement]) -> Permissions:
+    return Permissions(tuple(one for each in statements for one in each if one.actions), deployed.unknown)
+
+
+def _engine(stacks: Sequence[DeployedStack], deployed: DeployedResources, bucket: str | None) -> Iterator[IamStatement]:
+    yield from _called(deployed, CALLS, "Engine", bucket)
+    yield from _environments(stacks)
+
+
+def _deployed(stacks: Sequence[DeployedStack], deployed: DeployedResources, boundary: str) -> Iterator[IamStatement]:
+    """The calls of CloudFormation for the resources of these stacks."""
+    yield from _resources(deployed)
+    yield from _roles(deployed, frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary}))
+    yield from _linked(deployed)
 
 
 def _environments(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
@@ -299,9 +328,9 @@ DENIED = ("account:*", "iam:*", "organizations:*")
 """Actions that no task may ever call, even if a role's own policy allows ``*``."""
 
 
-def boundary(stacks: Sequence[DeployedStack]) -> dict[str, Any]:
-    """The boundary's document: the actions that the roles of these templates allow, on any resource; their policies
-    limit it."""
+def boundary(stacks: Sequence[DeployedStack], environment: str) -> dict[str, Any]:
+    """The document of an environment's boundary: the actions that the roles of these templates allow, on any resource;
+    their policies limit it."""
     actions = sorted({action for stack in stacks for action in _allowed(stack)})
     statements: list[dict[str, Any]] = []
     if actions:

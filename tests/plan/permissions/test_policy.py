@@ -79,7 +79,7 @@ ALLOWED = [
     ("ec2:ReleaseAddress", f"arn:aws:ec2:{AT}:elastic-ip/eip-1", tags()),
     ("elasticloadbalancing:DeleteListener", f"arn:aws:elasticloadbalancing:{AT}:listener/app/x/1/2", tags()),
     ("logs:CreateLogGroup", f"arn:aws:logs:{AT}:log-group:my-service-staging-LogGroup-{RANDOM}", {}),
-    ("ssm:PutParameter", f"arn:aws:ssm:{AT}:parameter/CFN-Release-{RANDOM}", {}),
+    ("ssm:PutParameter", f"arn:aws:ssm:{AT}:parameter/fsdcf/staging/my-service-staging/release", {}),
     (
         "iam:CreateRole",
         f"arn:aws:iam::{ACCOUNT}:role/my-service-staging-TaskRole-{RANDOM}",
@@ -204,7 +204,7 @@ def test_tables_buckets_and_the_artifacts(dynamodb: dict[str, Any]) -> None:
     with_artifacts = policy_of(
         stack_of(ROOT / "examples" / "api-dynamodb.yml"), bucket="arn:${AWS::Partition}:s3:::artifacts"
     )
-    assert allows(with_artifacts, "s3:PutObject", "arn:aws:s3:::artifacts/fsdcf/x.json", {})
+    assert allows(with_artifacts, "s3:PutObject", "arn:aws:s3:::artifacts/staging/api-dynamodb-staging/x.json", {})
     assert not allows(with_artifacts, "s3:PutBucketPolicy", "arn:aws:s3:::artifacts", {})
     assert not allows(with_artifacts, "s3:PutObject", f"{bucket}/key", {})
 
@@ -324,17 +324,17 @@ def test_one_large_statement_is_split_by_its_actions() -> None:
 
 def test_the_boundary_holds_what_the_roles_do_and_no_administration(compiled: Compile) -> None:
     stack = stack_of(ROOT / "examples" / "api-dynamodb.yml")
-    limits = boundary([stack])
+    limits = boundary([stack], "staging")
     assert allows(limits, "dynamodb:PutItem", "anything", {}) and allows(limits, "logs:PutLogEvents", "anything", {})
     assert not allows(limits, "dynamodb:DeleteTable", "anything", {})
     result = compiled(HELLO + '  taskRole:\n    statements:\n      - {actions: ["*"], resources: ["*"]}\n')
     assert result.template is not None
-    wide = boundary([DeployedStack("hello-staging", result.template.data)])
+    wide = boundary([DeployedStack("hello-staging", result.template.data)], "staging")
     assert allows(wide, "s3:GetObject", "anything", {})
     assert not allows(wide, "iam:CreateUser", "anything", {}) and not allows(
         wide, "organizations:LeaveOrganization", "*", {}
     )
-    assert [one["Sid"] for one in boundary([])["Statement"]] == ["Administration"]
+    assert [one["Sid"] for one in boundary([], "staging")["Statement"]] == ["Administration"]
 
 
 def environment_stack() -> DeployedStack:
