@@ -13,6 +13,21 @@ ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
 PIPELINE = ("fsdcf", "pipeline")
 """Service and environment in the tags of the stack of a pipeline, which is not a service."""
 
+
+def role_variable(environment: str, service: str = "") -> str:
+    """The variable on GitHub for the ARN of the role that deploys: ``FSDCF_ROLE_STAGING``, or one for a service."""
+    return _variable("ROLE", environment, service)
+
+
+def execution_role_variable(environment: str, service: str = "") -> str:
+    """The variable on GitHub for the ARN of the role that CloudFormation assumes: ``FSDCF_EXECUTION_ROLE_STAGING``."""
+    return _variable("EXECUTION_ROLE", environment, service)
+
+
+def _variable(*words: str) -> str:
+    return "_".join(("FSDCF", *filter(None, words))).upper().replace("-", "_")
+
+
 ENVIRONMENT_SERVICE = "fsdcf"
 """The service in the tags and the name of the stack of an environment: no service may have this name."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import click
 
@@ -30,13 +31,52 @@ class Image:
     region: str | None = None
 
 
-def chosen(spec: Spec, sha: str | None, image: str | None) -> Image:
+@dataclass(frozen=True)
+class ImageShas:
+    """The values of ``--image-sha``: the tag or digest of every image, and those of single services."""
+
+    common: str | None = None
+    of_services: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> ImageShas:
+        """Read ``SHA`` and ``SERVICE=SHA``. A usage error if one is invalid, or names the same twice."""
+        found: dict[str, str] = {}
+        for value in values:
+            service, _, sha = ("", "", value) if value.startswith("=") else value.rpartition("=")
+            if service in found:
+                named = f"the image of {service}" if service else "the image of every service"
+                raise click.UsageError(f"--image-sha names {named} twice; SERVICE=SHA is the image of one service")
+            found[service] = valid_tag(sha, "--image-sha")
+        return cls(found.pop("", None), found)
+
+    def check(self, services: Iterable[str]) -> None:
+        """A usage error for a service that is not one of these."""
+        known = sorted(services)
+        for service in self.of_services:
+            if service not in known:
+                others = f"it deploys {', '.join(known)}" if known else "it deploys no service"
+                raise click.UsageError(f"--image-sha {service}=…: this command does not deploy {service!r}; {others}")
+
+    def image_of(self, service: str) -> str | None:
+        """The tag or digest for a service; None keeps the deployed one."""
+        return self.of_services.get(service, self.common)
+
+
+def shared_shas(shas: Mapping[str, str | None]) -> str | list[str] | None:
+    """The value of ``--image-sha`` that gives these images to their services: one for all if they are equal."""
+    distinct = {*shas.values()}
+    if len(distinct) == 1:
+        return distinct.pop()
+    return [f"{service}={sha}" for service, sha in shas.items() if sha]
+
+
+def chosen(spec: Spec, shas: ImageShas, image: str | None) -> Image:
     """The image of ``--image-sha`` or ``--image``. A usage error if it is invalid or of another repository."""
+    sha = shas.image_of(spec.metadata.name)
     if sha is not None and image is not None:
         raise click.UsageError("--image-sha and --image cannot be combined")
-    if sha is not None:
-        return Image(valid_tag(sha, "--image-sha"))
-    return Image() if image is None else _of_reference(spec, image)
+    return Image(sha) if image is None else _of_reference(spec, image)
 
 
 def registry(spec: Spec) -> tuple[str | None, str | None, str] | None:

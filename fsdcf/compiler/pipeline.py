@@ -13,7 +13,7 @@ from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow, document, inline_policy
 from fsdcf.compiler.stack import StackPart, Template, template_of
 from fsdcf.compiler.text import intrinsic
-from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE, SERVICE_TAG, role_variable
 from fsdcf.language.names import logical_id
 
 SERVICE, ENVIRONMENT = PIPELINE
@@ -119,11 +119,6 @@ def role_id(environment: str) -> str:
 def role_output(environment: str) -> str:
     """The output with the role's ARN."""
     return f"{role_id(environment)}Arn"
-
-
-def role_variable(environment: str) -> str:
-    """The repository variable on GitHub for the role's ARN: ``FSDCF_ROLE_STAGING``."""
-    return f"FSDCF_ROLE_{environment.upper().replace('-', '_')}"
 
 
 def subjects(repository: str, ids: Ids | None, environment: str) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.sources import ServiceSource
 
@@ -45,15 +46,16 @@ _CHANGED = "fromJSON(needs.changes.outputs.services)"
 
 @dataclass(frozen=True)
 class Lane:
-    """A branch, the environment that a push to it deploys, and the repository variable with the role to assume.
+    """A branch, and the environment that a push to it deploys.
 
-    ``file`` is the path of the environment's file, if there is one: it is deployed before the services.
+    ``file`` is the path of the environment's file, if there is one: it is deployed before the services. ``order`` are
+    the services that each service calls, which are deployed before it.
     """
 
     branch: str
     environment: str
-    variable: str
     file: str = ""
+    order: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Workflow:
     """The input of a workflow.
 
     ``requirement`` is the pinned fsdcf, ``command`` the command that rewrites the file, ``options`` those of compiles.
+    ``per_service``: each service is deployed by a job of its own, with roles of its own.
     """
 
     services: tuple[ServiceSource, ...]
@@ -68,19 +71,44 @@ class Workflow:
     requirement: str
     command: str
     options: str = ""
+    per_service: bool = False
+
+
+@dataclass(frozen=True)
+class DeployJob:
+    """A job that deploys ``specs`` to an environment with the roles in two variables.
+
+    ``service`` are the fields of the service whose image it builds, pushes and deploys, ``region`` that of the image;
+    None if other jobs do so, or if there is no image.
+    """
+
+    id: str
+    name: str
+    what: str
+    needs: str
+    condition: str
+    specs: str
+    group: str
+    role: str
+    execution_role: str
+    service: Mapping[str, str] | None = None
+    region: str = ""
 
 
 def workflow(wanted: Workflow) -> str:
     """Render the workflow for one service, or for the changed services of a monorepo."""
-    several = len(wanted.services) > 1
+    several = len(wanted.services) > 1 or wanted.per_service
     first = wanted.services[0]
     specs = f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}" if several else first.spec
     lanes = [
         {
             "branch": scalar(lane.branch),
             "environment": scalar(lane.environment),
-            "variable": lane.variable,
-            "specs": _plain_or_scalar(f"{lane.file} {specs}".strip()),
+            "condition": _condition(lane),
+            "role": role_variable(lane.environment),
+            "execution_role": execution_role_variable(lane.environment),
+            "builds": several and not wanted.per_service,
+            "jobs": list(_jobs(wanted, lane, several)),
         }
         for lane in wanted.lanes
     ]
@@ -96,6 +124,8 @@ def workflow(wanted: Workflow) -> str:
         several=several,
         title="${{ matrix.service.name }}" if several else first.name,
         service=_fields(None if several else first),
+        names=[service.name for service in wanted.services],
+        scalar=scalar,
         matrix=[json.dumps(service.data()) for service in wanted.services],
         specs=_plain_or_scalar(specs),
         files=" ".join(dict.fromkeys(lane.file for lane in wanted.lanes if lane.file)),
@@ -105,6 +135,53 @@ def workflow(wanted: Workflow) -> str:
         uv=any(service.test.startswith("uv ") for service in wanted.services),
         use=use,
     )
+
+
+def _condition(lane: Lane) -> str:
+    """When a job deploys to an environment: on a push to its branch of the repository itself."""
+    push = f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}'"
+    return f"{push} && !github.event.repository.fork"
+
+
+def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
+    """The jobs that deploy to an environment: one for one service or all of them, or one for each service."""
+    environment, condition = lane.environment, _condition(lane)
+    job, group = f"deploy-{environment}", f"fsdcf-{environment}"
+    roles = (role_variable(environment), execution_role_variable(environment))
+    if not several:
+        (service,) = wanted.services
+        specs, group = f"{lane.file} {service.spec}".strip(), f"{group}-{service.name}"
+        fields = _fields(service), _region(service)
+        yield DeployJob(job, service.name, service.name, "test", condition, scalar(specs), group, *roles, *fields)
+        return
+    changed = f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}"
+    if not wanted.per_service:
+        specs, needs = f"{lane.file} {changed}".strip(), f"[changes, build-{environment}]"
+        yield DeployJob(job, "the services", "The services", needs, condition, specs, group, *roles)
+        return
+    if lane.file:
+        some = f"{condition} && needs.changes.outputs.services != '[]'"
+        file = _plain_or_scalar(lane.file)
+        yield DeployJob(job, "the environment", "The environment", "[changes, test]", some, file, group, *roles)
+    for service in wanted.services:
+        before = [job] if lane.file else []
+        before += [f"{job}-{other}" for other in lane.order.get(service.name, ())]
+        is_changed = f"contains({_CHANGED}.*.name, '{service.name}')"
+        # The job of a service that did not change is skipped, which must not skip the jobs that need it.
+        runs = f"{condition} && !cancelled() && !failure() && needs.test.result == 'success' && {is_changed}"
+        yield DeployJob(
+            f"{job}-{service.name}",
+            service.name,
+            service.name,
+            f"[{', '.join(('changes', 'test', *before))}]",
+            runs,
+            scalar(service.spec),
+            f"{group}-{service.name}",
+            role_variable(environment, service.name),
+            execution_role_variable(environment, service.name),
+            _fields(service),
+            _region(service),
+        )
 
 
 def _plain_or_scalar(text: str) -> str:

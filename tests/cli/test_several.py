@@ -289,3 +289,15 @@ def test_github_gets_a_summary_of_all_and_no_fold_that_would_mix_them(
     summary = (stage.folder / "summary.md").read_text()
     assert summary.count("### ") == 2, "the failed stack, then all of them"
     assert "### 3 stacks in staging: failed" in summary and "**users-staging**: done in" in summary
+
+
+def test_each_service_has_an_image_of_its_own_and_the_next_command_names_those_that_are_left(stage: Stage) -> None:
+    images = [word for name in NAMES for word in ("--image-sha", f"{name}={name}-1")]
+    out = stage("deploy", *MANY, *images, "--yes").stdout
+    assert "shop-staging is CREATE_COMPLETE and runs shop-1" in out and "runs users-1" in out
+    err = stage("deploy", *MANY, "--image-sha", "shop=shop-2", "--image-sha", "cart=one", "--yes", expect=2).stderr
+    assert "does not deploy 'cart'; it deploys orders, shop, users" in err
+    stage.site.fault("api:DescribeImages:error=ImageNotFoundException")
+    err = stage("deploy", *MANY, *images[:2], "--image-sha", "shop=shop-2", expect=3).stderr
+    left = "fsdcf deploy services/orders.yml services/shop.yml --env staging"
+    assert f"next: {left} --image-sha orders=orders-1 --image-sha shop=shop-2" in err, "users is up to date"

@@ -64,6 +64,8 @@ class Runner:
             "GITHUB_OUTPUT": str(self.folder / "output"),
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
             "GITHUB_SHA": SHA,
+            "GITHUB_RUN_ID": "42",
+            "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_REPOSITORY": "acme/shop",
             "GIT_CONFIG_GLOBAL": "/dev/null",
         }

@@ -10,7 +10,7 @@ import yaml
 from fsdcf.scaffold.sources import ServiceSource
 from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, workflow
 
-LANES = (Lane("staging", "staging", "FSDCF_ROLE_STAGING"), Lane("main", "prod", "FSDCF_ROLE_PROD"))
+LANES = (Lane("staging", "staging"), Lane("main", "prod"))
 
 
 def source(name: str, folder: str = "", architecture: str = "x86_64", **more: Any) -> ServiceSource:
@@ -65,12 +65,19 @@ UNUSUAL = Workflow(
             region="eu-west-1",
         ),
     ),
-    (Lane("release/1.0", "qa-1", "FSDCF_ROLE_QA_1"),),
+    (Lane("release/1.0", "qa-1"),),
     "git+https://github.com/fsdcf/fsdcf@" + "0123456789abcdef" * 2 + "01234567",
     "fsdcf ci github on.yml --var 'TITLE=two words'",
     "--var 'TITLE=two words'",
 )
-ALL = {"one": ONE, "monorepo": MONOREPO, "environments": ENVIRONMENTS, "unusual": UNUSUAL}
+PER_SERVICE = replace(
+    ENVIRONMENTS,
+    services=(*ENVIRONMENTS.services, source("on-call", "services/on-call/")),
+    lanes=tuple(replace(lane, order={"shop": ("cart",)}) for lane in (ENVIRONMENTS.lanes[0], LANES[1])),
+    command="fsdcf ci github --per-service",
+    per_service=True,
+)
+ALL = {"one": ONE, "monorepo": MONOREPO, "environments": ENVIRONMENTS, "unusual": UNUSUAL, "per-service": PER_SERVICE}
 
 
 def parsed(wanted: Workflow) -> dict[str, Any]:

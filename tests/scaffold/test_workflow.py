@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsdcf.compiler.pipeline import _PUSH
+from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.scaffold.workflow import PINS, Workflow, scalar, workflow
-from tests.scaffold.samples import ALL, ENVIRONMENTS, MONOREPO, ONE, UNUSUAL, parsed, step
+from tests.scaffold.samples import ALL, ENVIRONMENTS, MONOREPO, ONE, PER_SERVICE, UNUSUAL, parsed, step
 
 each = pytest.mark.parametrize("wanted", ALL.values(), ids=list(ALL))
 
@@ -84,27 +85,32 @@ def test_a_deploy_needs_the_tests_and_has_its_environment(wanted: Workflow) -> N
     several = len(wanted.services) > 1
     deploys = {name: job for name, job in jobs.items() if name.startswith("deploy-")}
     builds = {name: job for name, job in jobs.items() if name.startswith("build-")}
-    assert list(deploys) == [f"deploy-{lane.environment}" for lane in wanted.lanes]
-    assert list(builds) == ([f"build-{lane.environment}" for lane in wanted.lanes] if several else [])
-    lanes = {f"{job}-{lane.environment}": lane for job in ("build", "deploy") for lane in wanted.lanes}
+    assert list(builds) == [f"build-{lane.environment}" for lane in wanted.lanes if several and not wanted.per_service]
+    if not wanted.per_service:
+        assert list(deploys) == [f"deploy-{lane.environment}" for lane in wanted.lanes]
+    lanes = {lane.environment: lane for lane in wanted.lanes}
     for name, job in {**deploys, **builds}.items():
-        lane = lanes[name]
-        deploy_needs = ["changes", f"build-{lane.environment}"] if several else "test"
-        assert job["needs"] == (deploy_needs if name in deploys else ["changes", "test"])
-        assert (
-            job["if"] == f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}'"
-            " && !github.event.repository.fork"
+        lane = lanes[job["environment"]["name"]]
+        needs = {"changes", "test"} if name in builds or wanted.per_service else {"test"}
+        needs = {"changes", f"build-{lane.environment}"} if name in deploys and builds else needs
+        assert {*job["needs"]} >= needs if isinstance(job["needs"], list) else {job["needs"]} == needs
+        assert job["if"].startswith(
+            f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}' && !github.event.repository.fork"
         )
-        assert job["environment"] == {"name": lane.environment}
         if name in deploys:
             assert job["concurrency"]["cancel-in-progress"] is False
             assert job["concurrency"]["group"].startswith(f"fsdcf-{lane.environment}")
         (assume,) = [
             one for one in job["steps"] if one.get("uses", "").startswith("aws-actions/configure-aws-credentials")
         ]
-        assert assume["with"]["role-to-assume"] == f"${{{{ vars.{lane.variable} }}}}"
+        own = name.removeprefix(f"deploy-{lane.environment}").removeprefix("-") if wanted.per_service else ""
+        assert assume["with"]["role-to-assume"] == f"${{{{ vars.{role_variable(lane.environment, own)} }}}}"
         assert assume["with"]["aws-region"] == "${{ vars.AWS_REGION }}"
         assert set(assume["with"]) == {"role-to-assume", "role-session-name", "aws-region"}, "and no keys"
+        if name in deploys:
+            (deploy,) = [one for one in job["steps"] if one.get("id") == "deploy"]
+            variable = f"${{{{ vars.{execution_role_variable(lane.environment, own)} }}}}"
+            assert deploy["env"]["EXECUTION_ROLE"] == variable and '--role-arn "$EXECUTION_ROLE"' in deploy["run"]
 
 
 @each
@@ -114,8 +120,9 @@ def test_jobs_that_run_pull_request_code_have_no_rights(wanted: Workflow) -> Non
     assert test["permissions"] == {"contents": "read"}
     assert not [one for one in test["steps"] if "aws" in one.get("uses", "") or "GH_TOKEN" in one.get("env", {})]
     building = [name for name, one in steps(wanted) if "docker" in one.get("run", "") or "$TEST" in one.get("run", "")]
-    job = "build" if len(wanted.services) > 1 else "deploy"
-    assert set(building) == {"test", *(f"{job}-{lane.environment}" for lane in wanted.lanes)}
+    job = "deploy" if len(wanted.services) == 1 or wanted.per_service else "build"
+    owners = [f"-{service.name}" for service in wanted.services] if wanted.per_service else [""]
+    assert set(building) == {"test", *(f"{job}-{lane.environment}{own}" for lane in wanted.lanes for own in owners)}
 
 
 @each
@@ -217,6 +224,45 @@ def test_unusual_texts_are_preserved() -> None:
     )
 
 
+@each
+def test_a_deploy_names_only_an_image_that_its_own_run_has_pushed_with_its_own_role(wanted: Workflow) -> None:
+    jobs = parsed(wanted)["jobs"]
+    assert "imageTag" not in workflow(wanted) and "describe-images" not in workflow(wanted), "nothing is looked up"
+    for name, job in jobs.items():
+        for one in job["steps"]:
+            if one.get("id") == "push":
+                pushed = [each for each in job["steps"] if each["name"] == "Name the image"]
+                assert "$GITHUB_SHA-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT" in pushed[0]["run"] and "if" not in one
+            if one.get("id") == "deploy" and "--image-sha" in one["run"]:
+                images = one["env"].get("IMAGE") or one["env"]["IMAGES"]
+                own = f"needs.build-{job['environment']['name']}.outputs.*"
+                assert "steps.push.outputs." in images or own in images, name
+
+
+def test_each_service_of_a_matrix_has_an_output_of_its_own() -> None:
+    outputs = parsed(MONOREPO)["jobs"]["build-prod"]["outputs"]
+    assert outputs == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("cart", "shop")}
+
+
+def test_services_of_their_own_are_deployed_after_those_that_they_call() -> None:
+    jobs = parsed(PER_SERVICE)["jobs"]
+    needs = {name: job["needs"] for name, job in jobs.items() if name.startswith("deploy-")}
+    assert needs == {
+        "deploy-staging": ["changes", "test"],
+        "deploy-staging-cart": ["changes", "test", "deploy-staging"],
+        "deploy-staging-shop": ["changes", "test", "deploy-staging", "deploy-staging-cart"],
+        "deploy-staging-on-call": ["changes", "test", "deploy-staging"],
+        "deploy-prod-cart": ["changes", "test"],
+        "deploy-prod-shop": ["changes", "test", "deploy-prod-cart"],
+        "deploy-prod-on-call": ["changes", "test"],
+    }
+    condition = jobs["deploy-prod-shop"]["if"]
+    assert "contains(fromJSON(needs.changes.outputs.services).*.name, 'shop')" in condition
+    assert "!cancelled() && !failure() && needs.test.result == 'success'" in condition, "a skipped job skips no other"
+    assert jobs["deploy-staging"]["env"]["SPECS"] == "environments/staging.yml"
+    assert jobs["deploy-staging-on-call"]["env"]["SPECS"] == "services/on-call/on-call.yml"
+
+
 @pytest.mark.parametrize("wanted", [ONE, UNUSUAL], ids=["one", "unusual"])
 def test_the_deploy_role_permits_the_ecr_calls_of_the_workflow(wanted: Workflow) -> None:
     scripts = "\n".join(one.get("run", "") for _, one in steps(wanted))
@@ -224,7 +270,7 @@ def test_the_deploy_role_permits_the_ecr_calls_of_the_workflow(wanted: Workflow)
         "ecr:" + "".join(word.capitalize() for word in name.split("-"))
         for name in re.findall(r"aws ecr ([a-z-]+)", scripts)
     }
-    assert asked == {"ecr:DescribeImages", "ecr:DescribeRepositories"} and asked <= set(_PUSH)
+    assert asked == {"ecr:DescribeRepositories"} and asked <= set(_PUSH)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))

@@ -57,9 +57,8 @@ from fsdcf.compiler.pipeline import (
     Pipeline,
     compile_pipeline,
     role_output,
-    role_variable,
 )
-from fsdcf.conventions import environment_stack
+from fsdcf.conventions import environment_stack, role_variable
 from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME

@@ -23,9 +23,9 @@ from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
 from fsdcf.cli.render.findings import show
-from fsdcf.compiler.pipeline import role_variable
-from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.conventions import ENVIRONMENT_PATTERN, execution_role_variable, role_variable
 from fsdcf.diagnostics import has_errors
+from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.together import Sibling
 from fsdcf.pipeline import together
@@ -92,6 +92,11 @@ def ci_command() -> None:
     "--check", is_flag=True, help="Write nothing; if the file is out of date, print a diff and exit with code 2."
 )
 @click.option("--force", is_flag=True, help="Replace a file that was not written by fsdcf.")
+@click.option(
+    "--per-service",
+    is_flag=True,
+    help="Deploy each service by a job of its own, with the roles that `fsdcf bootstrap --per-service` creates for it.",
+)
 def github_command(
     specs: tuple[Path, ...],
     test: str | None,
@@ -102,6 +107,7 @@ def github_command(
     output: Path | None,
     check: bool,
     force: bool,
+    per_service: bool,
 ) -> None:
     """Write the workflow that plans pull requests and deploys pushes.
 
@@ -117,13 +123,14 @@ def github_command(
     if not files:
         raise click.UsageError("a workflow needs the spec of a service")
     lanes = tuple(replace(lane, file=_environment_file(lane.environment, files, root)) for lane in lanes)
-    sources = services(replace(inputs, files=files), root, lanes, test)
+    sources, lanes = services(replace(inputs, files=files), root, lanes, test)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     paths = [source.spec for source in sources if specs]
     options: dict[str, Value] = {"test": test, "fsdcf": requirement, "output": place, "branch": branches}
+    options["per_service"] = per_service
     command = suggested("ci github", *paths, **options, var=variables)
     settings = " ".join(words_of(var=variables))
-    text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings))
+    text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings, per_service))
     target = output or Path(os.path.relpath(root / WORKFLOW))
     if check:
         _compare(target, text, command)
@@ -133,37 +140,54 @@ def github_command(
         if not force and target.exists() and not _is_ours(target):
             raise click.UsageError(f"{str(target)!r} was not written by fsdcf; --force replaces it")
         write(target, text)
-        _notes(sources, lanes, test)
+        _notes(sources, lanes, test, per_service)
 
 
-def services(inputs: SpecInputs, root: Path, lanes: Sequence[Lane], test: str | None) -> tuple[ServiceSource, ...]:
-    """The services of specs, sorted by path. Exits with code 2, after the findings, if a spec has errors.
+def services(
+    inputs: SpecInputs, root: Path, lanes: Sequence[Lane], test: str | None
+) -> tuple[tuple[ServiceSource, ...], tuple[Lane, ...]]:
+    """The services of specs, sorted by path, and the lanes with the order of their deploys. Exits with code 2, after
+    the findings, if a spec has errors.
 
     Usage errors for what a workflow cannot do.
     """
     paths = sorted(set(inputs.files), key=str)
     siblings: list[Sibling | None] = []
-    compiled = [(path, spec) for path in paths if (spec := _compiled(path, lanes, inputs, siblings))]
+    compiled = [(path, specs) for path in paths if (specs := _compiled(path, lanes, inputs, siblings))]
     common = together(siblings)
     show(common.diagnostics, common.sources)
     if len(compiled) < len(paths) or has_errors(common.diagnostics):
         click.get_current_context().exit(2)
     files = tuple(dict.fromkeys(lane.file for lane in lanes if lane.file))
-    sources = (_source(path, root, spec, test) for path, spec in compiled)
-    return tuple(
-        replace(source, paths=(*source.paths, *(file for file in files if "./" not in source.paths)))
-        for source in sources
+    sources = (_source(path, root, specs[0], test) for path, specs in compiled)
+    orders = (_order([specs[number] for _, specs in compiled]) for number in range(len(lanes)))
+    return (
+        tuple(
+            replace(source, paths=(*source.paths, *(file for file in files if "./" not in source.paths)))
+            for source in sources
+        ),
+        tuple(replace(lane, order=order) for lane, order in zip(lanes, orders, strict=True)),
     )
 
 
-def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: list[Sibling | None]) -> Spec | None:
-    """The spec, which must build the same image for every environment. Adds what it is in each to ``siblings``."""
+def _order(specs: Sequence[Spec]) -> Mapping[str, tuple[str, ...]]:
+    """The services that each service calls. Of services that call each other, one does not wait."""
+    from fsdcf.deploy.group import in_order
+
+    return in_order({spec.metadata.name: reached_services(spec) for spec in specs})[0]
+
+
+def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: list[Sibling | None]) -> list[Spec]:
+    """The spec in every environment, which must all build the same image; empty if it has errors.
+
+    Adds what it is in each to ``siblings``.
+    """
     specs: list[Spec] = []
     for lane in lanes:
         (request,) = replace(inputs, files=(path,), environment=lane.environment).requests()
         result = compile_or_show(request)
         if result is None or result.spec is None:
-            return None
+            return []
         specs.append(result.spec)
         siblings.append(result.sibling)
     for lane, spec in zip(lanes, specs, strict=True):
@@ -172,7 +196,7 @@ def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: l
                 f"{path}: all environments share one image, but {lane.environment} builds a different one than "
                 f"{lanes[0].environment}: service.build, service.image and resources.architecture must be equal"
             )
-    return specs[0]
+    return specs
 
 
 def _environment_file(environment: str, specs: Sequence[Path], root: Path) -> str:
@@ -265,7 +289,7 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
         branch, equals, environment = text.partition("=")
         if not equals or not _BRANCH.fullmatch(branch) or not re.fullmatch(ENVIRONMENT_PATTERN, environment):
             raise click.UsageError(f"--branch expects BRANCH=ENV, such as main=prod, not {text!r}")
-        lanes.append(Lane(branch, environment, role_variable(environment)))
+        lanes.append(Lane(branch, environment))
     for part in ("branch", "environment"):
         if len({getattr(lane, part) for lane in lanes}) < len(lanes):
             raise click.UsageError(f"--branch names the same {part} twice")
@@ -297,7 +321,7 @@ def _is_ours(target: Path) -> bool:
         return False
 
 
-def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: str | None) -> None:
+def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: str | None, per_service: bool) -> None:
     for source in sources:
         if test is None and source.test.startswith("docker build"):
             click.echo(
@@ -305,10 +329,17 @@ def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: st
                 "set the command with --test",
                 err=True,
             )
-    variables = ", ".join(lane.variable for lane in lanes)
+    owners = [source.name for source in sources] if per_service else [""]
+    variables = [
+        variable(lane.environment, owner)
+        for lane in lanes
+        for owner in ((*owners, "") if per_service and lane.file else owners)
+        for variable in (role_variable, execution_role_variable)
+    ]
+    command = suggested("bootstrap", github="ORG/REPO", per_service=per_service)
     click.echo(
-        f"note: the workflow needs the repository variables AWS_REGION, {variables}; "
-        f"`{suggested('bootstrap', github='ORG/REPO')}` prints their values",
+        f"note: the workflow needs the repository variables AWS_REGION, {', '.join(variables)}; "
+        f"`{command}` prints their values",
         err=True,
     )
 

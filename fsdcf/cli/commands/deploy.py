@@ -12,7 +12,7 @@ import click
 
 from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
 from fsdcf.cli.files import lint_folder
-from fsdcf.cli.image import Image, chosen, registry, valid_tag
+from fsdcf.cli.image import Image, ImageShas, chosen, registry, shared_shas, valid_tag
 from fsdcf.cli.lookup import SpecLines
 from fsdcf.cli.options import (
     ASK_ABOUT_DATA,
@@ -55,7 +55,7 @@ from fsdcf.deploy.model import (
 from fsdcf.language.dependency import reached_services
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
-from fsdcf.suggested import suggested
+from fsdcf.suggested import Value, suggested
 from fsdcf.wording import counted
 
 if TYPE_CHECKING:
@@ -70,9 +70,11 @@ _NEW = ("Add", "Import")
 @click.command()
 @spec_inputs("[SPEC|FOLDER...]", nargs=-1)
 @click.option(
-    "--image-sha",
-    metavar="SHA",
-    help="Tag or digest of the images, such as the commit's SHA.  [default: the deployed image]",
+    *("--image-sha", "image_shas"),
+    multiple=True,
+    metavar="SHA|SERVICE=SHA",
+    help="Tag or digest of the images, such as the commit's SHA, or of one service's image; repeatable.  "
+    "[default: the deployed image]",
 )
 @click.option(
     "--image",
@@ -138,7 +140,7 @@ _NEW = ("Add", "Import")
 @json_option
 def deploy_command(
     inputs: SpecInputs,
-    image_sha: str | None,
+    image_shas: tuple[str, ...],
     image: str | None,
     faults: tuple[str, ...],
     parallel: int,
@@ -156,6 +158,7 @@ def deploy_command(
     it.
     """
     options = _options(flags)
+    shas = ImageShas.of(image_shas)
     connection = checked(replace(connection, faults=faults))
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
@@ -168,8 +171,9 @@ def deploy_command(
     connection = at_home(connection, home)
     bucket = options.artifacts_bucket or home.artifacts_bucket
     options = replace(options, protected=home.protected, artifacts_bucket=bucket)
-    each = [_deployment(own, one, image_sha, image) for own, one in zip(inputs.each(), compiled, strict=True)]
-    if (image_sha or image) and all(one.compiled.spec is None for one in each):
+    shas.check(one.service_name for one in compiled if one.spec)
+    each = [_deployment(own, one, shas, image) for own, one in zip(inputs.each(), compiled, strict=True)]
+    if (image_shas or image) and all(one.compiled.spec is None for one in each):
         raise click.UsageError(f"{each[0].compiled.name!r} is the file of an environment, which has no image")
     if faults:
         from fsdcf.cli.rehearsal import check_targets
@@ -199,12 +203,12 @@ class SpecDeploy:
     inputs: SpecInputs
 
 
-def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, image: str | None) -> SpecDeploy:
+def _deployment(inputs: SpecInputs, compiled: Compiled, shas: ImageShas, image: str | None) -> SpecDeploy:
     spec = compiled.spec
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
         click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
-    chosen_image = chosen(spec, image_sha, image) if spec else Image()
+    chosen_image = chosen(spec, shas, image) if spec else Image()
     places = SpecLines(compiled.result)
     release = Release(
         service=compiled.service_name,
@@ -222,7 +226,7 @@ def _deployment(inputs: SpecInputs, compiled: Compiled, image_sha: str | None, i
     return SpecDeploy(release, compiled, places, chosen_image, inputs)
 
 
-def _redeploy_command(inputs: SpecInputs, image_sha: str | None, environment: str | None) -> str:
+def _redeploy_command(inputs: SpecInputs, image_sha: Value, environment: str | None) -> str:
     """The command that repeats the deploy, without the connection's options.
 
     Secrets are masked, since a log may keep it.
@@ -270,7 +274,6 @@ def _deploy_all(
             tell(NoticeIssued("order", text))
         return [_member(stacks[stack], needed, options, connection.sandbox) for stack, needed in ordered.items()]
 
-    image_sha = next((one.image.sha for one in each if one.image.sha), None)
     environment = each[0].release.environment
 
     def summarize(results: Sequence[StackResult]) -> Outcome:
@@ -278,8 +281,8 @@ def _deploy_all(
         again = [one for one in results if one.outcome.exit not in over]
         files = tuple(stacks[one.target.stack].inputs.files[0] for one in again)
         files = files or (inputs.files if options.plan_only else ())
-        has_image = not again or any(not one.target.is_environment for one in again)
-        sha = image_sha if has_image else None
+        again_with_image = (one for one in each if one.compiled.spec and one.inputs.files[0] in files)
+        sha = shared_shas({one.release.service: one.image.sha for one in again_with_image})
         if not files:
             return summary_of(results, (), options.plan_only)
         command = " ".join((_redeploy_command(replace(inputs, files=files), sha, environment), *_needed_options(again)))
