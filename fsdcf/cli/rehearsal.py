@@ -6,7 +6,7 @@ import random
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from secrets import token_hex
@@ -21,7 +21,7 @@ from fsdcf.sandbox.clients import clients
 from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskFault, parse_fault
 from fsdcf.sandbox.schedule import release
 from fsdcf.sandbox.state import SandboxState
-from fsdcf.sandbox.store import Store, StoreError
+from fsdcf.sandbox.store import Store, StoreError, remove, serving_alone
 
 
 @contextmanager
@@ -82,11 +82,17 @@ def check_targets(texts: Sequence[str], templates: Sequence[Mapping[str, Any]]) 
 
 
 @contextmanager
-def opened(state: Path) -> Iterator[Store]:
-    """The sandbox's state while the block lasts. A usage error if it cannot be used."""
-    try:
-        store = Store(state)
-    except StoreError as error:
-        raise click.UsageError(str(error)) from None
-    with store:
+def served(state: Path, reset: bool) -> Iterator[Store]:
+    """The sandbox's state for its only server while the block lasts; with ``reset``, a new one.
+
+    A usage error if it cannot be used, or if another process serves it or, for a reset, uses it.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(serving_alone(state))
+            if reset:
+                remove(state)
+            store = held.enter_context(Store(state))
+        except StoreError as error:
+            raise click.UsageError(str(error)) from None
         yield store

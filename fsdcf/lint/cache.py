@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fsdcf.atomic import replace_file
+from fsdcf.atomic import is_own, private_folder, replace_file
 
 MOST_ENTRIES = 2_000
 FORMAT = 2
@@ -43,7 +43,9 @@ class Cache:
         wanted = _entry(key)
         try:
             status = entry.lstat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size != len(wanted) or entry.read_bytes() != wanted:
+            if not (stat.S_ISREG(status.st_mode) and is_own(status) and status.st_size == len(wanted)):
+                return False
+            if entry.read_bytes() != wanted:
                 return False
         except (OSError, ValueError):
             return False
@@ -54,7 +56,7 @@ class Cache:
     def keep(self, key: str) -> None:
         """Record that a template has no findings. The write is atomic, even by several processes at once."""
         with suppress(OSError, ValueError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(Path(os.path.realpath(self._folder)))
             replace_file(self._folder / key, _entry(key), _UNFINISHED)
             self._prune()
 

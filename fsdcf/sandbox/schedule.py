@@ -39,6 +39,7 @@ NAMES = (
 The module ``fsdcf.sandbox.NAME``, with underscores for hyphens, has OPERATIONS and, if it schedules something, ACTIONS.
 """
 
+LATEST = "sandbox.latest"
 RUNNER = "sandbox.runner"
 ABSENT = 60.0
 """Seconds of AWS's time after which an inactive exclusive runner is ignored."""
@@ -64,6 +65,20 @@ def _module(service: str) -> Any:
     if service not in NAMES:
         raise KeyError(service)
     return import_module(f"fsdcf.sandbox.{service.replace('-', '_')}")
+
+
+def moment(state: SandboxState) -> SandboxState:
+    """Return the sandbox with its clock frozen at the current time, within a transaction.
+
+    The store keeps the latest time, to a second: the clock of the machine may have been set back since another process
+    has used the store, and what that has scheduled has to come.
+    """
+    latest = (state.store.get(LATEST, "") or {"at": 0.0})["at"]
+    state.clock.catch_up(latest)
+    now = state.clock.now()
+    if now - latest >= 1.0:
+        state.store.put(LATEST, "", {"at": now})
+    return state.frozen_at(now)
 
 
 def advance(state: SandboxState) -> None:

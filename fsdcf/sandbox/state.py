@@ -24,23 +24,29 @@ Data = Mapping[str, Any]
 
 
 class Clock(Protocol):
-    """A source of the current time, in epoch seconds."""
+    """A source of the current time, in epoch seconds. ``catch_up`` moves it forward to a time that has been."""
 
     def now(self) -> float: ...
 
+    def catch_up(self, at: float) -> None: ...
+
 
 class RealClock:
-    """The clock of the machine. Within one process it never runs backwards, even if the machine's clock is set back."""
+    """The time of the machine when the clock was made, and what has passed since.
+
+    To set the machine's clock changes nothing for a running process.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latest = 0.0
+        self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Return the latest time that the machine's clock has shown, in epoch seconds."""
-        with self._lock:
-            self._latest = max(self._latest, time.time())
-            return self._latest
+        """Return the time, in epoch seconds."""
+        return time.monotonic() + self._offset
+
+    def catch_up(self, at: float) -> None:
+        """Let the clock show this time at least, as after the machine's clock was set back between two processes."""
+        self._offset = max(self._offset, at - time.monotonic())
 
 
 class VirtualClock:
@@ -62,6 +68,11 @@ class VirtualClock:
         with self._lock:
             self._now += seconds
 
+    def catch_up(self, at: float) -> None:
+        """Let the clock show this time at least."""
+        with self._lock:
+            self._now = max(self._now, at)
+
 
 @dataclass(frozen=True)
 class FrozenClock:
@@ -72,6 +83,9 @@ class FrozenClock:
     def now(self) -> float:
         """Return the time, in epoch seconds."""
         return self.at
+
+    def catch_up(self, at: float) -> None:
+        """Do not move."""
 
 
 @dataclass(frozen=True)

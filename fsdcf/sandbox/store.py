@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fsdcf.atomic import PRIVATE, private_file, private_folder
 
 FORMAT = 4
 """Format of the file. A file in another format is refused."""
@@ -33,10 +36,66 @@ class StoreError(Exception):
     ``damaged``: only removing the file helps.
     """
 
-    def __init__(self, path: Path | None, why: str, damaged: bool) -> None:
-        advice = "check its disk and permissions, or choose another folder with XDG_CACHE_HOME"
-        super().__init__(f"the sandbox's state {path} {why}; {'remove the file to start over' if damaged else advice}")
+    def __init__(self, path: Path | None, why: str, damaged: bool = False, advice: str = "") -> None:
+        default = "check its disk and permissions, or choose another folder with XDG_CACHE_HOME"
+        advice = "remove the file to start over" if damaged else advice or default
+        super().__init__(f"the sandbox's state {path} {why}; {advice}")
         self.damaged = damaged
+
+
+@contextmanager
+def serving_alone(path: Path) -> Iterator[None]:
+    """Be the only server of a state within the block. Raises StoreError if there is another one, or no access."""
+    with ExitStack() as held:
+        if not _is_locked(path, "served", held, alone=True):
+            why, advice = "is served by another `fsdcf sandbox`", "stop it, or use it"
+            raise StoreError(path, why, advice=advice)
+        yield
+
+
+def remove(path: Path) -> None:
+    """Remove a state. Raises StoreError if another process uses it, or without access."""
+    with ExitStack() as held:
+        if not _is_locked(path, "used", held, alone=True):
+            raise StoreError(path, "is in use by another fsdcf", advice="wait until that ends, or stop it")
+        try:
+            for file in _files(path):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(path, f"cannot be removed ({error.strerror})") from error
+
+
+def _is_locked(path: Path, purpose: str, held: ExitStack, alone: bool) -> bool:
+    """Whether this process now holds a lock on a state, alone or with others, until ``held`` is closed.
+
+    The files of the state are closed to other users. Raises StoreError without access. The lock of a process ends with
+    it. On Windows there is no lock.
+    """
+    lock = path.with_name(f"{path.name}.{purpose}")
+    try:
+        private_folder(path.parent)
+        for file in (*_files(path), lock):
+            private_file(file)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), PRIVATE)
+        held.callback(os.close, descriptor)
+        private_file(lock)
+        with suppress(ImportError):
+            import fcntl
+
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise StoreError(path, f"cannot be opened ({error.strerror})") from error
+    return True
+
+
+def _files(path: Path) -> list[Path]:
+    """The file of a state, and those that SQLite keeps beside it.
+
+    Source: https://sqlite.org/tempfiles.html
+    """
+    return [path.with_name(path.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")]
 
 
 _DECODER = json.JSONDecoder()
@@ -64,20 +123,22 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self._path = path
-        try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            name = ":memory:" if path is None else str(path)
-            self._connection = sqlite3.connect(
-                name, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(path, f"cannot be opened ({error})", False) from error
-        try:
+        with ExitStack() as held:  # closed if the state cannot be used
+            if path is not None and not _is_locked(path, "used", held, alone=False):
+                raise StoreError(path, "is being reset by another fsdcf", advice="run the command again")
+            try:
+                if path is not None and not path.exists():
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE))
+                    private_file(path)
+                name = ":memory:" if path is None else str(path)
+                self._connection = sqlite3.connect(
+                    name, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+                )
+            except (OSError, sqlite3.Error) as error:
+                raise StoreError(path, f"cannot be opened ({error})") from error
+            held.callback(self._connection.close)
             self._prepare()
-        except StoreError:
-            self.close()
-            raise
+            self._held = held.pop_all()
 
     def _prepare(self) -> None:
         # The state has to survive a crash of the process, not one of the machine.
@@ -95,7 +156,7 @@ class Store:
     def close(self) -> None:
         """Close the file. The store cannot be used afterwards."""
         with self._lock:
-            self._connection.close()
+            self._held.close()
 
     def __enter__(self) -> Store:
         return self

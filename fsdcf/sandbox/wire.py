@@ -73,6 +73,14 @@ def handle(state: SandboxState, method: str, url: str, headers: Mapping[str, str
     return replace(answer, delivery=delivery, body=b"" if http.method == "HEAD" else answer.body)
 
 
+def refusal(method: str, url: str, headers: Mapping[str, str], error: ServiceError) -> HttpResponse:
+    """Answer a call with an error of its protocol, without its body."""
+    http = request(method, url, headers, b"")
+    call = called(http)
+    answer: HttpResponse = _protocol(call, http).error(call.model, error, str(uuid.uuid4()))
+    return answer
+
+
 def called(http: HttpRequest) -> ApiCall:
     """Return the target of a request. Unknown parts are empty."""
     credential = http.query.get("X-Amz-Credential", "")
@@ -121,8 +129,8 @@ def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpR
 
 def _result(state: SandboxState, handler: schedule.Handler, params: Document) -> Document:
     """Run what is due, then the handler. If the handler raises ServiceError, only its own changes are undone."""
-    now = state.frozen_at(state.clock.now())
     with state.store.transaction():
+        now = schedule.moment(state)
         schedule.advance(now)
         try:
             with state.store.transaction():

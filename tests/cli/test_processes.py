@@ -202,7 +202,10 @@ def test_invalid_options_of_the_sandbox(folder: Path, cache: Path) -> None:
     assert server.stdout is not None
     try:
         port = server.stdout.readline().split()[-1].rpartition(":")[2]
-        taken = fsdcf("sandbox", "--port", port, folder=folder, cache=cache)
+        for more in ((), ("--reset",)):
+            second = fsdcf("sandbox", "--port", "0", *more, folder=folder, cache=cache)
+            assert second.returncode == 2 and "is served by another `fsdcf sandbox`" in second.stderr
+        taken = fsdcf("sandbox", "--port", port, folder=folder, cache=cache, XDG_CACHE_HOME=str(folder / "other"))
         assert taken.returncode == 2 and f"cannot use port {port}" in taken.stderr
     finally:
         server.send_signal(signal.SIGTERM)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from fsdcf.sandbox.store import ScheduledAction, Store, StoreError
+from fsdcf.sandbox.store import ScheduledAction, Store, StoreError, remove, serving_alone
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -197,3 +199,105 @@ def test_later_damage_raises_an_error(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="remove the file") as raised:
             store.get("kind", "key")
         assert raised.value.damaged
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
+def test_a_new_state_is_private_with_any_umask(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "cache" / "fsdcf" / "sandbox" / "state.sqlite"
+    before = os.umask(umask)
+    try:
+        with Store(path) as store, store.transaction():
+            store.put("kind", "key", {})
+            assert {mode(file) for file in path.parent.iterdir()} == {0o600}
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+    assert {mode(folder) for folder in (path.parent, path.parent.parent, tmp_path / "cache")} == {0o700}
+
+
+def test_an_older_state_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "fsdcf" / "sandbox" / "state.sqlite"
+    with Store(path) as store:
+        store.put("kind", "key", {"is": 1})
+    path.chmod(0o666)
+    path.parent.chmod(0o777)
+    path.parent.parent.chmod(0o777)
+    with Store(path) as store:
+        assert store.get("kind", "key") == {"is": 1}
+    assert (mode(path), mode(path.parent), mode(path.parent.parent)) == (0o600, 0o700, 0o755)
+
+
+def _linked_folder(path: Path, other: Path) -> None:
+    path.parent.rmdir()
+    path.parent.symlink_to(other, target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        lambda path, other: path.symlink_to(other / "file"),
+        lambda path, other: path.symlink_to(other / "missing"),
+        lambda path, other: path.hardlink_to(other / "file"),
+        lambda path, other: path.with_name("state.sqlite-journal").symlink_to(other / "file"),
+        lambda path, other: path.with_name("state.sqlite.used").symlink_to(other / "missing"),
+        lambda path, other: path.mkdir(),
+        lambda path, other: os.mkfifo(path),
+        _linked_folder,
+    ],
+)
+def test_a_link_to_somewhere_else_is_refused(tmp_path: Path, attack: Callable[[Path, Path], None]) -> None:
+    path, other = tmp_path / "fsdcf" / "sandbox" / "state.sqlite", tmp_path / "other"
+    path.parent.mkdir(parents=True)
+    other.mkdir()
+    (other / "file").write_bytes(b"")
+    (other / "file").chmod(0o644)
+    attack(path, other)
+    for use in (Store, remove):
+        with pytest.raises(StoreError, match=r"link|not a regular file"):
+            use(path)
+    assert [file.name for file in other.iterdir()] == ["file"]
+    assert mode(other / "file") == 0o644
+
+
+@pytest.mark.parametrize("part", ["state.sqlite", ".", ".."])
+def test_a_state_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    path = tmp_path / "fsdcf" / "sandbox" / "state.sqlite"
+    with Store(path):
+        pass
+    theirs, real = (path.parent / part).resolve(), os.lstat
+
+    def lstat(file: os.PathLike[str] | str, **options: object) -> os.stat_result:
+        status = real(file)
+        values = [*status[:4], 4711 if Path(file) == theirs else status.st_uid, *status[5:]]
+        return os.stat_result(values) if Path(file) == theirs else status
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    monkeypatch.setattr(os, "stat", lstat)
+    with pytest.raises(StoreError, match="belongs to another user"):
+        Store(path)
+
+
+def test_a_state_is_removed_unless_somebody_uses_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with Store(path) as store:
+        store.put("kind", "key", {})
+        with Store(path), pytest.raises(StoreError, match="in use by another fsdcf; wait"):
+            remove(path)
+    remove(path)
+    assert not path.exists()
+    remove(path)
+
+
+def test_a_state_has_one_server(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with serving_alone(path):
+        with pytest.raises(StoreError, match="served by another"), serving_alone(path):
+            pass
+        with Store(path):
+            pass
+    with serving_alone(path):
+        pass

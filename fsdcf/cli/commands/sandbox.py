@@ -49,19 +49,14 @@ _LIMITS = (
 @click.option("--region", default=SANDBOX_REGION, show_default=True, help="Region in the sandbox's ARNs.")
 def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float, region: str) -> None:
     """Run the sandbox until Ctrl-C. It shares its state with every command that has --sandbox."""
-    from fsdcf.cli.rehearsal import fault_of, opened, runner_of
+    from fsdcf.cli.rehearsal import fault_of, runner_of, served
     from fsdcf.sandbox.faults import Faults
     from fsdcf.sandbox.server import serving
     from fsdcf.sandbox.state import SandboxState
 
     parsed, state = [fault_of(text) for text in faults], state_file()
-    if reset:
-        try:
-            state.unlink(missing_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"cannot delete the state {state}: {error.strerror}") from None
     gc.enable()
-    with opened(state) as store:
+    with served(state, reset) as store:
         sandbox = SandboxState(store, faults=Faults(parsed), region=region, pace=pace, runner=runner_of(parsed))
         try:
             with serving(sandbox, port) as endpoint:
