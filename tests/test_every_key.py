@@ -18,6 +18,7 @@ from tests.conftest import HELLO, Compile
 BALANCER = "service.networking.loadBalancer"
 POOL = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a"
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e"
+KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CONTEXT = HELLO + (
     "  networking:\n    vpc: {cidr: 10.0.0.0/16}\n"
     f"    loadBalancer:\n      certificateArn: {ARN}\n      stickiness: {{duration: 60}}\n"
@@ -79,6 +80,8 @@ VALUES = {
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
     "service.permissionsBoundary": "bounds",
+    "service.encryption": KMS_KEY,
+    "service.observability.logs.encryption": KMS_KEY,
     "service.imageCredentials": "secretsmanager:other",
     "service.healthCheck.protocol": "https",
     "service.healthCheck.grpcCodes": "0",

@@ -30,7 +30,10 @@ ALONE = [
 """The files of environments that no spec joins: they are compiled themselves."""
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
-TEMPLATES = [*DEPENDENCIES, *sorted(CASES.glob("traffic/*.spec.yml")), *sorted(CASES.glob("joined/*.spec.yml"))]
+TEMPLATES = [
+    *DEPENDENCIES,
+    *(path for folder in ("traffic", "joined", "hardened") for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))),
+]
 ENVIRONMENTS = sorted(CASES.glob("environments/*.environment.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 
@@ -100,6 +103,7 @@ def test_case(spec: Path) -> None:
     assert (result.template is None) == (spec.parent.name == "refused")
 
 
+KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 PLANS = {
     "port": ("port: 8000", "port: 9000"),
     "balancer-removed": ("healthCheck: {path: /health, ", "networking: {loadBalancer: false}\n  healthCheck: {"),
@@ -116,6 +120,7 @@ PLANS = {
     "logs-off": ("  resources:", "  observability: {logs: {enabled: false}}\n  resources:"),
     "tags": ("owners: team", "owners: others, pack: sales"),
     "renamed": ("name: shop", "name: store"),
+    "encryption": ("  resources:", f"  encryption: {KMS_KEY}\n  resources:"),
 }
 """Edits of tests/cases/plans/base.yml, each with the plan that it leads to."""
 

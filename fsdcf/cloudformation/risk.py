@@ -38,11 +38,18 @@ def data_at_risk(changes: Iterable[Change], before: Mapping[str, Any] | None) ->
 
 def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     record = record_of(change.type)
-    if record.out_of_reach is not None and change.action == "Modify":
+    if change.action in ("Add", "Import"):
+        return None
+    lost = _lost(change, deployed) if record.data is not None else None
+    if lost is None and record.out_of_reach is not None and change.action == "Modify":
         why = _out_of_reach(change, record)
         return Risk(change.logical_id, change.type, "out of reach", why) if why else None
-    if record.data is None or change.action in ("Add", "Import"):
-        return None
+    return lost
+
+
+def _lost(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
+    """What happens to the data of a resource that is removed, replaced or deleted."""
+    kind: RiskKind
     if change.action == "Remove":
         kind, why = _removed(change.policy or deployed.get("DeletionPolicy"))
     elif change.replacement not in (None, "False") or str(change.policy).startswith("ReplaceAnd"):

@@ -5,40 +5,47 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fsdcf.compiler.parts.roles import allow
-from fsdcf.compiler.text import fragment, intrinsic, value
+from troposphere import AWSObject
+
+from fsdcf.compiler.parts.roles import add_policy, key_statement
+from fsdcf.compiler.stack import Context, Grant, Names
+from fsdcf.compiler.text import value
+from fsdcf.language.dependency import EncryptedDependency
+from fsdcf.language.model.common import KMS, KMS_KEY, OWNED
 from fsdcf.language.placeholders import String, sample
-from fsdcf.language.shape import spec_key
 
-OWNED, KMS = "owned", "kms"
-_KEY = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+"
-_USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+_USE = (
+    *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+)
 
 
-def encryption_key(managed: str) -> Any:
-    """The key ``encryption`` of a dependency type. ``managed`` is the alias of the KMS key that AWS makes for it."""
-    return spec_key(
-        f"Encryption at rest: `owned` is free; `kms` uses the account's `{managed}`, and KMS charges for requests; "
-        "the ARN of a KMS key uses that key, and lets the service use it.",
-        default=OWNED,
-        also=("kmsKeyArn", "kmsKeyId", "kmsMasterKeyId"),
-        pattern=f"{OWNED}|{KMS}|{_KEY}",
-        expects="owned, kms or the ARN of a KMS key",
-    )
+def encryption_of(dependency: EncryptedDependency, context: Context) -> String:
+    """The encryption of a dependency: its own, else that of the service for what the stack makes."""
+    is_managed = context.types[dependency.type].managed(dependency)
+    default = context.service.encryption if is_managed else None
+    return next((one for one in (dependency.encryption, default) if one is not None), OWNED)
 
 
 def customer_key(encryption: String) -> Any:
     """The ARN of a customer's KMS key as a value; None for the keys of AWS."""
-    return value(encryption) if re.fullmatch(_KEY, sample(encryption)) else None
+    return value(encryption) if re.fullmatch(KMS_KEY, sample(encryption)) else None
 
 
-def key_statements(encryption: String, service: str) -> list[dict[str, Any]]:
-    """Permission to use a customer's KMS key, through an AWS service (``dynamodb``) alone; the keys of AWS need none.
+def kms_key(encryption: String, managed: str) -> Any:
+    """A KMS key as a value: a customer's, or by its alias (``aws/sqs``) that of AWS in the account; None without."""
+    return f"alias/{managed}" if encryption == KMS else customer_key(encryption)
+
+
+def permit_key(grant: Grant, encryption: String, service: str, names: Names, *resources: AWSObject) -> None:
+    """Let the task role use a customer's KMS key, through an AWS service (``dynamodb``) alone; the keys of AWS need no
+    permission. The resources wait for it: tasks that run go on to read and write them when they get the key.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     """
     if customer_key(encryption) is None:
-        return []
-    through = intrinsic(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}")
-    condition = {"StringEquals": {"kms:ViaService": through}}
-    return [{**allow(_USE, [intrinsic(fragment(encryption))]), "Condition": condition}]
+        return
+    title = names.id(f"{service.capitalize()}KeyAccess")
+    add_policy(grant, title, title, [key_statement(_USE, [encryption], [service])], names.origin)
+    for resource in resources:
+        resource.DependsOn = [title]

@@ -130,6 +130,10 @@ class StackPart:
         resource.DeletionPolicy, resource.UpdateReplacePolicy = "RetainExceptOnCreate", "Retain"
         return self.add(resource, origin, sources)
 
+    def of(self, type: type[AWSObject]) -> list[AWSObject]:
+        """The resources of a type."""
+        return [resource for resource in self.resources.values() if isinstance(resource, type)]
+
     def output(self, name: str, description: str, value: Any) -> None:
         self.outputs[name] = Output(name, Description=description, Value=value)
 

@@ -35,6 +35,17 @@ class MountedFileSystem(Dependency):
         raise NotImplementedError
 
 
+class EncryptedDependency(Dependency):
+    """A capability: a dependency that a customer's KMS key can encrypt, by the key ``encryption``."""
+
+    encryption: String | None
+
+    @property
+    def delivers_to(self) -> tuple[str, ...]:
+        """The local names of the queues to which AWS delivers from here, by their key."""
+        return ()
+
+
 class SqliteFile(Dependency):
     """A capability: a dependency that is an SQLite database file.
 
@@ -87,8 +98,8 @@ Violations = Iterator[Violation]
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
-    A class in ``model`` that derives from ``MountedFileSystem``, ``SqliteFile`` or ``ReachedService`` has that
-    capability; the other capabilities are fields here:
+    A class in ``model`` that derives from ``MountedFileSystem``, ``EncryptedDependency``, ``SqliteFile`` or
+    ``ReachedService`` has that capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

@@ -40,6 +40,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
     Updates,
 )
+from fsdcf.cloudformation.types.kms import requests_to
 
 PART: Part = "data"
 TABLE = "AWS::DynamoDB::Table"
@@ -83,8 +84,7 @@ def _price(context: PricingContext, table: PlannedResource) -> CostItems:
     if _is_recoverable(properties.get("PointInTimeRecoverySpecification")):
         unit = "GB, the table without its indexes"
         yield context.usage("dynamodb.pitr", "DynamoDB point-in-time recovery", "dynamodb-gigabytes", unit, table)
-    if text_of(mapping(properties.get("SSESpecification")).get("SSEEnabled")) == "true":
-        yield Unpriced(f"KMS key of {table.name}", "its requests depend on the callers", (table.name,))
+    yield from requests_to(text_of(mapping(properties.get("SSESpecification")).get("SSEEnabled")) == "true", table)
     if properties.get("StreamSpecification"):
         yield Unpriced(f"Stream of {table.name}", "its readers are not in the template", (table.name,))
 

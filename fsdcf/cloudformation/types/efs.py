@@ -29,6 +29,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
     Updates,
 )
+from fsdcf.cloudformation.types.kms import requests_to
 
 PART: Part = "data"
 FILE_SYSTEM, MOUNT_TARGET, ACCESS_POINT = (f"AWS::EFS::{name}" for name in ("FileSystem", "MountTarget", "AccessPoint"))
@@ -53,6 +54,7 @@ def _price_systems(context: PricingContext, systems: Resources) -> CostItems:
             yield context.line("efs.provisioned", "EFS throughput", speed, f"{number(speed)} MiB/s", system)
         if system.mapping("BackupPolicy").get("Status") == "ENABLED":
             yield context.usage("efs.backup", "EFS backups", "efs-gigabytes", "GB, warm", system)
+        yield from requests_to(system.get("KmsKeyId"), system)
         if system.get("LifecyclePolicies"):
             why = "every file is counted as Standard, and no access to other classes"
             yield Unpriced(f"Infrequent access and archive of {system.name}", why, (system.name,))

@@ -39,6 +39,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
 )
 from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, exporters_of, task_counts
+from fsdcf.cloudformation.types.kms import requests_to
 from fsdcf.wording import counted
 
 PART: Part = "logs and alarms"
@@ -72,6 +73,7 @@ def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
         names = (rate, "log-compression") + (("log-months",) if days is None else ())
         yield context.line("logs.storage", "Logs, storage", ingested.times(months * small), how, group, *names)
         yield from _custom_metrics(context, group)
+        yield from requests_to(group.get("KmsKeyId"), group, "events and their readers")
 
 
 def _custom_metrics(context: PricingContext, group: PlannedResource) -> CostItems:

@@ -32,6 +32,7 @@ from fsdcf.cloudformation.types import (
     Single,
     StoredData,
 )
+from fsdcf.cloudformation.types.kms import left_with_key, requests_to
 
 PART: Part = "data"
 BUCKET, BUCKET_POLICY = "AWS::S3::Bucket", "AWS::S3::BucketPolicy"
@@ -42,9 +43,16 @@ def _price_buckets(context: PricingContext, buckets: Resources) -> CostItems:
         yield context.usage("s3.storage", "S3 storage", "s3-gigabytes", "GB, Standard", one)
         yield context.usage("s3.put", "S3 writes", "s3-writes", "requests", one, per=1000)
         yield context.usage("s3.get", "S3 reads", "s3-reads", "requests", one, per=1000)
+        yield from requests_to(_default_encryption(one.properties).get("SSEAlgorithm") == "aws:kms", one)
         if any("Transition" in key for rule in _rules(one.get("LifecycleConfiguration")) for key in rule):
             why = "every object is counted as Standard, and no transition or retrieval"
             yield Unpriced(f"Other storage classes of {one.name}", why, (one.name,))
+
+
+def _default_encryption(properties: Properties) -> Mapping[str, Any]:
+    """How S3 encrypts a new object whose writer says nothing of it."""
+    rules = mappings(mapping(properties.get("BucketEncryption")).get("ServerSideEncryptionConfiguration"))
+    return mapping(rules[0].get("ServerSideEncryptionByDefault")) if rules else {}
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
@@ -139,6 +147,9 @@ RECORDS = (
         data=StoredData(
             "its objects",
             expiry=(Expiry("LifecycleConfiguration", _expires_sooner, "lets objects expire by another rule"),),
+        ),
+        out_of_reach=left_with_key(
+            lambda properties: _default_encryption(properties).get("KMSMasterKeyID"), "each object"
         ),
         drawing=Drawing("storage", "S3 bucket", "BucketName", arn_service="s3", arn_name="([^/]*).*"),
         access=AccessActions(describing=("s3:GetBucketLocation",)),

@@ -33,6 +33,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Updates,
 )
+from fsdcf.cloudformation.types.kms import requests_to
 from fsdcf.cloudformation.types.sqs import QUEUE
 
 PART: Part = "data"
@@ -51,8 +52,7 @@ def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
         kind, name = ("fifo", "SNS messages, FIFO") if fifo else ("standard", "SNS messages")
         quantity, how = rate * SECONDS / MILLION, f"{number(rate)} messages/s"
         yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
-        if topic.get("KmsMasterKeyId"):
-            yield Unpriced(f"KMS key of {topic.name}", "its requests depend on the publishers", (topic.name,))
+        yield from requests_to(topic.get("KmsMasterKeyId"), topic, "publishers")
     others = [one for one in context.stack.of(SUBSCRIPTION) if one.text("Protocol") not in ("sqs", "lambda")]
     for protocol in sorted({one.text("Protocol") for one in others}):
         names = tuple(one.name for one in others if one.text("Protocol") == protocol)

@@ -34,6 +34,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     StoredData,
 )
+from fsdcf.cloudformation.types.kms import left_with_key, requests_to
 
 PART: Part = "data"
 QUEUE = "AWS::SQS::Queue"
@@ -71,6 +72,7 @@ def _price_queues(context: PricingContext, queues: Resources) -> CostItems:
         how = f"{number(rate)} messages/s × {_REQUESTS} requests"
         quantity = rate * _REQUESTS * SECONDS / MILLION
         yield context.line(f"sqs.{kind}", name, quantity, how, queue, "sqs-messages-per-second")
+        yield from requests_to(queue.get("KmsMasterKeyId"), queue, "senders and receivers")
 
 
 def _is_fifo(properties: Properties) -> bool:
@@ -134,6 +136,7 @@ RECORDS = (
             "its messages",
             expiry=(Expiry("MessageRetentionPeriod", _keeps_shorter, "keeps messages for a shorter time"),),
         ),
+        out_of_reach=left_with_key(lambda properties: properties.get("KmsMasterKeyId"), "each message"),
         drawing=Drawing("queue", "SQS queue", "QueueName", _details, arn_service="sqs"),
         access=AccessActions(
             ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")

@@ -6,13 +6,13 @@ from typing import Any
 from troposphere import dynamodb
 
 from fsdcf.compiler.access import actions, check_permissions, granted, is_managed
-from fsdcf.compiler.encryption import OWNED, customer_key, encryption_key, key_statements
+from fsdcf.compiler.encryption import customer_key, encryption_of, permit_key
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule, SpecPath
-from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
+from fsdcf.language.model.common import OWNED, encryption_key
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
@@ -145,7 +145,7 @@ class TimeToLive(SnakeCaseRecord):
 
 
 @spec_record
-class DynamoDbTable(Dependency):
+class DynamoDbTable(EncryptedDependency):
     """A DynamoDB table."""
 
     name: String = spec_key(
@@ -184,7 +184,7 @@ class DynamoDbTable(Dependency):
     write_capacity: int | None = spec_key(
         "Write units per second, when provisioned.", default=None, minimum=1, maximum=40000
     )
-    encryption: String = encryption_key("aws/dynamodb")
+    encryption: String | None = encryption_key("aws/dynamodb")
 
 
 _Schemas = list[tuple[SpecPath, tuple[KeyElement, ...]]]
@@ -290,10 +290,10 @@ def _capacity(table: DynamoDbTable) -> Violations:
 def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
     """A managed table, and access to the table and its indexes."""
     grant = Grant()
-    physical = fragment(table.name)
+    physical, encryption = fragment(table.name), encryption_of(table, context)
     if managed(table):
         title = names.id("Table")
-        grant.add(_table(title, physical, table), names.origin, {(): names.origin})
+        grant.add(_table(title, physical, table, encryption), names.origin, {(): names.origin})
         attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
         if table.stream:
             attributes["streamArn"] = f"${{{title}.StreamArn}}"
@@ -304,6 +304,7 @@ def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
     grant.environment[names.variable("TABLE_NAME")] = attributes["name"]
     grant.values = attributes
     grant.statements = _statements(table, attributes)
+    permit_key(grant, encryption, "dynamodb", names, *grant.of(dynamodb.Table))
     return grant
 
 
@@ -326,15 +327,15 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
         allow(of_table, [intrinsic(arn), intrinsic(f"{arn}/index/*")]),
         allow(of_stream, [intrinsic(f"{arn}/stream/*")]),
     ]
-    return [*(each for each in statements if each["Action"]), *key_statements(table.encryption, "dynamodb")]
+    return [each for each in statements if each["Action"]]
 
 
-def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
+def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) -> dynamodb.Table:
     view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
     indexes = sorted(table.global_secondary_indexes, key=lambda index: index.name)
     wanted = table.time_to_live
     expiry = TimeToLive(attribute=wanted) if isinstance(wanted, str) else wanted
-    key = present(KMSMasterKeyId=customer_key(table.encryption))
+    key = present(KMSMasterKeyId=customer_key(encryption))
     return dynamodb.Table(
         title,
         TableName=intrinsic(physical),
@@ -351,8 +352,7 @@ def _table(title: str, physical: str, table: DynamoDbTable) -> dynamodb.Table:
             GlobalSecondaryIndexes=[_index(index, table) for index in indexes],
             TimeToLiveSpecification=expiry
             and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
-            SSESpecification=table.encryption != OWNED
-            and dynamodb.SSESpecification(SSEEnabled=True, SSEType="KMS", **key),
+            SSESpecification=encryption != OWNED and dynamodb.SSESpecification(SSEEnabled=True, SSEType="KMS", **key),
             StreamSpecification=view and dynamodb.StreamSpecification(StreamViewType=view),
         ),
         # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.

@@ -6,13 +6,14 @@ from typing import Any
 from troposphere import GetAtt, Ref, Tags, ec2, ecs, efs
 
 from fsdcf.compiler.access import check_permissions, granted, is_managed
+from fsdcf.compiler.encryption import customer_key, encryption_of
 from fsdcf.compiler.parts.network import tcp_rule
 from fsdcf.compiler.parts.roles import allow, deny_insecure, document
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names, VolumeMount, present
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import MountedFileSystem, Violation, Violations
-from fsdcf.language.model.common import EC2_ID, Dependency, Unmanaged
+from fsdcf.language.dependency import EncryptedDependency, MountedFileSystem, Violation, Violations
+from fsdcf.language.model.common import EC2_ID, KMS, Dependency, Unmanaged, encryption_key
 from fsdcf.language.model.service import EFS_ID, Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
@@ -93,7 +94,7 @@ _UNKNOWN = SharedFileSystem(permissions=())
 
 
 @spec_record
-class EfsFileSystem(MountedFileSystem):
+class EfsFileSystem(MountedFileSystem, EncryptedDependency):
     """An EFS file system."""
 
     name: String = spec_key(
@@ -113,6 +114,9 @@ class EfsFileSystem(MountedFileSystem):
         expects="an id such as fs-0123456789abcdef0",
     )
     encrypted: bool = spec_key("Encrypted at rest; `true` is the only value.", default=True)
+    encryption: String | None = encryption_key(
+        "aws/elasticfilesystem", KMS, ". A change replaces the file system with an empty one"
+    )
     mount_point: str = spec_key(
         "Path where the file system is mounted in the container.",
         default="/mnt/efs",
@@ -146,7 +150,8 @@ class EfsFileSystem(MountedFileSystem):
 
 
 _OF_CREATION = {
-    name: names_of(EfsFileSystem)[name] for name in ("encrypted", "performanceMode", "throughputMode", "backup")
+    name: names_of(EfsFileSystem)[name]
+    for name in ("encrypted", "encryption", "performanceMode", "throughputMode", "backup")
 }
 """The keys of the file system itself, as opposed to those of its access point and its mount."""
 
@@ -350,6 +355,7 @@ def _file_system(title: str, system: EfsFileSystem, names: Names, context: Conte
     return efs.FileSystem(
         title,
         Encrypted=True,
+        **present(KmsKeyId=customer_key(encryption_of(system, context))),
         BackupPolicy=efs.BackupPolicy(Status="ENABLED" if system.backup else "DISABLED"),
         PerformanceMode=system.performance_mode,
         ThroughputMode=system.throughput_mode,

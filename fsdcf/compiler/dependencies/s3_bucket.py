@@ -6,13 +6,14 @@ from typing import Any
 from troposphere import s3
 
 from fsdcf.compiler.access import actions, check_permissions, is_list, is_managed
+from fsdcf.compiler.encryption import customer_key, encryption_of, permit_key
 from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, Sources, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
+from fsdcf.language.model.common import OWNED, encryption_key
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
@@ -73,7 +74,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.
 
 
 @spec_record
-class S3Bucket(Dependency):
+class S3Bucket(EncryptedDependency):
     """An S3 bucket."""
 
     name: String = spec_key(
@@ -86,6 +87,7 @@ class S3Bucket(Dependency):
     lifecycle: tuple[LifecycleRule, ...] = spec_key(
         "Rules for the expiry and transition of objects.", default=(), most=MOST_RULES
     )
+    encryption: String | None = encryption_key("aws/s3", more=". A change is for new objects")
 
 
 def check(bucket: S3Bucket) -> Violations:
@@ -116,12 +118,13 @@ def _check_rule(rule: LifecycleRule, index: int) -> Violations:
 def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
     """A managed bucket, and access to the bucket and its objects."""
     grant = Grant()
-    physical = fragment(bucket.name)
+    physical, encryption = fragment(bucket.name), encryption_of(bucket, context)
     if is_managed(bucket):
         title = names.id("Bucket")
         sources: Sources = dict.fromkeys(("BucketName", "LifecycleConfiguration"), names.origin)
         rules, policy = _rules(bucket), names.id("BucketPolicy")
-        add_bucket(grant, title, policy, rules, names.origin, sources, BucketName=intrinsic(physical))
+        key = encryption != OWNED and (customer_key(encryption) or True)
+        add_bucket(grant, title, policy, rules, names.origin, sources, key=key, BucketName=intrinsic(physical))
         attributes = {
             "name": f"${{{title}}}",
             "arn": f"${{{title}.Arn}}",
@@ -139,6 +142,7 @@ def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
             allow(actions(bucket, _BUCKET_ACTIONS), [whole]),
             allow(actions(bucket, _OBJECT_ACTIONS), [objects]),
         ]
+    permit_key(grant, encryption, "s3", names, *grant.of(s3.Bucket))
     grant.environment[names.variable("BUCKET_NAME")] = attributes["name"]
     grant.values = attributes
     return grant

@@ -8,12 +8,13 @@ from troposphere import GetAtt, Ref, sns, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.dependencies.sqs_queue import FIFO, FifoDependency, SqsQueue, check_fifo, physical_name
-from fsdcf.compiler.encryption import OWNED, customer_key, encryption_key, key_statements
+from fsdcf.compiler.encryption import encryption_of, kms_key, permit_key
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import intrinsic, values_in
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import Violation, Violations
+from fsdcf.language.model.common import KMS, encryption_key
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
@@ -33,6 +34,14 @@ SUBSCRIPTION = Rule(
     "A subscription names an `aws_sqs_queue` dependency of the same spec, each queue once. The stack must manage the"
     " queue, because the subscription needs a queue policy. A FIFO queue receives messages only from a FIFO topic.",
     "https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html",
+)
+
+UNUSABLE_KEY = Rule(
+    "S381",
+    "a subscribed queue with a key that SNS cannot use",
+    "SNS encrypts what it sends to an encrypted queue, with the key of the queue. The policy of the account's key"
+    " `aws/sqs` does not admit SNS and cannot be changed, so that messages would be lost without an error.",
+    "https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html",
 )
 
 LEVELS = {
@@ -78,7 +87,11 @@ class SnsTopic(FifoDependency):
     subscriptions: tuple[TopicSubscription, ...] = spec_key(
         "Queues of this spec that receive the messages.", default=()
     )
-    encryption: String = encryption_key(_KMS_KEY)
+    encryption: String | None = encryption_key(_KMS_KEY)
+
+    @property
+    def delivers_to(self) -> tuple[str, ...]:
+        return tuple(subscription.queue for subscription in self.subscriptions)
 
 
 def check(topic: SnsTopic) -> Violations:
@@ -130,6 +143,10 @@ def check_references(topic: SnsTopic, spec: Spec) -> Violations:
         elif not is_managed(queue):
             message = f"the stack does not manage the queue `{subscription.queue}`"
             yield Violation(SUBSCRIPTION, path, message, "subscribe it where it is managed")
+        elif queue.encryption == KMS:
+            message = f"SNS cannot use the key that encrypts `{subscription.queue}`, so no message arrives"
+            hint = "leave out the queue's encryption, or write the ARN of a KMS key whose policy admits SNS"
+            yield Violation(UNUSABLE_KEY, path, message, hint)
         elif queue.fifo and not topic.fifo:
             message = f"`{subscription.queue}` is a FIFO queue, and the topic is not a FIFO topic"
             yield Violation(SUBSCRIPTION, path, message, "add `fifo: true` to the topic")
@@ -142,26 +159,27 @@ def check_references(topic: SnsTopic, spec: Spec) -> Violations:
 def compile(topic: SnsTopic, names: Names, context: Context) -> Grant:
     """A managed topic with its subscriptions, and access to the topic."""
     grant = Grant()
-    physical = physical_name(topic)
+    physical, encryption = physical_name(topic), encryption_of(topic, context)
     if is_managed(topic):
         title = names.id("Topic")
-        _add(grant, title, physical, topic, names, context)
+        _add(grant, title, physical, topic, names, context, kms_key(encryption, _KMS_KEY))
         arn, name = f"${{{title}}}", f"${{{title}.TopicName}}"
         grant.output(names.id("TopicArn"), f"SNS topic {names.local}", intrinsic(arn))
     else:
         arn, name = f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{physical}", physical
     grant.environment[names.variable("TOPIC_ARN")] = arn
     grant.values = {"arn": arn, "name": name}
-    grant.statements = [allow(actions(topic, LEVELS), [intrinsic(arn)]), *key_statements(topic.encryption, "sns")]
+    grant.statements = [allow(actions(topic, LEVELS), [intrinsic(arn)])]
+    permit_key(grant, encryption, "sns", names, *grant.of(sns.Topic))
     return grant
 
 
-def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names, context: Context) -> None:
+def _add(grant: Grant, title: str, physical: str, topic: SnsTopic, names: Names, context: Context, key: Any) -> None:
     resource = sns.Topic(
         title,
         TopicName=intrinsic(physical),
         **present(
-            KmsMasterKeyId=topic.encryption != OWNED and (customer_key(topic.encryption) or f"alias/{_KMS_KEY}"),
+            KmsMasterKeyId=key,
             FifoTopic=topic.fifo,
             ContentBasedDeduplication=topic.content_based_deduplication,
         ),

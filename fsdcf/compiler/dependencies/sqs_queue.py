@@ -1,14 +1,17 @@
 """An SQS queue with its dead-letter queue, both encrypted and kept when the stack is deleted."""
 
+from typing import Any
+
 from troposphere import GetAtt, Ref, sqs
 
 from fsdcf.compiler.access import actions, check_permissions, is_managed
+from fsdcf.compiler.encryption import encryption_of, kms_key, permit_key
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
+from fsdcf.language.model.common import encryption_key
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -33,7 +36,7 @@ LEVELS = {
 FIFO = ".fifo"
 
 
-class FifoDependency(Dependency):
+class FifoDependency(EncryptedDependency):
     """A queue or topic, which may keep the order of messages."""
 
     fifo: bool
@@ -62,6 +65,7 @@ class SqsQueue(FifoDependency):
         "Receipts after which a message goes to the dead-letter queue.", default=5, minimum=1, maximum=1000
     )
     message_retention: int = spec_key("Seconds that a message is kept.", default=345600, minimum=60, maximum=1209600)
+    encryption: String | None = encryption_key("aws/sqs")
 
 
 def check(queue: SqsQueue) -> Violations:
@@ -98,7 +102,7 @@ def physical_name(dependency: FifoDependency) -> str:
 def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
     """A managed queue with its dead-letter queue, and access to the queue."""
     grant = Grant()
-    physical = physical_name(queue)
+    physical, encryption = physical_name(queue), encryption_of(queue, context)
     if not is_managed(queue):
         attributes = {
             "url": f"https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{physical}",
@@ -106,10 +110,11 @@ def compile(queue: SqsQueue, names: Names, context: Context) -> Grant:
             "name": physical,
         }
     else:
-        attributes = _add(grant, physical, queue, names)
+        attributes = _add(grant, physical, queue, names, kms_key(encryption, "aws/sqs"))
     grant.environment[names.variable("QUEUE_URL")] = attributes["url"]
     grant.values = attributes
     grant.statements = [allow(actions(queue, LEVELS), [intrinsic(attributes["arn"])])]
+    permit_key(grant, encryption, "sqs", names, *grant.of(sqs.Queue))
     return grant
 
 
@@ -118,12 +123,13 @@ def _arn(physical: str) -> str:
     return f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{physical}"
 
 
-def _add(grant: Grant, physical: str, queue: SqsQueue, names: Names) -> dict[str, str]:
-    """Add the queue with its dead-letter queue and the outputs of both, and return the attributes."""
+def _add(grant: Grant, physical: str, queue: SqsQueue, names: Names, key: Any) -> dict[str, str]:
+    """Add the queue with its dead-letter queue and the outputs of both, and return the attributes. ``key`` is the KMS
+    key; None for encryption by SQS itself."""
     title, dead = names.id("Queue"), names.id("QueueDeadLetters")
     base = physical.removesuffix(FIFO)
     ending = FIFO if queue.fifo else ""
-    common = present(SqsManagedSseEnabled=True, FifoQueue=queue.fifo)
+    common = present(SqsManagedSseEnabled=key is None, KmsMasterKeyId=key, FifoQueue=queue.fifo)
     # The queue refers to its dead-letter queue, so that the latter can only refer to the queue by its physical name.
     redrive = {"redrivePermission": "byQueue", "sourceQueueArns": [intrinsic(_arn(physical))]}
     dead_letter = sqs.Queue(

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, s3
 
 from fsdcf.compiler.parts.roles import deny_insecure, document
-from fsdcf.compiler.stack import Sources, StackPart
+from fsdcf.compiler.stack import Sources, StackPart, present
 from fsdcf.compiler.text import intrinsic
 
 
@@ -20,21 +20,25 @@ def add_bucket(
     origin: str,
     sources: Sources | None = None,
     statements: Iterable[Mapping[str, Any]] = (),
+    key: Any = False,
     **properties: Any,
 ) -> None:
     """Add a bucket and its policy, with these logical ids. ``rules`` are those of its lifecycle, ``statements`` more of
-    its policy.
+    its policy. ``key`` is a KMS key, ``True`` for the one of AWS in the account, ``False`` for the keys of S3. A bucket
+    has a data key of its own, which saves nearly all requests to KMS.
 
     The policy goes with the stack, although the bucket is kept: S3 refuses a second policy, so that a stack that takes
     over the bucket could not be created. Source: https://github.com/aws-samples/aws-cdk-examples/issues/1022
     """
-    encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+    algorithm = {"SSEAlgorithm": "aws:kms" if key else "AES256", **present(KMSMasterKeyID=key is not True and key)}
+    encryption = s3.ServerSideEncryptionRule(
+        ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(**algorithm),
+        **present(BucketKeyEnabled=bool(key)),
+    )
     bucket = s3.Bucket(
         title,
         **properties,
-        BucketEncryption=s3.BucketEncryption(
-            ServerSideEncryptionConfiguration=[s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption)]
-        ),
+        BucketEncryption=s3.BucketEncryption(ServerSideEncryptionConfiguration=[encryption]),
         PublicAccessBlockConfiguration=s3.PublicAccessBlockConfiguration(
             BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
         ),

@@ -10,7 +10,7 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS
 from fsdcf.compiler.parts.image import repository_arn
-from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of
+from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, stores_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import Statement
@@ -55,6 +55,9 @@ def execution_role(context: Context) -> StackPart:
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
         wanted.append(("service.observability.logs", write))
     wanted += _secret_statements(spec)
+    if stores := stores_of(spec.service):
+        keys = spec.service.secret_keys
+        wanted += [("service.secretKeys", key_statement(["kms:Decrypt"], keys, stores))] if keys else []
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
@@ -101,6 +104,16 @@ def add_policy(
 def allow(actions: Iterable[str], resources: list[Any]) -> PolicyStatement:
     """An IAM statement that allows actions on resources."""
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+
+
+def key_statement(actions: Iterable[str], keys: Iterable[String], services: Iterable[str]) -> PolicyStatement:
+    """An IAM statement that allows the use of KMS keys through AWS services (``sqs``) alone.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    through = [intrinsic(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}") for service in services]
+    condition = {"StringEquals": {"kms:ViaService": through if len(through) > 1 else through[0]}}
+    return {**allow(actions, sorted(map(value, keys), key=_order)), "Condition": condition}
 
 
 def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

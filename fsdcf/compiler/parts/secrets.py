@@ -33,6 +33,14 @@ def image_credentials(service: Service) -> ContainerSecret | None:
     return _secret("", _source(service.image_credentials)) if service.image_credentials else None
 
 
+def stores_of(service: Service) -> list[str]:
+    """The AWS services, as in ARNs, from which ECS reads secrets for the service."""
+    credentials = image_credentials(service)
+    return sorted(
+        {one.action.partition(":")[0] for one in (*secrets_of(service), *([credentials] if credentials else []))}
+    )
+
+
 def plain_environment(service: Service) -> dict[str, String]:
     """The variables of the spec that are not secrets."""
     return {name: text for name, text in service.environment.items() if _reference(text) is None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from troposphere import Ref, ecs, logs
 
+from fsdcf.compiler.encryption import customer_key
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import value
@@ -24,10 +25,13 @@ def cluster(context: Context) -> StackPart:
 def log_group(context: Context) -> StackPart:
     """The log group of the containers, which is kept when the stack is deleted."""
     settings, origin = context.service.observability.logs, "service.observability.logs"
-    group = logs.LogGroup("LogGroup", **present(RetentionInDays=settings.days))
-    return (
-        StackPart().keep(group, origin, {"RetentionInDays": f"{origin}.retention"}) if settings.enabled else StackPart()
-    )
+    if not settings.enabled:
+        return StackPart()
+    wanted = settings.encryption or context.service.encryption
+    key = wanted and customer_key(wanted)
+    group = logs.LogGroup("LogGroup", **present(RetentionInDays=settings.days, KmsKeyId=key))
+    of_key = "service.encryption" if settings.encryption is None else f"{origin}.encryption"
+    return StackPart().keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": of_key})
 
 
 def service(context: Context) -> StackPart:

@@ -33,6 +33,29 @@ DESCRIPTION_BYTES = 850
 """The longest description in bytes: CloudFormation allows 1,024, and the name and the environment come first."""
 
 
+OWNED, KMS = "owned", "kms"
+"""Encryption by a key that AWS owns, and by the key that it makes for a service in the account."""
+
+KMS_KEY = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+KMS_KEY_WORDS = "the ARN of a KMS key, arn:aws:kms:region:account:key/id"
+
+
+def encryption_key(managed: str, default: str = OWNED, more: str = "") -> Any:
+    """The key ``encryption`` of a dependency type. ``managed`` is the alias of the KMS key that AWS makes for it, and
+    ``default`` the free choice."""
+    free = "`owned` is free; " if default == OWNED else ""
+    return spec_key(
+        f"Encryption at rest: {free}`kms` uses the account's `{managed}`"
+        f"{', and KMS charges for requests' if default == OWNED else ''}; the ARN of a KMS key uses that key, and lets "
+        f"the service use it{more}.",
+        default=None,
+        also=("kmsKeyArn", "kmsKeyId", "kmsMasterKeyId"),
+        pattern="|".join(dict.fromkeys((default, KMS, KMS_KEY))),
+        expects=f"{'owned, ' if default == OWNED else ''}kms or the ARN of a KMS key",
+        computed_default=f"service.encryption, else {default}",
+    )
+
+
 def owners_tag(owners: str | tuple[str, ...]) -> str:
     """Owners as the value of a tag."""
     return owners if isinstance(owners, str) else " ".join(owners)

@@ -7,7 +7,10 @@ from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import (
     EC2_ID,
+    KMS_KEY,
+    KMS_KEY_WORDS,
     LATER_KINDS,
+    OWNED,
     SECRETS_MANAGER,
     VARIABLE,
     VARIABLE_WORDS,
@@ -597,6 +600,14 @@ class Logs:
         default=30,
         allowed=(*RETENTION_DAYS, FOREVER),
     )
+    encryption: String | None = spec_key(
+        "Encryption of the log group: `owned` is free; the ARN of a KMS key uses that key, whose policy must admit "
+        "`logs.<region>.amazonaws.com`.",
+        default=None,
+        pattern=f"{OWNED}|{KMS_KEY}",
+        expects=f"{OWNED} or {KMS_KEY_WORDS}",
+        computed_default="service.encryption, else owned",
+    )
     mode: str = spec_key(
         "What happens while CloudWatch Logs does not accept the output: `non-blocking` keeps up to 25 MiB for each "
         "container in memory and drops what comes after, `blocking` lets the container wait.",
@@ -878,6 +889,21 @@ class Service:
     )
     secrets: tuple[Secret, ...] = spec_key(
         "Environment variables whose values ECS reads from Secrets Manager or Parameter Store.", default=()
+    )
+    encryption: String | None = spec_key(
+        "KMS key that encrypts everything that the stack makes and a customer key can encrypt, unless its own "
+        "`encryption` has another one: the log group, tables, queues, topics, buckets and file systems.",
+        default=None,
+        pattern=KMS_KEY,
+        expects=KMS_KEY_WORDS,
+    )
+    secret_keys: tuple[String, ...] = spec_key(
+        "KMS keys that encrypt the secrets and parameters above and the imageCredentials, where they are not the keys "
+        "of AWS: ECS may decrypt with them.",
+        default=(),
+        pattern=KMS_KEY,
+        expects=KMS_KEY_WORDS,
+        fewest=1,
     )
     volumes: tuple[Volume, ...] = spec_key("Volumes of the container.", default=())
     tmpfs: tuple[Tmpfs, ...] = spec_key("Scratch in memory, by its path in the container.", default=())

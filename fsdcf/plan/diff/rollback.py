@@ -172,8 +172,8 @@ def stores(release: ReleaseChange) -> Iterator[Unsafe]:
     for risk in release.risks:
         name = risk.logical_id
         data = record_of(risk.type).data
-        if data is None or not data.used_by_tasks:
-            continue
+        if data is None or not data.used_by_tasks or risk.kind == "out of reach":
+            continue  # the permission that the tasks lose has a violation of its own
         if risk.kind == "replaced":
             change = release.changes.get(name)
             what = "is replaced" if change is not None and change.replacement == "True" else "may be replaced"

@@ -41,7 +41,10 @@ class Made:
         return found[0]
 
     def statements(self) -> list[dict[str, Any]]:
-        return [dict(encode_to_dict(statement)) for statement in self.grant.statements]
+        """Those of the policy of the dependency, and of further ones for the task role."""
+        own = [dict(encode_to_dict(statement)) for statement in self.grant.statements]
+        policies = [one["Properties"] for one in self.resources.values() if one["Type"] == "AWS::IAM::Policy"]
+        return [*own, *(one for policy in policies for one in policy["PolicyDocument"]["Statement"])]
 
     def actions(self) -> set[str]:
         return {action for statement in self.statements() for action in statement["Action"]}

@@ -150,7 +150,8 @@ def test_the_key_of_an_existing_table_is_for_use_through_dynamodb() -> None:
     made = make(KIND, "ledger", unmanaged={"permissions": "read"}, encryption=CUSTOMER_KEY)
     (statement,) = (each for each in made.statements() if "kms:Decrypt" in each["Action"])
     through = statement["Condition"]["StringEquals"]["kms:ViaService"]
-    assert as_text(through) == "dynamodb.${AWS::Region}.${AWS::URLSuffix}" and not made.resources
+    assert as_text(through) == "dynamodb.${AWS::Region}.${AWS::URLSuffix}"
+    assert set(made.resources) == set(made.grant.waits) == {"LedgerDynamodbKeyAccess"}
 
 
 @pytest.mark.parametrize("encryption", ["KMS", "none", "alias/mine", "arn:aws:kms:us-east-1:123456789012:alias/mine"])

@@ -181,6 +181,7 @@ OF_MANAGED = {
     "writeCapacity": 1,
     "existingId": "fs-0123456789abcdef1",
     "encrypted": False,
+    "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "rootDirectory": "/x",
     "posixUser": {"uid": 1},
     "performanceMode": "maxIO",

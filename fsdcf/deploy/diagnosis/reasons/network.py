@@ -225,6 +225,16 @@ NETWORK_REASONS = (
         "aws ec2 describe-flow-logs",
     ),
     Reason(
+        "log-group-key",
+        "The specified KMS key does not exist or is not allowed to be used with LogGroup '...'",
+        r"KMS key does not exist or is not allowed to be used with (?:LogGroup|Arn)"
+        r"|The specified KMS Key Id could not be found",
+        "CloudWatch Logs may not use the KMS key of the log group, or the key does not exist in this region",
+        "let the policy of the key admit logs.REGION.amazonaws.com, as fsdcf explain W156 shows",
+        "service.observability.logs.encryption",
+        "aws kms get-key-policy --policy-name default --key-id KEY",
+    ),
+    Reason(
         "firewall-pending",
         "AWS WAF couldn't retrieve the resource that you requested; WAFUnavailableEntityException",
         r"WAFUnavailableEntity\w*|WAF couldn.t retrieve the resource|WAFNonexistentItem\w*|WAFAssociatedItem\w*",

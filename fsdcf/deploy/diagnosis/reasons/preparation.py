@@ -74,8 +74,8 @@ PREPARATION_REASONS = (
         _INIT + r"(?:kms:Decr|Access to KMS is not allowed|ciphertext refers to a customer master key"
         r"|AccessDenied\w*: The ciphertext)",
         "the tasks have no permission to use the key that encrypts the secret",
-        "allow kms:Decrypt on the secret's key, in the role and in the key's policy",
-        "service.executionRole.statements",
+        "name the secret's key in secretKeys, and let the key's policy allow it, too",
+        "service.secretKeys",
         "aws kms list-aliases",
         refine_permission("kms:Decrypt", show="aws kms get-key-policy --policy-name default --key-id"),
     ),
