@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite checkov docs schemas soak bench wheel clean
+.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite checkov docs schemas lock soak bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ docs: $(READY) ## Rewrite the generated pages and pictures
 schemas: $(READY) ## Rewrite the resource facts and permissions from the schemas of cfn-lint
 	@$(BIN)/python scripts/schemas.py
 	@$(BIN)/python scripts/permissions.py
+
+lock: $(READY) ## Rewrite the versions and hashes that the generated workflow installs; needs a package index
+	@$(BIN)/python scripts/lock.py
 
 bench: $(READY) ## Measure speed and memory, compared with cfn-lint
 	@$(BIN)/python bench/run.py

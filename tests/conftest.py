@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fsdcf.cli import origin
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, SourceFile, run
 from tests import fuzz, machine, printed
@@ -57,6 +58,17 @@ service:
     container:
       command: curl -f http://localhost:8000/health
 """
+
+
+PINNED = f"git+https://github.com/fsdcf/fsdcf@{'0123456789' * 4}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _origin() -> Iterator[None]:
+    """Workflows install a commit that does not depend on the clone in which the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(origin, "pinned_requirement", lambda: PINNED)
+        yield
 
 
 def request_of(spec: Path, environment: str = "staging") -> Request:

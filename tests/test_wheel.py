@@ -71,7 +71,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     package = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").rglob("*.py")]
-    shipped = [file for file in (ROOT / "templates").rglob("*") if file.suffix in (".j2", ".py")]
+    shipped = [file for file in (ROOT / "templates").rglob("*") if file.suffix in (".j2", ".py", ".txt")]
     templates = [f"fsdcf/templates/{file.relative_to(ROOT / 'templates').as_posix()}" for file in shipped]
     data = [file.relative_to(ROOT).as_posix() for file in (ROOT / "fsdcf").glob("*/data/*.json")]
     metadata = [f"fsdcf-{fsdcf.__version__}.dist-info/{name}" for name in METADATA]
@@ -80,7 +80,7 @@ def test_the_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     assert sorted(names) == sorted([*package, "fsdcf/py.typed", *data, *templates, *metadata])
     assert "fsdcf/cloudformation/data/facts.json" in names
     assert "fsdcf/templates/spec.yml.j2" in names
-    assert "fsdcf/templates/workflows/fsdcf.yml.j2" in names
+    assert {"fsdcf/templates/workflows/fsdcf.yml.j2", "fsdcf/templates/workflows/requirements.txt"} <= set(names)
     assert "fsdcf/templates/services/shared/.dockerignore.j2" in names
 
 

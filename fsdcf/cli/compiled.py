@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import click
 
 from fsdcf.cli.files import LARGEST, belongs, may_be_spec, read, specs_in
+from fsdcf.cli.git import git
 from fsdcf.cli.home import Home, home_in, home_of
 from fsdcf.cli.options import SpecInputs
 from fsdcf.cli.render.findings import TOGETHER, add_errors_to_summary, show, summary
@@ -335,11 +335,6 @@ def _hash(name: str) -> str:
     return _git("rev-parse", "--verify", "--quiet", "--end-of-options", name).decode().strip()
 
 
-def _git(*arguments: str) -> bytes:
-    """The output of git; empty if it fails. A usage error if git cannot be run."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
-    except (OSError, ValueError) as error:
-        reason = "git is not installed" if isinstance(error, FileNotFoundError) else str(error)
-        raise click.UsageError(f"cannot read a revision: {reason}") from None
-    return done.stdout if done.returncode == 0 else b""
+def _git(*words: str) -> bytes:
+    """The output of git; empty if it fails."""
+    return git(*words) or b""

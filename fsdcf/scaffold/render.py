@@ -18,6 +18,11 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def source_text(template: str) -> str:
+    """The text of a template, as it is."""
+    return next(folder / template for folder in _FOLDERS if (folder / template).is_file()).read_text(encoding="utf-8")
+
+
 def templates_in(folder: str) -> list[str]:
     """The templates in a folder, without the folder and the suffix ``.j2``."""
     names = _environment().list_templates(extensions=["j2"])

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 WORKFLOW = ".github/workflows/fsdcf.yml"
+REQUIREMENTS = ".github/fsdcf-requirements.txt"
+"""The workflow, and what it installs."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class ServiceSource:
 def touched(services: Sequence[Mapping[str, Any]], changed: Iterable[str] | None) -> list[Mapping[str, Any]]:
     """The services that the changed files belong to; all of them for None, or if the workflow has changed."""
     files = None if changed is None else set(changed)
-    if files is None or WORKFLOW in files:
+    if files is None or not files.isdisjoint((WORKFLOW, REQUIREMENTS)):
         return list(services)
     return [service for service in services if any(_covers(path, file) for path in service["paths"] for file in files)]
 

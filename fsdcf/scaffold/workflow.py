@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from fsdcf.conventions import execution_role_variable, role_variable
-from fsdcf.scaffold.render import render
-from fsdcf.scaffold.sources import ServiceSource
+from fsdcf.scaffold.render import render, source_text
+from fsdcf.scaffold.sources import REQUIREMENTS, ServiceSource
 
 PINS: Mapping[str, tuple[str, str]] = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
@@ -20,6 +20,14 @@ PINS: Mapping[str, tuple[str, str]] = {
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
 }
 """The version and commit of each action. A commit, unlike a tag, cannot move."""
+
+
+UV = "0.13.9"
+PYTHON = "3.12"
+"""The version of uv, and of the Python that runs fsdcf in a workflow: the one of the runner's image."""
+
+LOCK = "workflows/requirements.txt"
+"""The packages that fsdcf needs, with hashes, among the templates. ``make lock`` writes it."""
 
 
 def use(action: str) -> str:
@@ -62,7 +70,9 @@ class Lane:
 class Workflow:
     """The input of a workflow.
 
-    ``requirement`` is the pinned fsdcf, ``command`` the command that rewrites the file, ``options`` those of compiles.
+    ``requirement`` is the pinned fsdcf: a repository at a commit (``git+https://…@COMMIT``), or a release with hashes
+    (``fsdcf==1.0 --hash=sha256:…``). ``command`` is the command that rewrites the file, ``options`` are those of
+    compiles.
     ``per_service``: each service is deployed by a job of its own, with roles of its own.
     """
 
@@ -118,7 +128,8 @@ def workflow(wanted: Workflow) -> str:
         command=wanted.command,
         check=scalar(f"{wanted.command} --check"),
         options=f" {wanted.options}" if wanted.options else "",
-        requirement=scalar(wanted.requirement),
+        repository="" if _is_release(wanted.requirement) else scalar(wanted.requirement),
+        versions={"uv": UV, "python": PYTHON, "requirements": REQUIREMENTS},
         lanes=lanes,
         target=_target(wanted.lanes),
         several=several,
@@ -182,6 +193,16 @@ def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
             _fields(service),
             _region(service),
         )
+
+
+def requirements(requirement: str) -> str:
+    """What the workflow installs, with hashes: the packages that fsdcf needs, and fsdcf itself if it is a release."""
+    release = requirement.replace(" --hash", " \\\n    --hash") + "\n" if _is_release(requirement) else ""
+    return f"{MARK}\n{release}{source_text(LOCK)}"
+
+
+def _is_release(requirement: str) -> bool:
+    return "==" in requirement
 
 
 def _plain_or_scalar(text: str) -> str:

@@ -9,12 +9,15 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from fsdcf import __version__
+from fsdcf.cli import origin
 from fsdcf.cli.main import cli
-from tests.conftest import HELLO
+from fsdcf.cli.origin import UnknownOrigin
+from fsdcf.scaffold.workflow import requirements
+from tests.conftest import HELLO, PINNED
 
 ENVIRONMENT = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
 WORKFLOW = Path(".github/workflows/fsdcf.yml")
+REQUIREMENTS = Path(".github/fsdcf-requirements.txt")
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ def test_it_writes_and_checks_one_service(repository: Path) -> None:
     assert done.exit_code == 0, done.output
     data = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
     assert list(data["jobs"]) == ["test", "plan", "deploy-staging", "deploy-prod"]
-    assert data["env"]["FSDCF"] == f"fsdcf=={__version__}"
+    assert data["env"]["FSDCF"] == PINNED
+    assert REQUIREMENTS.read_text(encoding="utf-8") == requirements(PINNED)
     assert data["jobs"]["test"]["steps"][-1]["env"]["TEST"] == "make test"
     assert "FSDCF_ROLE_PROD" in done.stderr
     assert fsdcf("ci", "github", "hello.yml", "--check").exit_code == 0
@@ -154,6 +158,40 @@ def test_without_tests_the_image_is_built(repository: Path) -> None:
     assert "no tests found for hello" in fsdcf("ci", "github", "hello.yml").stderr
 
 
+def test_a_changed_requirement_is_out_of_date(repository: Path) -> None:
+    assert fsdcf("ci", "github").exit_code == 0
+    text = REQUIREMENTS.read_text(encoding="utf-8")
+    REQUIREMENTS.write_text(text.replace("--hash=sha256:", "--hash=sha256:0", 1), encoding="utf-8")
+    stale = fsdcf("ci", "github", "--check")
+    assert stale.exit_code == 2 and "fsdcf-requirements.txt is out of date" in stale.stderr
+    REQUIREMENTS.write_text("mine\n", encoding="utf-8")
+    refused = fsdcf("ci", "github")
+    assert refused.exit_code == 2 and "fsdcf-requirements.txt" in refused.stderr and "--force" in refused.stderr
+
+
+def test_a_release_is_installed_by_its_hash(repository: Path) -> None:
+    pinned = f"fsdcf==0.1.0 --hash=sha256:{'0a' * 32}"
+    assert fsdcf("ci", "github", "--fsdcf", pinned).exit_code == 0
+    data = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    assert "env" not in data, "fsdcf is one of the requirements"
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    assert lines[1:3] == ["fsdcf==0.1.0 \\", f"    --hash=sha256:{'0a' * 32}"]
+    check = next(one for one in data["jobs"]["plan"]["steps"] if "--check" in one.get("run", ""))
+    assert pinned in check["run"]
+
+
+def test_an_unknown_origin_is_refused_before_anything_is_written(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown() -> str:
+        raise UnknownOrigin("the clone has no remote")
+
+    monkeypatch.setattr(origin, "pinned_requirement", unknown)
+    refused = fsdcf("ci", "github")
+    assert refused.exit_code == 2 and "the clone has no remote" in refused.stderr and "--fsdcf" in refused.stderr
+    assert not WORKFLOW.exists() and not REQUIREMENTS.exists()
+
+
 def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
     WORKFLOW.parent.mkdir(parents=True)
     WORKFLOW.write_text("name: mine\n", encoding="utf-8")
@@ -179,6 +217,8 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
         (["hello.yml", "--branch", "main=prod", "--branch", "other=prod"], "same environment"),
         (["hello.yml", "--fsdcf", "fsdcf"], "--fsdcf expects"),
         (["hello.yml", "--fsdcf", "fsdcf>=1"], "--fsdcf expects"),
+        (["hello.yml", "--fsdcf", "fsdcf==0.1.0"], "--fsdcf expects"),
+        (["hello.yml", "--fsdcf", "fsdcf==0.1.0 --hash=sha256:0a"], "--fsdcf expects"),
         (["hello.yml", "--fsdcf", "git+https://github.com/fsdcf/fsdcf@main"], "--fsdcf expects"),
         (["hello.yml", "--test", "echo ${{ github.head_ref }}"], "a workflow cannot contain"),
         (["hello.yml", "--test", "a\nb"], "a workflow cannot contain"),

@@ -34,7 +34,8 @@ def source(name: str, folder: str = "", architecture: str = "x86_64", **more: An
     return ServiceSource(**{**usual, **more})
 
 
-ONE = Workflow((source("shop"),), LANES, "fsdcf==0.1.0", "fsdcf ci github shop.yml")
+RELEASE = f"fsdcf==0.1.0 --hash=sha256:{'0a' * 32}"
+ONE = Workflow((source("shop"),), LANES, RELEASE, "fsdcf ci github shop.yml")
 MONOREPO = Workflow(
     (
         source("cart", "services/cart/", test="npm ci && npm test"),
@@ -47,7 +48,7 @@ MONOREPO = Workflow(
         ),
     ),
     LANES,
-    "fsdcf==0.1.0",
+    RELEASE,
     "fsdcf ci github",
 )
 ENVIRONMENTS = replace(

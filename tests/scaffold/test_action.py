@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from fsdcf.scaffold.workflow import PINS
+from fsdcf.scaffold.workflow import PINS, PYTHON, UV
 from tests.conftest import ROOT
 from tests.scaffold.runner import Done, Runner, machine
 
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+INSTALLS = 3
+"""The calls of uv before the command."""
 (SETUP, STEP) = ACTION["runs"]["steps"]
 
 
@@ -42,7 +44,11 @@ def test_inputs_are_passed_in_the_environment() -> None:
 
 def test_it_installs_its_own_version_of_fsdcf(runner: Runner) -> None:
     done = act(runner, "validate", "a.yml")
-    assert done.calls[0] == ["uv", "tool", "install", "--quiet", "/action"]
+    venv, packages, own = (call for call in done.calls if call[0] == "uv")
+    assert venv[1] == "venv" and venv[venv.index("--python") + 1] == PYTHON
+    assert {"--require-hashes", "/action/templates/workflows/requirements.txt"} <= set(packages)
+    assert {"--no-deps", "--no-build-isolation"} <= set(own) and own[-1] == "/action"
+    assert SETUP["with"]["version"] == UV
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_it_installs_its_own_version_of_fsdcf(runner: Runner) -> None:
 )
 def test_validate_and_template(runner: Runner, command: str, inputs: dict[str, str], call: list[str]) -> None:
     done = act(runner, command, "a.yml\n\nb c.yml\n", **inputs)
-    assert done.code == 0 and done.calls[1:] == [["fsdcf", *call]]
+    assert done.code == 0 and done.calls[INSTALLS:] == [["fsdcf", *call]]
     assert act(runner, command, "a.yml", 2, **inputs).code == 2
 
 
@@ -68,18 +74,28 @@ def test_validate_and_template(runner: Runner, command: str, inputs: dict[str, s
 def test_diff_reports_changes(runner: Runner, code: int, changes: str) -> None:
     done = act(runner, "diff", "a.yml\nb.yml", code)
     assert done.code == 0 and done.outputs == {"changes": changes} and done.summary == "out\nout\n"
-    assert done.calls[1] == ["fsdcf", "diff", "--env", "staging", "--format", "markdown", "--", "HEAD^1:a.yml", "a.yml"]
+    assert done.calls[INSTALLS] == [
+        "fsdcf",
+        "diff",
+        "--env",
+        "staging",
+        "--format",
+        "markdown",
+        "--",
+        "HEAD^1:a.yml",
+        "a.yml",
+    ]
 
 
 def test_diff_fails_with_fsdcf_and_writes_its_output(runner: Runner) -> None:
     done = act(runner, "diff", "a.yml", 2, OUTPUT="plan.md", STRICT="true")
     assert done.code == 2 and done.outputs == {} and done.summary == ""
-    assert (runner.folder / "work" / "plan.md").read_text() == "out\n" and "--strict" not in done.calls[1]
+    assert (runner.folder / "work" / "plan.md").read_text() == "out\n" and "--strict" not in done.calls[INSTALLS]
 
 
 def test_an_unknown_command_is_rejected(runner: Runner) -> None:
     done = act(runner, "deploy; id", "a.yml")
-    assert done.code == 2 and "::error::" in done.output and len(done.calls) == 1
+    assert done.code == 2 and "::error::" in done.output and len(done.calls) == INSTALLS
 
 
 @pytest.mark.parametrize("command", ["validate", "template", "diff"])
@@ -87,5 +103,8 @@ def test_no_spec_at_all_is_an_error(runner: Runner, command: str) -> None:
     """An input that came out empty must not pass for a plan without changes."""
     done = act(runner, command, "\n\n")
     assert (
-        done.code == 2 and "::error::specs names no file" in done.output and done.outputs == {} and len(done.calls) == 1
+        done.code == 2
+        and "::error::specs names no file" in done.output
+        and done.outputs == {}
+        and len(done.calls) == INSTALLS
     )

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,8 +16,10 @@ from typing import Any, ClassVar
 import click
 
 from fsdcf import __version__
+from fsdcf.cli import origin
 from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import environment_file, is_environment, read, repository_root, specs_or_all, write
+from fsdcf.cli.git import git
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
@@ -28,19 +29,19 @@ from fsdcf.diagnostics import has_errors
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.together import Sibling
+from fsdcf.links import REPOSITORY
 from fsdcf.pipeline import together
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
-from fsdcf.scaffold.sources import WORKFLOW, ServiceSource, tests_of, touched
-from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, workflow
+from fsdcf.scaffold.sources import REQUIREMENTS, WORKFLOW, ServiceSource, tests_of, touched
+from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, requirements, workflow
 from fsdcf.suggested import Value, suggested, words_of
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-_PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*|(fsdcf @ )?git\+https://[A-Za-z0-9._/-]+@[0-9a-f]{40}"
+_PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*( --hash=sha256:[0-9a-f]{64})+|git\+https://[A-Za-z0-9.:_/-]+@[0-9a-f]{40}"
 _LANES = ("staging=staging", "main=prod")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/^~-]*")
-_GIT_TIMEOUT = 120
 _PARTS = ("plan", "cost", "graph")
 
 
@@ -78,9 +79,9 @@ def ci_command() -> None:
 @new_environment_option
 @click.option(
     *("--fsdcf", "requirement"),
-    callback=matching(_PINNED, "fsdcf==VERSION or git+https://…@COMMIT with the full commit hash"),
+    callback=matching(_PINNED, "git+https://…@COMMIT with the full commit, or fsdcf==VERSION --hash=sha256:…"),
     metavar="REQUIREMENT",
-    help=f"Pinned pip requirement that installs fsdcf.  [default: fsdcf=={__version__}]",
+    help="Pinned requirement that installs fsdcf.  [default: the repository and commit of this fsdcf]",
 )
 @click.option(
     *("-o", "--output"),
@@ -126,21 +127,40 @@ def github_command(
     sources, lanes = services(replace(inputs, files=files), root, lanes, test)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     paths = [source.spec for source in sources if specs]
+    pinned = requirement or _requirement()
     options: dict[str, Value] = {"test": test, "fsdcf": requirement, "output": place, "branch": branches}
     options["per_service"] = per_service
     command = suggested("ci github", *paths, **options, var=variables)
     settings = " ".join(words_of(var=variables))
-    text = workflow(Workflow(sources, lanes, requirement or f"fsdcf=={__version__}", command, settings, per_service))
-    target = output or Path(os.path.relpath(root / WORKFLOW))
-    if check:
-        _compare(target, text, command)
-    elif str(target) == "-":
+    text = workflow(Workflow(sources, lanes, pinned, command, settings, per_service))
+    if not check and str(output) == "-":
         click.echo(text, nl=False)
-    else:
+        click.echo(f"note: the workflow also needs {REQUIREMENTS}; `{command}` without -o writes both", err=True)
+        return
+    written = {
+        output or Path(os.path.relpath(root / WORKFLOW)): text,
+        Path(os.path.relpath(root / REQUIREMENTS)): requirements(pinned),
+    }
+    if check:
+        _compare(written, command)
+        return
+    for target in written:
         if not force and target.exists() and not _is_ours(target):
             raise click.UsageError(f"{str(target)!r} was not written by fsdcf; --force replaces it")
-        write(target, text)
-        _notes(sources, lanes, test, per_service)
+    for target, content in written.items():
+        write(target, content)
+    _notes(sources, lanes, test, per_service)
+
+
+def _requirement() -> str:
+    """The requirement of this very fsdcf. A usage error if a workflow could not install it."""
+    try:
+        return origin.pinned_requirement()
+    except origin.UnknownOrigin as reason:
+        raise click.UsageError(
+            f"the workflow cannot install this fsdcf: {reason}. Name one that it can, with all of its hash: "
+            f"--fsdcf git+{REPOSITORY}@COMMIT, or --fsdcf 'fsdcf=={__version__} --hash=sha256:HASH'"
+        ) from None
 
 
 def services(
@@ -296,22 +316,23 @@ def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
     return tuple(lanes)
 
 
-def _compare(target: Path, text: str, command: str) -> None:
-    """Exit with code 2 unless the file has this text, which the command writes."""
+def _compare(files: Mapping[Path, str], command: str) -> None:
+    """Exit with code 2 unless the files have these texts, which the command writes."""
     context = click.get_current_context()
-    try:
-        known = target.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        click.echo(f"{target} does not exist; write it with `{command}`", err=True)
-        context.exit(2)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not valid UTF-8"
-        raise click.UsageError(f"cannot read {str(target)!r}: {reason}") from None
-    if known != text:
-        sides = known.splitlines(), text.splitlines()
-        click.echo("\n".join(difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")))
-        click.echo(f"{target} is out of date; rewrite it with `{command}`", err=True)
-        context.exit(2)
+    for target, text in files.items():
+        try:
+            known = target.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            click.echo(f"{target} does not exist; write it with `{command}`", err=True)
+            context.exit(2)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not valid UTF-8"
+            raise click.UsageError(f"cannot read {str(target)!r}: {reason}") from None
+        if known != text:
+            sides = known.splitlines(), text.splitlines()
+            click.echo("\n".join(difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")))
+            click.echo(f"{target} is out of date; rewrite it with `{command}`", err=True)
+            context.exit(2)
 
 
 def _is_ours(target: Path) -> bool:
@@ -362,22 +383,12 @@ def changed_files(base: str) -> list[str] | None:
     """The files that differ between a revision and HEAD, relative to the root; None for an unknown revision."""
     if not _REVISION.fullmatch(base):
         raise click.UsageError(f"--base: {base!r} is not a valid revision")
-    if _git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}").returncode:
+    if git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}") is None:
         return None
-    done = _git("diff", "--name-only", "--no-renames", "-z", base, "HEAD", "--")
-    if done.returncode:
-        raise click.UsageError(f"git diff failed: {done.stderr.decode('utf-8', 'replace').strip()}")
-    return [name.decode("utf-8", "surrogateescape") for name in done.stdout.split(b"\0") if name]
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    try:
-        command = ["git", *arguments]
-        return subprocess.run(command, capture_output=True, check=False, timeout=_GIT_TIMEOUT)  # noqa: S603
-    except FileNotFoundError:
-        raise click.UsageError("git is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise click.UsageError(f"git {arguments[0]} took longer than {_GIT_TIMEOUT} seconds") from None
+    names = git("diff", "--name-only", "--no-renames", "-z", base, "HEAD", "--")
+    if names is None:
+        raise click.UsageError(f"git cannot compare {base} with HEAD")
+    return [name.decode("utf-8", "surrogateescape") for name in names.split(b"\0") if name]
 
 
 def _services(text: str) -> list[dict[str, Any]]:
