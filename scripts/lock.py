@@ -1,6 +1,7 @@
 """Write what the generated workflow and the release of fsdcf install, at fixed versions with hashes.
 
-The files are templates/workflows/requirements.txt and .github/release-requirements.txt. uv, at the version that the workflow uses, is installed below build/ once, apart from fsdcf.
+The files are templates/workflows/requirements.txt and .github/release-requirements.txt. uv, at the version that the
+workflow uses, is installed below build/ once, apart from fsdcf.
 """
 
 from __future__ import annotations
