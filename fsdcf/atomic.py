@@ -33,6 +33,14 @@ def open_regular(path: str | Path) -> BinaryIO:
         raise
 
 
+def read_regular(path: str | Path, most: int) -> bytes:
+    """Read a regular file of at most this number of bytes. Raises OSError, before it is read, for any other one."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+        return file.read()[:most]
+
+
 def _check_regular(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsdcf.compiler.dependencies import types
@@ -25,6 +24,7 @@ from fsdcf.language.rules.container import missing_check
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
+from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
     from fsdcf.lint.runner import Finding
@@ -139,7 +139,7 @@ def _compiled(request: Request) -> Result:
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
     spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
-    check, unreadable = container_check(spec, document, request.beside or _from_disk(request.name))
+    check, unreadable = container_check(spec, document, request.beside or reader_beside(request.name, MOST_BYTES))
     diagnostics = [each for each in diagnostics if check is None or each.code != missing_check.code] + unreadable
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document)
@@ -200,11 +200,3 @@ def with_lint(result: Result, findings: Sequence[Finding]) -> Result:
         findings, draft.origins, result.document, lambda at, named: locate(at, named, known), to_json(draft.data)
     )
     return replace(result, diagnostics=in_order((*result.diagnostics, *explained)))
-
-
-def _from_disk(name: str) -> Callable[[str], bytes]:
-    def read(path: str) -> bytes:
-        with open(Path(name).parent / path, "rb") as file:
-            return file.read(MOST_BYTES)
-
-    return read

@@ -1,4 +1,4 @@
-"""Numbers and times in sentences."""
+"""Numbers, times and foreign text in sentences."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def counted(count: object, noun: str) -> str:
 def moment(time: datetime | None) -> str:
     """``2026-11-24 15:02:11 UTC``; empty for None."""
     return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
+
+
+def visible(text: str) -> str:
+    """The text with control characters escaped, so that none of them reaches the terminal."""
+    return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "conventions": set(),
     "links": set(),
     "masking": set(),
+    "repository": set(),
     "suggested": set(),
     "wording": set(),
     "diagnostics": set(),
@@ -43,8 +44,8 @@ MAY_IMPORT = {
 }
 """The parts of the package and what each may import besides itself and GROUND."""
 
-GROUND = {"root", "atomic", "aws_errors", "conventions", "links", "masking", "suggested", "wording"}
-"""The ground floor, which every part may import: the version, error codes, names, links, masking, atomic writes,
+GROUND = {"root", "atomic", "aws_errors", "conventions", "links", "masking", "repository", "suggested", "wording"}
+"""The ground floor, which every part may import: the version, error codes, names, links, masking, files,
 numbers in sentences and the commands to run next."""
 
 HOMES = {

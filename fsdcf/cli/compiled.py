@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import re
@@ -32,6 +33,7 @@ from fsdcf.pipeline import Lint, Request, Result, SourceFile, run, together
 from fsdcf.wording import counted
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
+_LARGEST_BLOB = 1 << 24
 _TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:""", re.M)
 
 
@@ -327,6 +329,8 @@ def _blob(commit: str, path: str) -> bytes:
     blob = _hash(f"{entry}^{{blob}}")
     if not blob:
         raise IsADirectoryError(21, "Is a directory")
+    if int(_git("cat-file", "-s", blob) or 0) > _LARGEST_BLOB:
+        raise OSError(errno.EFBIG, f"it has more than {_LARGEST_BLOB:,} bytes")
     return _git("show", "--no-textconv", blob)[:LARGEST]
 
 

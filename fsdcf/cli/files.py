@@ -4,21 +4,26 @@ or not at all.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import click
 
-from fsdcf.atomic import replace_file
+from fsdcf.atomic import open_regular, replace_file
 from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENTS
 from fsdcf.lint.cache import default_folder
 from fsdcf.pipeline import SourceFile
+from fsdcf.repository import OutsideError, check_inside, folders_above
 from fsdcf.suggested import suggested
+from fsdcf.wording import visible
 
 LARGEST = (1 << 20) + 1
 """Maximum number of bytes read from a file: one more than a spec may have."""
@@ -39,9 +44,13 @@ _WRITE_ONE = f"write one with `{suggested('init', 'NAME')}`"
 
 
 def read(path: Path) -> bytes:
-    """Read a file, up to ``LARGEST`` bytes. A usage error if that fails."""
+    """Read a regular file, up to ``LARGEST`` bytes. A usage error if that fails.
+
+    The command then refuses to write to it.
+    """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
+            _remember(os.fstat(file.fileno()))
             return file.read(LARGEST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -54,11 +63,6 @@ def _meant(path: Path) -> Path | None:
     """The only spec here with the name of a file that does not exist, as in ``fsdcf deploy shop``."""
     named = [spec for spec in specs_here() if path.name in (spec.name, spec.stem)]
     return named[0] if len(named) == 1 else None
-
-
-def repository_root(start: Path) -> Path:
-    """The root of the git repository around a folder, or the folder itself outside of a repository."""
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
 def specs_or_all(specs: tuple[Path, ...], root: Path, environments: bool = False) -> tuple[Path, ...]:
@@ -156,9 +160,9 @@ def is_spec(file: Path) -> bool:
 def _head(path: Path) -> bytes:
     """The beginning of a file; empty if it cannot be read."""
     try:
-        with open(path, "rb") as opened:
+        with open_regular(path) as opened:
             return opened.read(_HEAD_BYTES)
-    except OSError:
+    except (OSError, ValueError):
         return b""
 
 
@@ -173,7 +177,7 @@ def environments_in_files(folder: Path) -> frozenset[str]:
 
 @cache
 def _environments_in_files(here: Path) -> frozenset[str]:
-    folders = _folders_above(here)
+    folders = folders_above(here)
     files = (file for one in folders for file in (one / ENVIRONMENTS).glob("*.y*ml"))
     names = {file.stem for file in files if re.fullmatch(ENVIRONMENT_PATTERN, file.stem)}
     for workflow in (folders[-1] / ".github" / "workflows").glob("*.yml"):
@@ -181,31 +185,32 @@ def _environments_in_files(here: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def _folders_above(here: Path) -> list[Path]:
-    """A folder and those above it, up to the root of the repository; outside of one, up to the current folder."""
-    root, current = repository_root(here), Path.cwd()
-    if not (root / ".git").exists() and current in here.parents:
-        root = current
-    return [one for one in (here, *here.parents) if one == root or root in one.parents]
-
-
 def environment_file(environment: str, folder: Path, beside: Callable[[str], bytes] | None = None) -> SourceFile | None:
     """The file of an environment for the specs in a folder: the next ``environments/NAME.yml`` in it or above.
 
     None if there is none. ``beside`` reads a file of a revision by its path from the folder, and raises OSError. A
-    usage error for a file on disk that cannot be read.
+    usage error for a file on disk that cannot be read, or that is a link out of the repository.
     """
     names = [f"{ENVIRONMENTS}/{environment}{suffix}" for suffix in _SUFFIXES]
-    for depth in range(len(_folders_above(folder.absolute()))):
+    for depth in range(len(folders_above(folder.absolute()))):
         for name in ("../" * depth + each for each in names):
             path = os.path.normpath(folder / name)
             try:
-                raw = read(Path(path)) if beside is None and os.path.isfile(path) else beside(name) if beside else b""
+                raw = beside(name) if beside else _read_inside(path, folder) if os.path.isfile(path) else b""
             except OSError:
                 continue
             if describes_environment(raw):
                 return SourceFile(path, raw)
     return None
+
+
+def _read_inside(path: str, folder: Path) -> bytes:
+    """A file that no option names: it must be inside the repository around a folder. A usage error if it is not."""
+    try:
+        check_inside(Path(path), folder)
+    except OutsideError as error:
+        raise click.UsageError(f"cannot read {path!r}: {error.strerror}") from None
+    return read(Path(path))
 
 
 def describes_environment(raw: bytes) -> bool:
@@ -219,20 +224,54 @@ def _deployed_by(workflow: Path) -> list[str]:
     from fsdcf.scaffold.workflow import is_managed
 
     try:
-        text = workflow.read_text(encoding="utf-8")
+        with open_regular(workflow) as file:
+            text = file.read(LARGEST).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return []
     return _DEPLOYED.findall(text) if "fsdcf" in text and is_managed(text) else []
 
 
 def write(target: Path, text: str | bytes) -> None:
-    """Write a file atomically, text in UTF-8, with its folder, and report it. A usage error if that fails."""
+    """Write a file atomically, text in UTF-8, with its folder, and report it. A usage error if that fails.
+
+    An existing file keeps its mode. A spec, or a file that the command has read, is refused, and so is a symbolic link.
+    """
+    check_output(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, text.encode() if isinstance(text, str) else text)
-    except OSError as error:
-        raise click.UsageError(f"cannot write {str(target)!r}: {error.strerror}") from None
-    click.echo(f"wrote {target}", err=True)
+        _replace(target, text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise click.UsageError(f"cannot write {str(target)!r}: {reason}") from None
+    click.echo(f"wrote {visible(str(target))}", err=True)
+
+
+def check_output(target: Path, *inputs: str | Path) -> None:
+    """A usage error for a file to write that is a spec, one of the inputs, or a file that the command has read.
+
+    Files are compared by what they are, not by name: there are links, and disks that ignore case.
+    """
+    for given in inputs:
+        with suppress(OSError, ValueError):
+            _remember(os.stat(given))
+    with suppress(OSError, ValueError):
+        if _identity(os.stat(target)) in _inputs() or is_spec(target):
+            raise click.UsageError(f"{str(target)!r} is an input of fsdcf: choose another file to write")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _remember(status: os.stat_result) -> None:
+    _inputs().add(_identity(status))
+
+
+def _inputs() -> set[tuple[int, int]]:
+    """The files that the current command has read."""
+    context = click.get_current_context(silent=True)
+    files: set[tuple[int, int]] = context.meta.setdefault(__name__, set()) if context else set()
+    return files
 
 
 def write_or_print(output: str | None, text: str) -> None:
@@ -274,7 +313,7 @@ def _create_folder(folder: Path, files: Mapping[str, str]) -> None:
     import tempfile
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".fsdcf-"))
     try:
         _create(temporary, files)
         temporary.chmod(0o777 & ~_umask())
@@ -294,9 +333,8 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
                 if not parent.is_dir():
                     parent.mkdir()
                     created.append(parent)
-            with open(target, "x", encoding="utf-8", newline="\n") as file:
-                created.append(target)
-                file.write(text)
+            replace_file(target, text.encode(), mode=0o666 & ~_umask(), new=True)
+            created.append(target)
     except BaseException:
         for path_created in reversed(created):
             path_created.rmdir() if path_created.is_dir() else path_created.unlink()
@@ -304,10 +342,18 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    if target.exists() and not target.is_file():
-        target.write_bytes(data)  # a pipe or a device cannot be replaced
-    else:
-        replace_file(target, data, mode=0o666 & ~_umask())
+    mode = 0o666 & ~_umask()
+    if os.path.lexists(target):
+        in_place = str(target).startswith(("/dev/", "/proc/"))  # such as /dev/stdout, a link
+        if os.path.islink(target) and not in_place and (not target.exists() or target.is_file()):
+            raise OSError(errno.ELOOP, "it is a symbolic link; name the file that it leads to")
+        if in_place or not target.is_file():
+            target.write_bytes(data)  # a pipe or a device cannot be replaced
+            return
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        mode = stat.S_IMODE(target.stat().st_mode) & 0o777
+    replace_file(target, data, mode=mode)
 
 
 def _umask() -> int:

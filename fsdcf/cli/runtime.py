@@ -35,7 +35,6 @@ from fsdcf.cli.options import (
     with_spec_at_hand,
 )
 from fsdcf.cli.render.stream import Sink, is_watched, on_github, painter
-from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Advice,
     Ask,
@@ -53,6 +52,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.suggested import suggested
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws, ConnectionProblem

@@ -10,15 +10,25 @@ from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck, Spec
 from fsdcf.language.unknown import UnknownValue
+from fsdcf.repository import OutsideError
 
 DOCKERFILE = Rule(
     "S120",
     "a Dockerfile that cannot be read",
-    "`build.dockerfile` is a path relative to the spec. The file's HEALTHCHECK becomes the container's health check.",
+    "`build.dockerfile` is a path relative to the spec, of a regular file of at most 1,000,000 bytes. The file's "
+    "HEALTHCHECK becomes the container's health check.",
+)
+
+OUTSIDE = Rule(
+    "S405",
+    "a Dockerfile outside the repository",
+    "`build.dockerfile` leads out of the repository, by `..`, as an absolute path, or by a symbolic link. fsdcf does "
+    "not read it, since what it contains could appear in a template. Without a repository, the folder in which fsdcf "
+    "runs takes its place, or the folder of the spec.",
 )
 
 MOST_BYTES = 1_000_000
-"""The part of a Dockerfile that is read."""
+"""Maximum size of a Dockerfile."""
 
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
@@ -30,19 +40,31 @@ def container_check(
 ) -> tuple[ContainerCheck | None, list[Diagnostic]]:
     """Return the HEALTHCHECK of the Dockerfile that a service names, unless it has a check of its own.
 
-    ``read`` reads a file by its path relative to the spec; its OSError or ValueError becomes a finding.
+    ``read`` reads a file by its path relative to the spec; its OSError or ValueError becomes a finding, unless the spec
+    has a check of its own, and the file does not exist here.
     """
+    path = ("service", "build", "dockerfile")
     try:
-        file = spec.service.build.dockerfile
-        if file is None or spec.service.health_check.container is not None:
+        file, own = spec.service.build.dockerfile, spec.service.health_check.container
+        if file is None:
             return None, []
-        return health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace")), []
+        check = health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace"))
+        return (check if own is None else None), []
     except UnknownValue:
         return None, []
+    except FileNotFoundError as error:
+        return None, [] if own is not None else [_unreadable(document, file, error)]
+    except OutsideError as error:
+        hint = "move the file into the repository, and write its path relative to the spec"
+        return None, [OUTSIDE.at(document.span(path), path, f"`{file}` is not read: {error.strerror}", hint)]
     except (OSError, ValueError) as error:
-        path = ("service", "build", "dockerfile")
-        message = f"`{file}` cannot be read: {getattr(error, 'strerror', None) or error}"
-        return None, [DOCKERFILE.at(document.span(path), path, message, "write the path relative to the spec")]
+        return None, [_unreadable(document, file, error)]
+
+
+def _unreadable(document: Document, file: object, error: Exception) -> Diagnostic:
+    path = ("service", "build", "dockerfile")
+    message = f"`{file}` cannot be read: {getattr(error, 'strerror', None) or error}"
+    return DOCKERFILE.at(document.span(path), path, message, "write the path relative to the spec")
 
 
 def health_check(text: str) -> ContainerCheck | None:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fsdcf.atomic import open_regular
+
 WORKFLOW = ".github/workflows/fsdcf.yml"
 REQUIREMENTS = ".github/fsdcf-requirements.txt"
 """The workflow, and what it installs."""
@@ -54,7 +56,7 @@ def _covers(path: str, file: str) -> bool:
     return path == "./" or file == path or (path.endswith("/") and file.startswith(path))
 
 
-_MAX_CHARACTERS = 1_000_000
+_MOST_BYTES = 1_000_000
 
 
 def tests_of(folder: Path) -> str | None:
@@ -64,8 +66,8 @@ def tests_of(folder: Path) -> str | None:
 
 def _text(file: Path) -> str:
     try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            return opened.read(_MAX_CHARACTERS)
+        with open_regular(file) as opened:
+            return opened.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 

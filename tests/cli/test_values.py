@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.cli.render.durations import format_duration
-from fsdcf.cli.render.values import differences, shown, visible
+from fsdcf.cli.render.values import differences, shown
 from fsdcf.masking import MASK, deciding_name, mask_line, mask_value
+from fsdcf.wording import visible
 
 
 @pytest.mark.parametrize(

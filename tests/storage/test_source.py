@@ -40,7 +40,7 @@ def test_files_that_are_not_a_database(tmp_path: Path) -> None:
     text.write_text("id,name\n1,one\n" * 100)
     assert "is not a SQLite file" in said(text)
     assert "does not exist" in said(tmp_path / "absent.db")
-    assert "does not exist" in said(tmp_path)
+    assert "is not a regular file" in said(tmp_path)
     empty = tmp_path / "empty.db"
     empty.touch()
     assert said(empty).endswith("has no table")

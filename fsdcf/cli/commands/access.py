@@ -12,7 +12,6 @@ from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import line_of
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import draw_table, painter
-from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.planned import logical_id_of, planned_together, template_of
 from fsdcf.deploy.model import Place
 from fsdcf.plan.access import (
@@ -31,6 +30,7 @@ from fsdcf.plan.access import (
     where,
     who,
 )
+from fsdcf.wording import visible
 
 
 @click.command()

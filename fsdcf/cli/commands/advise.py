@@ -18,7 +18,6 @@ from fsdcf.cli.compiled import compile_files
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import painter
-from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
@@ -46,6 +45,7 @@ from fsdcf.storage.advice import (
 )
 from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snippet, SpecTable, snippet
 from fsdcf.suggested import Value, in_container, on_service, suggested
+from fsdcf.wording import visible
 
 OPTIONS = ("--requests", "--writes", "--size", "--writers", "--sql", "--latency", "--prototype", "--spec")
 """Any one of them is enough for an advice."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsdcf.cli.compiled import compile_or_show
-from fsdcf.cli.files import is_environment, repository_root, specs_or_all, write, write_or_print
+from fsdcf.cli.files import is_environment, specs_or_all, write, write_or_print
 from fsdcf.cli.home import home_of
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
@@ -66,6 +66,7 @@ from fsdcf.pipeline import Result
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
+from fsdcf.repository import repository_root
 from fsdcf.suggested import suggested
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import click
 
 from fsdcf import __version__
+from fsdcf.atomic import read_regular
 from fsdcf.cli import origin
 from fsdcf.cli.compiled import compile_or_show
-from fsdcf.cli.files import environment_file, is_environment, read, repository_root, specs_or_all, write
+from fsdcf.cli.files import check_output, environment_file, is_environment, read, specs_or_all, write
 from fsdcf.cli.git import git
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
@@ -31,6 +32,7 @@ from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.together import Sibling
 from fsdcf.links import REPOSITORY
 from fsdcf.pipeline import together
+from fsdcf.repository import repository_root
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import REQUIREMENTS, WORKFLOW, ServiceSource, tests_of, touched
@@ -42,6 +44,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*( --hash=sha256:[0-9a-f]{64})+|git\+https://[A-Za-z0-9.:_/-]+@[0-9a-f]{40}"
 _LANES = ("staging=staging", "main=prod")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/^~-]*")
+_MOST_BYTES = 1 << 24
 _PARTS = ("plan", "cost", "graph")
 
 
@@ -147,6 +150,7 @@ def github_command(
     for target in written:
         if not force and target.exists() and not _is_ours(target):
             raise click.UsageError(f"{str(target)!r} was not written by fsdcf; --force replaces it")
+        check_output(target)
     for target, content in written.items():
         write(target, content)
     _notes(sources, lanes, test, per_service)
@@ -237,6 +241,8 @@ def _source(path: Path, root: Path, spec: Spec, test: str | None) -> ServiceSour
     build, folder = spec.service.build, path.resolve().parent
     place = _relative(path.resolve(), root, path)
     context = _relative((folder / build.context).resolve(), root, path)
+    if (root / context).exists() and not (root / context).is_dir():
+        raise click.UsageError(f"{str(path)!r}: service.build.context must be a folder, and {context!r} is not one")
     file = _relative(_dockerfile(folder, folder / build.context, build.dockerfile), root, path)
     image = registry(spec)
     if image is None:
@@ -321,7 +327,7 @@ def _compare(files: Mapping[Path, str], command: str) -> None:
     context = click.get_current_context()
     for target, text in files.items():
         try:
-            known = target.read_text(encoding="utf-8")
+            known = _content(target)
         except FileNotFoundError:
             click.echo(f"{target} does not exist; write it with `{command}`", err=True)
             context.exit(2)
@@ -335,9 +341,13 @@ def _compare(files: Mapping[Path, str], command: str) -> None:
             context.exit(2)
 
 
+def _content(target: Path) -> str:
+    return read_regular(target, _MOST_BYTES).decode("utf-8")
+
+
 def _is_ours(target: Path) -> bool:
     try:
-        return is_managed(target.read_text(encoding="utf-8"))
+        return is_managed(_content(target))
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 
 from fsdcf.cli.compiled import Compiled, compile_files, content, specs_below
-from fsdcf.cli.files import find_specs, print_json, read, repository_root
+from fsdcf.cli.files import find_specs, print_json, read
 from fsdcf.cli.lookup import paths_of
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, format_option, spec_inputs
 from fsdcf.cli.render import formats
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, plan_lines
 from fsdcf.cli.render.stream import on_github, painter, width_of, without_commands
-from fsdcf.cli.render.values import shown, visible
+from fsdcf.cli.render.values import shown
 from fsdcf.cli.review import against, compared
 from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import planned
@@ -30,6 +30,8 @@ from fsdcf.pipeline import SourceFile, run
 from fsdcf.plan.diff.obstacles import Importers, taken_by
 from fsdcf.plan.diff.plan import Review
 from fsdcf.plan.diff.sides import DeployedValues
+from fsdcf.repository import repository_root
+from fsdcf.wording import visible
 
 DATA_AT_RISK = 11
 _OWN_CODES = (Exit.DENIED, Exit.INTERRUPTED)

@@ -13,11 +13,12 @@ from fsdcf.cli.render.jsonlines import JsonLines, place
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import where
 from fsdcf.cli.render.stream import LineWriter, wrapped
-from fsdcf.cli.render.values import fields, shown, visible
+from fsdcf.cli.render.values import fields, shown
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.model import Outcome, Place
 from fsdcf.diagnostics import Paint
 from fsdcf.masking import deciding_name, mask_value
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.operate.drift import DriftReport, PropertyDrift, ResourceDrift

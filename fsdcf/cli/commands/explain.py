@@ -30,6 +30,7 @@ from fsdcf.links import CFN_LINT_RULE, SERVICE_EVENTS
 from fsdcf.masking import mask_text
 from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.cli.compiled import Compiled
@@ -269,7 +270,6 @@ def _lines(answer: _Answer, out: Any, several: bool) -> Iterator[str]:
     """An answer as lines, in the form of an outcome."""
     from fsdcf.cli.render.outcome import line_of_place, next_lines, word_lines
     from fsdcf.cli.render.stream import wrapped
-    from fsdcf.cli.render.values import visible
 
     head, role = (
         ("cause", "bad") if answer.conclusive else ("meaning", "strong") if answer.name else ("not known", "warn")

@@ -20,14 +20,13 @@ from fsdcf.cli.options import SpecInputs, json_option, spec_inputs
 from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter
-from fsdcf.cli.render.values import visible
 from fsdcf.cli.runtime import end
 from fsdcf.compiler.parts.service import desired
 from fsdcf.compiler.parts.task_definition import check_command
 from fsdcf.deploy.model import Evidence, Exit, Outcome, Place
 from fsdcf.masking import mask_value
 from fsdcf.suggested import suggested
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 if TYPE_CHECKING:
     from fsdcf.language.model.service import Service, Spec

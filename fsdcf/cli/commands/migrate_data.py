@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsdcf.cli.compiled import compile_or_refuse
-from fsdcf.cli.files import write
+from fsdcf.cli.files import check_output, write
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, is_watched
@@ -260,6 +260,7 @@ def _emit(migration: Migration, script: Path) -> None:
 
     if _PSEUDO.search(migration.table.name):
         raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table its name in AWS")
+    check_output(script, migration.source, migration.checkpoint)
     write(script, archive(migration, script.name))
     click.echo(f"the script needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
 

@@ -22,12 +22,12 @@ from fsdcf.cli.options import (
 from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
-from fsdcf.cli.render.values import fields, visible
+from fsdcf.cli.render.values import fields
 from fsdcf.cli.runtime import run, with_options
 from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
 from fsdcf.diagnostics import Paint
 from fsdcf.suggested import suggested
-from fsdcf.wording import counted, moment
+from fsdcf.wording import counted, moment, visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

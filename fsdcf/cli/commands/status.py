@@ -14,7 +14,7 @@ from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, is_watched, width_of, wrapped
-from fsdcf.cli.render.values import fields, shown, visible
+from fsdcf.cli.render.values import fields, shown
 from fsdcf.cli.runtime import StackCall, stack_command
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
@@ -22,7 +22,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, permissions_command
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted, moment
+from fsdcf.wording import counted, moment, visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws

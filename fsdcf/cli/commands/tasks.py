@@ -13,13 +13,13 @@ from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.logs import readable
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned, wrapped
-from fsdcf.cli.render.values import fields, shown, visible
+from fsdcf.cli.render.values import fields, shown
 from fsdcf.cli.runtime import StackCall, stack_command, with_options
 from fsdcf.deploy.ecs.rollout import task_counts
 from fsdcf.deploy.model import Exit, Outcome
 from fsdcf.deploy.pause import pause_of
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted, moment
+from fsdcf.wording import counted, moment, visible
 
 if TYPE_CHECKING:
     from fsdcf.operate.tasks import ServiceTask, ServiceTasks, TaskEnd

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fsdcf.batch import BatchOptions, BatchResult, compile_all
-from fsdcf.cli.files import lint_folder, write
+from fsdcf.cli.files import check_output, lint_folder, write
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
 from fsdcf.cli.render.findings import TOGETHER, show, subject_of, summary
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
@@ -75,7 +75,8 @@ def template_command(
     targets = [Path(output) / f"{_stem(outcome)}.{suffix}" for outcome in outcomes] if folder else [Path(output)]
     for target in targets:
         if targets.count(target) > 1:
-            raise click.UsageError(f"two specs would be written to {target}")
+            raise click.UsageError(f"two specs would be written to {str(target)!r}")
+        check_output(target)
     for outcome, target in zip(outcomes, targets, strict=True):
         write(target, outcome.text or "")
 

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from fsdcf.cli.render.outcome import head_of, is_good
 from fsdcf.cli.render.stream import LineWriter, Sink
-from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
     Evidence,
@@ -28,6 +27,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.diagnostics import Span
+from fsdcf.wording import visible
 
 MOST_ANNOTATIONS = 10
 """Annotations of each kind that GitHub shows for a step.

@@ -18,7 +18,6 @@ from fsdcf.cli.render.plain import service_event_line, waits_for
 from fsdcf.cli.render.plan import plan_lines, remarks_of
 from fsdcf.cli.render.rollouts import checks_of, counts_of, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, Sink
-from fsdcf.cli.render.values import visible
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.events import is_cancellation, is_root
 from fsdcf.deploy.model import (
@@ -35,6 +34,7 @@ from fsdcf.deploy.model import (
     Waiting,
     WarningIssued,
 )
+from fsdcf.wording import visible
 
 State = Literal["pending", "active", "done", "failed", "kept"]
 

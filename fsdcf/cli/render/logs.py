@@ -13,8 +13,9 @@ import click
 
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, colours
-from fsdcf.cli.render.values import fields, visible
+from fsdcf.cli.render.values import fields
 from fsdcf.masking import mask_value
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.operate.logs import LogLine

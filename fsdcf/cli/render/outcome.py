@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.plan import where
 from fsdcf.cli.render.stream import wrapped
-from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import SEVERITY, Evidence, Exit, Outcome, Place, StackResult
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 _HEADS = {
     Exit.DONE: ("done", "good"),

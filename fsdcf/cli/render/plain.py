@@ -11,7 +11,6 @@ from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import plan_lines, remarks_of, where
 from fsdcf.cli.render.rollouts import RolloutLines
 from fsdcf.cli.render.stream import LineWriter, Sink
-from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
     NoticeIssued,
@@ -25,6 +24,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import visible
 
 HEARTBEAT = 60.0
 """Seconds of silence after which a line reports that the run continues."""

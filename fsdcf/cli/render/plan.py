@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.stream import wrapped, wrapped_after
-from fsdcf.cli.render.values import differences, shown, visible
+from fsdcf.cli.render.values import differences, shown
 from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
 from fsdcf.cloudformation.types import record_of
 from fsdcf.deploy.model import Place, Plan, PlanCreated
@@ -16,6 +16,7 @@ from fsdcf.diagnostics import Paint
 from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
 from fsdcf.plan.diff.tags import TagChange, tag_changes, tags_line, without_tags
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.plan.diff.effects import SideEffect

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cli.render.durations import format_duration
-from fsdcf.cli.render.values import fields, visible
+from fsdcf.cli.render.values import fields
 from fsdcf.deploy.ecs.rollout import brief, task_counts
 from fsdcf.deploy.model import RolloutChanged, TaskState
 from fsdcf.diagnostics import Paint
+from fsdcf.wording import visible
 
 _STARTING = ("PROVISIONING", "PENDING", "ACTIVATING")
 _STOPPING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING")

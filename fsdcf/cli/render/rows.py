@@ -15,7 +15,6 @@ from fsdcf.cli.render.plain import service_event_line
 from fsdcf.cli.render.plan import plan_lines, remarks_of
 from fsdcf.cli.render.rollouts import counts_of
 from fsdcf.cli.render.stream import LineWriter, Sink
-from fsdcf.cli.render.values import visible
 from fsdcf.deploy.model import (
     Event,
     NoticeIssued,
@@ -28,6 +27,7 @@ from fsdcf.deploy.model import (
     Waiting,
     WarningIssued,
 )
+from fsdcf.wording import visible
 
 Lines = Callable[[LineWriter], Iterable[str]]
 """Makes lines for a stream: with its paint and width."""

@@ -11,6 +11,7 @@ from typing import Any
 from fsdcf.cloudformation.change import KNOWN_LATER
 from fsdcf.cloudformation.references import function_of
 from fsdcf.masking import deciding_name, mask_value
+from fsdcf.wording import visible
 
 _NAMES = ("Name", "Key", "Id", "Sid", "ContainerName", "PolicyName", "AttributeName", "IndexName")
 """The properties that name the items of a list."""
@@ -161,11 +162,6 @@ def named(value: Any) -> Any:
                 return "".join(part if isinstance(part, str) else f"${{{named(part)}}}" for part in argument[1])
         return {key: named(child) for key, child in value.items()}
     return [named(child) for child in value] if isinstance(value, (list, tuple)) else value
-
-
-def visible(text: str) -> str:
-    """The text with control characters escaped, so that none of them reaches the terminal."""
-    return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)
 
 
 def fields(one: object, *names: str) -> dict[str, Any]:

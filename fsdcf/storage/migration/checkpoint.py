@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fsdcf.atomic import replace_file
+from fsdcf.atomic import read_regular, replace_file
 from fsdcf.storage.migration.model import MigrationError
 
 _VERSION = 1
+_MOST_BYTES = 1 << 24
 _NEW = "--restart ignores it; then --overwrite or --keep-existing decides what happens to existing items"
 _CHANGES = {"rows": "the rows have changed since", "mapping": "the mapping or the key has changed since"}
 
@@ -48,10 +49,11 @@ class Checkpoint:
             self.through = self.beyond.pop(0)[1]
 
 
-def load(path: str, bound: Mapping[str, str]) -> Checkpoint | None:
-    """Read the checkpoint of an earlier run; None without one. MigrationError if it is of another migration."""
+def load(path: str, bound: Mapping[str, str], restart: bool = False) -> Checkpoint | None:
+    """Read the checkpoint of an earlier run; None without one, and for a restart. MigrationError if it is of another
+    migration, or a file of another kind, which the new checkpoint would replace."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(read_regular(path, _MOST_BYTES))
         version, done = data.pop("version"), Checkpoint(**data)
         if version != _VERSION or not isinstance(done.bound, dict) or min(done.through, done.count) < 0:
             raise ValueError(path)
@@ -62,6 +64,8 @@ def load(path: str, bound: Mapping[str, str]) -> Checkpoint | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         hint = "choose another --checkpoint, or remove the file"
         raise MigrationError(f"{path!r} is not the checkpoint of a migration", hint) from None
+    if restart:
+        return None
     for name, value in bound.items():
         if done.bound.get(name) != value:
             why = _CHANGES.get(name, f"its {name} is {done.bound.get(name)}, not {value}")

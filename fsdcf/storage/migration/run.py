@@ -120,7 +120,7 @@ def _start_or_resume(migration: Migration, identity: dict[str, str], target: Tab
 
     If a restart is refused, the old checkpoint remains: the command without ``restart`` still resumes.
     """
-    done = None if migration.restart else load(migration.checkpoint, identity)
+    done = load(migration.checkpoint, identity, migration.restart)
     if done is not None:
         state = "all rows are written" if done.finished else f"{done.count:,} rows are written"
         tell(MigrationNotice(f"resuming from {migration.checkpoint}: {state}"))

@@ -77,7 +77,8 @@ def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite
     source is opened read-only. MigrationError if it is not a database, is locked, or needs a repair.
     """
     if not Path(path).is_file():
-        raise MigrationError(f"the file {path!r} does not exist", "check that --from names the SQLite file")
+        problem = "is not a regular file" if Path(path).exists() else "does not exist"
+        raise MigrationError(f"the file {path!r} {problem}", "check that --from names the SQLite file")
     with closing(sqlite3.connect("", isolation_level=None)) as copy:
         copy.execute(_CACHE)
         uri = f"{Path(path).resolve().as_uri()}?mode=ro"
