@@ -76,6 +76,23 @@ def of_action(action: str, known: Mapping[str, Any]) -> list[str]:
     return sorted({one.lower().rstrip("/") for one in listed if one.lower() in kinds})
 
 
+OPTIONAL = {"cloudwatch": {"dataset"}, "polly": {"lexicon"}, "translate": {"parallel-data", "terminology"}}
+"""Resource types that a request may name or leave out; without one it is a request on ``*``."""
+
+
+def without_resource(known: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The actions of each service that take ``*`` alone, or that a request may make on no resource."""
+    found = {
+        service: sorted(
+            name
+            for name, one in entry["Actions"].items()
+            if {*one.get("Resources", ())} <= OPTIONAL.get(service, set())
+        )
+        for service, entry in sorted(known.items())
+    }
+    return {service: names for service, names in found.items() if names}
+
+
 def content(bundle: Path = BUNDLE) -> dict[str, Any]:
     """The content of the data file."""
     known = reference(bundle)
@@ -94,6 +111,7 @@ def content(bundle: Path = BUNDLE) -> dict[str, Any]:
         "targets": {
             service: {name.lower(): one for name, one in targets(service, known).items()} for service in services
         },
+        "unlimited": without_resource(known),
     }
 
 
@@ -106,7 +124,7 @@ def section(name: str, entries: Mapping[str, Any]) -> str:
 def text(bundle: Path = BUNDLE) -> str:
     """The data file's text."""
     found = content(bundle)
-    sections = [section(name, found[name]) for name in ("types", "actions", "targets")]
+    sections = [section(name, found[name]) for name in ("types", "actions", "targets", "unlimited")]
     return f'{{"schema_date":{json.dumps(found["schema_date"])},\n' + ",\n".join(sections) + "}\n"
 
 

@@ -26,7 +26,8 @@ _LONGEST_ARN = "arn:aws-us-gov:s3:::".ljust(20 + 63, "x")
 
 @dataclass(frozen=True)
 class IamStatement:
-    """An IAM statement that allows actions on resources. ARNs may contain pseudo parameters of CloudFormation.
+    """An IAM statement that allows or denies actions on resources; ``sid`` may be empty. ARNs may contain pseudo
+    parameters of CloudFormation.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
     """
@@ -35,12 +36,13 @@ class IamStatement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: Conditions = field(default_factory=dict)
+    effect: Literal["Allow", "Deny"] = "Allow"
 
     def data(self) -> dict[str, Any]:
         """The statement as an element of a policy document."""
         out: dict[str, Any] = {
-            "Sid": self.sid,
-            "Effect": "Allow",
+            **({"Sid": self.sid} if self.sid else {}),
+            "Effect": self.effect,
             "Action": list(self.actions),
             "Resource": list(self.resources),
         }
@@ -123,10 +125,7 @@ def policy_size(statements: Iterable[IamStatement]) -> int:
 
 
 def split_policies(statements: Sequence[IamStatement], largest: int = POLICY_CHARACTERS) -> list[list[IamStatement]]:
-    """The statements in as few policies as possible, in their order; a statement that is too large is split.
-
-    Raises ValueError if a single action with its resources is too large.
-    """
+    """The statements in as few policies as possible, in their order; a statement that is too large is split."""
     policies: list[list[IamStatement]] = [[]]
     for statement in (part for one in statements for part in _parts(one, largest)):
         if policies[-1] and policy_size([*policies[-1], statement]) > largest:
@@ -136,11 +135,17 @@ def split_policies(statements: Sequence[IamStatement], largest: int = POLICY_CHA
 
 
 def _parts(statement: IamStatement, largest: int) -> list[IamStatement]:
+    """A statement in parts that fit, divided by what takes more room: its resources or its actions."""
     if policy_size([statement]) <= largest:
         return [statement]
-    half = len(statement.actions) // 2
-    if not half:
-        raise ValueError(f"{statement.actions[0]} has too many resources for one policy: {len(statement.resources)}")
-    left = replace(statement, sid=f"{statement.sid}A", actions=statement.actions[:half])
-    right = replace(statement, sid=f"{statement.sid}B", actions=statement.actions[half:])
-    return [*_parts(left, largest), *_parts(right, largest)]
+    if len("".join(statement.resources)) > len("".join(statement.actions)):
+        halves = [replace(statement, resources=half) for half in _halves(statement.resources)]
+    else:
+        halves = [replace(statement, actions=half) for half in _halves(statement.actions)]
+    lettered = (replace(half, sid=f"{statement.sid}{letter}") for letter, half in zip("AB", halves, strict=True))
+    return [part for half in lettered for part in _parts(half, largest)]
+
+
+def _halves(values: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    middle = len(values) // 2
+    return values[:middle], values[middle:]

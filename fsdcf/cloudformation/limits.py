@@ -26,6 +26,17 @@ POLICY_CHARACTERS = 6_144
 """Largest managed policy, in characters without white space.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
+ROLE_NAME_CHARACTERS = 64
+"""Longest name of a role.
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
+
+
+def is_cut(stack: str, logical_id: str, longest: int) -> bool:
+    """Whether CloudFormation shortens the name that it makes from a stack, a logical ID and twelve characters, so that
+    it may lack the end of the stack's name, which is the environment."""
+    return len(f"{stack}-{logical_id}-") + 12 > longest
+
+
 POLICY_NAME_CHARACTERS = 128
 """Longest name of a policy.
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html"""

@@ -60,6 +60,12 @@ def is_action(action: str) -> bool:
     return action.lower() in _data()["actions"]
 
 
+def is_unlimited(action: str) -> bool:
+    """Whether IAM cannot limit an action to resources, or not each of its requests: such an action takes ``*``."""
+    service, _, name = action.lower().partition(":")
+    return name in _data()["unlimited"].get(service, ())
+
+
 @cache
 def targets_of(action: str) -> tuple[ActionTarget, ...]:
     """What an action applies to; empty for a pattern, and for an action that only allows the resource ``*``."""

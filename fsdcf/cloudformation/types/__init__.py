@@ -135,6 +135,7 @@ class DeployPermissions(NamedTuple):
 
     ``only_with`` lists action patterns by the property without which they are not needed (``NEVER``: by no resource),
     ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS generates its ID.
+    ``dns_records`` are the hosted zones in which CloudFormation writes records, each with a pattern of a record's name.
     ``iam_name`` is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked
     role the first resource of the type creates.
     """
@@ -142,6 +143,7 @@ class DeployPermissions(NamedTuple):
     only_with: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     more: tuple[str, ...] = ()
     arns: Callable[[DeployedStack, str, Properties], Iterator[NamedArn]] | None = None
+    dns_records: Callable[[Properties], Iterator[tuple[str, str]]] = lambda properties: iter(())
     iam_name: str | None = None
     linked_role: str | None = None
 

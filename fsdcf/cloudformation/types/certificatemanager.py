@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, text
 from fsdcf.cloudformation.types import NEVER, DeployPermissions, Part, Properties, ResourceType, Simulation, Wait
-from fsdcf.cloudformation.types.route53 import ZONE_IAM_TYPE, zone_arn
+from fsdcf.cloudformation.types.route53 import ZONE_IAM_TYPE, normalized, zone_arn
 
 PART: Part = "ingress"
 CERTIFICATE = "AWS::CertificateManager::Certificate"
@@ -17,6 +17,18 @@ def _zones(stack: DeployedStack, logical_id: str, properties: Properties) -> Ite
     for option in properties.get("DomainValidationOptions", ()):
         if "HostedZoneId" in option:
             yield ZONE_IAM_TYPE, zone_arn(text(option["HostedZoneId"]))
+
+
+def _proofs(properties: Properties) -> Iterator[tuple[str, str]]:
+    """The records by which ACM proves the ownership of a domain, and with it of ``*.domain``: ``_x1.domain``.
+
+    Source: https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+    """
+    for option in properties.get("DomainValidationOptions", ()):
+        domain = option.get("DomainName")
+        if "HostedZoneId" in option:
+            own = f"_*.{normalized(domain.removeprefix('*.'))}" if isinstance(domain, str) else "*"
+            yield text(option["HostedZoneId"]), own
 
 
 def _unvalidated(properties: Properties) -> str:
@@ -48,6 +60,7 @@ RECORDS = (
                 "DomainValidationOptions.HostedZoneId": ("route53:ChangeResourceRecordSets",),
             },
             arns=_zones,
+            dns_records=_proofs,
         ),
         wait=Wait(600.0, _unvalidated),
         before_deletion="a certificate can be deleted once no listener uses it",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
+from fsdcf.cloudformation.limits import ROLE_NAME_CHARACTERS, is_cut
 from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types import (
     DeployPermissions,
@@ -22,7 +23,6 @@ from fsdcf.cloudformation.types import (
 
 PART: Part = "permissions"
 POLICY, ROLE, ROLE_POLICY = (f"AWS::IAM::{name}" for name in ("Policy", "Role", "RolePolicy"))
-_RANDOM, _LONGEST_ROLE = 12, 64
 _IDENTITY = PolicyDocuments("identity")
 _HOLDERS = ("Roles", "Users", "Groups")
 
@@ -81,7 +81,7 @@ def _role_arns(stack: DeployedStack, logical_id: str, properties: Properties) ->
     logical ID.
     """
     name = stack.name_of("RoleName", logical_id, properties)
-    if len(name) - 1 + _RANDOM > _LONGEST_ROLE:
+    if "RoleName" not in properties and is_cut(stack.stack, logical_id, ROLE_NAME_CHARACTERS):
         name = f"{stack.stack[:24]}*-{logical_id[:24]}*"
     path = text(properties.get("Path", "/")).strip("/")
     yield ("iam", "role"), arn("iam", f"role/{path}/{name}" if path else f"role/{name}", "")
@@ -99,7 +99,7 @@ RECORDS = (
             attributes={"Arn": "arn:{partition}:iam::{account}:role/{id}", "RoleId": "AROA{long}"},
             create=18.0,
             update=16.0,
-            longest_name=64,
+            longest_name=ROLE_NAME_CHARACTERS,
         ),
         DeployPermissions(
             only_with={"ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy")}, arns=_role_arns

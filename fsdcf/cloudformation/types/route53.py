@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
@@ -52,6 +53,20 @@ def _zone_of(stack: DeployedStack, logical_id: str, properties: Properties) -> I
     yield ZONE_IAM_TYPE, zone_arn(text(properties.get("HostedZoneId")))
 
 
+def normalized(name: str) -> str:
+    """A record's name as IAM compares it: small letters, no dot at the end, an octal escape for all else but ``-``,
+    ``_`` and ``.``.
+
+    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    return re.sub(r"[^a-z0-9._-]", lambda match: f"\\{ord(match[0]):03o}", name.lower().removesuffix("."))
+
+
+def _written(properties: Properties) -> Iterator[tuple[str, str]]:
+    name = properties.get("Name")
+    yield text(properties.get("HostedZoneId")), normalized(name) if isinstance(name, str) else "*"
+
+
 RECORDS = (
     ResourceType(
         RECORD_SET,
@@ -59,7 +74,7 @@ RECORDS = (
         # A record is deployed once all name servers have it. The ID is the one that identifies it in its schema.
         # Source: https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html
         Simulation("{p[Name]}|{p[HostedZoneId]}|{p[Type]}", create=38.0, update=36.0, delete=36.0),
-        DeployPermissions(arns=_zone_of),
+        DeployPermissions(arns=_zone_of, dns_records=_written),
         # Source: https://github.com/aws/aws-cdk/issues/12564
         single=Single(
             ("HostedZoneId", "HostedZoneName", "Name", "Type", "SetIdentifier"),

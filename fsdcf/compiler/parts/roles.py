@@ -8,7 +8,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, encode_to_dict, iam
 
-from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS
+from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, stores_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
@@ -36,7 +36,7 @@ def task_role(context: Context) -> StackPart:
     exec_policy = inline_policy("ExecuteCommand", [allow(_EXEC, ["*"])])
     policies = [exec_policy] if context.service.enable_execute_command else []
     sources: Sources = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
-    return StackPart().add(_role("TaskRole", policies, context.spec), "service.taskRole", sources)
+    return StackPart().add(_role("TaskRole", policies, context), "service.taskRole", sources)
 
 
 def execution_role(context: Context) -> StackPart:
@@ -61,7 +61,7 @@ def execution_role(context: Context) -> StackPart:
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
-    return StackPart().add(_role("ExecutionRole", policies, spec), "service.executionRole", {**sources, **_BOUNDARY})
+    return StackPart().add(_role("ExecutionRole", policies, context), "service.executionRole", {**sources, **_BOUNDARY})
 
 
 def role_statements(context: Context) -> StackPart:
@@ -181,19 +181,23 @@ def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
     return f"service.environment.{in_environment[0]}" if len(in_environment) == 1 else "service.environment"
 
 
-def _role(title: str, policies: list[Any], spec: Spec) -> iam.Role:
+def _role(title: str, policies: list[Any], context: Context) -> iam.Role:
     """A role that ECS assumes for tasks of this account alone, as AWS recommends against a confused deputy.
 
+    A role whose generated name has no room for the environment has it in its path, by which IAM tells it from that of
+    another environment.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
+    stack = f"{context.spec.metadata.name}-{context.environment}"
+    path = f"/fsdcf/{context.environment}/" if is_cut(stack, title, ROLE_NAME_CHARACTERS) else None
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
     }
-    boundary = _policy_arn(spec.service.permissions_boundary)
-    optional = present(Policies=policies, PermissionsBoundary=boundary)
+    boundary = _policy_arn(context.service.permissions_boundary)
+    optional = present(Path=path, Policies=policies, PermissionsBoundary=boundary)
     return iam.Role(title, AssumeRolePolicyDocument=document([trust]), **optional)
 
 

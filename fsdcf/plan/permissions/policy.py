@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.aws_errors import iam_action
-from fsdcf.cloudformation.arns import DeployedStack, arn, text
-from fsdcf.cloudformation.iam import VERSION, Conditions, IamStatement
+from fsdcf.cloudformation.arns import DeployedStack, IamType, arn, text
+from fsdcf.cloudformation.iam import Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
-from fsdcf.cloudformation.planned import planned
+from fsdcf.cloudformation.planned import items, mapping, planned
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
-from fsdcf.conventions import exporting_stack
-from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, resources_of, service_of
+from fsdcf.cloudformation.types.iam import ROLE
+from fsdcf.conventions import artifacts_prefix, exporting_stack
+from fsdcf.plan.permissions.boundary import boundary as boundary
+from fsdcf.plan.permissions.boundary import walls
+from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, identities, resources_of, service_of
 
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
@@ -125,6 +128,32 @@ _CALLED_FOR = {
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
 listener, and deletes a load balancer whose creation failed although it is protected."""
 
+_ATTACH = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
+"""Those of them with the condition key ``iam:PolicyARN``. Source: as above."""
+
+_CHANGE_TRUST = "iam:UpdateAssumeRolePolicy"
+"""Never needed: fsdcf does not change the trust policy of a role. Whoever may change it could let others use it."""
+
+_WRITE_RECORDS = "route53:ChangeResourceRecordSets"
+_TASKS = "ecs-tasks.amazonaws.com"
+
+_ROLE_CONDITIONS: Mapping[str, str] = {
+    "cloudformation:ContinueUpdateRollback": "StringEqualsIfExists",
+    "cloudformation:CreateChangeSet": "StringEquals",
+    "cloudformation:DeleteStack": "StringEqualsIfExists",
+    "cloudformation:RollbackStack": "StringEqualsIfExists",
+}
+"""Actions with the condition key ``cloudformation:RoleArn``. A change set must name the execution role, so that no
+other role that the stack once had is used; all later operations have that role even if they name none.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html,
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html"""
+
+_ROLE_SIDS = {"StringEquals": "WithRole", "StringEqualsIfExists": "WithStackRole"}
+
+_OPTIONAL = frozenset({"s3:ListBucket"})
+"""What a pipeline's role does without: whoever may ask for the region of a bucket may list all its objects, those of
+other environments as well. The engine then finds out by the upload."""
+
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"
 """Has no resource type for the tasks of a service, but the condition key ``ecs:cluster``.
@@ -155,7 +184,7 @@ def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, buc
     resources = resources_of(stacks)
     to_service: Conditions = {"StringEquals": {"iam:PassedToService": ("cloudformation.amazonaws.com",)}}
     passed = IamStatement("PassExecutionRole", ("iam:PassRole",), (execution_role,), to_service)
-    return _needed(resources, _engine(stacks, resources, bucket), [passed])
+    return _needed(resources, _engine(stacks, resources, bucket, execution_role), [passed])
 
 
 def execution_permissions(stacks: Sequence[DeployedStack], boundary: str) -> Permissions:
@@ -166,18 +195,23 @@ def execution_permissions(stacks: Sequence[DeployedStack], boundary: str) -> Per
 
 
 def _needed(deployed: DeployedResources, *statements: Iterable[IamStatement]) -> Permissions:
-    return Permissions(tuple(one for each in statements for one in each if one.actions), deployed.unknown)
+    """These statements, and the walls around the environments of the stacks."""
+    parts = (*statements, walls(deployed.environments))
+    return Permissions(tuple(one for each in parts for one in each if one.actions), deployed.unknown)
 
 
-def _engine(stacks: Sequence[DeployedStack], deployed: DeployedResources, bucket: str | None) -> Iterator[IamStatement]:
-    yield from _called(deployed, CALLS, "Engine", bucket)
+def _engine(
+    stacks: Sequence[DeployedStack], deployed: DeployedResources, bucket: str | None, execution_role: str | None = None
+) -> Iterator[IamStatement]:
+    yield from _called(deployed, CALLS, "Engine", bucket, execution_role)
     yield from _environments(stacks)
 
 
 def _deployed(stacks: Sequence[DeployedStack], deployed: DeployedResources, boundary: str) -> Iterator[IamStatement]:
     """The calls of CloudFormation for the resources of these stacks."""
     yield from _resources(deployed)
-    yield from _roles(deployed, frozenset(limit for stack in stacks for limit in boundaries(stack) or {boundary}))
+    yield from _records(deployed)
+    yield from _roles(stacks, deployed, frozenset(one for stack in stacks for one in boundaries(stack) or {boundary}))
     yield from _linked(deployed)
 
 
@@ -199,7 +233,7 @@ def _environments(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
 def operating(stacks: Sequence[DeployedStack]) -> Permissions:
     """The permissions of the commands that operate these stacks and start no deploy. A one-off task has their roles."""
     resources = resources_of(stacks)
-    return Permissions((*_called(resources, OPERATING, "Operate"), *_passed(resources)), ())
+    return _needed(resources, _called(resources, OPERATING, "Operate"), _passed(stacks))
 
 
 def boundary_arn(name: str) -> str:
@@ -209,18 +243,15 @@ def boundary_arn(name: str) -> str:
 
 def boundaries(stack: DeployedStack) -> frozenset[str]:
     """The permissions boundaries of a template's roles, as ARN fragments."""
-    return frozenset(text(one["PermissionsBoundary"]) for one in _identities(stack) if "PermissionsBoundary" in one)
-
-
-def _identities(stack: DeployedStack) -> Iterator[Mapping[str, Any]]:
-    """The properties of the roles of a template and of their policies."""
-    for resource in stack.template["Resources"].values():
-        if record_of(resource["Type"]).policies.kind == "identity":
-            yield resource.get("Properties", {})
+    return frozenset(text(one["PermissionsBoundary"]) for _, one in identities(stack) if "PermissionsBoundary" in one)
 
 
 def _called(
-    deployed: DeployedResources, calls: Mapping[str, frozenset[str]], lead: str, bucket: str | None = None
+    deployed: DeployedResources,
+    calls: Mapping[str, frozenset[str]],
+    lead: str,
+    bucket: str | None = None,
+    execution_role: str | None = None,
 ) -> Iterator[IamStatement]:
     """The calls of fsdcf itself by service, without those that apply to no resource of these stacks."""
     names = {kind: arns for kind, arns in deployed.names.items() if kind[0] != "s3"}
@@ -229,48 +260,110 @@ def _called(
     if clusters:
         names[("ecs", "cluster")] = clusters
     if bucket:
-        names |= {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): frozenset({f"{bucket}/*"})}
-    allowed = []
+        names |= _artifacts(deployed, bucket)
+    allowed, own = [], []
     skipped = {_LIST_TASKS, *(action for action, type in _CALLED_FOR.items() if type not in deployed.types)}
+    if execution_role:
+        skipped |= _OPTIONAL
     for action in (one for one in actions_of(calls) if one not in skipped):
         targets = () if action in WITHOUT_NAME else targets_of(action)
-        arns = frozenset(one for target in targets for one in names.get((service_of(action), target.name), ()))
+        kinds = [(service_of(action), target.name) for target in targets]
+        arns = frozenset(one for kind in kinds for one in names.get(kind, ()))
         if arns or not targets:
             allowed.append((action, arns or _ANYWHERE))
-    yield from _statements(allowed, lead)
+        elif execution_role and any(kind in deployed.generated for kind in kinds):
+            own.append((action, deployed.arns(action)))
+    conditional = _ROLE_CONDITIONS if execution_role else {}
+    yield from _statements((one for one in allowed if one[0] not in conditional), lead)
+    for operator in sorted(set(conditional.values())):
+        with_role: Conditions = {operator: {"cloudformation:RoleArn": (execution_role or "",)}}
+        chosen = (one for one in allowed if conditional.get(one[0]) == operator)
+        yield from _statements(chosen, f"{lead}{_ROLE_SIDS[operator]}", with_role)
+    yield from _statements(own, f"{lead}Own", _owner(deployed))
     if clusters:
         yield IamStatement(
             f"{lead}Tasks", (_LIST_TASKS,), ("*",), {"ArnLike": {"ecs:cluster": tuple(sorted(clusters))}}
         )
 
 
+def _artifacts(deployed: DeployedResources, bucket: str) -> dict[IamType, frozenset[str]]:
+    """The artifacts bucket, and the objects in it of the environments."""
+    prefixes = [artifacts_prefix(one) for one in deployed.environments] or [""]
+    objects = frozenset(f"{bucket}/{prefix}*" for prefix in prefixes)
+    return {("s3", "bucket"): frozenset({bucket}), ("s3", "object"): objects}
+
+
+def _owner(deployed: DeployedResources) -> Conditions:
+    return {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in deployed.tags.items()}}
+
+
 def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
-    """The calls by which CloudFormation creates, updates and deletes the resources, except the roles."""
-    allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in sorted(deployed.actions) if service_of(one) != "iam"]
+    """The calls by which CloudFormation creates, updates and deletes the resources, except roles and DNS records."""
+    apart = {_WRITE_RECORDS} if deployed.dns_records else set()
+    called = (one for one in sorted(deployed.actions - apart) if service_of(one) != "iam")
+    allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in called]
     yield from _statements((one for one in allowed if not deployed.needs_owner_tags(one[0])), "")
-    own: Conditions = {"StringEquals": {f"aws:ResourceTag/{name}": values for name, values in deployed.tags.items()}}
-    yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", own)
+    yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", _owner(deployed))
 
 
-def _roles(deployed: DeployedResources, limits: frozenset[str]) -> Iterator[IamStatement]:
-    """Roles are created and changed within their boundary only, which nothing here removes, and passed to ECS tasks
-    only."""
+def _records(deployed: DeployedResources) -> Iterator[IamStatement]:
+    """Records of these names alone: environments may share a hosted zone.
+
+    An operator for all values also holds without any, which the second condition excludes.
+    Source: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    for number, (zone, names) in enumerate(sorted(deployed.dns_records.items()), 1):
+        key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+        named: Conditions = {"ForAllValues:StringLike": {key: tuple(sorted(names))}, "Null": {key: ("false",)}}
+        yield IamStatement(f"Records{number}", (_WRITE_RECORDS,), (zone,), named)
+
+
+def _roles(
+    stacks: Sequence[DeployedStack], deployed: DeployedResources, limits: frozenset[str]
+) -> Iterator[IamStatement]:
+    """Roles are created and changed within their boundary only, which nothing here removes or changes. They get the
+    managed policies of the templates alone, keep the trust policy with which they were created, and are passed to the
+    services that it names.
+
+    IAM has no condition on the trust policy of a new role.
+    """
     roles = tuple(sorted(deployed.names.get(("iam", "role"), ())))
     if not roles:
         return
-    called = {one for one in deployed.actions if service_of(one) == "iam"}
-    within: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
-    yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND)), roles, within)
+    called = {one for one in deployed.actions if service_of(one) == "iam"} - {_CHANGE_TRUST}
+    limited: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
+    yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND - _ATTACH)), roles, limited)
+    attached = {
+        text(arn) for stack in stacks for _, one in identities(stack) for arn in one.get("ManagedPolicyArns", ())
+    }
+    if attached:
+        known: Conditions = {**limited, "ArnEquals": {"iam:PolicyARN": tuple(sorted(attached))}}
+        yield IamStatement("RolesWithPolicies", tuple(sorted(called & _ATTACH)), roles, known)
     yield IamStatement("Roles", tuple(sorted(called - _BOUND)), roles)
-    yield from _passed(deployed)
+    yield from _passed(stacks)
 
 
-def _passed(deployed: DeployedResources) -> Iterator[IamStatement]:
-    roles = tuple(sorted(deployed.names.get(("iam", "role"), ())))
-    if not roles:
-        return
-    to_tasks: Conditions = {"StringEquals": {"iam:PassedToService": ("ecs-tasks.amazonaws.com",)}}
-    yield IamStatement("PassRole", ("iam:PassRole",), roles, to_tasks)
+def _passed(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
+    """Roles are passed to the services that their trust policies name: usually to ECS, for its tasks."""
+    roles: dict[tuple[str, ...], set[str]] = {}
+    for stack in stacks:
+        for logical_id, properties in stack.resources(ROLE).items():
+            arns = record_of(ROLE).permissions.arns
+            named = (
+                {one for kind, one in arns(stack, logical_id, properties) if kind == ("iam", "role")} if arns else {}
+            )
+            roles.setdefault(_trusted(properties), set()).update(named)
+    for services, passed in sorted(roles.items()):
+        sid = "PassRole" + "".join(_words(one.partition(".")[0]) for one in services if one != _TASKS)
+        to_services: Conditions = {"StringEquals": {"iam:PassedToService": services}}
+        yield IamStatement(sid, ("iam:PassRole",), tuple(sorted(passed)), to_services)
+
+
+def _trusted(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services that a role trusts."""
+    statements = items(mapping(properties.get("AssumeRolePolicyDocument")).get("Statement"))
+    principals = (items(mapping(mapping(one).get("Principal")).get("Service")) for one in statements)
+    return tuple(sorted({str(one) for each in principals for one in each})) or (_TASKS,)
 
 
 def _linked(deployed: DeployedResources) -> Iterator[IamStatement]:
@@ -322,27 +415,3 @@ def _widest(arns: set[str]) -> set[str]:
     """The ARNs that no other one covers."""
     leads = [one[:-1] for one in arns if one.endswith("*")]
     return {one for one in arns if not any(one.startswith(lead) and one != f"{lead}*" for lead in leads)}
-
-
-DENIED = ("account:*", "iam:*", "organizations:*")
-"""Actions that no task may ever call, even if a role's own policy allows ``*``."""
-
-
-def boundary(stacks: Sequence[DeployedStack], environment: str) -> dict[str, Any]:
-    """The document of an environment's boundary: the actions that the roles of these templates allow, on any resource;
-    their policies limit it."""
-    actions = sorted({action for stack in stacks for action in _allowed(stack)})
-    statements: list[dict[str, Any]] = []
-    if actions:
-        statements.append({"Sid": "Services", "Effect": "Allow", "Action": actions, "Resource": "*"})
-    statements.append({"Sid": "Administration", "Effect": "Deny", "Action": list(DENIED), "Resource": "*"})
-    return {"Version": VERSION, "Statement": statements}
-
-
-def _allowed(stack: DeployedStack) -> Iterator[str]:
-    """The actions that the policies of a template's roles allow."""
-    for properties in _identities(stack):
-        for policy in (*properties.get("Policies", ()), properties):
-            for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
-                actions = statement["Action"] if statement["Effect"] == "Allow" else ()
-                yield from [actions] if isinstance(actions, str) else actions

@@ -4,8 +4,8 @@ these."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +13,7 @@ from fsdcf.cloudformation.arns import DeployedStack, IamType, arn
 from fsdcf.cloudformation.facts import tag_property
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
 from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.route53 import zone_arn
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 
 OWNER_TAGS = (SERVICE_TAG, ENVIRONMENT_TAG)
@@ -71,7 +72,7 @@ def needed(type: str, resource: Mapping[str, Any]) -> frozenset[str] | None:
 def _is_own_read(action: str, type: str, handlers: Handlers) -> bool:
     """Whether the read handler calls an action of the type's own service: it does so for any properties."""
     services = Counter(one.partition(":")[0] for one in sorted(handlers.read))
-    own = [one for one in services if _is_service(one, type)] or [one for one, _ in services.most_common(1)]
+    own = [one for one in services if is_service(one, type)] or [one for one, _ in services.most_common(1)]
     service, _, name = action.partition(":")
     return action in handlers.read and name.startswith(_READ_VERBS) and service in own
 
@@ -91,7 +92,8 @@ class DeployedResources:
     ``names`` are the ARNs of resources with known names, by IAM type or by action, ``generated`` the IAM types whose
     IDs AWS generates, and ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's
     tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
-    ``joined`` are the ARNs of the clusters of other stacks in which services run.
+    ``joined`` are the ARNs of the clusters of other stacks in which services run. ``dns_records`` are patterns of the
+    names of the DNS records that deploys write, by the ARN of their hosted zone.
     """
 
     actions: frozenset[str]
@@ -102,6 +104,12 @@ class DeployedResources:
     tags: Mapping[str, tuple[str, ...]]
     unknown: tuple[str, ...]
     joined: frozenset[str] = frozenset()
+    dns_records: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The environments of the stacks; empty if a stack has no tags."""
+        return self.tags[ENVIRONMENT_TAG] if all(self.tags[ENVIRONMENT_TAG]) else ()
 
     def arns(self, action: str) -> frozenset[str]:
         """The ARNs on which an action is allowed, as fragments; empty for an action that takes ``*`` alone."""
@@ -144,7 +152,16 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         tags={name: tuple(sorted({stack.tags.get(name, "") for stack in stacks})) for name in OWNER_TAGS},
         unknown=tuple(sorted({one["Type"] for one, called in calls if called is None})),
         joined=frozenset(arn("ecs", f"cluster/{name}") for stack in stacks for name in stack.clusters),
+        dns_records=_dns_records(resources),
     )
+
+
+def _dns_records(resources: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    written: dict[str, set[str]] = {}
+    for resource in resources:
+        for zone, name in record_of(resource["Type"]).permissions.dns_records(resource.get("Properties", {})):
+            written.setdefault(zone_arn(zone), set()).add(name)
+    return {zone: frozenset(names) for zone, names in written.items()}
 
 
 def _named(stacks: Sequence[DeployedStack]) -> dict[IamType, frozenset[str]]:
@@ -157,6 +174,13 @@ def _named(stacks: Sequence[DeployedStack]) -> dict[IamType, frozenset[str]]:
             for kind, one in arns(stack, logical_id, resource.get("Properties", {})) if arns else ():
                 names.setdefault(kind, set()).add(one)
     return {kind: frozenset(arns) for kind, arns in names.items()}
+
+
+def identities(stack: DeployedStack) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The roles of a template and their policies: logical ID and properties."""
+    for logical_id, resource in stack.template["Resources"].items():
+        if record_of(resource["Type"]).policies.kind == "identity":
+            yield logical_id, resource.get("Properties", {})
 
 
 def service_of(action: str) -> str:
@@ -172,14 +196,14 @@ def _iam_types(type: str, called: Iterable[str], variants: frozenset[str]) -> se
     kinds = {
         (service_of(action), one.name)
         for action in called
-        if _is_service(service_of(action), type)
+        if is_service(service_of(action), type)
         for one in targets_of(action)
         if _plain(one.name).partition("/")[0] == wanted
     }
     return {kind for kind in kinds if kind[1].partition("/")[2] in variants} or kinds
 
 
-def _is_service(service: str, type: str) -> bool:
+def is_service(service: str, type: str) -> bool:
     """Whether IAM's name of a service is that of a type's service."""
     return _plain(service).endswith(_plain(type.split("::")[1]))
 
