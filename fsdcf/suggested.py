@@ -43,5 +43,25 @@ def words_of(**options: Value) -> tuple[str, ...]:
 
 
 def _quoted(word: str) -> str:
-    """A word for a shell. Placeholders of a template, such as ``{service}``, stay as they are."""
-    return word if re.fullmatch(r"(\{[a-z]+\}|[\w@%+=:,./-])+", word, re.ASCII) else shlex.quote(word)
+    """A word for a shell. Placeholders of a template, such as ``{service}``, stay as they are.
+
+    A word that does not fit on a line of a terminal or of a workflow has the form ``$'…'`` with escapes: one with a
+    line break or another unprintable character, or with ``${{``, which GitHub evaluates wherever it finds it.
+    """
+    if _PLAIN.fullmatch(word):
+        return word
+    if word.isprintable() and "${{" not in word:
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+_PLAIN = re.compile(r"(?:\{[a-z]+\}|[\w@%+=:,./-])+", re.ASCII)
+
+
+def _escaped(character: str) -> str:
+    """A character between ``$'`` and ``'``."""
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable() and character != "$":
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ _HERE = Path(__file__).resolve().parent.parent
 _FOLDERS = (_HERE / "templates", _HERE.parent / "templates")
 
 
-def render(template: str, **values: Any) -> str:
-    """Render a template: ``{= =}`` for values, ``{% %}`` for blocks, ``{## ##}`` for comments."""
-    return _environment().get_template(template).render(**values)
+def render(template: str, finalize: Callable[[object], object] | None = None, /, **values: Any) -> str:
+    """Render a template: ``{= =}`` for values, ``{% %}`` for blocks, ``{## ##}`` for comments.
+
+    ``finalize`` quotes each value for the format of the file."""
+    return _environment(finalize).get_template(template).render(**values)
 
 
 def source_text(template: str) -> str:
@@ -25,12 +28,12 @@ def source_text(template: str) -> str:
 
 def templates_in(folder: str) -> list[str]:
     """The templates in a folder, without the folder and the suffix ``.j2``."""
-    names = _environment().list_templates(extensions=["j2"])
+    names = _environment(None).list_templates(extensions=["j2"])
     return [name[len(folder) + 1 : -3] for name in names if name.startswith(f"{folder}/")]
 
 
 @cache
-def _environment() -> Environment:
+def _environment(finalize: Callable[[object], object] | None) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # loaded only when a template is rendered
 
     return Environment(
@@ -44,4 +47,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=finalize,
     )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from fsdcf.conventions import execution_role_variable, role_variable
@@ -30,10 +31,18 @@ LOCK = "workflows/requirements.txt"
 """The packages that fsdcf needs, with hashes, among the templates. ``make lock`` writes it."""
 
 
-def use(action: str) -> str:
+class Expression(str):
+    """A text of a workflow that GitHub evaluates: ``${{ … }}``, or a condition. Every other text is data."""
+
+
+class Written(str):
+    """A text that stands in the workflow as it is: a scalar of YAML, or words that are quoted for a shell."""
+
+
+def use(action: str) -> Written:
     """The value of ``uses:``: the action at its commit, with the version as a comment."""
     version, commit = PINS[action]
-    return f"{action}@{commit} # {version}"
+    return Written(f"{action}@{commit} # {version}")
 
 
 MARK = "# Written by fsdcf ci github"
@@ -48,8 +57,16 @@ Source: https://docs.github.com/en/actions/reference/runners/github-hosted-runne
 
 _SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
 _NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan|\.[0-9_].*")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_OPENS = "${{"
+_LITERAL = "${{ '${{' }}"
+"""The expression whose value is what opens an expression."""
+
+LONGEST = 21_000
+"""Maximum length of an expression. GitHub makes one expression of a text that contains one: a call of ``format``.
+Source: ``ExpressionConstants.MaxLength`` of github.com/actions/runner."""
+
 _CHANGED = "fromJSON(needs.changes.outputs.services)"
+_CHANGED_SPECS = Expression(f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}")
 
 
 @dataclass(frozen=True)
@@ -95,9 +112,9 @@ class DeployJob:
     id: str
     name: str
     what: str
-    needs: str
-    condition: str
-    specs: str
+    needs: Sequence[str]
+    condition: Expression
+    specs: Sequence[str]
     group: str
     role: str
     execution_role: str
@@ -109,11 +126,11 @@ def workflow(wanted: Workflow) -> str:
     """Render the workflow for one service, or for the changed services of a monorepo."""
     several = len(wanted.services) > 1 or wanted.per_service
     first = wanted.services[0]
-    specs = f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}" if several else first.spec
+    files = tuple(dict.fromkeys(lane.file for lane in wanted.lanes if lane.file))
     lanes = [
         {
-            "branch": scalar(lane.branch),
-            "environment": scalar(lane.environment),
+            "branch": lane.branch,
+            "environment": lane.environment,
             "condition": _condition(lane),
             "role": role_variable(lane.environment),
             "execution_role": execution_role_variable(lane.environment),
@@ -124,34 +141,43 @@ def workflow(wanted: Workflow) -> str:
     ]
     return render(
         "workflows/fsdcf.yml.j2",
-        mark=MARK,
-        command=wanted.command,
-        check=scalar(f"{wanted.command} --check"),
-        options=f" {wanted.options}" if wanted.options else "",
-        repository="" if _is_release(wanted.requirement) else scalar(wanted.requirement),
-        versions={"uv": UV, "python": PYTHON, "requirements": REQUIREMENTS},
+        _quoted,
+        mark=Written(MARK),
+        command=Written(wanted.command),
+        check=f"{wanted.command} --check",
+        options=Written(f" {wanted.options}" if wanted.options else ""),
+        repository="" if _is_release(wanted.requirement) else wanted.requirement,
+        versions={"uv": UV, "python": Written(PYTHON), "requirements": Written(REQUIREMENTS)},
         lanes=lanes,
         target=_target(wanted.lanes),
         several=several,
-        title="${{ matrix.service.name }}" if several else first.name,
+        title=Expression("${{ matrix.service.name }}") if several else first.name,
         service=_fields(None if several else first),
         names=[service.name for service in wanted.services],
-        scalar=scalar,
-        matrix=[json.dumps(service.data()) for service in wanted.services],
-        specs=_plain_or_scalar(specs),
-        files=" ".join(dict.fromkeys(lane.file for lane in wanted.lanes if lane.file)),
-        all=" ".join(service.spec for service in wanted.services),
+        matrix=Written(_matrix(wanted.services)),
+        specs=_CHANGED_SPECS if several else first.spec,
+        files=" ".join(files),
+        validated=Written(" ".join((*files, *(service.spec for service in wanted.services)))),
         stem=PurePosixPath(first.spec).stem,
         region=_region(None if several else first),
         uv=any(service.test.startswith("uv ") for service in wanted.services),
         use=use,
+        scalar=scalar,
+        string=string,
+        expression=Expression,
     )
 
 
-def _condition(lane: Lane) -> str:
+def _matrix(services: Sequence[ServiceSource]) -> str:
+    """The services as JSON, an entry in each line. No text in it is an expression of GitHub, because JSON can escape a
+    brace."""
+    return ",\n              ".join(json.dumps(service.data()).replace(_OPENS, "$\\u007b{") for service in services)
+
+
+def _condition(lane: Lane, more: str = "") -> Expression:
     """When a job deploys to an environment: on a push to its branch of the repository itself."""
-    push = f"github.event_name == 'push' && github.ref == 'refs/heads/{lane.branch}'"
-    return f"{push} && !github.event.repository.fork"
+    push = f"github.event_name == 'push' && github.ref == {string('refs/heads/', lane.branch)}"
+    return Expression(f"{push} && !github.event.repository.fork{more}")
 
 
 def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
@@ -159,34 +185,34 @@ def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
     environment, condition = lane.environment, _condition(lane)
     job, group = f"deploy-{environment}", f"fsdcf-{environment}"
     roles = (role_variable(environment), execution_role_variable(environment))
+    first = [lane.file, " "] if lane.file else []
     if not several:
         (service,) = wanted.services
-        specs, group = f"{lane.file} {service.spec}".strip(), f"{group}-{service.name}"
         fields = _fields(service), _region(service)
-        yield DeployJob(job, service.name, service.name, "test", condition, scalar(specs), group, *roles, *fields)
+        specs, group = [*first, service.spec], f"{group}-{service.name}"
+        yield DeployJob(job, service.name, service.name, ["test"], condition, specs, group, *roles, *fields)
         return
-    changed = f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}"
     if not wanted.per_service:
-        specs, needs = f"{lane.file} {changed}".strip(), f"[changes, build-{environment}]"
+        specs, needs = [*first, _CHANGED_SPECS], ["changes", f"build-{environment}"]
         yield DeployJob(job, "the services", "The services", needs, condition, specs, group, *roles)
         return
+    needs = ["changes", "test"]
     if lane.file:
-        some = f"{condition} && needs.changes.outputs.services != '[]'"
-        file = _plain_or_scalar(lane.file)
-        yield DeployJob(job, "the environment", "The environment", "[changes, test]", some, file, group, *roles)
+        some = _condition(lane, " && needs.changes.outputs.services != '[]'")
+        yield DeployJob(job, "the environment", "The environment", needs, some, [lane.file], group, *roles)
     for service in wanted.services:
         before = [job] if lane.file else []
         before += [f"{job}-{other}" for other in lane.order.get(service.name, ())]
-        is_changed = f"contains({_CHANGED}.*.name, '{service.name}')"
+        is_changed = f"contains({_CHANGED}.*.name, {string(service.name)})"
         # The job of a service that did not change is skipped, which must not skip the jobs that need it.
-        runs = f"{condition} && !cancelled() && !failure() && needs.test.result == 'success' && {is_changed}"
+        runs = f" && !cancelled() && !failure() && needs.test.result == 'success' && {is_changed}"
         yield DeployJob(
             f"{job}-{service.name}",
             service.name,
             service.name,
-            f"[{', '.join(('changes', 'test', *before))}]",
-            runs,
-            scalar(service.spec),
+            [*needs, *before],
+            _condition(lane, runs),
+            [service.spec],
             f"{group}-{service.name}",
             role_variable(environment, service.name),
             execution_role_variable(environment, service.name),
@@ -205,39 +231,76 @@ def _is_release(requirement: str) -> bool:
     return "==" in requirement
 
 
-def _plain_or_scalar(text: str) -> str:
-    """A YAML scalar; paths and an expression that lists others are plain."""
-    return text if text.endswith("}}") else scalar(text)
-
-
 def is_managed(text: str) -> bool:
     """Whether a file is a workflow written by fsdcf."""
     return text.startswith(MARK)
 
 
-def scalar(text: str) -> str:
-    """A YAML scalar: plain if every parser reads it as the same text, quoted otherwise."""
-    if _SAFE.fullmatch(text) and not _NOT_TEXT.fullmatch(text):
-        return text
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+def _quoted(value: object) -> object:
+    """What the template writes for a value: a text as a scalar, unless it is written already, and a list of texts as a
+    list of scalars."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(scalar, value))}]" if value[1:] else scalar(*value)
+    return scalar(value) if isinstance(value, str) and not isinstance(value, Written) else value
+
+
+def scalar(*parts: str) -> Written:
+    """A YAML scalar that is the parts together: plain if every parser reads it as the same text, quoted otherwise.
+
+    Every value of a workflow goes through this function. GitHub evaluates an ``Expression`` among the parts; any other
+    part arrives as it is, even if it looks like an expression.
+    """
+    text = shape = ""
+    for is_expression, together in groupby(parts, key=lambda part: isinstance(part, Expression)):
+        joined = "".join(together)
+        text += joined if is_expression else joined.replace(_OPENS, _LITERAL)
+        shape += "x" if is_expression and _is_plain(joined) else joined
+    if _SAFE.fullmatch(shape) and not _NOT_TEXT.fullmatch(shape):
+        return Written(text)
+    return Written("".join(map(_in_quotes, json.dumps(text, ensure_ascii=False))))
+
+
+def _is_plain(expression: str) -> bool:
+    """Whether an expression needs no quotes in YAML."""
+    return expression.isprintable() and re.match(r"[$a-z](?!.*(:( |$)| #))", expression) is not None
+
+
+def _in_quotes(character: str) -> str:
+    """A character of a scalar in double quotes."""
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
+
+
+def fits(text: str) -> bool:
+    """Whether a text can be data of a workflow. One that looks like an expression must not be too long for GitHub."""
+    doubled = sum(character in "'{}" for character in text)
+    return _OPENS not in text or len(text) + doubled + len(_LITERAL) * text.count(_OPENS) < LONGEST
+
+
+def string(*parts: str) -> Written:
+    """The texts together as a string in an expression: ``'it''s'``."""
+    return Written("'" + "".join(parts).replace("'", "''") + "'")
 
 
 def _fields(service: ServiceSource | None) -> dict[str, str]:
-    """The fields of the service as YAML; expressions of the matrix for None."""
+    """The fields of the service; expressions of the matrix for None."""
     names = [name for name in ServiceSource.__dataclass_fields__ if name != "paths"]
     if service is None:
-        return {name: f"${{{{ matrix.service.{name} }}}}" for name in names}
-    return {name: scalar(service.data()[name]) for name in names}
+        return {name: Expression(f"${{{{ matrix.service.{name} }}}}") for name in names}
+    return {name: service.data()[name] for name in names}
 
 
 def _region(service: ServiceSource | None) -> str:
     """The region of the images; that of the deploy unless the spec sets another."""
     if service is None:
-        return "${{ matrix.service.region || vars.AWS_REGION }}"
-    return scalar(service.region) if service.region else "${{ vars.AWS_REGION }}"
+        return Expression("${{ matrix.service.region || vars.AWS_REGION }}")
+    return service.region or Expression("${{ vars.AWS_REGION }}")
 
 
 def _target(lanes: Sequence[Lane]) -> str:
     """The environment that the merge of a pull request deploys: by its base branch, or the first environment."""
-    cases = "".join(f"github.base_ref == '{lane.branch}' && '{lane.environment}' || " for lane in lanes[1:])
-    return f"${{{{ {cases}'{lanes[0].environment}' }}}}" if cases else scalar(lanes[0].environment)
+    cases = [f"github.base_ref == {string(lane.branch)} && {string(lane.environment)}" for lane in lanes[1:]]
+    if not cases:
+        return lanes[0].environment
+    return Expression(f"${{{{ {' || '.join([*cases, string(lanes[0].environment)])} }}}}")

@@ -236,13 +236,13 @@ def test_a_deploy_names_only_an_image_that_its_own_run_has_pushed_with_its_own_r
                 assert "$GITHUB_SHA-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT" in pushed[0]["run"] and "if" not in one
             if one.get("id") == "deploy" and "--image-sha" in one["run"]:
                 images = one["env"].get("IMAGE") or one["env"]["IMAGES"]
-                own = f"needs.build-{job['environment']['name']}.outputs.*"
-                assert "steps.push.outputs." in images or own in images, name
+                own = f"needs['build-{job['environment']['name']}'].outputs.*"
+                assert "steps.push.outputs[" in images or own in images, name
 
 
 def test_each_service_of_a_matrix_has_an_output_of_its_own() -> None:
     outputs = parsed(MONOREPO)["jobs"]["build-prod"]["outputs"]
-    assert outputs == {name: f"${{{{ steps.push.outputs.{name} }}}}" for name in ("cart", "shop")}
+    assert outputs == {name: f"${{{{ steps.push.outputs['{name}'] }}}}" for name in ("cart", "shop")}
 
 
 def test_services_of_their_own_are_deployed_after_those_that_they_call() -> None:

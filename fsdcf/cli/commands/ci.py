@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,17 +26,18 @@ from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
 from fsdcf.cli.render.findings import show
 from fsdcf.conventions import ENVIRONMENT_PATTERN, execution_role_variable, role_variable
-from fsdcf.diagnostics import has_errors
+from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.service import Spec
+from fsdcf.language.rules.container import BUILD_ARGUMENT
 from fsdcf.language.rules.together import Sibling
 from fsdcf.links import REPOSITORY
-from fsdcf.pipeline import together
+from fsdcf.pipeline import Result, together
 from fsdcf.repository import repository_root
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import REQUIREMENTS, WORKFLOW, ServiceSource, tests_of, touched
-from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, is_managed, requirements, workflow
+from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, fits, is_managed, requirements, workflow
 from fsdcf.suggested import Value, suggested, words_of
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
@@ -117,9 +118,8 @@ def github_command(
 
     Without SPEC it covers every spec of the repository. The repository does not need a remote.
     """
-    for text in (test or "", *variables):
-        if "${{" in text or any(ord(character) < 32 for character in text):
-            raise click.UsageError(f"a workflow cannot contain {text!r}: remove ${{{{ }}}} and line breaks")
+    if test and (any("\ud800" <= character <= "\udfff" for character in test) or not fits(test)):
+        raise click.UsageError("--test: the command is not valid UTF-8, or too long for one that contains `${{`")
     lanes = _lanes(branches or _LANES)
     root = repository_root(Path.cwd().resolve())
     inputs = SpecInputs(specs, variables=variables, new_environment=new_environment).found()
@@ -212,6 +212,9 @@ def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: l
         result = compile_or_show(request)
         if result is None or result.spec is None:
             return []
+        if unfit := list(_unfit(result)):
+            show(unfit, result.sources)
+            return []
         specs.append(result.spec)
         siblings.append(result.sibling)
     for lane, spec in zip(lanes, specs, strict=True):
@@ -255,7 +258,7 @@ def _source(path: Path, root: Path, spec: Spec, test: str | None) -> ServiceSour
         spec=place,
         context=context,
         dockerfile=file,
-        arguments=tuple(_argument(path, name, value) for name, value in sorted(build.args.items())),
+        arguments=tuple(f"{name}={value}" for name, value in sorted(build.args.items())),
         platform=platform,
         runner=runner,
         repository=image[2],
@@ -302,11 +305,17 @@ def _test(root: Path, context: str, dockerfile: str, test: str | None) -> tuple[
     return shlex.join(["docker", "build", "--file", dockerfile, context]), "."
 
 
-def _argument(path: Path, name: str, value: str) -> str:
-    text = f"{name}={value}"
-    if "\n" in text or "\r" in text:
-        raise click.UsageError(f"{path}: a workflow cannot pass service.build.args.{name}, which has several lines")
-    return text
+def _unfit(result: Result) -> Iterator[Diagnostic]:
+    """The build arguments that a workflow cannot pass."""
+    arguments = result.spec.service.build.args if result.spec else {}
+    wrong = {name: "has several lines" for name, value in arguments.items() if "\n" in value}
+    if not fits("\n".join(arguments.values())):
+        wrong[max(arguments, key=lambda name: len(arguments[name]))] = "is too long for a workflow"
+    for name, problem in wrong.items():
+        path, document = ("service", "build", "args", name), result.document
+        if document:
+            hint = "write the value to a file in the build context, and read it in the Dockerfile"
+            yield BUILD_ARGUMENT.at(document.span(path), path, f"the build argument `{name}` {problem}", hint)
 
 
 def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
@@ -386,7 +395,7 @@ def changed_command(base: str) -> None:
     files = changed_files(base)
     if files is None:
         click.echo(f"{base} is not a commit in this repository: every service counts as changed", err=True)
-    click.echo(json.dumps(touched(services, files), ensure_ascii=False))
+    click.echo(json.dumps(touched(services, files)))
 
 
 def changed_files(base: str) -> list[str] | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
-from fsdcf.diagnostics import SpecPath
+from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
 from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, fields_of_arn, sample
@@ -43,6 +43,14 @@ def image(case: Case) -> Problems:
         hint = "write a repository such as 123456789012.dkr.ecr.us-east-1.amazonaws.com/my-service"
         yield Problem("service.image", f"`{text}` is not a repository", hint)
 
+
+BUILD_ARGUMENT = Rule(
+    "S372",
+    "a build argument that a workflow cannot pass",
+    "The workflow of `fsdcf ci github` passes each build argument on a line of its own, and GitHub limits the length "
+    "of a text that contains `${{`. Every other value reaches the build as it is written.",
+    "https://docs.github.com/en/actions/reference/workflows-and-actions/expressions",
+)
 
 _OPEN_REGISTRIES = re.compile(
     r"(.+\.)?(docker\.io|ghcr\.io|quay\.io|gcr\.io|mcr\.microsoft\.com|lscr\.io|cgr\.dev|nvcr\.io|docker\.elastic\.co"
