@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from fsdcf.masking import MASK
+from fsdcf.masking import MASK, hidden_parts, mask_line
 
 SpecPath = tuple[str | int, ...]
 """The path of a value in a spec: mapping keys and list indexes from the root."""
@@ -116,13 +116,35 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):
         line = lines[span.line - 1]
-        shown, marker = _excerpt(f"{line[: span.end_column - 1]}: {MASK}" if diagnostic.conceal else line, span)
+        if diagnostic.conceal:
+            line = f"{line[: span.end_column - 1]}: {MASK}"
+        shown, marker = _excerpt(*_masked(line, span))
         bar = paint("|", "frame")
         out += [f"{gutter} {bar}", f"{paint(str(span.line), 'frame')} {bar} {shown}".rstrip()]
         out += [f"{gutter} {bar} {paint(marker, role)}"]
     out += [f"{gutter} {paint('= help:', 'hint')} {_visible(diagnostic.hint)}"] if diagnostic.hint else []
     out += [f"{gutter} {paint('= note:', 'hint')} {_visible(note)}" for note in diagnostic.notes]
     return "\n".join(out)
+
+
+def _masked(line: str, span: Span) -> tuple[str, Span]:
+    """Return a source line without its secrets, and the span in it."""
+    parts = hidden_parts(line)
+    moved = [_moved(column, parts) for column in (span.column, span.end_column)]
+    line = mask_line(line) if parts else line
+    end = moved[1] if span.end_line == span.line else span.end_column
+    return line, replace(span, column=moved[0], end_column=max(end, moved[0] + 1))
+
+
+def _moved(column: int, parts: Iterable[tuple[int, int]]) -> int:
+    """Return the column of a character after the parts of its line are replaced by masks."""
+    shift = 0
+    for start, end in parts:
+        if column - 1 >= end:
+            shift += len(MASK) - (end - start)
+        elif column - 1 > start:
+            return start + shift + 1 + len(MASK)
+    return column + shift
 
 
 def _excerpt(line: str, span: Span) -> tuple[str, str]:

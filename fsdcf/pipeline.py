@@ -24,6 +24,7 @@ from fsdcf.language.rules.container import missing_check
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
+from fsdcf.masking import mask_secrets, memorable, remember, secret_parts
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
@@ -101,6 +102,16 @@ class Result:
         return Sibling(self.environment, self.document, self.spec, self.file)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What looks like a secret in the spec and in the environment's file; in the sources of a spec with errors."""
+        documents = [self.document, self.file.document if self.file else None]
+        found = [secret for document in documents if document is not None for _, secret in document.secrets]
+        if self.draft is None:
+            lines = (line for text in self.sources.values() for line in text.splitlines())
+            found += [line[start:end] for line in lines for start, end in secret_parts(line, in_spec=True)]
+        return tuple(found)
+
+    @property
     def service_name(self) -> str:
         """The name of the service in the name of the stack; empty for a spec with errors."""
         return self.spec.metadata.name if self.spec else ENVIRONMENT_SERVICE if self.environment_spec else ""
@@ -119,9 +130,16 @@ class Result:
 
 def run(request: Request, lint: Lint | None = None) -> Result:
     """Compile a spec, and lint the template, unless there are errors already. Reads no file except the Dockerfile that
-    the spec names."""
-    result = _compiled(request)
+    the spec names. A command masks the secrets of the spec in what it shows from now on."""
+    result = _masked(_compiled(request))
     return result if lint is None or result.template is None else with_lint(result, lint(to_json(result.template.data)))
+
+
+def _masked(result: Result) -> Result:
+    """The result without secrets in its findings."""
+    secrets = memorable(result.secrets, (result.service_name, result.environment))
+    remember(secrets)
+    return replace(result, diagnostics=mask_secrets(result.diagnostics, secrets, ("message", "hint", "notes")))
 
 
 def _compiled(request: Request) -> Result:
@@ -199,4 +217,4 @@ def with_lint(result: Result, findings: Sequence[Finding]) -> Result:
     explained = explain(
         findings, draft.origins, result.document, lambda at, named: locate(at, named, known), to_json(draft.data)
     )
-    return replace(result, diagnostics=in_order((*result.diagnostics, *explained)))
+    return _masked(replace(result, diagnostics=in_order((*result.diagnostics, *explained))))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Severity, Span, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import String, Text
+from fsdcf.masking import secrets_in
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Document:
     sources: Mapping[str, str]
     allowed: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     removed: Mapping[SpecPath, Mark] = field(default_factory=dict)
+
+    @cached_property
+    def secrets(self) -> tuple[tuple[SpecPath, str], ...]:
+        """What looks like a secret, each with the path of the value that contains it."""
+        return tuple(secrets_in(self.data))
 
     def span(self, path: SpecPath) -> Span:
         """Return the span of the value at a path, or of its nearest ancestor that was written or removed."""

@@ -311,3 +311,51 @@ def test_an_access_key_under_another_name_is_not_a_secret_to_store(compiled: Com
         each for each in compiled(HELLO + f"  environment: {{UPLOAD: '{key}'}}\n").diagnostics if "W106" in each.code
     )
     assert "task role" in finding.hint and "secrets" not in finding.hint
+
+
+PLAIN = "hunter2hunter2"
+PLACES = {
+    "environment": (f"  environment: {{DB_PASSWORD: {PLAIN}}}\n", "DB_PASSWORD"),
+    "command": (f"  command: [app, --password, {PLAIN}]\n", "command"),
+    "a command as text": (f"  command: app --password={PLAIN}\n", "command"),
+    "entry point": (f"  entryPoint: [mysql, -p, {PLAIN}]\n", "entryPoint"),
+    "build": (f"  build: {{args: {{NPM_TOKEN: {PLAIN}}}}}\n", "NPM_TOKEN"),
+    "sidecar": (
+        f"  sidecars: [{{name: s, image: 'x:1', environment: {{URL: 'redis://:{PLAIN}@host'}}}}]\n",
+        "URL",
+    ),
+    "overlay": (f"environments: {{prod: {{service: {{environment: {{API_KEY: {PLAIN}}}}}}}}}\n", "API_KEY"),
+    "working directory": ("  workingDirectory: /x/ghp" + f"_{'a1B2' * 9}\n", "workingDirectory"),
+}
+
+
+@pytest.mark.parametrize(("text", "key"), PLACES.values(), ids=PLACES)
+def test_a_secret_is_warned_about_wherever_it_is(compiled: Compile, text: str, key: str) -> None:
+    result = compiled(HELLO + text)
+    (finding,) = (each for each in result.diagnostics if each.code == "W106")
+    shown = render(finding, result.sources)
+    assert f"`{key}`" in finding.message and PLAIN not in shown and "a1B2a1B2" not in shown and finding.hint in shown
+
+
+def test_a_secret_is_warned_about_once(compiled: Compile) -> None:
+    text = HELLO + f"  environment: {{A_PASSWORD: {PLAIN}, B_PASSWORD: {PLAIN}}}\n"
+    (finding,) = (each for each in compiled(text).diagnostics if each.code == "W106")
+    assert "A_PASSWORD" in finding.message
+
+
+def test_the_file_of_an_environment_is_searched(compiled: Compile) -> None:
+    text = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\nenvironment:\n"
+    parts = ("  variables: {DB_PASSWORD: %s}\n", "  tags: {api-token: %s}\n")
+    parts += ("  defaults: {service: {environment: {DB_PASSWORD: %s}}}\n",)
+    for part in parts:
+        result = compiled(text + part % PLAIN, name="staging.yml")
+        assert [each.code for each in result.diagnostics].count("W106") == 1
+        assert all(PLAIN not in render(each, result.sources) for each in result.diagnostics)
+
+
+def test_no_other_secret_on_the_line_is_quoted(compiled: Compile) -> None:
+    result = compiled(HELLO + f"  environment: {{A_PASSWORD: {PLAIN}, B: x, C_TOKEN: 'other-{PLAIN}', D: $}}{{\n")
+    assert all(PLAIN not in render(each, result.sources) for each in result.diagnostics)
+    result = compiled(HELLO + f"  environment: {{A_PASSWORD: {PLAIN}, B_TOKEN: 'other-{PLAIN}', E: '${{NOPE}}'}}\n")
+    shown = [render(each, result.sources) for each in result.diagnostics]
+    assert all(PLAIN not in each for each in shown) and any("${NOPE}" in each for each in shown)

@@ -12,19 +12,14 @@ from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
-from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, fields_of_arn, sample
+from fsdcf.language.placeholders import SecretRef, String, Text, fields_of_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import HEALTH_CHECKS, PRIVATE_REGISTRIES
-from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES, contains_secret, is_secret_name
+from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
-_HARMLESS_NAME = re.compile(
-    r"_(NAME|ARN|ID|PATH|FILE|URL|URI|TTL|HEADER|EXPIRY|EXPIRES|LENGTH|TYPE|ENABLED|ISSUER|REGION|MODE|METHOD|PROVIDER"
-    r"|HOST)$",
-    re.I,
-)
 
 
 @rule("S201", "an image with a tag or digest, or not a repository")
@@ -367,33 +362,11 @@ def missing_check(case: Case) -> Problems:
         yield Problem("service.healthCheck.container", "the container has no health check", hint, key=True)
 
 
-@rule("W106", "a plain value that looks like a secret", conceal=True)
-def plain_secrets(case: Case) -> Problems:
-    """Values of `environment` appear in plain text in the template, the task definition and the console. Use
-    `secrets`, or ${secrets:path} and ${ssm:/path}. An access key of AWS is not needed: the task role takes its
-    place."""
-    for name, value in case.service.environment.items():
-        if isinstance(value, Text) and any(isinstance(part, (SecretRef, Attribute)) for part in value.parts):
-            continue  # read from a store or a dependency when the task starts
-        text = sample(value)
-        suspicious = is_secret_name(name) and not _HARMLESS_NAME.search(name)
-        if name in CREDENTIAL_VARIABLES:
-            continue  # another rule reports it
-        if (suspicious and len(text) >= 6 and not text.isdigit()) or contains_secret(text):
-            hint = f"store the secret, and write `{name}: ${{secrets:path}}`"
-            if _ACCESS_KEY.search(text):
-                hint = _BY_TASK_ROLE + _DEACTIVATE
-            yield Problem(
-                ("service", "environment", name), f"the value of `{name}` looks like a secret", hint, key=True
-            )
-
-
-_ACCESS_KEY = re.compile(r"(?<![A-Z0-9])A[KS]IA[0-9A-Z]{16}")
-_BY_TASK_ROLE = (
+BY_TASK_ROLE = (
     "leave it out: the task role is the service's identity in AWS; allow what it needs by `dependencies` and "
     "service.taskRole.statements"
 )
-_DEACTIVATE = "; deactivate the key, which has been in a file"
+DEACTIVATE = "; deactivate the key, which has been in a file"
 
 
 @rule(
@@ -418,10 +391,10 @@ def hidden_task_role(case: Case) -> Problems:
         if name in ACCESS_KEY_VARIABLES:
             message = f"`{name}` hides the task role from the AWS SDKs, and ECS Exec cannot connect"
             typed = key and isinstance(environment[name], str)
-            yield Problem(path, message, _BY_TASK_ROLE + (_DEACTIVATE if typed else ""), key)
+            yield Problem(path, message, BY_TASK_ROLE + (DEACTIVATE if typed else ""), key)
         elif name.startswith("AWS_CONTAINER_") and name in CREDENTIAL_VARIABLES:
             message = f"ECS sets `{name}` itself, or needs none, and another value may hide the task role"
             yield Problem(path, message, "leave it out", key)
         elif name in CREDENTIAL_VARIABLES:
             message = f"`{name}` leads the AWS SDKs to other credentials than those of the task role"
-            yield Problem(path, message, _BY_TASK_ROLE, key)
+            yield Problem(path, message, BY_TASK_ROLE, key)

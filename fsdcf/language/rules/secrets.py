@@ -1,0 +1,51 @@
+"""The rule about secrets in plain text, wherever they are in a spec."""
+
+from __future__ import annotations
+
+import re
+
+from fsdcf.diagnostics import SpecPath
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.container import BY_TASK_ROLE, DEACTIVATE
+from fsdcf.masking import CREDENTIAL_VARIABLES
+
+_ACCESS_KEY = r"(?<![A-Z0-9])A[KS]IA[0-9A-Z]{16}"
+_STORE = "store the secret in Secrets Manager or the Parameter Store"
+_HINTS = (
+    ("args", "an image keeps its build arguments: use a secret of the build, `RUN --mount=type=secret`"),
+    ("variables", f"{_STORE}, and write ${{secrets:path}} in the specs that need it"),
+    *(
+        (key, f"{_STORE}, give it to the container as a variable with ${{secrets:path}}, and use the variable here")
+        for key in ("command", "entryPoint", "healthCheck")
+    ),
+)
+"""What to do about a secret below a key."""
+
+
+@rule("W106", "a plain value that looks like a secret", conceal=True, kinds=BOTH)
+def plain_secrets(case: Case) -> Problems:
+    """A spec is in a repository, and most of its values appear in plain text in the template, the task definition and
+    the console: variables, commands, build arguments, tags, and defaults and variables of an environment. Store a
+    secret in Secrets Manager or the Parameter Store, and read it with `secrets`, or with ${secrets:path} and
+    ${ssm:/path}. A value is taken for a secret because of its name, its form (a token, a private key, a password in a
+    connection string, a URL or an option) or because it looks random. The first place of a value is reported. It is
+    masked in everything that fsdcf prints, except in the template. An access key of AWS is not needed: the task role
+    takes its place."""
+    reported: set[str] = set()
+    for path, secret in case.document.secrets:
+        named: SpecPath = path
+        while named and isinstance(named[-1], int):
+            named = named[:-1]
+        if secret in reported or not named or named[-1] in CREDENTIAL_VARIABLES:
+            continue  # another rule reports those variables
+        reported.add(secret)
+        yield Problem(named, f"the value of `{named[-1]}` looks like a secret", _hint(named, secret), key=True)
+
+
+def _hint(path: SpecPath, secret: str) -> str:
+    if re.search(_ACCESS_KEY, secret):
+        return BY_TASK_ROLE + DEACTIVATE
+    hint = next((hint for key, hint in _HINTS if key in path), "")
+    if "environment" in path[1:-1]:
+        return f"store the secret, and write `{path[-1]}: ${{secrets:path}}`"
+    return hint or f"{_STORE}, and leave it out here"
