@@ -80,6 +80,10 @@ VALUES = {
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
     "service.permissionsBoundary": "bounds",
+    "service.networking.vpc.flowLogs.bucket": "flow-logs",
+    "service.networking.vpc.flowLogs.encryption": KMS_KEY,
+    "service.networking.vpc.flowLogs.retention": "365",
+    "service.networking.vpc.flowLogs.traffic": "reject",
     "service.encryption": KMS_KEY,
     "service.observability.logs.encryption": KMS_KEY,
     "service.imageCredentials": "secretsmanager:other",
@@ -105,6 +109,7 @@ VALUES = {
 }
 NEEDED = {
     "service.resources.cpu": ("service.resources.memory=2048",),
+    "service.networking.vpc.flowLogs.": ("service.networking.vpc.flowLogs={}",),
     "service.imageCredentials": ("service.image=registry.example/other",),
     "service.healthCheck.grpcCodes": (f"{BALANCER}.protocolVersion=grpc",),
     f"{BALANCER}.domain": (f"{BALANCER}.domain={{name: shop.example.com, hostedZoneId: Z1}}",),

@@ -120,6 +120,8 @@ PLANS = {
     "logs-off": ("  resources:", "  observability: {logs: {enabled: false}}\n  resources:"),
     "tags": ("owners: team", "owners: others, pack: sales"),
     "renamed": ("name: shop", "name: store"),
+    "egress": ("  resources:", "  networking: {egress: [{to: 0.0.0.0/0, ports: [443]}]}\n  resources:"),
+    "flow-logs": ("  resources:", "  networking: {vpc: {flowLogs: true}}\n  resources:"),
     "encryption": ("  resources:", f"  encryption: {KMS_KEY}\n  resources:"),
 }
 """Edits of tests/cases/plans/base.yml, each with the plan that it leads to."""

@@ -48,4 +48,4 @@ def permit_key(grant: Grant, encryption: String, service: str, names: Names, *re
     title = names.id(f"{service.capitalize()}KeyAccess")
     add_policy(grant, title, title, [key_statement(_USE, [encryption], [service])], names.origin)
     for resource in resources:
-        resource.DependsOn = [title]
+        resource.DependsOn = [*resource.resource.get("DependsOn", ()), title]

@@ -15,11 +15,13 @@ from fsdcf.compiler.parts.network import (
     ATTACHMENT,
     add_provider_egress,
     balancer_groups,
+    flow_logs,
     new_endpoints,
     new_vpc,
     nowhere,
     subnet_outputs,
 )
+from fsdcf.compiler.parts.roles import RoleHome
 from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, present, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import (
@@ -68,7 +70,12 @@ def tags_of(spec: EnvironmentSpec, environment: str) -> dict[str, str]:
 def network(spec: EnvironmentSpec) -> StackPart:
     """The VPC and its subnets, each with an export of its own: a new zone only adds exports."""
     wanted, there = spec.environment.network, _network_of(spec)
-    part = new_vpc(wanted, NETWORK) if wanted.id is None else StackPart()
+    part = StackPart()
+    if wanted.id is None:
+        part = new_vpc(wanted, NETWORK)
+        name = spec.metadata.name
+        home = RoleHome(environment_stack(name), name, spec.environment.permissions_boundary)
+        part.fold(flow_logs(wanted, NETWORK, home))
     part.export(spec.metadata.name, VPC_OUTPUT, "VPC of the services", there.vpc)
     for names, kind, subnets in zip(
         subnet_outputs(wanted), ("Public", "Private"), (there.public, there.private), strict=True

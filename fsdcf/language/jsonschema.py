@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fsdcf.language.dependency import Types
@@ -127,7 +128,8 @@ def _string(field: Field) -> Schema:
     key, first = field.key, field.types[0].name
     out: Schema = {"enum": list(key.allowed)} if key.allowed else {"type": "string"}
     if key.as_text and first in _AS_TEXT:
-        out = {"type": _AS_TEXT[first]}
+        is_number = key.pattern and not re.fullmatch(key.pattern, "true")
+        out = {"type": _AS_TEXT["string" if is_number else first]}
     out |= {"pattern": _whole(key.pattern)} if key.pattern else {}
     out |= {"maxLength": key.longest} if key.longest else {}
     out |= {"minLength": key.fewest} if key.fewest and first == "string" else {}

@@ -257,7 +257,7 @@ def test_the_load_balancer_reaches_identity_providers_if_its_file_says_so(compil
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/front/50dc6c495c0c9188/f2f7dc8efc522ab"
 NEW = f"""\
-  network: {{cidr: 10.1.0.0/16}}
+  network: {{cidr: 10.1.0.0/16, flowLogs: {{traffic: accept}}}}
   loadBalancers: {{public: {{certificateArn: '{CERTIFICATE}', {ZONE}, accessLogs: {{prefix: a}}}}}}
 """
 FOUND = f"""\
@@ -271,6 +271,12 @@ VALUES = {
     "environment.network.cidr": "10.2.0.0/16",
     "environment.network.availabilityZones": "3",
     "environment.network.nat": "regional",
+    "environment.network.flowLogs.bucket": "flow-logs",
+    "environment.network.flowLogs.traffic": "reject",
+    "environment.network.flowLogs.retention": "365",
+    "environment.network.flowLogs.encryption": (
+        "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    ),
     "environment.loadBalancers.public.domain": "other.example.com",
     "environment.loadBalancers.public.hostedZoneId": "Z1",
     "environment.loadBalancers.public.certificateArn": CERTIFICATE + "f",

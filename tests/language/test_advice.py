@@ -256,7 +256,7 @@ def test_another_word_is_not_a_misspelling(word: str, known: str) -> None:
         ("  health_check: 1\n", "did you mean `healthCheck`?"),
         ("  certificateArn: x\n", "`service.networking.loadBalancer.certificateArn`"),
         ("  sidecar: []\n", "the program in the image itself"),
-        ("  foo: 1\n", "valid keys: autoScaling, build, command"),
+        ("  foo: 1\n", "valid keys: autoScaling, build, capabilities, command"),
         ("  resources: {desired: 2}\n", "did you mean `desiredCount`?"),
         ("  resources: {gpu: 1}\n", "Fargate has no GPUs"),
         ("  observability: {logs: {retentionDays: 30}}\n", "did you mean `retention`?"),

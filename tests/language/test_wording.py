@@ -101,7 +101,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  volumes:\n    - /data:/data\n", "an item is a map with name and mountPath"),
         (
             "  networking: {vpc: vpc}\n",
-            "write a map; valid keys: availabilityZones, cidr, endpoints, id, nat, privateSubnets, publicSubnets",
+            "write a map; valid keys: availabilityZones, cidr, endpoints, flowLogs, id, nat, privateSubnets",
         ),
         ("  networking: {vpc: 'yes'}\n", "write true, without quotes"),
         ("  observability: {logs: {retention: 45}}\n", "use 30, 60 or `forever`"),

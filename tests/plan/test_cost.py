@@ -532,7 +532,9 @@ def test_every_price_has_a_unit_a_source_and_a_date() -> None:
         assert price.price > 0 and price.unit and len(price.source) > 10 and len(price.date) == 10, price.name
         assert price.note or not price.name.startswith("fargate-spot")
     weak = {price.name for price in shipped().prices.values() if price.weak}
-    assert weak == {name for name in shipped().prices if name.startswith("fargate-spot.")} | {"parameter.advanced"}
+    assert weak == {name for name in shipped().prices if name.startswith("fargate-spot.")} | {
+        *("parameter.advanced", "flow.logs", "flow.s3")
+    }
 
 
 def test_prices_of_your_own() -> None:

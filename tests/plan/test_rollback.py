@@ -254,6 +254,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
     ("command-changed", "Task", container(Command=["serve", "--fast"]), (FSDCF,)),
     ("command-changed", "Task", container(User="1000"), (FSDCF,)),
     ("read-only-root", "Task", container(ReadonlyRootFilesystem=True), (FSDCF,)),
+    ("capability-dropped", "Task", container(LinuxParameters={"Capabilities": {"Drop": ["ALL"]}}), (FSDCF,)),
     ("architecture-changed", "Task", properties("Task", RuntimePlatform={"CpuArchitecture": "ARM64"}), (FSDCF,)),
     ("memory-reduced", "Task", properties("Task", Memory="512"), (FSDCF,)),
     ("repository-changed", "Task", container(Image={"Fn::Sub": "repo/other:${ImageSha}"}), (FSDCF,)),

@@ -19,6 +19,7 @@ from fsdcf.cloudformation.pricing import (
 )
 from fsdcf.cloudformation.references import steps
 from fsdcf.cloudformation.types import (
+    NEVER,
     DeployPermissions,
     ForeignType,
     Part,
@@ -34,10 +35,12 @@ PART: Part = "network"
 EIP, NAT_GATEWAY, ROUTE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT = (
     f"AWS::EC2::{name}" for name in ("EIP", "NatGateway", "Route", "SecurityGroup", "Subnet", "VPC", "VPCEndpoint")
 )
+FLOW_LOG = "AWS::EC2::FlowLog"
 GATEWAY_ATTACHMENT, ROUTE_TABLE_ASSOCIATION = "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::SubnetRouteTableAssociation"
 SECURITY_GROUP_EGRESS, SECURITY_GROUP_INGRESS = "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"
 
 _VPC_PAGE = f"AWS's pricing page for VPC, as transcribed by api-evangelist; {PRICE_LIST}"
+_VENDED_LOGS = "zenn.dev/team_delta and tech.enechange.co.jp on vended logs of CloudWatch"
 _ENDPOINTS = f"zacfukuda.com; {PRICE_LIST}"
 
 
@@ -101,6 +104,16 @@ def _price_endpoints(context: PricingContext, endpoints: Resources) -> CostItems
         yield context.line("endpoint.hour", "Interface endpoints", zones * HOURS, how, interfaces)
         name = "Traffic through endpoints"
         yield from context.usage_of_each("endpoint.gigabyte", name, "endpoint-gigabytes", "GB", interfaces)
+
+
+def _price_flow_logs(context: PricingContext, flow_logs: Resources) -> CostItems:
+    """Flow logs by what they write, at the price of vended logs; S3 and the log group add their storage."""
+    for one in flow_logs:
+        kind = {"s3": "s3", "cloud-watch-logs": "logs"}.get(one.text("LogDestinationType", "cloud-watch-logs"))
+        if kind is None:
+            yield Unpriced(f"Flow log {one.name}", "no price for its destination", (one.name,))
+        else:
+            yield context.usage(f"flow.{kind}", "VPC flow log", "flow-log-gigabytes", "GB", one)
 
 
 class Ingress(NamedTuple):
@@ -371,6 +384,26 @@ RECORDS = (
         ),
         Simulation("vpce-{hex}", create=15.0),
         DeployPermissions(only_with={"ServiceNetworkArn": ("vpc-lattice:*",), "ServiceRegion": ("vpce:*",)}),
+    ),
+    ResourceType(
+        FLOW_LOG,
+        PricingRule(
+            "network",
+            _price_flow_logs,
+            (
+                price("flow.logs", "0.50", "GB", _VENDED_LOGS, "2023-02-07", "the first 10 TB", weak=True),
+                price("flow.s3", "0.25", "GB", _VENDED_LOGS, "2023-02-07", "the first 10 TB", weak=True),
+            ),
+            (assumption("flow-log-gigabytes", "2", "GB/month", "that the flow log of a VPC writes"),),
+        ),
+        Simulation("fl-{hex}", create=3.0),
+        DeployPermissions(
+            only_with={
+                NEVER: ("autoscaling:*", "iam:CreateServiceLinkedRole"),
+                "DeliverLogsPermissionArn": ("iam:PassRole",),
+                "LogDestination": ("logs:*LogDelivery", "s3:*BucketPolicy"),
+            },
+        ),
     ),
     ResourceType("AWS::EC2::InternetGateway", "free", Simulation("igw-{hex}", create=16.0, delete=2.0)),
     ResourceType(

@@ -267,6 +267,7 @@ def _admit(grant: Grant, group: String, names: Names, context: Context) -> None:
     grant.waits.append(title)
     if names.local != min(local_name(each.name) for each in context.spec.dependencies if _group(each) == sample(group)):
         return
+    _let_out(grant, logical_id(sample(group), "FileSystemEgress"), value(group), names, context)
     ingress = ec2.SecurityGroupIngress(
         title,
         GroupId=value(group),
@@ -277,6 +278,23 @@ def _admit(grant: Grant, group: String, names: Names, context: Context) -> None:
         Description=f"NFS from the tasks of {context.spec.metadata.name}",
     )
     grant.add(ingress, names.origin)
+
+
+def _let_out(grant: Grant, title: str, group: Any, names: Names, context: Context) -> None:
+    """Let the tasks reach the mount targets in a security group, where the spec restricts their egress."""
+    if not context.service.networking.egress:
+        return
+    rule = ec2.SecurityGroupEgress(
+        title,
+        GroupId=TASK_SECURITY_GROUP,
+        IpProtocol="tcp",
+        FromPort=_NFS,
+        ToPort=_NFS,
+        DestinationSecurityGroupId=group,
+        Description=f"NFS to {names.local}",
+    )
+    grant.add(rule, names.origin)
+    grant.waits.append(title)
 
 
 def _group(dependency: Dependency) -> str | None:
@@ -319,6 +337,7 @@ def _add(grant: Grant, system: EfsFileSystem, names: Names, context: Context) ->
         ],
     )
     grant.add(group, names.origin)
+    _let_out(grant, names.id("FileSystemEgress"), GetAtt(group, "GroupId"), names, context)
     user = system.posix_user
     owner = efs.CreationInfo(OwnerUid=str(user.uid), OwnerGid=str(user.gid), Permissions="0750")
     access_point = efs.AccessPoint(

@@ -3,17 +3,18 @@
 from collections import Counter
 from typing import Any
 
-from troposphere import s3
+from troposphere import Ref, s3
 
 from fsdcf.compiler.access import actions, check_permissions, is_list, is_managed
 from fsdcf.compiler.encryption import customer_key, encryption_of, permit_key
-from fsdcf.compiler.parts.buckets import add_bucket
-from fsdcf.compiler.parts.roles import allow
+from fsdcf.compiler.parts.buckets import add_bucket, add_log_bucket, written_by
+from fsdcf.compiler.parts.roles import allow, from_account
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, Sources, present
-from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
 from fsdcf.language.model.common import OWNED, encryption_key
+from fsdcf.language.model.traffic import AccessLogs, access_logs_key
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
@@ -88,6 +89,7 @@ class S3Bucket(EncryptedDependency):
         "Rules for the expiry and transition of objects.", default=(), most=MOST_RULES
     )
     encryption: String | None = encryption_key("aws/s3", more=". A change is for new objects")
+    access_logs: bool | AccessLogs | None = access_logs_key(", which S3 delivers within hours and without a guarantee")
 
 
 def check(bucket: S3Bucket) -> Violations:
@@ -124,7 +126,8 @@ def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
         sources: Sources = dict.fromkeys(("BucketName", "LifecycleConfiguration"), names.origin)
         rules, policy = _rules(bucket), names.id("BucketPolicy")
         key = encryption != OWNED and (customer_key(encryption) or True)
-        add_bucket(grant, title, policy, rules, names.origin, sources, key=key, BucketName=intrinsic(physical))
+        log = _log(grant, bucket, names, physical)
+        add_bucket(grant, title, policy, rules, names.origin, sources, key=key, BucketName=intrinsic(physical), **log)
         attributes = {
             "name": f"${{{title}}}",
             "arn": f"${{{title}.Arn}}",
@@ -142,10 +145,33 @@ def compile(bucket: S3Bucket, names: Names, context: Context) -> Grant:
             allow(actions(bucket, _BUCKET_ACTIONS), [whole]),
             allow(actions(bucket, _OBJECT_ACTIONS), [objects]),
         ]
-    permit_key(grant, encryption, "s3", names, *grant.of(s3.Bucket))
+    made = [grant.resources[names.id("Bucket")]] if is_managed(bucket) else []
+    permit_key(grant, encryption, "s3", names, *made)
     grant.environment[names.variable("BUCKET_NAME")] = attributes["name"]
     grant.values = attributes
     return grant
+
+
+def _log(grant: Grant, bucket: S3Bucket, names: Names, physical: str) -> dict[str, Any]:
+    """The properties by which S3 logs the requests, and the bucket of the log if none is named.
+
+    The bucket waits for the policy of that one, which knows it by its physical name: S3 checks it.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    if not bucket.access_logs:
+        return {}
+    wanted = bucket.access_logs if isinstance(bucket.access_logs, AccessLogs) else AccessLogs()
+    folder = f"{wanted.prefix}/" if wanted.prefix else ""
+    target, waits = wanted.bucket and value(wanted.bucket), []
+    if wanted.bucket is None:
+        title = names.id("BucketLog")
+        source = from_account(f"arn:${{AWS::Partition}}:s3:::{physical}")
+        add_log_bucket(
+            grant, title, names.origin, [written_by("logging.s3.amazonaws.com", title, folder, Condition=source)]
+        )
+        target, waits = Ref(title), [f"{title}Policy"]
+    log = s3.LoggingConfiguration(DestinationBucketName=target, LogFilePrefix=folder)
+    return {"LoggingConfiguration": log, **present(DependsOn=waits)}
 
 
 def _rules(bucket: S3Bucket) -> list[s3.LifecycleRule]:
@@ -190,5 +216,5 @@ TYPE = CompiledType(
     attributes=lambda bucket: ("name", "arn", "domainName"),
     compile=compile,
     check=check,
-    managed_keys=("lifecycle",),
+    managed_keys=("lifecycle", "accessLogs"),
 )

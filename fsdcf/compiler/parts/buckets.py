@@ -51,6 +51,43 @@ def add_bucket(
     part.add(s3.BucketPolicy(policy, Bucket=Ref(title), PolicyDocument=document([tls_only, *statements])), origin)
 
 
+LOG_DAYS = 90
+"""Days after which logs in a bucket of the stack expire."""
+
+
+def add_log_bucket(
+    part: StackPart,
+    title: str,
+    origin: str,
+    statements: Iterable[Mapping[str, Any]],
+    days: int | None = LOG_DAYS,
+    sources: Sources | None = None,
+) -> None:
+    """Add a bucket for logs, and ``<title>Policy`` with the ``statements`` that let an AWS service write them. They
+    expire after ``days``; None keeps them.
+
+    The keys of S3 encrypt it: Elastic Load Balancing and the log of S3 itself do not write to a bucket with a KMS key.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
+    old = s3.NoncurrentVersionExpiration(NoncurrentDays=1)
+    expiry = {"ExpirationInDays": days, "NoncurrentVersionExpiration": old}
+    rules = [] if days is None else [s3.LifecycleRule(Id="expire-logs", Status="Enabled", **expiry)]
+    add_bucket(part, title, f"{title}Policy", rules, origin, sources, statements)
+
+
+def written_by(service: str, title: str, folder: str, **more: Any) -> dict[str, Any]:
+    """The statement that lets an AWS service (``logging.s3.amazonaws.com``) write below a folder of a bucket; ``more``
+    are further elements of it."""
+    resource = intrinsic(f"${{{title}.Arn}}/{folder}*")
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": ["s3:PutObject"],
+        "Resource": [resource],
+        **more,
+    }
+
+
 def _clean_up() -> s3.LifecycleRule:
     """The rule that removes what no version of an object needs: parts of abandoned uploads, and delete markers of
     objects without versions. S3 refuses the latter in a rule that expires objects by their age.

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from troposphere import GetAtt, Join, Ref, s3
+from troposphere import GetAtt, Join, Ref
 from troposphere import elasticloadbalancingv2 as elb
 
-from fsdcf.compiler.parts.buckets import add_bucket
+from fsdcf.compiler.parts.buckets import add_log_bucket, written_by
 from fsdcf.compiler.parts.listener_rules import (
     ORIGIN,
     imported_of_balancer,
@@ -22,14 +22,11 @@ from fsdcf.compiler.parts.listener_rules import (
 )
 from fsdcf.compiler.parts.network import LOAD_BALANCER_GROUP, REDIRECT_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
-from fsdcf.compiler.text import intrinsic, value
+from fsdcf.compiler.text import value
 from fsdcf.language.model.service import LoadBalancer, Stickiness
 from fsdcf.language.model.traffic import TLS_POLICY, AccessLogs, BalancerSettings
 from fsdcf.language.names import logical_id
 from fsdcf.language.placeholders import String
-
-LOG_DAYS = 90
-"""Days after which access logs in a bucket of the stack expire."""
 
 
 def load_balancer(context: Context) -> StackPart:
@@ -137,19 +134,10 @@ def _log_attributes(part: StackPart, prefix: str, logs: bool | AccessLogs | None
     if settings.bucket is None:
         title = f"{prefix}AccessLogsBucket"
         folder = f"{settings.prefix}/" if settings.prefix else ""
-        deliver = {
-            "Effect": "Allow",
-            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-            "Action": ["s3:PutObject"],
-            "Resource": [intrinsic(f"${{{title}.Arn}}/{folder}AWSLogs/${{AWS::AccountId}}/*")],
-        }
-        expiry = s3.LifecycleRule(
-            Id="expire-logs",
-            Status="Enabled",
-            ExpirationInDays=LOG_DAYS,
-            NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=1),
+        deliver = written_by(
+            "logdelivery.elasticloadbalancing.amazonaws.com", title, f"{folder}AWSLogs/${{AWS::AccountId}}/"
         )
-        add_bucket(part, title, f"{prefix}AccessLogsBucketPolicy", [expiry], origin, statements=[deliver])
+        add_log_bucket(part, title, origin, [deliver])
     bucket = Ref(f"{prefix}AccessLogsBucket") if settings.bucket is None else value(settings.bucket)
     return {
         "access_logs.s3.enabled": "true",

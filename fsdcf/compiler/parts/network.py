@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
+from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2, logs
 
 from fsdcf.cloudformation.partitions import PARTITIONS
+from fsdcf.compiler.encryption import customer_key
+from fsdcf.compiler.parts.buckets import LOG_DAYS, add_log_bucket, written_by
 from fsdcf.compiler.parts.listener_rules import add_ingress, balanced_ports, task_ingress
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
-from fsdcf.compiler.text import value
+from fsdcf.compiler.parts.roles import RoleHome, allow, from_account, home_of, inline_policy, service_role
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported, present
+from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.conventions import VPC_OUTPUT
+from fsdcf.language.dependency import reached_services
 from fsdcf.language.ingress import ingress
 from fsdcf.language.model.environment import EnvironmentSpec
-from fsdcf.language.model.service import Service, Vpc
+from fsdcf.language.model.service import FOREVER, FlowLogs, Service, Vpc
 from fsdcf.language.model.traffic import BalancerSettings
 from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
+from fsdcf.language.placeholders import String
 
 ORIGIN = "service.networking.vpc"
 DEFAULT_CIDR = "10.0.0.0/16"
@@ -69,7 +74,9 @@ def vpc(context: Context) -> StackPart:
     networking = context.service.networking
     if context.joined is not None or networking.network.id is not None:
         return StackPart()
-    return new_vpc(networking.network, ORIGIN, only_public=networking.assign_public_ip)
+    part = new_vpc(networking.network, ORIGIN, only_public=networking.assign_public_ip)
+    part.fold(flow_logs(networking.network, ORIGIN, home_of(context), context.service.encryption))
+    return part
 
 
 def new_vpc(wanted: Vpc, origin: str, only_public: bool = False) -> StackPart:
@@ -97,6 +104,71 @@ def new_vpc(wanted: Vpc, origin: str, only_public: bool = False) -> StackPart:
     if wanted.nat == "none":
         part.waits += endpoints  # the layers of an image come from S3, and this is the only route
     return part
+
+
+def flow_logs(wanted: Vpc, origin: str, home: RoleHome, encryption: String | None = None) -> StackPart:
+    """The log of the connections in a new VPC, to a log group with the role that writes there, or to a bucket.
+    ``encryption`` is the KMS key of a log group that has none of its own."""
+    part, origin = StackPart(), f"{origin}.flowLogs"
+    if not wanted.flow_logs:
+        return part
+    settings = wanted.flow_logs if isinstance(wanted.flow_logs, FlowLogs) else FlowLogs()
+    days = (
+        LOG_DAYS if settings.retention is None else None if settings.retention == FOREVER else int(settings.retention)
+    )
+    if settings.bucket:
+        target = _flow_log_bucket(part, settings, origin, days)
+    else:
+        target = _flow_log_group(part, settings.encryption or encryption, origin, days, home)
+    log = ec2.FlowLog(
+        "FlowLog", ResourceType="VPC", ResourceId=Ref("Vpc"), TrafficType=settings.traffic.upper(), **target
+    )
+    return part.add(log, origin, {"TrafficType": f"{origin}.traffic"})
+
+
+def _flow_log_group(
+    part: StackPart, key: String | None, origin: str, days: int | None, home: RoleHome
+) -> dict[str, Any]:
+    """Add the log group and the role that writes to it, and return the properties that name them.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+    """
+    group = logs.LogGroup("FlowLogGroup", **present(RetentionInDays=days, KmsKeyId=key and customer_key(key)))
+    part.keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": f"{origin}.encryption"})
+    actions = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+    source = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*"
+    write = inline_policy("Write", [allow(actions, [GetAtt(group, "Arn")])])
+    role = service_role("FlowLogRole", [write], home, "vpc-flow-logs.amazonaws.com", source)
+    part.add(role, origin)
+    return {
+        "LogDestinationType": "cloud-watch-logs",
+        "LogGroupName": Ref(group),
+        "DeliverLogsPermissionArn": GetAtt(role, "Arn"),
+    }
+
+
+def _flow_log_bucket(part: StackPart, settings: FlowLogs, origin: str, days: int | None) -> dict[str, Any]:
+    """Add the bucket, unless one is named, and return the properties that name it.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
+    """
+    if settings.bucket is not True:
+        return {
+            "LogDestinationType": "s3",
+            "LogDestination": intrinsic(f"arn:${{AWS::Partition}}:s3:::{fragment(settings.bucket or '')}"),
+        }
+    title, writer = "FlowLogDestination", "delivery.logs.amazonaws.com"
+    source = from_account("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*")
+    owned = {"StringEquals": {**source["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}}
+    write = written_by(writer, title, "AWSLogs/${AWS::AccountId}/", Sid="AWSLogDeliveryWrite", Condition=source | owned)
+    look = {
+        **allow(["s3:GetBucketAcl"], [GetAtt(title, "Arn")]),
+        "Sid": "AWSLogDeliveryAclCheck",
+        "Principal": {"Service": writer},
+        "Condition": source,
+    }
+    add_log_bucket(part, title, origin, [write, look], days, {"LifecycleConfiguration": f"{origin}.retention"})
+    return {"LogDestinationType": "s3", "LogDestination": GetAtt(title, "Arn"), "DependsOn": [f"{title}Policy"]}
 
 
 def _zones(wanted: Vpc) -> list[dict[str, Any]]:
@@ -274,14 +346,13 @@ def security_groups(context: Context) -> StackPart:
     """
     part = StackPart()
     service = context.service
-    anywhere = ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")
     tasks = ec2.SecurityGroup(
         "TaskSecurityGroup",
         GroupDescription="Tasks of the service",
         VpcId=context.network.vpc,
-        SecurityGroupEgress=[anywhere],
+        SecurityGroupEgress=_task_egress(context),
     )
-    part.add(tasks, "service.networking")
+    part.add(tasks, "service.networking", {"SecurityGroupEgress": "service.networking.egress"})
     if context.joined is not None:
         part.fold(task_ingress(context, context.joined))
         return part
@@ -307,6 +378,42 @@ def security_groups(context: Context) -> StackPart:
     if balancer.auth is not None:
         add_provider_egress(part, "", "service.networking.loadBalancer.auth")
     return part
+
+
+def _task_egress(context: Context) -> list[ec2.SecurityGroupRule]:
+    """Where the tasks may connect to: everywhere, or to what the spec names, and to what it implies: the endpoints of a
+    new network, and the services that it calls by the proxies of Service Connect.
+
+    No rule is for DNS, the metadata of the task and the clock, to which security groups do not apply.
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+    """
+    networking = context.service.networking
+    if not networking.egress:
+        return [ec2.SecurityGroupRule(IpProtocol="-1", CidrIp="0.0.0.0/0", Description="Anywhere")]
+    rules = {
+        (wanted.to, wanted.protocol, ports): _egress_rule(wanted.to, wanted.protocol, *ports)
+        for wanted in networking.egress
+        for ports in wanted.ranges
+    }
+    listed = [rules[key] for key in sorted(rules)]
+    network = networking.network if context.joined is None else context.joined.environment.network
+    if network.id is None and network.endpoints:
+        inside = network.cidr or DEFAULT_CIDR
+        listed.append(tcp_rule(443, CidrIp=inside, Description="Interface endpoints"))
+    if context.joined is not None and (networking.connect is not None or reached_services(context.spec)):
+        services = imported(context.joined, "ServicesSecurityGroupId")
+        peers = {"DestinationSecurityGroupId": services, "Description": "Services of the environment"}
+        listed.append(ec2.SecurityGroupRule(IpProtocol="tcp", FromPort=1, ToPort=65535, **peers))
+    return listed
+
+
+def _egress_rule(destination: str, protocol: str, first: int, last: int) -> ec2.SecurityGroupRule:
+    key = "DestinationPrefixListId" if destination.startswith("pl-") else "DestinationSecurityGroupId"
+    if not destination.startswith(("pl-", "sg-")):
+        key = "CidrIpv6" if ":" in destination else "CidrIp"
+    ports = {} if protocol == "all" else {"FromPort": first, "ToPort": last}
+    number = "-1" if protocol == "all" else protocol
+    return ec2.SecurityGroupRule(IpProtocol=number, **ports, **{key: destination}, Description=f"To {destination}")
 
 
 def add_provider_egress(part: StackPart, prefix: str, origin: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, encode_to_dict, iam
 
@@ -181,23 +181,52 @@ def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
     return f"service.environment.{in_environment[0]}" if len(in_environment) == 1 else "service.environment"
 
 
+def from_account(source: str = "") -> dict[str, Any]:
+    """The condition that an AWS service acts for the stack's account, and for a resource there by the pattern of its
+    ARN, as AWS recommends against a confused deputy.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    account = {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}
+    return {**account, "ArnLike": {"aws:SourceArn": intrinsic(source)}} if source else account
+
+
 def _role(title: str, policies: list[Any], context: Context) -> iam.Role:
-    """A role that ECS assumes for tasks of this account alone, as AWS recommends against a confused deputy.
+    """A role that ECS assumes for tasks.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
+    return service_role(title, policies, home_of(context), "ecs-tasks.amazonaws.com")
+
+
+class RoleHome(NamedTuple):
+    """The stack of a role, its environment, and the permissions boundary of the roles there."""
+
+    stack: str
+    environment: str
+    boundary: String | None
+
+
+def home_of(context: Context) -> RoleHome:
+    """The home of the roles of a service."""
+    stack = f"{context.spec.metadata.name}-{context.environment}"
+    return RoleHome(stack, context.environment, context.service.permissions_boundary)
+
+
+def service_role(title: str, policies: list[Any], home: RoleHome, service: str, source: str = "") -> iam.Role:
+    """A role that an AWS service assumes, for what ``from_account`` admits.
 
     A role whose generated name has no room for the environment has it in its path, by which IAM tells it from that of
     another environment.
-    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
-    stack = f"{context.spec.metadata.name}-{context.environment}"
-    path = f"/fsdcf/{context.environment}/" if is_cut(stack, title, ROLE_NAME_CHARACTERS) else None
+    path = f"/fsdcf/{home.environment}/" if is_cut(home.stack, title, ROLE_NAME_CHARACTERS) else None
     trust = {
         "Effect": "Allow",
-        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Principal": {"Service": service},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
+        "Condition": from_account(source),
     }
-    boundary = _policy_arn(context.service.permissions_boundary)
-    optional = present(Path=path, Policies=policies, PermissionsBoundary=boundary)
+    optional = present(Path=path, Policies=policies, PermissionsBoundary=_policy_arn(home.boundary))
     return iam.Role(title, AssumeRolePolicyDocument=document([trust]), **optional)
 
 

@@ -12,7 +12,7 @@ from fsdcf.compiler.parts.secrets import image_credentials, plain_environment, s
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, VolumeMount, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model.service import ContainerCheck, Service, Tmpfs, Volume
+from fsdcf.language.model.service import Capabilities, ContainerCheck, Service, Tmpfs, Volume
 
 ORIGIN = "service"
 
@@ -77,6 +77,7 @@ _MAIN_SOURCES = {
     "PortMappings.0.AppProtocol": "service.networking.serviceConnect.protocol",
     "MountPoints": "service.volumes",
     "RepositoryCredentials": "service.imageCredentials",
+    "LinuxParameters.Capabilities": "service.capabilities",
     "LinuxParameters.Tmpfs": "service.tmpfs",
     "LogConfiguration": "service.observability.logs",
     "HealthCheck": "service.healthCheck.container",
@@ -102,7 +103,11 @@ def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.Containe
     needs_init = service.init_process or service.enable_execute_command
     credentials = image_credentials(service)
     scratches = sorted(service.tmpfs, key=lambda scratch: scratch.path)
-    linux = present(InitProcessEnabled=needs_init, Tmpfs=[_tmpfs(scratch) for scratch in scratches])
+    linux = present(
+        Capabilities=service.capabilities and _capabilities(service.capabilities),
+        InitProcessEnabled=needs_init,
+        Tmpfs=[_tmpfs(scratch) for scratch in scratches],
+    )
     optional = present(
         RepositoryCredentials=credentials
         and ecs.RepositoryCredentials(CredentialsParameter=intrinsic(credentials.value_from)),
@@ -176,6 +181,12 @@ def log_configuration(service: Service, prefix: str) -> ecs.LogConfiguration | N
     if mode == "non-blocking":
         options["max-buffer-size"] = "25m"
     return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
+
+
+def _capabilities(wanted: Capabilities) -> ecs.KernelCapabilities | None:
+    """The capabilities; None for a map that names none."""
+    named = present(Add=sorted(wanted.add), Drop=sorted(wanted.drop))
+    return ecs.KernelCapabilities(**named) if named else None
 
 
 def _tmpfs(scratch: Tmpfs) -> ecs.Tmpfs:

@@ -20,6 +20,7 @@ from fsdcf.language.model.common import (
 )
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
+    BUCKET_NAME,
     CIDR,
     MOST_VALUES,
     AccessLogs,
@@ -200,6 +201,35 @@ class Ulimit:
     hard_limit: int = spec_key("The hard limit; -1 means unlimited.", minimum=-1, maximum=2147483647)
 
 
+CAPABILITIES = (
+    *("ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER"),
+    *("FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD"),
+    *("NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID"),
+    *("SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO"),
+    *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM"),
+)
+"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html"""
+
+
+@spec_record
+class Capabilities:
+    """What the root user of the container may do beyond other users, by the capabilities of Linux."""
+
+    drop: tuple[str, ...] = spec_key(
+        "Capabilities to take away from those that a container has by default; ALL is enough for most programs that do "
+        "not start as root.",
+        default=(),
+        pattern="|".join(CAPABILITIES),
+        expects="a capability such as ALL, NET_RAW or SETUID",
+    )
+    add: tuple[str, ...] = spec_key(
+        "Capabilities to add: SYS_PTRACE, for debuggers and profilers, is the only one that Fargate allows.",
+        default=(),
+        pattern="SYS_PTRACE",
+        expects="SYS_PTRACE, the only capability that Fargate adds",
+    )
+
+
 @spec_record
 class EfsVolume:
     """The EFS file system of a volume: an existing one, or a dependency."""
@@ -270,6 +300,66 @@ BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[
 BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary, or its ARN"
 
 
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+
+FOREVER = "forever"
+"""The retention of logs that never expire."""
+
+
+@spec_record
+class FlowLogs:
+    """The log of the connections in a new VPC. A change replaces it; what it has written stays."""
+
+    bucket: bool | String = spec_key(
+        "Write it to S3 instead of CloudWatch Logs: `true` to a bucket in the stack, or the name of an existing one, "
+        "whose policy admits `delivery.logs.amazonaws.com`.",
+        default=False,
+        pattern=BUCKET_NAME,
+        expects="true, or the name of a bucket",
+    )
+    traffic: str = spec_key(
+        "Connections to log, by what security groups and network ACLs do with them.",
+        default="all",
+        allowed=("all", "accept", "reject"),
+    )
+    retention: int | str | None = spec_key(
+        "Days to keep the log; `forever` keeps it until you delete it.",
+        default=None,
+        allowed=(*RETENTION_DAYS, FOREVER),
+        computed_default="90",
+    )
+    encryption: String | None = spec_key(
+        "KMS key of the log group, whose policy must admit `logs.<region>.amazonaws.com`.",
+        default=None,
+        pattern=KMS_KEY,
+        expects=KMS_KEY_WORDS,
+        computed_default="service.encryption of a service",
+    )
+
+
 @spec_record
 class Vpc:
     """The network: a new VPC, or an existing one by its ids."""
@@ -323,6 +413,10 @@ class Vpc:
         pattern=r"(?!.*(?:amazonaws|[a-z]-\d\.))[a-z][a-z0-9-]*(\.[a-z0-9-]+)*",
         longest=100,
         expects="the last part of an endpoint service's name, such as ecr.api or secretsmanager",
+    )
+    flow_logs: bool | FlowLogs = spec_key(
+        "Log the connections in a new VPC: `true` for all of them, to CloudWatch Logs, or a map for the details.",
+        default=False,
     )
 
 
@@ -492,6 +586,41 @@ class ServiceDiscovery:
 
 
 @spec_record
+class Egress:
+    """Where the tasks may connect to."""
+
+    to: str = spec_key(
+        "Destination: an address range, a prefix list (`pl-…`), or a security group (`sg-…`) in an existing network.",
+        pattern=f"{CIDR}|(pl|sg)-{EC2_ID}",
+        expects="a range such as 10.0.0.0/8, or the id of a prefix list or security group",
+    )
+    ports: tuple[str, ...] = spec_key(
+        "Ports, and ranges of ports such as `8000-8100`; without them, every port.",
+        default=(),
+        as_text=True,
+        pattern=r"[0-9]{1,5}(-[0-9]{1,5})?",
+        expects="a port such as 443, or a range such as 8000-8100",
+        fewest=1,
+    )
+    protocol: str = spec_key("Protocol of the connections.", default="tcp", allowed=("tcp", "udp", "all"))
+
+    @staticmethod
+    def range_of(ports: str) -> tuple[int, int]:
+        """The first and the last port."""
+        first, _, last = ports.partition("-")
+        return int(first), int(last or first)
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """The first and last port of each range; every port without one."""
+        return tuple(map(self.range_of, self.ports)) or ((0, 65535),)
+
+    def covers(self, port: int) -> bool:
+        """Whether it allows connections to a port by TCP."""
+        return self.protocol != "udp" and any(first <= port <= last for first, last in self.ranges)
+
+
+@spec_record
 class Networking:
     """The network of the tasks, and the ingress."""
 
@@ -531,6 +660,14 @@ class Networking:
         most=MOST_GROUPS - 1,
     )
 
+    egress: tuple[Egress, ...] = spec_key(
+        "Where the tasks may connect to, besides the endpoints of a new network, the file systems of the spec, and the "
+        "services of the environment that it calls.",
+        default=(),
+        fewest=1,
+        computed_default="everywhere",
+    )
+
     @property
     def network(self) -> Vpc:
         """The details of the network, with defaults if none are written."""
@@ -554,34 +691,6 @@ class Networking:
         written = self.service_discovery
         return ServiceDiscovery() if written is True else written or None
 
-
-RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
-)
-
-FOREVER = "forever"
-"""The retention of logs that never expire."""
 
 COLLECTOR = "otel-collector"
 """The name of the sidecar's container."""
@@ -875,6 +984,9 @@ class Service:
     )
     readonly_root_filesystem: bool = spec_key("Mount the root file system read-only.", default=False)
     init_process: bool = spec_key("Run an init process that reaps children and forwards signals.", default=False)
+    capabilities: Capabilities | None = spec_key(
+        "Capabilities of the container's processes.", default=None, computed_default="those of a Docker container"
+    )
     ulimits: tuple[Ulimit, ...] = spec_key("Limits of the container's processes.", default=())
     health_check: HealthCheck = spec_key("Health checks of the service.", default=HealthCheck())
     build: Build = spec_key("Image build.", default=Build())

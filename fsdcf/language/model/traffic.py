@@ -114,10 +114,10 @@ def allow_cidrs_key(network: str) -> Any:
     )
 
 
-def access_logs_key() -> Any:
-    """The key `accessLogs` of a load balancer."""
+def access_logs_key(more: str = "") -> Any:
+    """The key `accessLogs` of a load balancer or bucket."""
     return spec_key(
-        "Write a log of all requests: `true` to a bucket in the stack, or the details.",
+        f"Write a log of all requests{more}: `true` to a bucket in the stack, or the details.",
         default=None,
         computed_default="false",
     )
@@ -307,10 +307,10 @@ class Authentication:
 
 @spec_record
 class AccessLogs:
-    """The bucket for the access logs of a load balancer."""
+    """The bucket for the access logs of a load balancer or bucket."""
 
     bucket: String | None = spec_key(
-        "Name of an existing bucket, whose policy admits Elastic Load Balancing.",
+        "Name of an existing bucket of the region, whose policy admits Elastic Load Balancing, or the log of S3.",
         default=None,
         pattern=BUCKET_NAME,
         expects="the name of a bucket",

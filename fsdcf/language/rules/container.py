@@ -289,6 +289,24 @@ def repository_name(case: Case) -> Problems:
 
 
 @rule(
+    "S383",
+    "a capability that is named twice",
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html",
+)
+def repeated_capabilities(case: Case) -> Problems:
+    """A capability is either added or dropped, and named once. `ALL` drops every capability but the added ones."""
+    wanted = case.service.capabilities
+    if wanted is None:
+        return
+    for key, names in (("add", wanted.add), ("drop", wanted.drop)):
+        for index, name in enumerate(names):
+            if name in names[:index] or (key == "drop" and name in wanted.add):
+                where = "both added and dropped" if name in wanted.add and key == "drop" else f"in `{key}` twice"
+                path: SpecPath = ("service", "capabilities", key, index)
+                yield Problem(path, f"`{name}` is {where}", "keep one of them")
+
+
+@rule(
     "S274",
     "a limit that is set twice",
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html",

@@ -8,39 +8,49 @@ from collections.abc import Iterator
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import EncryptedDependency
 from fsdcf.language.model.common import KMS_KEY
+from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 
 _DEFAULT = "service.encryption"
 _LOGS = "service.observability.logs.encryption"
 
 
-def _keys(case: Case) -> Iterator[tuple[SpecPath, String]]:
-    """The customer's keys of a spec, each with its path."""
-    service = case.service
-    named: list[tuple[SpecPath, String | None]] = [
-        (tuple(_DEFAULT.split(".")), service.encryption),
-        (tuple(_LOGS.split(".")), service.observability.logs.encryption),
-        *((("service", "secretKeys", index), key) for index, key in enumerate(service.secret_keys)),
-        *(((*path, "encryption"), each.encryption) for path, each in case.having(EncryptedDependency)),
-    ]
-    for path, key in named:
-        if key is not None and re.fullmatch(KMS_KEY, sample(key)):
-            yield path, key
+def _keys(case: Case) -> dict[SpecPath, String]:
+    """The customer's keys of a spec by their paths."""
+    named: dict[SpecPath, String | None] = {}
+    if case.network is not None and isinstance(case.network[1].flow_logs, FlowLogs):
+        named[_path(f"{case.network[0]}.flowLogs.encryption")] = case.network[1].flow_logs.encryption
+    if case.kind == "Service":
+        service = case.service
+        named |= {_path(_DEFAULT): service.encryption, _path(_LOGS): service.observability.logs.encryption}
+        named |= {("service", "secretKeys", index): key for index, key in enumerate(service.secret_keys)}
+        named |= {(*path, "encryption"): each.encryption for path, each in case.having(EncryptedDependency)}
+    return {path: key for path, key in named.items() if key is not None and re.fullmatch(KMS_KEY, sample(key))}
+
+
+def _path(dotted: str) -> SpecPath:
+    return tuple(dotted.split("."))
+
+
+def _region(case: Case) -> str | None:
+    """The region that the environment's file names."""
+    return case.settings.environment.region if case.settings else None
 
 
 @rule(
     "S382",
     "a KMS key of another region",
     "https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html",
+    kinds=BOTH,
 )
 def regions(case: Case) -> Problems:
     """An AWS service encrypts by a KMS key of its own region. A multi-Region key has a replica in each, with the same
     id and another region in the ARN: `${AWS::Region}` there is the region of the stack. The region is that of the
     environment's file; without one, all keys must have the same."""
-    home, reason = (case.file.spec.environment.region if case.file else None), "the region of the environment"
-    for path, key in _keys(case):
+    home, reason = _region(case), "the region of the environment"
+    for path, key in _keys(case).items():
         region = key.split(":")[3] if isinstance(key, str) else ""  # with a placeholder it is not known
         if region and home and region != home:
             message = f"the key is in {region}, and {reason} is {home}"
@@ -59,25 +69,39 @@ def regions(case: Case) -> Problems:
     '`{"Effect": "Allow", "Principal": {"Service": "NAME"}, "Action": ["kms:Encrypt", "kms:Decrypt", '
     '"kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*"}`, in which NAME is the name in the '
     "finding. fsdcf does not read the key's policy: silence this warning once the statement is there.",
+    kinds=BOTH,
 )
 def key_policies(case: Case) -> Problems:
     """Name the AWS services that the policy of a customer's key must admit."""
     hint = "add the statement that `fsdcf explain W156` shows to the policy of the key, then silence this warning"
-    home = (case.file.spec.environment.region if case.file else None) or "REGION"
-    keys, default = dict(_keys(case)), tuple(_DEFAULT.split("."))
-    logs: SpecPath = tuple(_LOGS.split("."))
-    at = default if case.service.observability.logs.encryption is None else logs
-    if case.service.observability.logs.enabled and at in keys:
-        message = f"the log group can be created only if the policy of the key admits logs.{home}.amazonaws.com"
-        yield Problem(at, message, hint)
-    targets = {name for _, each in case.having(EncryptedDependency) for name in each.delivers_to}
-    for path, queue in case.having(EncryptedDependency):
-        at = default if queue.encryption is None else (*path, "encryption")
-        if local_name(queue.name) in targets and at in keys:
-            message = (
-                f"messages arrive in `{local_name(queue.name)}` only if the policy of the key admits sns.amazonaws.com"
-            )
-            yield Problem(at, message, hint)
+    logs, sns = f"logs.{_region(case) or 'REGION'}.amazonaws.com", "sns.amazonaws.com"
+    keys, seen = _keys(case), set()
+    for at, effect in _users(case):
+        service = sns if effect.startswith("messages") else logs
+        if at in keys and (at, service) not in seen:
+            seen.add((at, service))
+            yield Problem(at, f"{effect} only if the policy of the key admits {service}", hint)
+
+
+def _users(case: Case) -> Iterator[tuple[SpecPath, str]]:
+    """What AWS encrypts by itself with the key at a path."""
+    default = _path(_DEFAULT)
+    if case.network is not None and case.network[1].flow_logs and case.network[1].id is None:
+        at, flow_logs = _path(f"{case.network[0]}.flowLogs.encryption"), case.network[1].flow_logs
+        details = flow_logs if isinstance(flow_logs, FlowLogs) else FlowLogs()
+        if not details.bucket:
+            yield (default if details.encryption is None else at), "the log group of the flow log can be created"
+    if case.kind != "Service":
+        return
+    own = case.service.observability.logs
+    if own.enabled:
+        yield (default if own.encryption is None else _path(_LOGS)), "the log group can be created"
+    encrypted = case.having(EncryptedDependency)
+    targets = {name for _, each in encrypted for name in each.delivers_to}
+    for path, queue in encrypted:
+        if local_name(queue.name) in targets:
+            at = default if queue.encryption is None else (*path, "encryption")
+            yield at, f"messages arrive in `{local_name(queue.name)}`"
 
 
 @rule("W157", "keys of secrets that the spec does not name")

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.partitions import FARGATE_ZONES, partition_of, zone_pr
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
-from fsdcf.language.model.service import MOST_ZONES, Vpc, store_of
+from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
@@ -39,7 +39,7 @@ def vpc_form(case: Case) -> Problems:
             if case.wrote(f"{at}.{key}"):
                 yield Problem(f"{at}.{key}", f"`{key}` requires the VPC's `id`", "add `id: vpc-…`", key=True)
         return
-    for key in ("cidr", "availabilityZones", "nat", "endpoints"):
+    for key in ("cidr", "availabilityZones", "nat", "endpoints", "flowLogs"):
         if case.wrote(f"{at}.{key}"):
             message = f"`{key}` is for a new VPC, and `id` names an existing one"
             yield Problem(f"{at}.{key}", message, "keep one of them", key=True)
@@ -161,7 +161,7 @@ def ranges(case: Case) -> Problems:
                 f"`{cidr}` cannot be the VPC's range: {problem}",
                 "use a range such as 10.0.0.0/16",
             )
-    for path, allowed in _allowed(case):
+    for path, allowed in (*_allowed(case), *_destinations(case)):
         if is_range(allowed) and (problem := _range_problem(allowed)):
             yield Problem(path, f"`{allowed}` is not a valid address range: {problem}", _range_hint(allowed))
 
@@ -171,6 +171,12 @@ def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
     for at, balancer in case.balancers:
         for index, allowed in enumerate(balancer.allow_cidrs):
             yield (*at.split("."), "allowCidrs", index), allowed
+
+
+def _destinations(case: Case) -> Iterator[tuple[SpecPath, str]]:
+    """The destinations of the egress rules with their paths."""
+    for index, wanted in enumerate(case.service.networking.egress if case.kind == "Service" else ()):
+        yield ("service", "networking", "egress", index, "to"), wanted.to
 
 
 def _range_hint(text: str) -> str:
@@ -188,6 +194,20 @@ def _range_problem(text: str) -> str:
     except ValueError as error:
         return str(error).removeprefix(f"{text!r} ")
     return ""
+
+
+@rule("S384", "a flow log with a key that has no effect", kinds=BOTH)
+def flow_log_keys(case: Case) -> Problems:
+    """A bucket that exists keeps its objects as long as its own lifecycle says. A KMS key is for the log group: S3
+    encrypts the log in a bucket as that bucket says."""
+    at, network = case.network or ("", Vpc())
+    if not isinstance(network.flow_logs, FlowLogs) or not network.flow_logs.bucket:
+        return
+    for key, wanted in (("retention", network.flow_logs.retention), ("encryption", network.flow_logs.encryption)):
+        if wanted is not None and (key == "encryption" or network.flow_logs.bucket is not True):
+            where = "a bucket in the stack" if network.flow_logs.bucket is True else "an existing bucket"
+            message = f"`{key}` has no effect on a flow log in {where}"
+            yield Problem(f"{at}.flowLogs.{key}", message, "leave it out, or leave out `bucket`", key=True)
 
 
 @rule("S272", "two endpoints with one logical id", kinds=BOTH)
@@ -234,11 +254,11 @@ def rules_of_groups(case: Case) -> Problems:
     kinds=BOTH,
 )
 def foreign_groups(case: Case) -> Problems:
-    """A rule admits a security group of the same VPC. A new VPC contains no group but those of its stack, so a group
+    """A rule names a security group of the same VPC. A new VPC contains no group but those of its stack, so a group
     can only be named where `networking.vpc.id`, or an environment's `network.id`, names an existing VPC."""
     if case.network is not None and case.network[1].id is None:
         key = f"{_shown(case.network[0])}.id"
-        for path, allowed in _allowed(case):
+        for path, allowed in (*_allowed(case), *_destinations(case)):
             if allowed.startswith("sg-"):
                 message = f"`{allowed}` cannot be in the new VPC of this {case.kind.lower()}"
                 yield Problem(path, message, f"use the group's VPC ({key}), or allow an address range")
@@ -280,7 +300,7 @@ def no_route(case: Case) -> Problems:
     if not partition.startswith("aws-iso"):
         where = f" in {case.file.name}" if case.file and case.joined else ""
         yield from until_unknown(_unreachable_images(case, "without NAT", f"use `nat: single`{where}, or "))
-    missing = sorted(_needed_endpoints(case) - set(network.endpoints))
+    missing = sorted(needed_endpoints(case) - set(network.endpoints))
     if missing:
         hint = f"add `endpoints: [{', '.join(sorted({*network.endpoints, *missing}))}]`, or use `nat: single`"
         tasks = "the tasks" if case.joined is None else f"the tasks of {case.spec.metadata.name}"
@@ -300,7 +320,8 @@ def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
         yield Problem("service.image", message, f"{otherwise}keep the image in ECR")
 
 
-def _needed_endpoints(case: Case) -> set[str]:
+def needed_endpoints(case: Case) -> set[str]:
+    """The AWS services that the tasks reach, by the names of their interface endpoints."""
     service = case.service
     needed = {"ecr.api", "ecr.dkr"}
     if service.observability.logs.enabled:

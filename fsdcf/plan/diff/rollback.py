@@ -582,6 +582,24 @@ def read_only_roots(release: ReleaseChange) -> Iterator[Unsafe]:
             )
 
 
+@rule("capability-dropped", "1. deploy an image that does not need the capability; 2. drop it", FSDCF)
+def capabilities(release: ReleaseChange) -> Iterator[Unsafe]:
+    """Processes of the container lose a capability of Linux that the old image may need."""
+    for pair in release.containers:
+        (added, dropped), (adds, drops) = (_capabilities(one) for one in (pair.before, pair.after))
+        lost = (added - adds) | (set() if "ALL" in dropped else drops - dropped)
+        if lost:
+            what = f"takes {', '.join(sorted(lost))} from the capabilities of the container"
+            yield Unsafe(what, "the old image may need what it can no longer do", pair.place("LinuxParameters"))
+
+
+def _capabilities(container: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The capabilities that a container adds, and those that it drops."""
+    named = mapping(mapping(container.get("LinuxParameters")).get("Capabilities"))
+    added, dropped = (set(map(text_of, items(named.get(key)))) for key in ("Add", "Drop"))
+    return added, dropped
+
+
 @rule(
     "architecture-changed", "1. deploy an image that is built for both architectures; 2. change the architecture", FSDCF
 )

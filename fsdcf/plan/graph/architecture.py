@@ -25,7 +25,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
 )
 from fsdcf.cloudformation.pricing import number
-from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, servicediscovery, sns, sqs
+from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, s3, servicediscovery, sns, sqs
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.conventions import exporting_stack
@@ -111,6 +111,9 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
     edges = [*_requests(network), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
+    for bucket in stack.of(s3.BUCKET):
+        if (log := bucket.mapping("LoggingConfiguration").get("DestinationBucketName")) and target_of(log):
+            edges.append(Edge(id_of(bucket.name), id_of(str(target_of(log))), "access logs", faint=True))
     known, rows = {node.id for node in nodes}, access(stack)
     for service in stack.of(ecs.SERVICE):
         id, home = id_of(service.name), network.home(service)
@@ -312,7 +315,8 @@ class _Network:
     def _label(self) -> str:
         vpc = next(self.stack.of(ec2.VPC), None)
         if vpc is not None:
-            return f"VPC {vpc.text('CidrBlock')}".strip()
+            logged = ", with a flow log" if any(self.stack.of(ec2.FLOW_LOG)) else ""
+            return f"VPC {vpc.text('CidrBlock')}".strip() + logged
         holders = (*self.stack.of(elb.TARGET_GROUP), *self.stack.of(ec2.SECURITY_GROUP))
         ids = [one.get("VpcId") for one in holders if "VpcId" in one.properties]
         if not ids:

@@ -188,6 +188,7 @@ OF_MANAGED = {
     "throughputMode": "bursting",
     "backup": False,
     "lifecycle": [{"storageClass": "GLACIER"}],
+    "accessLogs": True,
     "contentBasedDeduplication": True,
     "visibilityTimeout": 1,
     "maxReceiveCount": 1,

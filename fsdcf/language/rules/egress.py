@@ -1,0 +1,150 @@
+"""Rules about the egress of the tasks: what a list of destinations leaves open, and what it breaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from fsdcf.cloudformation.ecr import HOST
+from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
+from fsdcf.diagnostics import SpecPath, joined
+from fsdcf.language.ingress import MOST_RULES, is_range
+from fsdcf.language.model.service import Vpc
+from fsdcf.language.placeholders import sample
+from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.network import needed_endpoints
+
+_PATH: SpecPath = ("service", "networking", "egress")
+_HTTPS, _NFS = 443, 2049
+_EVERYWHERE = "0.0.0.0/0"
+
+
+@rule(
+    "S385",
+    "egress rules that EC2 rejects",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
+)
+def egress_rules(case: Case) -> Problems:
+    """A port is a number from 1 to 65535, or two with a hyphen, the lower one first; a rule for every protocol has no
+    ports. A destination has each port once, and a security group takes 60 rules: one for each port, or range of ports,
+    of each destination."""
+    seen: set[tuple[str, str, str]] = set()
+    for index, wanted in enumerate(case.service.networking.egress):
+        path: SpecPath = (*_PATH, index)
+        if wanted.protocol == "all" and wanted.ports:
+            message = "a rule for every protocol is for every port"
+            yield Problem((*path, "ports"), message, "leave out ports, or write `protocol: tcp` or `udp`", key=True)
+        for number, text in enumerate(wanted.ports):
+            first, last = wanted.range_of(text)
+            if not 1 <= first <= last <= 65535:
+                message, hint = f"`{text}` is not a range of ports", "write numbers from 1 to 65535, such as 8000-8100"
+                yield Problem((*path, "ports", number), message, hint)
+        for text in wanted.ports or ("every port",):
+            if (one := (wanted.to, wanted.protocol, text)) in seen:
+                yield Problem((*path, "to"), f"`{wanted.to}` is allowed twice on {text}", "keep one of the rules")
+            seen.add(one)
+    if len(seen) > MOST_RULES:
+        message = f"these are {len(seen)} rules, and a security group takes {MOST_RULES}"
+        yield Problem(_PATH, message, "use wider ranges of addresses or ports, or a prefix list (pl-…)", key=True)
+
+
+@rule(
+    "S386",
+    "egress that lets no task start or reach its data",
+    "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
+)
+def closed_egress(case: Case) -> Problems:
+    """A task reaches ECR, CloudWatch Logs, the stores of its secrets, and what its dependencies are in by HTTPS: at
+    addresses of the internet, or at endpoints in the VPC. fsdcf opens the way to the endpoints of a new network, to the
+    file systems of the spec and to the services that it calls. DNS in the VPC, the metadata of the task and the clock
+    are never closed: security groups do not apply to them."""
+    if not case.service.networking.egress:
+        return
+    closed = [what for what, is_open in _needs(case) if is_open is False]
+    if closed:
+        message = f"the tasks cannot reach {joined(closed)}: no rule allows HTTPS there"
+        network = case.service.networking.network
+        is_new = case.joined is None and network.id is None
+        way = "networking.vpc.endpoints and the prefix list of S3" if is_new else "the addresses of its endpoints"
+        yield Problem(_PATH, message, f"add `{{to: {_EVERYWHERE}, ports: [{_HTTPS}]}}`, or {way}", key=True)
+    for path in _existing_systems(case):
+        if not any(wanted.covers(_NFS) for wanted in case.service.networking.egress):
+            message = f"the tasks cannot mount it: no egress rule allows port {_NFS}"
+            hint = f"add its security group or the addresses of its subnets to networking.egress, with ports: [{_NFS}]"
+            yield Problem(path, message, hint)
+
+
+@rule(
+    "W158",
+    "egress that may not be enough",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html",
+)
+def narrow_egress(case: Case) -> Problems:
+    """The rules allow HTTPS to some addresses, and fsdcf does not know what is there. AWS changes the addresses of ECR,
+    CloudWatch Logs and its other services, and publishes those of S3 and DynamoDB as prefix lists: `aws ec2
+    describe-managed-prefix-lists` shows their ids in a region. The others have addresses of the VPC by interface
+    endpoints."""
+    unsure = [what for what, is_open in _needs(case) if is_open is None]
+    if unsure and case.service.networking.egress:
+        message = f"the tasks work only if these rules reach {joined(unsure, 'and')} by HTTPS"
+        hint = f"add endpoints, and the prefix list of S3 for images; or `{{to: {_EVERYWHERE}, ports: [{_HTTPS}]}}`"
+        yield Problem(_PATH, message, f"{hint}; silence this warning once you know that they do", key=True)
+
+
+def _needs(case: Case) -> Iterator[tuple[str, bool | None]]:
+    """What the tasks reach by HTTPS, and whether the rules allow it; None if that depends on what is at an address."""
+    networking = case.service.networking
+    network = case.joined.environment.network if case.joined is not None else networking.network
+    allowed = [wanted.to for wanted in networking.egress if wanted.covers(_HTTPS)]
+    if _EVERYWHERE in allowed:
+        return
+    inside, lists = [one for one in allowed if _is_inside(one)], [one for one in allowed if one.startswith("pl-")]
+    outside = [one for one in allowed if one not in inside and one not in lists]
+    own = {"ecr.api", "ecr.dkr"} if _image_in_ecr(case) else set()
+    for name in sorted(needed_endpoints(case) - {"ecr.api", "ecr.dkr"} | own):
+        if name not in network.endpoints:
+            yield name, None if outside or lists or (inside and _has_endpoints(network)) else False
+    gateways = {"s3"} if own else set()
+    gateways |= {kind.category for _, _, kind in case.dependencies()} & {"s3", "dynamodb"}
+    for name in sorted(gateways):
+        if not lists:
+            yield name, None if outside or (inside and _has_endpoints(network)) else False
+    for registry in _registries(case):
+        if not outside:
+            yield registry, None if lists or inside else False
+
+
+def _has_endpoints(network: Vpc) -> bool:
+    """Whether the network may have endpoints that the spec does not name: it exists already."""
+    return network.id is not None
+
+
+def _image_in_ecr(case: Case) -> bool:
+    image = sample(case.service.image or "")
+    return not image or re.match(HOST, image) is not None
+
+
+def _registries(case: Case) -> list[str]:
+    """The registries outside of ECR from which the task pulls images."""
+    telemetry = case.service.observability
+    collector = any(one is not None and one.enabled for one in (telemetry.metrics, telemetry.traces))
+    own = [] if _image_in_ecr(case) else [registry_host(sample(case.service.image or ""))]
+    return sorted({*own, *([PUBLIC_ECR] if collector else [])})
+
+
+def _is_inside(destination: str) -> bool:
+    """Whether a destination is in a VPC, or in a network that it is connected to."""
+    if not is_range(destination):
+        return destination.startswith("sg-")
+    try:
+        return ip_network(destination).is_private
+    except ValueError:  # S214 reports it
+        return False
+
+
+def _existing_systems(case: Case) -> Iterator[SpecPath]:
+    """The paths of the volumes that name a file system by its id, which no dependency opens the way to."""
+    for index, volume in enumerate(case.service.volumes):
+        if volume.efs is not None and volume.efs.file_system_id is not None:
+            yield "service", "volumes", index, "efs", "fileSystemId"
