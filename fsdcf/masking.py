@@ -24,7 +24,7 @@ Patterns are compiled when a text may match them, because a compile of a spec me
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -616,8 +616,13 @@ def memorable(secrets: Iterable[str], public: Collection[str] = ()) -> list[str]
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, as JSON, HTML and Python write it, and its lines."""
+    """A secret as it is, as JSON, HTML, base64 and Python write it, its password and its lines."""
     yield secret
+    password = secret.partition(":")[2]
+    if password and not any(map(str.isspace, secret)):  # of ``user:password``
+        yield password
+    if len(secret) >= 8:
+        yield b2a_base64(secret.encode("utf-8", "replace"), newline=False).decode().rstrip("=")
     if not secret.isalnum():
         from html import escape  # few secrets need them
         from json import dumps
@@ -626,15 +631,25 @@ def _forms(secret: str) -> Iterator[str]:
         yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= 12)
 
 
-def known_parts(text: str) -> Iterator[Range]:
-    """The ranges of the secrets in a text that this run has met."""
-    for form in tuple(_known or ()):
+def occurrences(text: str, forms: Iterable[str]) -> Iterator[Range]:
+    """The ranges of secrets in a text, also where one is cut off with ``…``."""
+    cuts = list(re.finditer(r"…|\.\.\.", text)) if "…" in text or "..." in text else []
+    for form in forms:
         at, size = text.find(form), len(form)
         while at >= 0:
             around = text[max(0, at - 1) : at] + text[at + size : at + size + 1]
             if size >= 12 or not any(map(str.isalnum, around)):
                 yield at, at + size
             at = text.find(form, at + size)
+        for cut in cuts:
+            start = text.rfind(form[:_SHORTEST], max(0, cut.start() - size), cut.start())
+            if start >= 0 and form.startswith(text[start : cut.start()]):
+                yield start, cut.start()
+
+
+def known_parts(text: str) -> Iterator[Range]:
+    """The ranges of the secrets in a text that this run has met."""
+    return occurrences(text, tuple(_known or ()))
 
 
 def mask_known(text: str) -> str:
@@ -644,6 +659,17 @@ def mask_known(text: str) -> str:
 
 def _without_known(text: str) -> str:
     return _without(text, _apart(known_parts(text))) if _known else text
+
+
+def mask_forms(text: str, forms: Collection[str]) -> str:
+    """A text without these secrets. A text that spells one in another way, such as a suggested name, is empty."""
+    text = _without(text, _apart(occurrences(text, forms)))
+    bare = _squashed(text)
+    return "" if any(len(_squashed(form)) >= 8 and _squashed(form) in bare for form in forms) else text
+
+
+def _squashed(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 # Masks

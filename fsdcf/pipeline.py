@@ -24,7 +24,7 @@ from fsdcf.language.rules.container import missing_check
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
-from fsdcf.masking import mask_secrets, memorable, remember, secret_parts
+from fsdcf.masking import mask_forms, memorable, remember, secret_parts
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
@@ -139,7 +139,15 @@ def _masked(result: Result) -> Result:
     """The result without secrets in its findings."""
     secrets = memorable(result.secrets, (result.service_name, result.environment))
     remember(secrets)
-    return replace(result, diagnostics=mask_secrets(result.diagnostics, secrets, ("message", "hint", "notes")))
+    return replace(result, diagnostics=tuple(_without(secrets, each) for each in result.diagnostics))
+
+
+def _without(secrets: Collection[str], finding: Diagnostic) -> Diagnostic:
+    if not secrets:
+        return finding
+    message = mask_forms(finding.message, secrets) or "a value that looks like a secret is not valid"
+    hint, notes = mask_forms(finding.hint, secrets), tuple(mask_forms(each, secrets) for each in finding.notes)
+    return replace(finding, message=message, hint=hint, notes=tuple(filter(None, notes)))
 
 
 def _compiled(request: Request) -> Result:

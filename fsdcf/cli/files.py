@@ -20,6 +20,7 @@ import click
 from fsdcf.atomic import open_regular, replace_file
 from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENTS
 from fsdcf.lint.cache import default_folder
+from fsdcf.masking import mask_known
 from fsdcf.pipeline import SourceFile
 from fsdcf.repository import OutsideError, check_inside, folders_above
 from fsdcf.suggested import suggested
@@ -275,11 +276,11 @@ def _inputs() -> set[tuple[int, int]]:
 
 
 def write_or_print(output: str | None, text: str) -> None:
-    """Write a text to the file of ``--output``, or to standard output for None and ``-``."""
+    """Write a text to the file of ``--output``, or to standard output for None and ``-``, without secrets."""
     if output in (None, "-"):
         click.echo(text, nl=False)
     else:
-        write(Path(str(output)), text)
+        write(Path(str(output)), mask_known(text))
 
 
 def print_json(data: object) -> None:

@@ -6,17 +6,23 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import click
 
 from fsdcf import __version__
 from fsdcf.cli.lazy import LazyGroup, Table
+from fsdcf.cli.render.stream import masked_streams
 
 
 class Program(LazyGroup):
     """The commands of fsdcf, under the headings of the help."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run a command. No secret that it meets appears in its output, except in a template."""
+        with masked_streams(sys.argv[1:] if args is None else args):
+            return super().main(args, *more, **options)
 
     sections: ClassVar[Mapping[str, Table]] = {
         "Write a spec": {
@@ -86,7 +92,8 @@ def main() -> None:
     gc.disable()
     _reopen_closed_streams()
     _set_encoding()
-    code = _run()
+    with masked_streams():
+        code = _run()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from fsdcf.masking import mask_text
+
 Answer = Mapping[str, Any]
 """The data of an API response, or of a part of it."""
 
 
 def text(answer: Answer, member: str) -> str:
-    """The text of a member; empty if it is missing."""
-    return str(answer.get(member) or "")
+    """The text of a member; empty if it is missing. A reason or a message, which may quote a value, is masked."""
+    value = str(answer.get(member) or "")
+    return mask_text(value) if member.lower().endswith(("reason", "message")) else value
 
 
 def texts(answer: Answer, **members: str) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from fsdcf.deploy.credentials import (
     without_credentials,
 )
 from fsdcf.deploy.model import Exit
+from fsdcf.masking import mask_text
 
 WINDOW = 60.0
 BUDGET = 30
@@ -95,7 +96,7 @@ class ApiError(AwsError):
     """An error response of AWS: its code, message and HTTP status."""
 
     def __init__(self, service: str, operation: str, code: str, message: str, status: int = 400) -> None:
-        super().__init__(service, operation, without_encoded(message))
+        super().__init__(service, operation, mask_text(without_encoded(message)))
         self.code = code
         self.status = status
         self.category = categorize(code, status, message)

@@ -13,6 +13,7 @@ from fsdcf.batch import BatchOptions, BatchResult, compile_all
 from fsdcf.cli.files import check_output, lint_folder, write
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
 from fsdcf.cli.render.findings import TOGETHER, show, subject_of, summary
+from fsdcf.cli.render.stream import write_template
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.pipeline import together
 
@@ -69,7 +70,7 @@ def template_command(
     if failed:
         context.exit(2)
     if not output:
-        sys.stdout.write(outcomes[0].text or "")
+        write_template(outcomes[0].text or "")
         return
     suffix = f"template.{'yml' if form == 'yaml' else 'json'}"
     targets = [Path(output) / f"{_stem(outcome)}.{suffix}" for outcome in outcomes] if folder else [Path(output)]

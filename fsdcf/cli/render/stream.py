@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from fsdcf.diagnostics import Paint, plain
+from fsdcf.masking import mask_known, memorable, remember, remembering, secrets_in
 
 if TYPE_CHECKING:
     from fsdcf.deploy.model import Event
@@ -116,6 +118,45 @@ def wrapped_after(head: str, text: str, paint: Paint, width: int | None, indent:
 
 def _paint(text: str, role: str) -> str:
     return click.style(text, **_STYLES[role])  # type: ignore[arg-type]
+
+
+class MaskedStream:
+    """A standard stream on which no secret appears that the command has met, and no token of a known form."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.bare = stream
+
+    def write(self, text: str) -> int:
+        self.bare.write(mask_known(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bare, name)
+
+
+@contextmanager
+def masked_streams(words: Sequence[str] = ()) -> Iterator[None]:
+    """Mask secrets on the standard streams while the block lasts, also those in the words of the command line."""
+    streams = sys.stdout, sys.stderr
+    with remembering():
+        remember(memorable(secret for _, secret in secrets_in(list(words))))
+        if isinstance(sys.stdout, MaskedStream):
+            yield
+            return
+        sys.stdout, sys.stderr = (cast("TextIO", MaskedStream(stream)) for stream in streams)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+def write_template(text: str) -> None:
+    """Write a template to standard output. It is not masked: it has what the user wrote, and is to be deployed."""
+    out = sys.stdout
+    (out.bare if isinstance(out, MaskedStream) else out).write(text)
 
 
 class Sink:

@@ -12,6 +12,7 @@ from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_val
 from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
 from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import priorities_of
+from fsdcf.masking import memorable, secrets_in
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Sides:
     """Both sides of a plan, ready to be compared.
 
     ``before`` is None before the first deploy. ``old`` and ``new`` are the resources of the two templates, and
-    ``secrets`` the values of parameters with NoEcho.
+    ``secrets`` the values of parameters with NoEcho, and what looks like a secret.
     """
 
     before: Side | None
@@ -64,6 +65,7 @@ def sides_of(
     new_values |= {
         rule.parameter: old_values[rule.parameter] for rule in priorities_of(after) if rule.kept(old_values) is not None
     }
+    plain = memorable(secret for side in (before or {}, after) for _, secret in secrets_in(side))
     if before is not None:
         old_values = {name: value for name, value in old_values.items() if name in section_of(before, "Parameters")}
     return Sides(
@@ -72,5 +74,5 @@ def sides_of(
         {**PSEUDO, **known.pseudo},
         planned(before) if before is not None else PlannedStack({}),
         planned(after),
-        (*secret_values(before or {}, old_values), *secret_values(after, new_values)),
+        (*secret_values(before or {}, old_values), *secret_values(after, new_values), *plain),
     )
