@@ -13,8 +13,11 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from fsdcf.cli.commands.bootstrap import compiled_services
 from fsdcf.cli.commands.explain import catalogue
+from fsdcf.cli.compiled import SpecInputs
 from fsdcf.cli.main import cli
+from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
@@ -31,15 +34,19 @@ from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.prices import assumptions
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.mermaid import mermaid
+from fsdcf.plan.permissions.policy import CALLS, actions_of
+from fsdcf.plan.permissions.resources import DeployedResources, resources_of, service_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = "docs/how-to/pipeline.md"
 COST = "docs/how-to/cost-graph-access.md"
 SHARE = "docs/how-to/share-an-environment.md"
+WALLS = "docs/explanation/walls-between-environments.md"
 EXAMPLE = "examples/sqlite.yml"
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
 SHARING = re.compile(r"(?<=<!-- sharing -->\n).*?(?=<!-- end of sharing -->\n)", re.DOTALL)
+APART = re.compile(r"(?<=<!-- walls -->\n).*?(?=<!-- end of walls -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -52,6 +59,7 @@ def pages() -> dict[str, str]:
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
         COST: with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8")),
         SHARE: with_sharing((ROOT / SHARE).read_text(encoding="utf-8")),
+        WALLS: APART.sub(lambda _: apart(), (ROOT / WALLS).read_text(encoding="utf-8")),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
     }
 
@@ -241,6 +249,53 @@ environment:
   defaults: {service: {networking: {shared: true}}}
 """
 """Ten small services behind a load balancer, and the environment that they share."""
+
+
+PARTS = {"network-interface", "security-group-rule"}
+"""IAM's types of parts of other resources, which have no tags of their own."""
+
+
+def apart() -> str:
+    """How IAM tells the resources of the examples from those of another environment, by service."""
+    files = sorted((ROOT / "examples").glob("*.yml"))
+    files.append(ROOT / "examples" / "environments" / "staging.yml")
+    found = resources_of([one.stack for one in compiled_services(SpecInputs(tuple(files)), ("staging",))])
+    actions = found.actions | set(actions_of(CALLS)) - {"sts:GetCallerIdentity"}
+    out = ["| service | by name | by tag | by a condition | not at all |", "|---|---|---|---|---|"]
+    for service in sorted({service_of(one) for one in actions}):
+        own = sorted(one for one in actions if service_of(one) == service)
+        named = {kind for place, kind in found.names if place == service and not kind[0].isupper()}
+        targets = {target for action in own for target in targets_of(action)}
+        tagged = {one.name for one in targets if one.tagged and found.is_generated(service, one.name)} - named - PARTS
+        columns = [
+            _kinds(named - {"hostedzone"}),
+            _kinds(tagged),
+            "DNS records, by their names"
+            if "hostedzone" in named
+            else "new roles, by their boundary"
+            if service == "iam"
+            else "",
+            ", ".join(f"`{action}`" for action in own if _is_open(action, found)),
+        ]
+        out.append(f"| {service} | {' | '.join(columns)} |")
+    return "\n".join(out).replace("|  |", "| |").replace("|  |", "| |") + "\n"
+
+
+def _kinds(kinds: Iterable[str]) -> str:
+    """IAM's resource types in words: ``listener-rule/app`` is a listener rule."""
+    words = {"natgateway": "NAT gateway", "targetgroup": "target group", "loadbalancer": "load balancer", "vpc": "VPC"}
+    names = (one.partition("/")[0] for one in kinds)
+    known = {"scalabletarget": "scalable target", "elastic-ip": "elastic IP", "vpc-endpoint": "VPC endpoint", **words}
+    return ", ".join(sorted({known.get(name, name.replace("-", " ")) for name in names}, key=str.lower))
+
+
+def _is_open(action: str, found: DeployedResources) -> bool:
+    """Whether an action changes something and IAM knows neither a name nor a tag for it."""
+    service, _, verb = action.partition(":")
+    if not targets_of(action):
+        return not verb.startswith(("Describe", "Get", "List"))
+    kinds = targets_of(action)
+    return not any(one.tagged or (service.lower(), one.name) in found.names for one in kinds)
 
 
 def with_sharing(page: str) -> str:

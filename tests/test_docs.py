@@ -215,6 +215,15 @@ def test_the_keys_and_codes_of_the_security_page_exist() -> None:
     assert set(re.findall(r"\b[SW][0-9]{3}\b", page)) <= set(catalogue())
 
 
+def test_the_page_on_walls_explains_each_action_that_iam_cannot_limit() -> None:
+    page = (ROOT / "docs" / "explanation" / "walls-between-environments.md").read_text(encoding="utf-8")
+    table, rest = page.split("<!-- end of walls -->")
+    rows = [line for line in table.partition("<!-- walls -->")[2].splitlines() if line.startswith("| ")][1:]
+    assert {"acm", "ec2", "ecs", "elasticloadbalancing", "iam", "route53", "ssm"} <= {row.split()[1] for row in rows}
+    actions = [action for row in rows for action in re.findall(r"`(\w[\w-]*:\w+)`", row.split("|")[5])]
+    assert len(actions) >= 5 and [one for one in actions if one.partition(":")[2] not in rest] == []
+
+
 def test_every_code_is_unique_and_has_a_case() -> None:
     rules = catalogue()
     assert all(rule.explanation and rule.title for rule in rules.values())

@@ -148,9 +148,7 @@ def test_the_policy_of_a_deploy_is_printed(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     policy = json.loads(done.stdout)
     (boundary,) = [one["Condition"] for one in policy["Statement"] if one["Sid"] == "RolesWithinBoundary"]
-    assert boundary == {
-        "StringEquals": {"iam:PermissionsBoundary": "arn:aws-cn:iam::123456789012:policy/fsdcf-boundary"}
-    }
+    assert boundary == {"StringLike": {"iam:PermissionsBoundary": "arn:aws-cn:iam::123456789012:policy/fsdcf-boundary"}}
     assert "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/hello-prod/*" in done.stdout
     assert "note" not in done.stderr and "6,144" in done.stderr
 
@@ -158,7 +156,9 @@ def test_the_policy_of_a_deploy_is_printed(folder: Path) -> None:
 def test_open_values_are_wildcards_with_a_note(folder: Path) -> None:
     done = fsdcf("permissions", "plain.yml", "--permissions-boundary", "limit", "--artifacts-bucket", "artifacts")
     assert "arn:aws:cloudformation:*:*:stack/plain-staging/*" in done.stdout and "${" not in done.stdout
-    assert "arn:aws:iam::*:policy/limit" in done.stdout and '"arn:aws:s3:::artifacts/*"' in done.stdout
+    assert "arn:aws:iam::*:policy/limit" in done.stdout and '"arn:aws:s3:::artifacts/staging/*"' in done.stdout
+    (role, *_) = [one for one in json.loads(done.stdout)["Statement"] if one["Sid"] == "RolesWithinBoundary"]
+    assert role["Condition"] == {"StringLike": {"iam:PermissionsBoundary": "arn:aws:iam::*:policy/limit"}}
     assert "restrict the policy" in done.stderr
     assert "have no permissions boundary" in fsdcf("permissions", "plain.yml").stderr
 

@@ -22,6 +22,12 @@ DENIED = ("account:*", "iam:*", "organizations:*")
 _RESOURCE_TAG = f"aws:ResourceTag/{ENVIRONMENT_TAG}"
 _REQUEST_TAG = f"aws:RequestTag/{ENVIRONMENT_TAG}"
 
+_REMOVED: Conditions = {
+    "ForAnyValue:StringEquals": {"aws:TagKeys": (ENVIRONMENT_TAG,)},
+    "Null": {_REQUEST_TAG: ("true",)},
+}
+"""A request with the key of the tag and no value of it."""
+
 _NAMES_WITH_SLASHES = frozenset({"ecr", "iam", "logs", "secretsmanager", "ssm"})
 """Services whose names may contain a slash, so that what is before one is not yet the name of a resource."""
 
@@ -40,8 +46,9 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-s
 
 
 def walls(environments: Sequence[str]) -> tuple[IamStatement, ...]:
-    """What keeps a role to these environments: denials of all that has the tag of another one, and of that tag in a
-    request. The pipeline's own stack has the images, which all environments read.
+    """What keeps a role to these environments: denials of all that has the tag of another one, of that tag in a
+    request, and of a request that removes the tag. The pipeline's own stack has the images, which every environment
+    reads.
 
     A resource without the tag, and an action for which IAM knows no tags, is not denied: names limit these.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
@@ -52,6 +59,7 @@ def walls(environments: Sequence[str]) -> tuple[IamStatement, ...]:
     return (
         _other("OtherEnvironments", _RESOURCE_TAG, readable),
         _other("OtherEnvironmentsTag", _REQUEST_TAG, tuple(environments)),
+        IamStatement("EnvironmentTag", ("*",), ("*",), _REMOVED, "Deny"),
     )
 
 
@@ -101,7 +109,7 @@ def boundary(stacks: Sequence[DeployedStack], environment: str) -> dict[str, Any
             return policy_document(statements)
     raise ValueError(
         f"the boundary of {environment} would have {policy_size(statements):,} characters, and IAM takes "
-        f"{POLICY_CHARACTERS:,}: give each service a boundary of its own with --per-service"
+        f"{POLICY_CHARACTERS:,}"
     )
 
 

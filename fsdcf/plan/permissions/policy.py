@@ -18,7 +18,15 @@ from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.conventions import artifacts_prefix, exporting_stack
 from fsdcf.plan.permissions.boundary import boundary as boundary
 from fsdcf.plan.permissions.boundary import walls
-from fsdcf.plan.permissions.resources import WITHOUT_NAME, DeployedResources, identities, resources_of, service_of
+from fsdcf.plan.permissions.resources import (
+    KEY_IAM_TYPE,
+    MANAGED_KEYS,
+    WITHOUT_NAME,
+    DeployedResources,
+    identities,
+    resources_of,
+    service_of,
+)
 
 CALLS: Mapping[str, frozenset[str]] = {
     "cloudformation": frozenset(
@@ -300,6 +308,11 @@ def _owner(deployed: DeployedResources) -> Conditions:
 def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
     """The calls by which CloudFormation creates, updates and deletes the resources, except roles and DNS records."""
     apart = {_WRITE_RECORDS} if deployed.dns_records else set()
+    if deployed.managed_keys:
+        keys = {one for one in deployed.actions if KEY_IAM_TYPE[1] in {target.name for target in targets_of(one)}}
+        apart |= set() if KEY_IAM_TYPE in deployed.names else keys
+        managed: Conditions = {"ForAnyValue:StringLike": {"kms:ResourceAliases": (MANAGED_KEYS,)}}
+        yield IamStatement("ManagedKeys", tuple(sorted(keys)), (arn("kms", "key/*"),), managed)
     called = (one for one in sorted(deployed.actions - apart) if service_of(one) != "iam")
     allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in called]
     yield from _statements((one for one in allowed if not deployed.needs_owner_tags(one[0])), "")
@@ -331,7 +344,7 @@ def _roles(
     if not roles:
         return
     called = {one for one in deployed.actions if service_of(one) == "iam"} - {_CHANGE_TRUST}
-    limited: Conditions = {"StringEquals": {"iam:PermissionsBoundary": tuple(sorted(limits))}}
+    limited: Conditions = {"StringLike": {"iam:PermissionsBoundary": tuple(sorted(limits))}}  # of any account, perhaps
     yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND - _ATTACH)), roles, limited)
     attached = {
         text(arn) for stack in stacks for _, one in identities(stack) for arn in one.get("ManagedPolicyArns", ())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from fsdcf.cloudformation.arns import DeployedStack, IamType, arn
+from fsdcf.cloudformation.arns import DeployedStack, IamType, arn, text
 from fsdcf.cloudformation.facts import tag_property
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
 from fsdcf.cloudformation.types import record_of
@@ -37,6 +37,11 @@ WITHOUT_NAME = frozenset({"cloudwatch:DescribeAlarms"})
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 
 _TAGGING = frozenset({"ec2:CreateTags", "ec2:DeleteTags"})
+
+KEY_IAM_TYPE: IamType = ("kms", "key")
+MANAGED_KEYS = "alias/aws/*"
+"""The aliases of the KMS keys that AWS manages; no other key can have one.
+Source: https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"""
 
 _VARIANTS = {"network": "net", "gateway": "gwy"}
 """IAM's names of load balancers and their listeners by the load balancer's Type; all others are ``app``."""
@@ -93,7 +98,8 @@ class DeployedResources:
     IDs AWS generates, and ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's
     tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
     ``joined`` are the ARNs of the clusters of other stacks in which services run. ``dns_records`` are patterns of the
-    names of the DNS records that deploys write, by the ARN of their hosted zone.
+    names of the DNS records that deploys write, by the ARN of their hosted zone. ``managed_keys``: a resource uses a
+    KMS key that AWS manages.
     """
 
     actions: frozenset[str]
@@ -105,11 +111,16 @@ class DeployedResources:
     unknown: tuple[str, ...]
     joined: frozenset[str] = frozenset()
     dns_records: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    managed_keys: bool = False
 
     @property
     def environments(self) -> tuple[str, ...]:
         """The environments of the stacks; empty if a stack has no tags."""
         return self.tags[ENVIRONMENT_TAG] if all(self.tags[ENVIRONMENT_TAG]) else ()
+
+    def is_generated(self, service: str, kind: str) -> bool:
+        """Whether AWS generates the ID of an IAM type that a deploy makes or uses."""
+        return (service, kind) in self.generated or kind in _IMPORTED
 
     def arns(self, action: str) -> frozenset[str]:
         """The ARNs on which an action is allowed, as fragments; empty for an action that takes ``*`` alone."""
@@ -153,6 +164,7 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         unknown=tuple(sorted({one["Type"] for one, called in calls if called is None})),
         joined=frozenset(arn("ecs", f"cluster/{name}") for stack in stacks for name in stack.clusters),
         dns_records=_dns_records(resources),
+        managed_keys=any(map(uses_managed_keys, stacks)),
     )
 
 
@@ -173,7 +185,34 @@ def _named(stacks: Sequence[DeployedStack]) -> dict[IamType, frozenset[str]]:
             arns = record_of(resource["Type"]).permissions.arns
             for kind, one in arns(stack, logical_id, resource.get("Properties", {})) if arns else ():
                 names.setdefault(kind, set()).add(one)
+        for one in _texts(stack, resources_but_roles(stack)):
+            if one.startswith("arn:") and ":kms:" in one and ":key/" in one and "*" not in one:
+                names.setdefault(KEY_IAM_TYPE, set()).add(one)
     return {kind: frozenset(arns) for kind, arns in names.items()}
+
+
+def uses_managed_keys(stack: DeployedStack) -> bool:
+    """Whether a resource of the stack names a KMS key that AWS manages, by its alias."""
+    return any(one.startswith(MANAGED_KEYS[:-1]) for one in _texts(stack, resources_but_roles(stack)))
+
+
+def resources_but_roles(stack: DeployedStack) -> list[Any]:
+    """The properties of all resources that are no identities."""
+    resources = stack.template["Resources"].values()
+    return [one.get("Properties", {}) for one in resources if record_of(one["Type"]).policies.kind != "identity"]
+
+
+def _texts(stack: DeployedStack, value: Any) -> Iterator[str]:
+    """The strings in a value, those of Fn::Sub as in ARNs."""
+    if isinstance(value, Mapping):
+        below = [text(value, stack.stack)] if set(value) == {"Fn::Sub"} else value.values()
+        for one in below:
+            yield from _texts(stack, one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(stack, one)
+    elif isinstance(value, str):
+        yield value
 
 
 def identities(stack: DeployedStack) -> Iterator[tuple[str, Mapping[str, Any]]]:

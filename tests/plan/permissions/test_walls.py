@@ -108,6 +108,8 @@ def landscape(name: str, environment: str) -> Stacks:
     """The stacks of an environment, in one of several ways to have them."""
     if name == "shared":
         return shared(environment)
+    if name == "keys":
+        return (stack_of(ROOT / "tests" / "cases" / "hardened" / "keys.spec.yml", environment),)
     if name == "long names":
         return written(HELLO.replace("name: hello", f"name: {LONG}"), environment, LONG)
     described = environment in ("staging", "prod")
@@ -116,7 +118,7 @@ def landscape(name: str, environment: str) -> Stacks:
     return tuple(stack_of(file, environment) for file in files)
 
 
-LANDSCAPES = ["all examples", "shared", "long names", *(one.stem for one in EXAMPLES)]
+LANDSCAPES = ["all examples", "shared", "long names", "keys", *(one.stem for one in EXAMPLES)]
 
 
 def uses(environment: str) -> Iterator[Call]:
@@ -144,6 +146,8 @@ def uses(environment: str) -> Iterator[Call]:
                 f"secretsmanager:{verb}", f"arn:aws:secretsmanager:{AT}:secret:{service}/{environment}-a1B2c3", {}
             )
     yield Call("kms:Decrypt", f"arn:aws:kms:{AT}:key/1", tags)
+    for verb in ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"):
+        yield Call(f"kms:{verb}", f"arn:aws:kms:{AT}:key/2", {"kms:ResourceAliases": [f"alias/{environment}"]})
     names = {"route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"shop.{environment}.example.com"]}
     yield Call("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ", names)
 
@@ -153,7 +157,7 @@ SHARED = frozenset({"route53:GetChange", "route53:GetHostedZone", "route53:ListR
 
 
 PAIRS = [(name, "prod") for name in LANDSCAPES]
-PAIRS += [(name, other) for name in LANDSCAPES[:3] for other in ("pre-staging", "staging-eu")]
+PAIRS += [(name, other) for name in LANDSCAPES[:4] for other in ("pre-staging", "staging-eu")]
 """Landscapes, each with another environment; also with one whose name begins or ends like the own one."""
 
 
@@ -172,7 +176,10 @@ def test_no_tag_of_another_environment_is_written(name: str) -> None:
     own = pipeline_of(stacks)
     tagging = [one for one in calls_of(stacks) if "tag" in one.action.lower().partition(":")[2]]
     assert len({one.action for one in tagging}) >= 5
+    removed = {"aws:TagKeys": ["fsdcf:environment"]}
     for call in tagging:
+        if "untag" in call.action.lower() or "remove" in call.action.lower() or "delete" in call.action.lower():
+            assert not own.may(call._replace(context={**call.context, **removed})), call
         context = {**call.context, "aws:RequestTag/fsdcf:environment": "prod", "aws:TagKeys": ["fsdcf:environment"]}
         assert not own.may(call._replace(context=context)), call
 
