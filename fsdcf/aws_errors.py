@@ -74,7 +74,7 @@ _NETWORK = frozenset(
 
 _UNIMPLEMENTED = re.compile(
     r"(?i)not (?:yet )?(?:been )?(?:implemented|emulated)|NotImplemented|pro feature"
-    r"|licen[cs]e plan|not included (?:with)?in your .*?licen[cs]e"
+    r"|licen[cs]e plan|not included (?:with)?in your .{0,60}?licen[cs]e"
     r"|unknown operation|(?:unable to|could not) find operation"
 )
 """The words of emulators for an operation or a service that they lack, most of them with the code InternalFailure.
@@ -112,9 +112,10 @@ def is_network_failure(error: Exception) -> bool:
 
 _REFUSED = re.compile(
     r"(?:User: (?P<principal>[^\s,]+) )?(?:is|are) not authorized to perform:? (?P<action>[\w-]+:\w+)"
-    r"(?: on (?:the )?resource:? [\"']?(?P<resource>(?:arn:|role |user |policy )[^\s\"']+?|\*)[\"'.,]*(?=\s|$))?"
+    r"(?: on (?:the )?resource:? [\"']?(?P<resource>(?:arn:|role |user |policy )[^\s\"']*[^\s\"'.,]|\*)"
+    r"[\"'.,]*(?=\s|$))?"
 )
-_KIND = r"(?P<policy>[\w-][\w -]*?(?:policy|boundary))"
+_KIND = r"(?P<policy>[\w-][\w -]{0,60}?(?:policy|boundary))"
 _LACKING = re.compile(rf"because no {_KIND} allows")
 _DENYING = re.compile(rf"explicit deny(?: in (?:an?|the) {_KIND}(?::? (?P<document>arn:[\w:/+=,.@-]*\w))?)?")
 _UNASSUMABLE = re.compile(r"[Rr]ole [\"']?(?P<role>[^\s\"']+)[\"']? is invalid or cannot be assumed")

@@ -1,4 +1,4 @@
-"""Numbers, times and foreign text in sentences."""
+"""Numbers, times, values and foreign text in sentences."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def counted(count: object, noun: str) -> str:
     if str(count) == "1":
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
+
+
+def cut(text: str, longest: int = 200) -> str:
+    """The text with at most this many characters: the last one of a longer text is ``…``."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def moment(time: datetime | None) -> str:

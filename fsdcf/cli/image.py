@@ -19,7 +19,11 @@ _PSEUDO = {
 }
 """Pseudo parameters in the address of a repository: the pattern that each matches, and the word for a reader."""
 
-_ARN = re.compile(r"arn:.+?:ecr:(?P<region>.+?):(?P<account>\d{12}|\$\{AWS::AccountId\}):repository/(?P<name>.+)")
+_MOST_OTHERS = 2
+_ARN = re.compile(
+    r"arn:(?:\$\{[^{}]*\}|[^:${]+):ecr:(?P<region>\$\{[^{}]*\}|[^:${]+)"
+    r":(?P<account>\d{12}|\$\{AWS::AccountId\}):repository/(?P<name>.+)"
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def _of_reference(spec: Spec, image: str) -> Image:
     expected = repository(spec)
     match = re.fullmatch(_pattern(expected), name)
     if match is None:
-        readable = re.sub(r"\$\{([^}]+)\}", lambda name: _PSEUDO.get(name[1], ("", name[0]))[1], expected)
+        readable = re.sub(r"\$\{([^{}]+)\}", lambda name: _PSEUDO.get(name[1], ("", name[0]))[1], expected)
         raise click.UsageError(
             f"--image: {name!r} is not the repository of the spec, {readable!r}; "
             "change service.image, or use --image-sha"
@@ -123,15 +127,21 @@ def valid_tag(sha: str, option: str = "the image") -> str:
 
 
 def _pattern(fragment: str) -> str:
-    """A regular expression for a repository. Each pseudo parameter binds once; other placeholders match anything."""
-    pattern, bound = "", set()
-    for part in re.split(r"(\$\{[^}]+\})", fragment):
+    """A regular expression for a repository. A pseudo parameter has the same value wherever it occurs; two other
+    placeholders match anything in their step of the path, and a third one all that follows: a search among more of them
+    takes forever."""
+    pattern, bound, others = "", set(), 0
+    for part in re.split(r"(\$\{[^{}]+\})", fragment):
         name = part[2:-1] if part.startswith("${") else ""
-        if not name:
-            pattern += re.escape(part)
-        elif name in _PSEUDO and name not in bound:
+        if name in _PSEUDO:
+            again = name in bound and name != "AWS::URLSuffix"
+            pattern += f"(?P={_PSEUDO[name][1].lower()})" if again else _PSEUDO[name][0]
             bound.add(name)
-            pattern += _PSEUDO[name][0]
-        else:
+        elif name:
+            others += 1
+            if others > _MOST_OTHERS:
+                return pattern + "[^@]+"
             pattern += r"[^/:@]+"
+        else:
+            pattern += re.escape(part)
     return pattern

@@ -60,7 +60,7 @@ def text(value: Any, stack: str = "*") -> str:
         if function == "Ref":
             return known.get(f"${{{argument}}}", "*")
         if function == "Fn::Sub" and isinstance(argument, str):
-            return re.sub(r"\$\{[^}]*\}", lambda match: known.get(match[0], "*"), argument)
+            return re.sub(r"\$\{[^{}]*\}", lambda match: known.get(match[0], "*"), argument)
     return str(value) if isinstance(value, (str, int)) else "*"
 
 

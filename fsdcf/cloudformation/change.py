@@ -86,7 +86,7 @@ class Change:
 NAMES = ("Name", "Key", "Sid", "PolicyName", "AttributeName", "IndexName", "Id")
 """The properties that name an item of a list."""
 
-_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_STEP = re.compile(r"\[([^\[\]]*)\]|([^.\[\]]+)")
 """A step of a title: an item, or a key."""
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from fsdcf.cloudformation.parameters import stand_in, typed
 from fsdcf.cloudformation.references import (
-    VARIABLE,
     VARIABLE_NAME,
     conditions_used,
     function_of,
     section_of,
     split_attribute,
     sub_parts,
+    sub_variables,
 )
 
 _ONE_ARGUMENT = frozenset({"Ref", "Fn::Base64", "Fn::GetAZs", "Fn::ImportValue", "Fn::Length", "Fn::ToJsonString"})
@@ -277,7 +277,7 @@ def _sub(argument: Any, scope: Scope) -> Any:
     given = {name: evaluate(value, scope) for name, value in variables.items()}
     out: list[Any] = []
     end = 0
-    for match in VARIABLE.finditer(text):
+    for match in sub_variables(text):
         out += [text[end : match.start()], _variable(match[1], match[2], given, scope)]
         end = match.end()
     return concatenated([*out, text[end:]])

@@ -61,15 +61,21 @@ def matches(pattern: str, text: str) -> bool:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
-    wild = {"*": ".*", "?": "."}
-    return re.fullmatch("".join(wild.get(letter, re.escape(letter)) for letter in pattern), text, re.DOTALL) is not None
+    first, *others = (re.compile(".".join(map(re.escape, part.split("?"))), re.DOTALL) for part in pattern.split("*"))
+    found = first.match(text) if others else first.fullmatch(text)
+    for part in others[:-1]:  # the first place is the best: a search that tries them all takes forever
+        found = part.search(text, found.end()) if found else None
+    if not found or not others:
+        return found is not None
+    width = len(pattern) - pattern.rfind("*") - 1
+    return others[-1].fullmatch(text, max(found.end(), len(text) - width)) is not None
 
 
 def pattern_of(value: Any) -> str:
     """An evaluated value as an IAM pattern: ``*`` for each part that is only known to AWS."""
     if isinstance(value, Partial) and value.function is None:
         return "".join(map(pattern_of, value.parts))
-    return re.sub(r"\$\{[^}]*\}", "*", value) if isinstance(value, str) else "*"
+    return re.sub(r"\$\{[^{}]*\}", "*", value) if isinstance(value, str) else "*"
 
 
 def allowing_statements(documents: Iterable[Any]) -> tuple[IamStatement, ...]:
@@ -121,7 +127,7 @@ def policy_size(statements: Iterable[IamStatement]) -> int:
     bucket.
     """
     text = re.sub(r"\s", "", json.dumps(fill_in(policy_document(statements), _LONGEST)))
-    return len(re.sub(r"\$\{[^}]*\}", _LONGEST_ARN, text))
+    return len(re.sub(r"\$\{[^{}]*\}", _LONGEST_ARN, text))
 
 
 def split_policies(statements: Sequence[IamStatement], largest: int = POLICY_CHARACTERS) -> list[list[IamStatement]]:

@@ -117,9 +117,11 @@ FARGATE_ZONES = {
 """The zones with Fargate of regions that have others, too, by the beginning of their ids.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html"""
 
-_BEFORE_REGION = re.compile(r"(?:[a-z0-9-]+\.)+?(?:\$\{AWS::Region\}|[a-z]+(?:-[a-z]+)+-\d)\.")
+_NAMED_REGION = re.compile(r"\$\{AWS::Region\}|[a-z]+(?:-[a-z]+)+-\d")
 
 
 def endpoint_name(service_name: str) -> str:
     """``ecr.api`` for ``cn.com.amazonaws.cn-north-1.ecr.api``; another name is returned unchanged."""
-    return _BEFORE_REGION.sub("", service_name, count=1)
+    labels = service_name.split(".")
+    named = (index for index, label in enumerate(labels) if index and _NAMED_REGION.fullmatch(label))
+    return ".".join(labels[next(named, -1) + 1 :])

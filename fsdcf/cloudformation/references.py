@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 Path = tuple[str | int, ...]
 
-VARIABLE = re.compile(r"\$\{\s*(!?)([^}]*?)\s*\}")
-"""A variable of Fn::Sub; ``${!Literal}`` is the text without the exclamation mark."""
+_VARIABLE = re.compile(r"\$\{\s*(?!\s)(!?)([^\s}]*(?:\s+[^\s}]+)*)\s*\}")
 
 VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
 """The characters in the name of a variable of Fn::Sub."""
@@ -67,6 +66,14 @@ def sub_parts(argument: Any) -> tuple[str, Mapping[str, Any]] | None:
     return (text, variables) if isinstance(text, str) and isinstance(variables, Mapping) else None
 
 
+def sub_variables(text: str) -> Iterator[re.Match[str]]:
+    """The variables of an Fn::Sub: an exclamation mark, with which ``${!Literal}`` is the text without it, and a name.
+
+    What follows the last brace is not read: it would be read from each ``${`` to its end.
+    """
+    return _VARIABLE.finditer(text, 0, text.rfind("}") + 1)
+
+
 def references(value: Any, path: Path = ()) -> Iterator[Reference]:
     """Every Ref, Fn::GetAtt and variable of Fn::Sub in a value, in order, including references to pseudo parameters."""
     if isinstance(value, Mapping):
@@ -102,7 +109,7 @@ def _substituted(argument: Any, path: Path) -> Iterator[Reference]:
         yield from references(argument, (*path, "Fn::Sub"))
         return
     text, variables = parts
-    for literal, name in VARIABLE.findall(text):
+    for literal, name in (match.groups() for match in sub_variables(text)):
         if not literal and name not in variables and VARIABLE_NAME.fullmatch(name):
             target, dot, attribute = name.partition(".")
             yield Reference(target, attribute if dot else None, "Fn::Sub", path)

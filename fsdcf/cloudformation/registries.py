@@ -33,6 +33,9 @@ class Registry:
     ecr: bool = False
 
 
+_LONGEST = 1000
+"""The characters of an image that are read: a host name has at most 253, and the name of an image 255."""
+
 _KNOWN = (
     (r"(?:[\w-]+\.)*docker\.io|registry\.hub\.docker\.com", "Docker Hub", "a Docker Hub user and an access token"),
     (
@@ -55,7 +58,7 @@ _KNOWN = (
 
 def registry_of(image: str) -> Registry:
     """The registry of an image."""
-    host = registry_host(image)
+    host = registry_host(image[:_LONGEST])
     if re.match(HOST, host):
         return Registry("Amazon ECR", host, "those of the execution role", ecr=True)
     for pattern, name, credentials in _KNOWN:

@@ -135,7 +135,7 @@ def _filled(value: Any, names: Mapping[str, str]) -> Any:
         if function == "Fn::GetAtt":
             return _attribute(argument[0], argument[1], names)
         if function == "Fn::Sub" and isinstance(argument, str):
-            return re.sub(r"\$\{(!?)([^}]*)\}", lambda match: _variable(match[1], match[2], names), argument)
+            return re.sub(r"\$\{(!?)([^{}]*)\}", lambda match: _variable(match[1], match[2], names), argument)
         if function == "Fn::If":
             return max((_filled(option, names) for option in argument[1:]), key=len)
         if function.startswith("Fn::"):

@@ -210,14 +210,14 @@ def _in_flow(text: str) -> str:
 
 def _hint_for_pairs(value: Any) -> str:
     """Return how to write ``[A=1, B=2]`` or ``A=1`` as a map."""
-    items = value if isinstance(value, list) else re.split(r"\s+(?=[A-Za-z_]\w*=)", value)
+    items = value if isinstance(value, list) else re.split(r"(?<!\s)\s+(?=[A-Za-z_]\w*=)", value)
     named = (
         f"{each['name']}={each['value']}"
         for each in items
         if isinstance(each, dict) and {"name", "value"} <= each.keys()
     )
     texts = [*named, *(each for each in items if isinstance(each, str))]
-    pairs = [re.fullmatch(r"([A-Za-z_]\w*)\s*[=:]\s*(.*)", text) for text in texts]
+    pairs = [re.fullmatch(r"([A-Za-z_]\w*)\s*[=:]\s*(?!\s)(.*)", text) for text in texts]
     form = "write `name: value` lines" + (", without `- `" if isinstance(value, list) else "")
     first = next(filter(None, pairs), None)
     return f"{form}: `{first[1]}: {quoted(first[2])}`" if first else form
@@ -449,7 +449,7 @@ def name_hint(key: Key, name: str) -> str:
 
 def _fits(text: str, key: Key) -> bool:
     """Return whether a text has the format of a key, with a sample for each placeholder."""
-    text = re.sub(r"\$\{[^}]*\}", "x1", text)
+    text = re.sub(r"\$\{[^{}]*\}", "x1", text)
     return re.fullmatch(key.pattern, text) is not None and len(text) <= (key.longest or len(text))
 
 
@@ -458,7 +458,7 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text.strip())
     slug = "".join(
         each if each.startswith("${") else re.sub(r"[^a-z0-9]+", "-", each.lower())
-        for each in re.split(r"(\$\{[^}]*\})", words)
+        for each in re.split(r"(\$\{[^{}]*\})", words)
     )
     if "endpoint service" in key.expects:
         yield endpoint_name(text.strip().lower())
@@ -472,7 +472,7 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
     yield text if "${" in text else text.upper()
     yield f"{text[:1]}00-{text[:1]}99" if text[1:].lower() == "xx" else text
     if "path that begins with /" in key.expects or "absolute path" in key.expects:
-        yield re.sub(r"^(https?://[^/]*|[\w.-]*:?\d+(?=/))", "", text) or "/"
+        yield re.sub(r"^(https?://[^/]*|[\w.-]*(?:(?<=\d)|:\d+)(?=/))", "", text) or "/"
         yield f"/{text}"
     yield from _address_ranges(text, key)
     yield re.sub(r"[^A-Za-z0-9_]+", "_", text)

@@ -31,7 +31,7 @@ MOST_BYTES = 1_000_000
 """Maximum size of a Dockerfile."""
 
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
+_DURATION = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
 
 
@@ -86,10 +86,11 @@ def health_check(text: str) -> ContainerCheck | None:
 
 def _read(rest: str) -> ContainerCheck | None:
     options: dict[str, str] = {}
-    while match := _OPTION.match(rest):
+    end = 0
+    while match := _OPTION.match(rest, end):
         options[match.group(1)] = match.group(2)
-        rest = rest[match.end() :]
-    kind, _, command = rest.partition(" ")
+        end = match.end()
+    kind, _, command = rest[end:].partition(" ")
     if kind.upper() != "CMD" or not command.strip():
         return None
     retries, start = options.get("retries", "3"), options.get("start-period")

@@ -522,9 +522,8 @@ def _is_compose(data: Mapping[Any, Any]) -> bool:
     return _is_map(data, "services") or bool(data and bare)
 
 
-def _is_copilot(kinds: str) -> Callable[[Mapping[Any, Any]], object]:
-    pattern = re.compile(rf".*({kinds})")
-    return lambda data: pattern.fullmatch(str(data.get("type"))) and "apiVersion" not in data
+def _is_copilot(*kinds: str) -> Callable[[Mapping[Any, Any]], object]:
+    return lambda data: str(data.get("type")).endswith(kinds) and "apiVersion" not in data
 
 
 _BEGIN = "`fsdcf init my-service` writes a spec; move "
@@ -575,7 +574,7 @@ FILES = (
     ),
     ForeignFile(
         "a Copilot manifest",
-        _is_copilot("Web Service|Backend Service|Worker Service"),
+        _is_copilot("Web Service", "Backend Service", "Worker Service"),
         _BEGIN + "`image.port` to `service.port`, `http.healthcheck` to `service.healthCheck`, `cpu` and `memory` to"
         " `service.resources`, `count` to `service.resources.desiredCount` or `service.autoScaling`, `variables` to"
         " `service.environment`, `secrets` to `service.secrets`, `environments` to `environments`",

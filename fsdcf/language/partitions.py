@@ -15,7 +15,7 @@ from fsdcf.language.shape import fields_of
 
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):[a-z0-9*-]+:(?P<region>[a-z0-9-]*|\*):")
 _REGION = r"[a-z]+(?:-[a-z]+)+-\d"
-_HOST = re.compile(rf"\d{{12}}{SERVICE}(?P<region>{_REGION})\.(?P<domain>[a-z0-9.-]+)/")
+_HOST = re.compile(rf"\d{{12}}{SERVICE}(?P<region>{_REGION})\.(?P<domain>[a-z0-9.-]{{1,64}})/")
 
 _OPAQUE = frozenset(
     {"args", "build", "command", "entryPoint", "environment", "environments", "healthCheck", "metadata"}

@@ -31,7 +31,7 @@ RANDOM_END = re.compile(r"(.+)-([A-Za-z0-9]{6})")
 """The name in a secret's ARN, which ends in a hyphen and six random characters. Secrets Manager takes such an end for
 them, even if it belongs to the name."""
 
-_FIELD = re.compile(r"(?:^|:)((?:\$\{[^}]*\}|[^:])*)")
+_FIELD = re.compile(r"(?:^|:)((?:\$\{[^{}]*\}|[^:])*)")
 
 
 @dataclass(frozen=True)

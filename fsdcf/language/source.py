@@ -103,7 +103,7 @@ _ITEM = re.compile(
 )
 _NO_BREAK = "\u00a0\u1680\u2000\u2007\u200b\u202f\u2060\u3000\ufeff"
 _CURLY = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")
-_BLOCK = re.compile(r".*(?:[:-]\s+)[|>][-+\d]*\s*(?:#.*)?")
+_BLOCK = re.compile(r".*[:-]\s+[|>][-+\d]*\s*(?:#.*)?", re.DOTALL)
 _KEY_BEFORE_BRACE = re.compile(r"(?<=[{,\s])([A-Za-z][\w-]*):(?=[}\],])")
 _SPECIAL = re.compile(r"[*&!%@`>|?#:-]|.*(\$\{|:\s|:$|\s#)")
 _INNER_KEY = re.compile(r"([A-Za-z][\w-]*):\s")

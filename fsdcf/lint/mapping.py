@@ -11,11 +11,12 @@ from fsdcf.compiler.stack import Origin
 from fsdcf.diagnostics import Diagnostic, Severity, SpecPath
 from fsdcf.language.document import Document
 from fsdcf.lint.runner import Finding
+from fsdcf.wording import cut
 
 Locate = Callable[[Document, str], SpecPath]
 """Returns the path in a document for a path by names, or its nearest ancestor there."""
 
-_ONE_OF = re.compile(r"'(.*)' is not one of \[(.*)\]", re.DOTALL)
+_ONE_OF = "' is not one of ["
 _FEW_VALUES = 12
 _MOST_LINES = 15
 _WIDEST_LINE = 160
@@ -68,16 +69,15 @@ def _written(finding: Finding, origin: Origin, document: Document, locate: Locat
 
 def _shortened(message: str) -> tuple[str, str]:
     """Return a message without a list of hundreds of values, and the nearest of them as a hint."""
-    found = _ONE_OF.fullmatch(message)
-    if found is None:
-        return message, ""
-    known = re.findall(r"'([^']*)'", found[2])
+    value, separator, listed = message.rpartition(_ONE_OF)
+    known = re.findall(r"'([^']*)'", listed) if separator else []
     if len(known) <= _FEW_VALUES:
         return message, ""
     import difflib  # most templates have no finding
 
-    close = difflib.get_close_matches(found[1], known, 1)
-    return f"'{found[1]}' is not one of {len(known)} known values", f"did you mean `{close[0]}`?" if close else ""
+    value = cut(value.removeprefix("'"))
+    close = difflib.get_close_matches(value, known, 1)
+    return f"'{value}' is not one of {len(known)} known values", f"did you mean `{close[0]}`?" if close else ""
 
 
 def _excerpt(data: Any, path: tuple[str | int, ...]) -> list[str]:
@@ -88,5 +88,5 @@ def _excerpt(data: Any, path: tuple[str | int, ...]) -> list[str]:
             break
         data = data[step]
     lines = json.dumps(data, indent=2, ensure_ascii=False).splitlines()
-    shown = [line if len(line) <= _WIDEST_LINE else line[: _WIDEST_LINE - 1] + "…" for line in lines[:_MOST_LINES]]
+    shown = [cut(line, _WIDEST_LINE) for line in lines[:_MOST_LINES]]
     return shown + (["…"] if len(lines) > _MOST_LINES else [])

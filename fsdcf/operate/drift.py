@@ -26,7 +26,7 @@ LIMIT = 900.0
 
 _EVERY, _HEARTBEAT = 3.0, 30.0
 _DETECTABLE = STABLE | {"UPDATE_ROLLBACK_FAILED"}
-_RUNNING = re.compile(r"(?i)drift detection.*(already|in progress)")
+_RUNNING = re.compile(r"(?i)drift detection.{0,200}(already|in progress)")
 _CHANGES: Mapping[str, Literal["added", "removed", "changed"]] = {"ADD": "added", "REMOVE": "removed"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -159,7 +158,8 @@ def remove_rule(state: SandboxState, arn: str) -> None:
 
 def balancer_of(listener: str) -> str:
     """Return the ARN of a listener's load balancer."""
-    return re.sub(r":listener/(.+)/[^/]+$", r":loadbalancer/\1", listener)
+    head, _, name = listener.partition(":listener/")
+    return f"{head}:loadbalancer/{name.rpartition('/')[0]}"
 
 
 def _count(condition: Document) -> int:

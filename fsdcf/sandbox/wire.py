@@ -29,7 +29,9 @@ PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox simulates a broke
 _DELIVERIES: Mapping[str, Delivery] = {"lost": "reset", "half": "half"}
 """Faults that apply after the call has taken effect, and how its answer is delivered."""
 
-_SCOPE = re.compile(r"(?:Credential=|^)[^/\s]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+_SCOPE = re.compile(
+    r"(?:Credential=|^)[^/\s]{1,256}/\d{8}/(?P<region>[^/\s]{1,64})/(?P<service>[^/\s]{1,64})/aws4_request"
+)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def size(text: str) -> Decimal:
     """A size in GB of 10^9 bytes: ``5GB``, ``500 MB``, ``1.5TiB``; a number alone is in GB. A usage error for anything
     else.
     """
-    match = re.fullmatch(r"(.*?)\s*(?:([KMGTP])(i?)B|(B))?", text.strip(), re.I)
+    match = re.fullmatch(r"(.*?)(?:([KMGTP])(i?)B|(B))?", text.strip(), re.I)
     number = _number(match[1]) if match else None
     if match is None or number is None:
         raise click.BadParameter(f"{text!r} is not a size: use one such as 500MB, 5GB or 1TB")
@@ -123,7 +123,7 @@ def latency(text: str) -> Decimal:
     """A time in milliseconds: ``9ms``, ``0.5s``; a number alone is in milliseconds. A usage error for
     anything else.
     """
-    match = re.fullmatch(r"(.*?)\s*(us|µs|ms|s)?", text.strip(), re.I)
+    match = re.fullmatch(r"(.*?)(us|µs|ms|s)?", text.strip(), re.I)
     number = _number(match[1]) if match else None
     if match is None or not number:
         raise click.BadParameter(f"{text!r} is not a latency: use one such as 20ms")

@@ -118,7 +118,7 @@ def _version(program: str) -> tuple[int, ...]:
         output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    match = re.search(r"(\d+)\.(\d+)\.(\d+)", output)
+    match = re.search(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", output)
     return tuple(map(int, match.groups())) if match else ()
 
 

@@ -21,7 +21,7 @@ from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_option
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import LineWriter, is_watched
 from fsdcf.cli.runtime import run
-from fsdcf.cloudformation.iam import fill_in
+from fsdcf.cloudformation.iam import fill_in, matches
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
 from fsdcf.compiler.text import fragment
 from fsdcf.deploy.model import Ask, Evidence, Exit, Outcome, Tell
@@ -116,7 +116,7 @@ def named(spec: Spec, name: str, file: str) -> TargetTable:
             local = local_name(one.name)
             if name in (local, table.name, logical_id(local, "Table")):
                 return table
-            if re.fullmatch("[A-Za-z0-9-]+".join(map(re.escape, _PSEUDO.split(table.name))), name):
+            if matches(_PSEUDO.sub("*", table.name), name):
                 return replace(table, name=name)
             names.append(local)
     if not names:

@@ -176,7 +176,7 @@ def on_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-_COMMAND = re.compile(r"^\s*:(?=:)|##(?=\[)", re.M)
+_COMMAND = re.compile(r"^[^\S\n]*:(?=:)|##(?=\[)", re.M)
 
 
 def without_commands(text: str) -> str:

@@ -153,7 +153,7 @@ def size_of(definition: PlannedResource) -> tuple[Decimal, Decimal] | None:
 
 
 def _measured(value: Any, units: Mapping[str, int]) -> Decimal | None:
-    match = re.fullmatch(r"(\d*\.?\d+)\s*([a-z]*)", text_of(value).strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)", text_of(value).strip().lower())
     factor = units.get(match[2]) if match else None
     return None if match is None or factor is None else Decimal(match[1]) * factor
 
@@ -355,7 +355,7 @@ def _service_arns(stack: DeployedStack, logical_id: str, properties: Properties)
             yield ("cloudwatch", "alarm"), arn("cloudwatch", alarms)
 
 
-_PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?/*(/[^\s?#:]*)(?:[?#].*)?")
+_PATH = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:/(?=/))*(/(?!/)[^\s?#:]*)(?:[?#].*)?")
 """A variable that is a path, or a URL of a file such as ``sqlite:////mnt/efs/app.db``."""
 
 

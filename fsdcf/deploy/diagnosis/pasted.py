@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
-from fsdcf.deploy.diagnosis.reasons import REASONS, STACK_REASONS, MatchedReason, match_reason
+from fsdcf.deploy.diagnosis.reasons import LONGEST, REASONS, STACK_REASONS, MatchedReason, match_reason
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
 from fsdcf.deploy.diagnosis.reasons.reason import CODED
 from fsdcf.deploy.ecs.tasks import STOP_CODES, containers_of, who_stopped
@@ -23,8 +23,8 @@ from fsdcf.deploy.ecs.tasks import STOP_CODES, containers_of, who_stopped
 Kind = Literal["task", "event", "stack", "unknown"]
 """What reports a message: a stopped task, the service, the stack; unknown without a sign of one."""
 
-_LONGEST, _MOST, _ALL = 4_000, 100, 1 << 20
-"""Characters of a message, messages of a text, and characters of a text that are read."""
+_MOST, _ALL, _MOST_QUOTES = 100, 1 << 20, 10
+"""Messages of a text, characters of a text, and quotes around it that are read."""
 
 _CODES = "|".join(STOP_CODES)
 _CODE = re.compile(rf"^({_CODES})[:.,]?\s*$", re.MULTILINE)
@@ -193,8 +193,9 @@ def _clean(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1].strip()
+    for _ in range(_MOST_QUOTES):
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            text = text[1:-1].strip()
     return text
 
 
@@ -221,7 +222,7 @@ _ORDERS: Mapping[Kind, tuple[Sequence[Any], ...]] = {
 
 
 def _explain(message: str, context: DiagnosisContext) -> Explanation:
-    kind, message = _kind(message), message[:_LONGEST]
+    kind, message = _kind(message), message[:LONGEST]
     stopped = _stopped(message) if kind == "task" else None
     if stopped is not None:
         return Explanation(message, kind, stopped)

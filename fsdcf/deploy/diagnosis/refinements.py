@@ -46,7 +46,7 @@ _PRIVATE_ADDRESS = re.compile(
     r"dial tcp (?P<address>(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d+)+):443: i/o timeout"
 )
 _SECRET = re.compile(
-    r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']+?)(?:[.,:']*(?=\s|$))"
+    r"(?:fetch secret|secret with ARN) '?(?P<secret>arn:[^\s']*[^\s'.,:])[.,:']*(?=\s|$)"
     r"|(?:invalid (?:ssm )?parameters: |fetch parameters \[)(?P<parameter>[\w./-]+)"
 )
 _ECS_NAMES = {"secretsmanager": "asm", "ssm": "ssm"}

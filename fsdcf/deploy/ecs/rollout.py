@@ -503,10 +503,9 @@ def _new_deployments(rollout: ServiceRollout) -> frozenset[str]:
 
 def _unhealthy(task: str, events: Sequence[str]) -> str:
     """The load balancer's reason for a task in the events of its service."""
-    matches = (
-        re.search(r"is unhealthy in .* due to \(reason (.*)\)", event) for event in events if task and task in event
-    )
-    return next((match[1] for match in matches if match is not None), "")
+    parts = (event.rpartition(" due to (reason ") for event in events if task and task in event)
+    reasons = (reason.rpartition(")")[0] for before, _, reason in parts if "is unhealthy in " in before)
+    return next(filter(None, reasons), "")
 
 
 def _without_times(event: RolloutChanged) -> RolloutChanged:

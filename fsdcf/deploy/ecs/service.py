@@ -191,7 +191,7 @@ class TargetHealth:
     def words(self) -> str:
         """The reason in a clause, with the HTTP codes that the target returned; empty without a reason."""
         code, _, description = self.reason.partition(": ")
-        codes = re.search(r"codes: \[(.+)\]", description)
+        codes = re.search(r"codes: \[([^\[\]]+)\]", description)
         returned = f" ({codes[1]})" if codes else ""
         return f"{_TARGET_REASONS[code]}{returned}" if code in _TARGET_REASONS else description or code
 

@@ -58,7 +58,7 @@ class StopCause:
 _WORDS: tuple[tuple[Stopper, str, str], ...] = (
     (
         "Spot",
-        r"\bspot\b.*\b(?:interrupt|reclaim|terminat)|spotinterruption",
+        r"\bspot\b.{0,100}\b(?:interrupt|reclaim|terminat)|spotinterruption",
         "AWS reclaimed its Spot capacity",
     ),
     (
@@ -69,12 +69,16 @@ _WORDS: tuple[tuple[Stopper, str, str], ...] = (
     ),
     (
         "AWS",
-        r"host ec2 .*(?:stopped|terminated)|draining|instance .*(?:stopped|terminated|deregistered)"
-        r"|infrastructure ?health",
+        r"host ec2 .{0,60}(?:stopped|terminated)|draining"
+        r"|instance .{0,60}(?:stopped|terminated|deregistered)|infrastructure ?health",
         "its host was stopped",
     ),
     ("rebalancing", r"\b(?:az|zones?)[ -]?re-?balanc", "ECS balanced the tasks between the zones"),
-    ("deletion", r"service .*\bdeleted|\b(?:service|cluster) (?:deletion|is inactive)", "the service was deleted"),
+    (
+        "deletion",
+        r"service .{0,300}\bdeleted|\b(?:service|cluster) (?:deletion|is inactive)",
+        "the service was deleted",
+    ),
     ("health check", r"health ?checks?\b|\bunhealthy\b", ""),
     ("scaling", r"scaling activity|scal(?:e|ed|ing)[ -](?:in|down)\b|desired ?count", ""),
     ("deployment", r"\bdeployment\b|\btask ?set\b", "a newer deployment replaced it"),
@@ -96,12 +100,13 @@ STOP_CODES: Mapping[str, tuple[Stopper, str]] = {
 """The values of ``stopCode``, with who stopped the task and why.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html"""
 
-_NAMES = re.compile(r"\((?:target-group|elb|deployment) [^)]*\)|^\(?service [^\s:)]+[:)]", re.IGNORECASE)
+_NAMES = re.compile(r"\((?:target-group|elb|deployment) [^()]*\)|^\(?service [^\s:)]+[:)]", re.IGNORECASE)
 """The names in ``stoppedReason``, whose words say nothing."""
 
 _OWN_FAULTS = ("EssentialContainerExited", "TaskFailedToStart")
 _STARTING = re.compile(
-    r"failed to start|Cannot\w+Error|ResourceInitialization\w*Error|(?:Image|Container|Docker)\w*(?:Error|Timeout)"
+    r"failed to start|Cannot\w{1,60}Error|ResourceInitialization\w{0,60}Error"
+    r"|(?:Image|Container|Docker)\w{0,60}(?:Error|Timeout)"
 )
 _DEFAULT_REASON = "task stopped by user"
 _SCALED = re.compile(r"\(?deployment (ecs-svc/\w+)")

@@ -447,7 +447,9 @@ _SHARED_PARTS = {
     "network": re.compile(r"VpcId|(Public|Private)Subnet\d+|ServicesSecurityGroupId"),
     "cluster": re.compile(r"ClusterName"),
     "namespace": re.compile(r"Namespace(Arn|Id)"),
-    "load balancer": re.compile(r"([A-Z][A-Za-z0-9]*?)(LoadBalancer[A-Za-z]+|Https?ListenerArn|Domain)"),
+    "load balancer": re.compile(
+        r"([A-Z][A-Za-z0-9]*?)(LoadBalancer(?:(?!LoadBalancer)[A-Za-z])+|Https?ListenerArn|Domain)"
+    ),
 }
 """The parts of an environment by the outputs that export them."""
 

@@ -15,7 +15,7 @@ from fsdcf.plan.diff.causes import title_of
 _MAX_KEYS = 8
 """Maximum keys in the line; further keys are counted."""
 
-_KEY = re.compile(r"\[([^\]]+)\]|\.([^.\[\]]+)$")
+_KEY = re.compile(r"\[([^\[\]]+)\]|\.([^.\[\]]+)$")
 """The key in the title of a tag: ``Tags[owners].Value``, or ``Tags.owners`` for a mapping."""
 
 

@@ -39,7 +39,7 @@ DATA, SERVICES = Group("g_data", "data", "Data"), Group("g_services", "services"
 _PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _ARN = re.compile(r"arn:[^:]*:([a-z0-9-]+):[^:]*:[^:]*:(.+)")
 _LISTENER = re.compile(r":listener/app/([^/]+)/")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://(?:[^@/\s]*@)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)")
 _WITHOUT_RESOURCE = {"xray": "X-Ray", "cloudwatch": "CloudWatch metrics"}
 _METRICS = {
     "ECSServiceAverageCPUUtilization": "CPU",
@@ -246,7 +246,8 @@ def _image(definition: PlannedResource) -> Iterator[Reach]:
         return
     host, slash, name = image.partition("/")
     is_ecr = slash and re.search(ecr.SERVICE, host)
-    repository = re.split(r"[@:](?=[^/]*$)", name if is_ecr else image)[0]
+    folder, slash, last = (name if is_ecr else image).rpartition("/")
+    repository = folder + slash + re.split("[@:]", last, maxsplit=1)[0]
     lines = ("ECR repository" if is_ecr else "Image", repository)
     yield Reach(_outside(f"image {repository}", lines), "pulls image", faint=True)
 

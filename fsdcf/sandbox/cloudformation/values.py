@@ -41,7 +41,7 @@ LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 PROPERTY_PROBLEMS = ("Encountered unsupported property ", "Property ")
 """How the problems begin that CreateChangeSet does not refuse: early validation and the resource report them."""
 
-_BUCKET_HOST = re.compile(rf"(?P<bucket>.+?)\.s3[.-](?:[a-z0-9-]+\.)*(?:{DOMAIN})")
+_BUCKET_HOST = re.compile(rf"(?P<bucket>[^/]{{1,255}}?)\.s3[.-](?:[a-z0-9-]{{1,63}}\.){{0,3}}(?:{DOMAIN})")
 _PATH_HOST = re.compile(r"s3[.-].*|(localhost|127\.0\.0\.1)(:\d+)?")
 
 

@@ -16,7 +16,7 @@ from fsdcf.sandbox.protocols.query import element, encoded, escaped, parsed
 from fsdcf.sandbox.protocols.shapes import collection, members, text_of, value_of, wire_name
 from fsdcf.sandbox.state import Data, Document, ServiceError
 
-_VIRTUAL = re.compile(rf"(?P<bucket>.+)\.s3[.-](?:[a-z0-9.-]+\.)?(?:{DOMAIN})")
+_VIRTUAL = re.compile(rf"(?P<bucket>.{{1,255}})\.s3[.-](?:[a-z0-9.-]{{1,200}}\.)?(?:{DOMAIN})")
 
 
 def addressed(request: HttpRequest) -> tuple[str, str]:

@@ -60,6 +60,10 @@ REASONS = tuple(reason for group in TASK_GROUPS.values() for reason in group)
 STACK_REASONS = tuple(reason for group in STACK_GROUPS.values() for reason in group)
 
 
+LONGEST = 2_500
+"""Maximum number of characters that are matched: the patterns look for words at any distance from each other."""
+
+
 @dataclass(frozen=True)
 class MatchedReason:
     """A reason that matched.
@@ -77,7 +81,8 @@ class MatchedReason:
 def match_reason(
     testimony: str, context: DiagnosisContext, reasons: Sequence[Reason] = REASONS
 ) -> MatchedReason | None:
-    """The first reason that matches the words of AWS; None if none does."""
+    """The first reason that matches the words of AWS, of which ``LONGEST`` characters are read; None if none does."""
+    testimony = testimony[:LONGEST]
     for reason in reasons:
         match = reason.words.search(testimony)
         if match is not None:

@@ -16,7 +16,7 @@ from fsdcf.deploy.diagnosis.refinements import (
 
 _SECRETS = "aws secretsmanager list-secrets"
 _INIT = (
-    r"(?:ResourceInit\w*Error|unable to (?:pull|retrieve|get) [\w ]*(?:secret|registry auth)"
+    r"(?:ResourceInit\w*Error|unable to (?:pull|retrieve|get) [\w ]{0,60}(?:secret|registry auth)"
     r"|execution resource retrieval).*"
 )
 """ECS prepares the task. An application that reads a secret itself gets similar answers."""

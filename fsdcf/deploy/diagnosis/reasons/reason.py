@@ -24,6 +24,10 @@ def no_refinement(context: DiagnosisContext, match: re.Match[str]) -> Refinement
     return Refinement()
 
 
+_GAP = 500
+"""Maximum number of characters between two words of a message."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """A row of the table. ``symptom`` is a short form of AWS's words; ``pattern`` finds them in what AWS reports.
@@ -49,8 +53,11 @@ class Reason:
 
     @cached_property
     def words(self) -> re.Pattern[str]:
-        """The compiled pattern."""
-        return re.compile(self.pattern.replace(" ", r"\s+"), re.DOTALL | re.IGNORECASE | re.MULTILINE)
+        """The compiled pattern. All its gaps (``.*``) but the first one are bounded: with several of them, a text that
+        repeats the words would take forever."""
+        first, gap, rest = self.pattern.replace(" ", r"\s+").partition(".*")
+        bounded = rest.replace(".*", f".{{0,{_GAP}}}")
+        return re.compile(first + gap + bounded, re.DOTALL | re.IGNORECASE | re.MULTILINE)
 
     def named(self, name: str) -> str:
         """The cause with the name that AWS's words contain; without its place if they contain none."""
