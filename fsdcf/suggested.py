@@ -15,18 +15,19 @@ def suggested(name: str, /, *arguments: str, **options: Value) -> str:
 
     ``name`` may name a command of a group, such as ``ci github``.
     """
-    return " ".join(("fsdcf", name, *map(_quoted, arguments), *words_of(**options)))
+    words = (f"./{word}" if word.startswith("-") else word for word in arguments)  # a file, not an option
+    return " ".join(("fsdcf", name, *map(quoted, words), *words_of(**options)))
 
 
 def on_service(name: str, service: str, environment: str | None, /, *arguments: str, **options: Value) -> str:
     """A command on a service or its spec: ``fsdcf scale shop --env prod 3 --yes``."""
-    more = (*map(_quoted, arguments), *words_of(**options))
+    more = (*map(quoted, arguments), *words_of(**options))
     return " ".join((suggested(name, service, env=environment), *more))
 
 
 def in_container(command: str, words: Iterable[str]) -> str:
     """A command with the words behind ``--``, which the container runs."""
-    return " ".join((command, "--", *map(_quoted, words)))
+    return " ".join((command, "--", *map(quoted, words)))
 
 
 def words_of(**options: Value) -> tuple[str, ...]:
@@ -38,19 +39,33 @@ def words_of(**options: Value) -> tuple[str, ...]:
             words.append(flag)
         elif value:
             values = (value,) if isinstance(value, str) else value
-            words += [word for one in values for word in (flag, _quoted(one))]
+            words += [word for one in values for word in (flag, quoted(one))]
     return tuple(words)
 
 
-def _quoted(word: str) -> str:
+def words_in(command: str) -> list[str]:
+    """The words of a command that was made here."""
+    return shlex.split(_ESCAPED.sub(lambda match: shlex.quote(_unescaped(match[1])), command))
+
+
+_ESCAPED = re.compile(r"(?<!\S)\$'([^']*)'(?!\S)")
+
+
+def _unescaped(text: str) -> str:
+    raw = re.sub(rb"\\x(..)", lambda match: bytes.fromhex(match[1].decode()), text.encode())
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def quoted(word: str) -> str:
     """A word for a shell. Placeholders of a template, such as ``{service}``, stay as they are.
 
     A word that does not fit on a line of a terminal or of a workflow has the form ``$'…'`` with escapes: one with a
-    line break or another unprintable character, or with ``${{``, which GitHub evaluates wherever it finds it.
+    line break or another unprintable character, with ``${{``, which GitHub evaluates wherever it finds it, or with a
+    backtick, since messages show a command between two of them.
     """
     if _PLAIN.fullmatch(word):
         return word
-    if word.isprintable() and "${{" not in word:
+    if word.isprintable() and "${{" not in word and "`" not in word:
         return shlex.quote(word)
     return "$'" + "".join(map(_escaped, word)) + "'"
 
@@ -59,9 +74,7 @@ _PLAIN = re.compile(r"(?:\{[a-z]+\}|[\w@%+=:,./-])+", re.ASCII)
 
 
 def _escaped(character: str) -> str:
-    """A character between ``$'`` and ``'``."""
-    if character in "\\'":
-        return f"\\{character}"
-    if character.isprintable() and character != "$":
+    """A character between ``$'`` and ``'``, which contains neither of them, nor a backtick."""
+    if character.isprintable() and character not in "\\'$`":
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))

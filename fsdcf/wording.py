@@ -22,6 +22,6 @@ def moment(time: datetime | None) -> str:
     return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
-def visible(text: str) -> str:
-    """The text with control characters escaped, so that none of them reaches the terminal."""
-    return "".join(one if one.isprintable() or one == " " else f"\\u{ord(one):04x}" for one in text)
+def visible(text: object) -> str:
+    """A text or a path with control characters and line breaks escaped, so that none of them reaches the terminal."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in str(text))

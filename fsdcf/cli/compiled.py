@@ -30,7 +30,7 @@ from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
 from fsdcf.pipeline import Lint, Request, Result, SourceFile, run, together
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
 _LARGEST_BLOB = 1 << 24
@@ -49,7 +49,8 @@ class Compiled:
     @property
     def title(self) -> str:
         """``orders.yml in staging``; a template has its name alone."""
-        return f"{self.name} in {self.environment}" if self.result else self.name
+        name = visible(self.name)
+        return f"{name} in {self.environment}" if self.result else name
 
     @property
     def spec(self) -> Spec | None:
@@ -123,7 +124,7 @@ def compile_together(inputs: SpecInputs) -> dict[str, Compiled]:
         return {"": sides[0]}
     check_stacks(sides)
     names = [_short_name(one) for one in sides]
-    unique = [name if names.count(name) == 1 else one.name for name, one in zip(names, sides, strict=True)]
+    unique = [name if names.count(name) == 1 else visible(one.name) for name, one in zip(names, sides, strict=True)]
     return dict(zip(unique, sides, strict=True))
 
 
@@ -132,7 +133,7 @@ def check_stacks(sides: Iterable[Compiled], hint: str = "") -> None:
     names: dict[str, str] = {}
     for one in sides:
         if one.stack in names:
-            twice = f"{names[one.stack]} and {one.name} describe the same stack, {one.stack}"
+            twice = f"{visible(names[one.stack])} and {visible(one.name)} describe the same stack, {one.stack}"
             raise click.UsageError(f"{twice}: pass one of them{hint}")
         if one.stack:
             names[one.stack] = one.name
@@ -140,7 +141,7 @@ def check_stacks(sides: Iterable[Compiled], hint: str = "") -> None:
 
 def _short_name(one: Compiled) -> str:
     if one.result is None:
-        return Path(one.name).stem
+        return visible(Path(one.name).stem)
     return one.spec.metadata.name if one.spec else one.environment
 
 
@@ -183,7 +184,7 @@ def compile_all_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint:
     for request, result in zip(requests, results, strict=True):
         show(_urgent(result), result.sources)
         if result.template is None:
-            refused.append(f"{request.name}: {summary(result.diagnostics, request.name)}")
+            refused.append(f"{visible(request.name)}: {summary(result.diagnostics, request.name)}")
             if on_github():
                 add_errors_to_summary(request.name, result.diagnostics)
     common = together(result.sibling for result in results)
@@ -219,7 +220,9 @@ def compile_or_show(request: Request) -> Result | None:
         show(_urgent(result), result.sources)
         return result
     show(result.diagnostics, result.sources)
-    click.echo(f"{request.name} for {request.environment}: {summary(result.diagnostics, request.name)}", err=True)
+    click.echo(
+        f"{visible(request.name)} for {request.environment}: {summary(result.diagnostics, request.name)}", err=True
+    )
     return None
 
 
@@ -229,7 +232,7 @@ def _compiled(request: Request, warnings: bool) -> Compiled | None:
     result = run(request)
     show(result.diagnostics if warnings else _urgent(result), result.sources)
     if result.template is None:
-        click.echo(f"{request.name}: {summary(result.diagnostics, request.name)}", err=True)
+        click.echo(f"{visible(request.name)}: {summary(result.diagnostics, request.name)}", err=True)
         return None
     return Compiled(request.name, result.environment, result.template.data, result)
 
@@ -257,7 +260,7 @@ def _read_template(request: Request) -> Mapping[str, Any]:
         raise click.UsageError(f"{request.name!r} is not valid UTF-8") from None
     except TemplateError as error:
         position = f":{error.line}:{error.column}" if error.line else ""
-        raise click.UsageError(f"{request.name}{position}: {error}") from None
+        raise click.UsageError(f"{visible(request.name)}{position}: {error}") from None
 
 
 def content(name: str) -> bytes:

@@ -5,7 +5,6 @@ or not at all.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import stat
@@ -18,6 +17,7 @@ from pathlib import Path
 import click
 
 from fsdcf.atomic import open_regular, replace_file
+from fsdcf.cli.render.stream import json_text
 from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENTS
 from fsdcf.lint.cache import default_folder
 from fsdcf.masking import mask_known
@@ -41,6 +41,7 @@ _DEPLOYED = re.compile(rf"^ +ENVIRONMENT: ({ENVIRONMENT_PATTERN})$", re.M)
 _MAX_FOLDERS = 20_000
 _HEAD_BYTES = 8192
 _MOST_LISTED = 20
+_LONGEST_NAME = 600
 _WRITE_ONE = f"write one with `{suggested('init', 'NAME')}`"
 
 
@@ -56,8 +57,8 @@ def read(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         meant = _meant(path) if isinstance(error, FileNotFoundError) else None
-        guess = f"; did you mean {meant}?" if meant else ""
-        raise click.UsageError(f"cannot read {str(path)!r}: {reason}{guess}") from None
+        guess = f"; did you mean {visible(meant)}?" if meant else ""
+        raise click.UsageError(f"cannot read {_named(path)}: {reason}{guess}") from None
 
 
 def _meant(path: Path) -> Path | None:
@@ -73,13 +74,13 @@ def specs_or_all(specs: tuple[Path, ...], root: Path, environments: bool = False
         return specs
     paths = tuple(Path(os.path.relpath(path)) for path in find_specs(root) if environments or not is_environment(path))
     if not paths:
-        raise click.UsageError(f"no spec found in {root}; name one, or {_WRITE_ONE}")
+        raise click.UsageError(f"no spec found in {str(root)!r}; name one, or {_WRITE_ONE}")
     return paths
 
 
 def specs_in(path: Path) -> list[Path]:
     """Every spec below a folder, or the file that the path is. A usage error for a folder without specs."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [path]
     specs = find_specs(path)
     if not specs:
@@ -100,7 +101,7 @@ def find_specs(root: Path) -> list[Path]:
     specs: list[tuple[bool, Path]] = []
     for count, (folder, folders, files) in enumerate(os.walk(root)):
         if count == _MAX_FOLDERS:
-            raise click.UsageError(f"{root} has more than {_MAX_FOLDERS:,} folders: name the specs")
+            raise click.UsageError(f"{str(root)!r} has more than {_MAX_FOLDERS:,} folders: name the specs")
         folders[:] = sorted(name for name in folders if not _is_skipped(Path(name)))
         heads = ((path, _head(path)) for path in map(Path(folder).joinpath, files) if may_be_spec(path))
         specs += [(not describes_environment(head), path) for path, head in heads if _is_listed(path, head)]
@@ -140,11 +141,11 @@ def only_spec() -> Path:
     """The only spec here, for a command without one. A usage error that lists the specs if there are several."""
     specs = specs_here()
     if len(specs) == 1:
-        click.echo(f"using {specs[0]}, the only spec here", err=True)
+        click.echo(f"using {visible(specs[0])}, the only spec here", err=True)
         return specs[0]
     if not specs:
         raise click.UsageError(f"SPEC is missing, and no spec was found here; {_WRITE_ONE}")
-    names = "".join(f"\n  {path}" for path in specs[:_MOST_LISTED])
+    names = "".join(f"\n  {visible(path)}" for path in specs[:_MOST_LISTED])
     more = f"\n  and {len(specs) - _MOST_LISTED} more" if len(specs) > _MOST_LISTED else ""
     raise click.UsageError(f"SPEC is missing, and there are several specs here; name one:{names}{more}")
 
@@ -243,8 +244,8 @@ def write(target: Path, text: str | bytes) -> None:
         _replace(target, text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise click.UsageError(f"cannot write {str(target)!r}: {reason}") from None
-    click.echo(f"wrote {visible(str(target))}", err=True)
+        raise click.UsageError(f"cannot write {_named(target)}: {reason}") from None
+    click.echo(f"wrote {visible(target)}", err=True)
 
 
 def check_output(target: Path, *inputs: str | Path) -> None:
@@ -257,7 +258,13 @@ def check_output(target: Path, *inputs: str | Path) -> None:
             _remember(os.stat(given))
     with suppress(OSError, ValueError):
         if _identity(os.stat(target)) in _inputs() or is_spec(target):
-            raise click.UsageError(f"{str(target)!r} is an input of fsdcf: choose another file to write")
+            raise click.UsageError(f"{_named(target)} is an input of fsdcf: choose another file to write")
+
+
+def _named(path: Path) -> str:
+    """A path in quotation marks, with what is too long for a name left out."""
+    text = repr(str(path))
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME // 2]}…{text[-_LONGEST_NAME // 2 :]}"
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -285,7 +292,7 @@ def write_or_print(output: str | None, text: str) -> None:
 
 def print_json(data: object) -> None:
     """Print data as indented JSON."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(json_text(data))
 
 
 def write_new(folder: Path, files: Mapping[str, str]) -> None:
@@ -301,7 +308,7 @@ def write_new(folder: Path, files: Mapping[str, str]) -> None:
             "choose another location with -o"
         )
     try:
-        (_create if folder.exists() else _create_folder)(folder, files)
+        (_create if os.path.exists(folder) else _create_folder)(folder, files)
     except OSError as error:
         raise click.UsageError(
             f"cannot write {str(error.filename2 or error.filename or folder)!r}: {error.strerror}; nothing was written"

@@ -16,6 +16,7 @@ from fsdcf.language.model.environment import Environment
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse
 from fsdcf.suggested import suggested
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.cli.options import Connection
@@ -39,7 +40,9 @@ class Home:
         if self.region is None or connection.region == self.region:
             return connection
         if connection.region:
-            raise click.UsageError(f"--region {connection.region}: the environment is in {self.region} ({self.file})")
+            raise click.UsageError(
+                f"--region {connection.region}: the environment is in {self.region} ({visible(self.file)})"
+            )
         return replace(connection, region=self.region)
 
     def refusal(self, connection: Connection, aws: Aws) -> Outcome | None:
@@ -52,7 +55,7 @@ class Home:
         account = text(aws.call("sts", "GetCallerIdentity"), "Account")
         if account == self.account:
             return None
-        place = f"the environment is in the account {self.account} ({self.file})"
+        place = f"the environment is in the account {self.account} ({visible(self.file)})"
         sentence = f"{place}, and the credentials are of {account}"
         return Outcome(Exit.REFUSED, sentence, next=("aws sts get-caller-identity",))
 
@@ -75,7 +78,7 @@ def home_in(file: SourceFile | None) -> Home:
         return NOWHERE
     document = parse(file.raw, file.name)[0]
     if document is None:
-        raise click.UsageError(f"{file.name} is not valid; run `{suggested('validate', file.name)}`")
+        raise click.UsageError(f"{visible(file.name)} is not valid; run `{suggested('validate', file.name)}`")
     keys, variables = names_of(Environment), {"ENV": name_of(document) or ""}
     found: dict[str, str | bool] = {}
     for name in ("account", "region", "protected", "artifactsBucket"):
@@ -85,10 +88,12 @@ def home_in(file: SourceFile | None) -> Home:
             continue
         text, problems = placeholders.parse(document.marks[path].text or "", variables)
         if problems or not isinstance(text, str):
-            raise click.UsageError(f"`{name}` in {file.name} must be known without variables: write the value itself")
+            raise click.UsageError(
+                f"`{name}` in {visible(file.name)} must be known without variables: write the value itself"
+            )
         valid = isinstance(value, bool) if name == "protected" else re.fullmatch(keys[name].key.pattern, text)
         if not valid:
             command = suggested("validate", file.name)
-            raise click.UsageError(f"`{name}` in {file.name} is not valid; run `{command}`")
+            raise click.UsageError(f"`{name}` in {visible(file.name)} is not valid; run `{command}`")
         found[keys[name].attribute] = value if isinstance(value, bool) else text
     return Home(file.name, **found)  # type: ignore[arg-type]

@@ -110,10 +110,11 @@ def _reopen_closed_streams() -> None:
 
 
 def _set_encoding() -> None:
-    """Write UTF-8 to files and pipes in every locale; show escapes on a terminal whose encoding lacks a character."""
+    """Write UTF-8 to files and pipes in every locale. A character that the encoding lacks is escaped."""
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace") if out.isatty() else out.reconfigure(encoding="utf-8")
+        encoding = None if out.isatty() else "utf-8"
+        out.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _run() -> int:

@@ -45,6 +45,7 @@ from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request, SourceFile
 from fsdcf.suggested import Value, suggested
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -129,13 +130,13 @@ class SpecInputs:
 
         A usage error for the file of another one.
         """
-        if len(self.files) == 1 and not self.files[0].is_dir():
+        if len(self.files) == 1 and not os.path.isdir(self.files[0]):
             return self  # the file of an environment says which one it describes
-        named = [path for path in self.files if not path.is_dir() and is_environment(path)]
+        named = [path for path in self.files if not os.path.isdir(path) and is_environment(path)]
         chosen = self.environment_name if self.environment_option or not named else named[0].stem
         for path in named:
             if path.stem != chosen:
-                raise click.UsageError(f"{path} does not describe the environment {chosen}: pass it alone")
+                raise click.UsageError(f"{str(path)!r} does not describe the environment {chosen}: pass it alone")
         return replace(self, environment=chosen).found()
 
     def request(self, name: str, raw: bytes, beside: Callable[[str], bytes] | None = None) -> Request:
@@ -667,7 +668,8 @@ def at_home(connection: Connection, home: Home) -> Connection:
     for one, other in ((before.account, home.account), (before.region, home.region)):
         if one and other and one != other:
             raise click.UsageError(
-                f"{before.file} is in {one}, and {home.file} in {other}: take one environment at a time, with --env"
+                f"{visible(before.file)} is in {one}, and {visible(home.file)} in {other}: "
+                "take one environment at a time, with --env"
             )
     known = replace(home, account=home.account or before.account, region=home.region or before.region)
     return replace(known.connection(connection), home=known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from fsdcf.sandbox.faults import Fault, FaultError, Faults, ResourceFault, TaskF
 from fsdcf.sandbox.schedule import release
 from fsdcf.sandbox.state import SandboxState
 from fsdcf.sandbox.store import Store, StoreError, remove, serving_alone
+from fsdcf.suggested import quoted
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = 
             finally:
                 release(sandbox)
     except StoreError as error:
-        path = shlex.quote(str(state))
+        path = quoted(str(state))
         next = f"rm {path}" if error.damaged else f"ls -l {path}"
         raise ConnectionProblem(str(error), (next,), Exit.USAGE) from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shlex
 import signal
 import sys
 import threading
@@ -51,7 +50,7 @@ from fsdcf.deploy.model import (
     Terminated,
     WarningIssued,
 )
-from fsdcf.suggested import suggested
+from fsdcf.suggested import quoted, suggested, words_in
 from fsdcf.wording import visible
 
 if TYPE_CHECKING:
@@ -435,7 +434,7 @@ def addressed(command: str, connection: Connection) -> tuple[str, ...]:
     if program not in ("aws", "gh") or service == "configure":
         return (command,)
     if not connection.sandbox:
-        missing = [shlex.join(flag) for flag in connection.flags if flag[0] not in command.split()]
+        missing = [" ".join(map(quoted, flag)) for flag in connection.flags if flag[0] not in command.split()]
         return (" ".join((command, *missing)) if program == "aws" else command,)
     if program == "gh" or service not in _IN_SANDBOX:
         return (f"on AWS: {command}",)
@@ -478,15 +477,15 @@ def options_of(root: click.Context, command: str) -> tuple[str, frozenset[str]]:
 def with_options(command: str, options: Given) -> str:
     """A command with the options that it lacks."""
     head, separator, rest = command.partition(" -- ")  # the words behind it are for the container
-    words = shlex.split(head)
+    words = words_in(head)
     present = {*((word,) for word in words), *pairwise(words)}
-    missing = [shlex.join(option) for option in options if option not in present]
+    missing = [" ".join(map(quoted, option)) for option in options if option not in present]
     return " ".join((head, *missing)) + separator + rest
 
 
 def settings_in(command: str) -> Given:
     """The options of a command that change what a spec compiles to, and ``--new-env``."""
-    words = shlex.split(command)
+    words = words_in(command)
     new = (("--new-env",),) if "--new-env" in words else ()
     return (*(pair for pair in pairwise(words) if pair[0] in ("--override", "--var")), *new)
 

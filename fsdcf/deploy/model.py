@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from fsdcf.cloudformation.change import Change
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.conventions import ENVIRONMENT_SERVICE, environment_path
-from fsdcf.suggested import Value, on_service, suggested, words_of
+from fsdcf.suggested import Value, on_service, quoted, suggested, words_in, words_of
 
 
 class Exit(IntEnum):
@@ -85,9 +84,9 @@ class Target:
     @property
     def spec(self) -> str:
         """The spec in the redeploy command, quoted for a shell; SPEC if the command names none, such as a rollback."""
-        words = shlex.split(self.redeploy_command)
+        words = words_in(self.redeploy_command)
         named = (word for word in words[2:] if not word.startswith("-"))
-        return shlex.quote(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
+        return quoted(next(named, "SPEC")) if words[1:2] == ["deploy"] else "SPEC"
 
     def elsewhere(self, environment: str) -> Target:
         """The same service in another environment."""

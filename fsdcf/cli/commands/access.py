@@ -46,7 +46,7 @@ def access_command(inputs: SpecInputs, form: str) -> None:
     stack = planned_together({name: one.template for name, one in sides.items()})
     rows = (*access(stack), *connections(stack))
     lines = [line_of(sides[template_of(row.holder)], logical_id_of(row.holder), row.path) for row in rows]
-    places = [f"{line.file}:{line.line}" if line else "" for line in lines]
+    places = [f"{visible(line.file)}:{line.line}" if line else "" for line in lines]
     title = f"{title_of(sides)}: {summary(rows)}"
     if form == "json":
         records = [_record(row, line) for row, line in zip(rows, lines, strict=True)]

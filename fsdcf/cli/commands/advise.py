@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import click
 from fsdcf.cli.compiled import compile_files
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cli.render.stream import painter
+from fsdcf.cli.render.stream import json_text, painter
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
@@ -272,9 +271,9 @@ def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirem
         if workload.writers is None:
             count, source = writers(one.spec, used)
             workload = replace(workload, writers=count, writers_from=source)
-        consultation = _consult(workload, used, f"{file} uses {_stores(used)}", _SpecNames(inputs))
+        consultation = _consult(workload, used, f"{visible(file)} uses {_stores(used)}", _SpecNames(inputs))
     if form == "json":
-        click.echo(json.dumps(record(consultation), indent=2, ensure_ascii=False))
+        click.echo(json_text(record(consultation)))
     else:
         click.echo("\n".join(lines(consultation, painter(sys.stdout))), color=True)
 

@@ -68,6 +68,7 @@ from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
 from fsdcf.repository import repository_root
 from fsdcf.suggested import suggested
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -122,7 +123,9 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
     for one in services:
         name = one.stack.stack
         if name in names:
-            raise click.UsageError(f"the stack {name} of {one.file} is also the stack of {names[name]}")
+            raise click.UsageError(
+                f"the stack {name} of {visible(one.file)} is also the stack of {visible(names[name])}"
+            )
         names[name] = one.file
     return services
 
@@ -187,7 +190,7 @@ def permissions_command(
     uploads = bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}"
     needed = operating(stacks) if operate else permissions(stacks, limit, uploads)
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition_of(region or "")}
-    if output and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
+    if output and (output.endswith(("/", os.sep)) or os.path.isdir(output)):
         for number, policy in enumerate(split_policies(needed.statements), 1):
             write(Path(output) / f"policy-{number}.json", _policy_text(policy, values))
     else:
@@ -359,16 +362,16 @@ def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -
         limits, image = boundaries(one.stack), registry(one.spec)
         if not limits:
             yield (
-                f"note: {one.file}: deploy roles cannot create roles without a boundary: "
+                f"note: {visible(one.file)}: deploy roles cannot create roles without a boundary: "
                 f"set permissionsBoundary: {boundary} under service"
             )
         elif limits != {boundary_arn(boundary)}:
             names = ", ".join(sorted(limits))
-            yield f"note: {one.file}: this permissions boundary must exist before the deploy: {names}"
+            yield f"note: {visible(one.file)}: this permissions boundary must exist before the deploy: {names}"
         if image is not None and image[:2] != (None, None):
             yield (
-                f"note: {one.file}: service.image names an account or region; that repository must exist, and allow "
-                "this role to push"
+                f"note: {visible(one.file)}: service.image names an account or region; that repository must exist, and "
+                "allow this role to push"
             )
     unknown = {
         resource["Type"]

@@ -39,6 +39,7 @@ from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import REQUIREMENTS, WORKFLOW, ServiceSource, tests_of, touched
 from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, fits, is_managed, requirements, workflow
 from fsdcf.suggested import Value, suggested, words_of
+from fsdcf.wording import visible
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -148,7 +149,7 @@ def github_command(
         _compare(written, command)
         return
     for target in written:
-        if not force and target.exists() and not _is_ours(target):
+        if not force and os.path.exists(target) and not _is_ours(target):
             raise click.UsageError(f"{str(target)!r} was not written by fsdcf; --force replaces it")
         check_output(target)
     for target, content in written.items():
@@ -220,8 +221,8 @@ def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: l
     for lane, spec in zip(lanes, specs, strict=True):
         if _image(spec) != _image(specs[0]):
             raise click.UsageError(
-                f"{path}: all environments share one image, but {lane.environment} builds a different one than "
-                f"{lanes[0].environment}: service.build, service.image and resources.architecture must be equal"
+                f"{visible(path)}: all environments share one image, but {lane.environment} builds a different one "
+                f"than {lanes[0].environment}: service.build, service.image and resources.architecture must be equal"
             )
     return specs
 
@@ -231,7 +232,9 @@ def _environment_file(environment: str, specs: Sequence[Path], root: Path) -> st
     found = (environment_file(environment, path.parent) for path in specs)
     paths = sorted({_relative(Path(file.name).resolve(), root, Path(file.name)) for file in found if file is not None})
     if len(paths) > 1:
-        raise click.UsageError(f"{' and '.join(paths)} both describe the environment {environment}: keep one of them")
+        raise click.UsageError(
+            f"{' and '.join(map(visible, paths))} both describe the environment {environment}: keep one of them"
+        )
     return "".join(paths)
 
 
@@ -249,7 +252,7 @@ def _source(path: Path, root: Path, spec: Spec, test: str | None) -> ServiceSour
     file = _relative(_dockerfile(folder, folder / build.context, build.dockerfile), root, path)
     image = registry(spec)
     if image is None:
-        raise click.UsageError(f"{path}: the workflow pushes to ECR, but service.image is in another registry")
+        raise click.UsageError(f"{str(path)!r}: the workflow pushes to ECR, but service.image is in another registry")
     command, test_folder = _test(root, context, file, test)
     platform, runner = RUNNERS[spec.service.resources.architecture]
     source = "./" if context == "." else f"{context}/"
@@ -275,10 +278,12 @@ def _relative(target: Path, root: Path, spec: Path) -> str:
     try:
         text = target.relative_to(root).as_posix()
     except ValueError:
-        raise click.UsageError(f"{spec}: {os.path.relpath(target)} is outside the repository {root}") from None
+        raise click.UsageError(
+            f"{str(spec)!r}: {os.path.relpath(target)!r} is outside the repository {str(root)!r}"
+        ) from None
     if not _PATH.fullmatch(text):
         raise click.UsageError(
-            f"{spec}: a workflow cannot contain the path {text!r}: use letters, digits and . _ - + @ /"
+            f"{visible(spec)}: a workflow cannot contain the path {text!r}: use letters, digits and . _ - + @ /"
         )
     return text
 
@@ -338,15 +343,16 @@ def _compare(files: Mapping[Path, str], command: str) -> None:
         try:
             known = _content(target)
         except FileNotFoundError:
-            click.echo(f"{target} does not exist; write it with `{command}`", err=True)
+            click.echo(f"{visible(target)} does not exist; write it with `{command}`", err=True)
             context.exit(2)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not valid UTF-8"
             raise click.UsageError(f"cannot read {str(target)!r}: {reason}") from None
         if known != text:
             sides = known.splitlines(), text.splitlines()
-            click.echo("\n".join(difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")))
-            click.echo(f"{target} is out of date; rewrite it with `{command}`", err=True)
+            lines = difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")
+            click.echo("\n".join(map(visible, lines)))
+            click.echo(f"{visible(target)} is out of date; rewrite it with `{command}`", err=True)
             context.exit(2)
 
 
@@ -437,7 +443,7 @@ def comment_command(folder: Path, environment: str, limit: int) -> None:
 
 
 def _sections(folder: Path) -> list[Section] | None:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return None
     sections = []
     for below, folders, files in os.walk(folder):

@@ -23,6 +23,7 @@ from fsdcf.deploy.model import Exit
 from fsdcf.plan.cost import report
 from fsdcf.plan.cost.estimate import Estimate, are_linked, estimates_of
 from fsdcf.plan.cost.prices import AssumptionError, PriceError, assumed, assumptions, overridden, shipped
+from fsdcf.wording import visible
 
 
 def _amount(context: click.Context, parameter: click.Parameter, text: str | None) -> Decimal | None:
@@ -88,7 +89,7 @@ def cost_command(
         raise click.UsageError(f"--assume: {error}") from None
     prices = _prices(price_file)
     kinds = {is_environment(path) for path in inputs.files}
-    if len(kinds) == 2 or any(path.is_dir() for path in inputs.files):
+    if len(kinds) == 2 or any(map(os.path.isdir, inputs.files)):
         inputs = inputs.in_one_environment()
     sides = compile_files(inputs, most=None)
     changed = {name: value for name, value in values.items() if value != assumptions()[name].default}
@@ -144,9 +145,9 @@ def _prices(file: Path | None) -> Prices:
     try:
         return overridden(shipped(), read(file).decode("utf-8"), str(file))
     except UnicodeDecodeError:
-        raise click.UsageError(f"--prices {file}: the file is not valid UTF-8") from None
+        raise click.UsageError(f"--prices {str(file)!r}: the file is not valid UTF-8") from None
     except PriceError as error:
-        raise click.UsageError(f"--prices {file}: {error}") from None
+        raise click.UsageError(f"--prices {str(file)!r}: {visible(error)}") from None
 
 
 def _estimates(

@@ -56,7 +56,7 @@ from fsdcf.language.dependency import reached_services
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
 from fsdcf.suggested import Value, suggested
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -207,7 +207,9 @@ def _deployment(inputs: SpecInputs, compiled: Compiled, shas: ImageShas, image: 
     spec = compiled.spec
     assert compiled.result is not None  # noqa: S101 - it comes from a spec
     if warnings := len(compiled.result.diagnostics):
-        click.echo(f"{compiled.name}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True)
+        click.echo(
+            f"{visible(compiled.name)}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True
+        )
     chosen_image = chosen(spec, shas, image) if spec else Image()
     places = SpecLines(compiled.result)
     release = Release(

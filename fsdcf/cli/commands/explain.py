@@ -30,6 +30,7 @@ from fsdcf.links import CFN_LINT_RULE, SERVICE_EVENTS
 from fsdcf.masking import mask_text
 from fsdcf.plan.diff.effects import EFFECTS
 from fsdcf.plan.diff.rollback import RULES
+from fsdcf.suggested import quoted
 from fsdcf.wording import visible
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _completed(command: str, message: str, compiled: Compiled | None, inputs: Sp
     service = spec = "SPEC"
     environment = inputs.environment_option or ""
     if compiled is not None and compiled.spec is not None:
-        spec = shlex.quote(str(inputs.files[0]))
+        spec = quoted(str(inputs.files[0]))
         service = compiled.spec.metadata.name
         environment = compiled.environment
     if not environment:

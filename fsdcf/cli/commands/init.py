@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,8 @@ from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
-from fsdcf.suggested import suggested
+from fsdcf.suggested import quoted, suggested
+from fsdcf.wording import visible
 
 ENVIRONMENT = "environment"
 """The first word before the name of an environment."""
@@ -173,7 +173,7 @@ def _write_spec(name: str, port: int | None, health: str, owner: str, target: Pa
         schema=SCHEMA,
     )
     write_new(target.parent, {target.name: text})
-    _tell(f"wrote {target}", _rehearsal(target))
+    _tell(f"wrote {visible(target)}", _rehearsal(target))
 
 
 def _environments(folder: Path) -> Iterator[Environment]:
@@ -193,8 +193,8 @@ def _write_service(template: str, name: str, port: int, owner: str, folder: Path
     files = service(template, name, port, owner, SCHEMA)
     write_new(folder, files)
     spec = folder / f"{name}.yml"
-    test = f"(cd {shlex.quote(str(folder))} && make test)"
-    _tell(f"wrote {len(files)} files to {folder}: {KINDS[template]}", test, _rehearsal(spec))
+    test = f"(cd {quoted(str(folder))} && make test)"
+    _tell(f"wrote {len(files)} files to {visible(folder)}: {KINDS[template]}", test, _rehearsal(spec))
 
 
 def _write_environment(names: tuple[str, ...], owner: str | None, region: str | None, output: Path | None) -> None:
@@ -210,12 +210,12 @@ def _write_environment(names: tuple[str, ...], owner: str | None, region: str | 
     (name,) = names
     target = output or Path(environment_path(name))
     if target.stem != name:
-        raise click.UsageError(f"--output {target}: the file of the environment {name} is named {name}.yml")
+        raise click.UsageError(f"--output {str(target)!r}: the file of the environment {name} is named {name}.yml")
     prefix = zone_prefix(region or "")
     zones = FARGATE_ZONES.get(prefix, (f"{prefix}-az1", f"{prefix}-az2"))[:2] if prefix else ()
     text = environment_file(name, _owner(owner or "team-platform"), region, zones, SCHEMA)
     write_new(target.parent, {target.name: text})
-    _tell(f"wrote {target}", suggested("deploy", str(target), sandbox=True))
+    _tell(f"wrote {visible(target)}", suggested("deploy", str(target), sandbox=True))
 
 
 def _rehearsal(spec: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -40,7 +39,7 @@ from fsdcf.storage.migration.model import (
     TargetTable,
 )
 from fsdcf.storage.migration.report import event_line, event_record, report_lines, report_record
-from fsdcf.suggested import suggested
+from fsdcf.suggested import quoted, suggested
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -262,7 +261,7 @@ def _emit(migration: Migration, script: Path) -> None:
         raise click.UsageError(f"the name {migration.table.name} depends on the account: give --table its name in AWS")
     check_output(script, migration.source, migration.checkpoint)
     write(script, archive(migration, script.name))
-    click.echo(f"the script needs Python 3.10 or later and boto3: python {shlex.quote(str(script))} --help", err=True)
+    click.echo(f"the script needs Python 3.10 or later and boto3: python {quoted(str(script))} --help", err=True)
 
 
 def _migrated(migration: Migration, aws: Aws, display: MigrationDisplay, permissions: str) -> Outcome:

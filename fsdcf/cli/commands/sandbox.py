@@ -14,7 +14,7 @@ import click
 from fsdcf.cli.options import PACE, SANDBOX_PORT, SANDBOX_REGION, state_file
 from fsdcf.cli.render.stream import LineWriter
 from fsdcf.diagnostics import Paint
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 _LIMITS = (
     "The sandbox simulates change sets, events, rollbacks, deletions and ECS rollouts as CloudFormation reports them.",
@@ -73,7 +73,7 @@ def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float
 
 def _welcome(endpoint: str, region: str, faults: int, paint: Paint) -> Iterator[str]:
     yield f"{paint('the sandbox listens on', 'soft')} {paint(endpoint, 'strong')}"
-    yield f"{paint('its state is in', 'soft')} {state_file()}"
+    yield f"{paint('its state is in', 'soft')} {visible(state_file())}"
     if faults:
         yield paint(f"it injects {counted(faults, 'fault')}", "warn")
     yield ""

@@ -47,7 +47,7 @@ def template_command(
     requests = inputs.found().in_environments()
     several = len({request.environment for request in requests}) > 1
     output = None if output == "-" else output
-    folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+    folder = output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output))
     if len(requests) > 1 and not folder:
         raise click.UsageError("several specs need an output folder: -o DIR/")
     options = BatchOptions(form=form, lint=not no_lint, cache=None if no_cache else lint_folder())

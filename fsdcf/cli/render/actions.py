@@ -203,7 +203,7 @@ def markdown_place(place: Place | Span | None) -> str:
     shown = markdown_code(f"{file}:{place.line}")
     if not (server and repository and commit) or file.startswith("--") or os.path.isabs(file):
         return f" ({shown})"
-    return f" ([{shown}]({server}/{repository}/blob/{commit}/{quote(file)}#L{place.line}))"
+    return f" ([{shown}]({server}/{repository}/blob/{commit}/{quote(os.fsencode(file))}#L{place.line}))"
 
 
 def _data(text: str) -> str:
@@ -211,7 +211,9 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return (
+        _data("".join(one if one in "\r\n" else visible(one) for one in text)).replace(":", "%3A").replace(",", "%2C")
+    )
 
 
 def _entity(character: str, default: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from fsdcf.cli.render.stream import LineWriter, on_github
+from fsdcf.cli.render.stream import LineWriter, json_text, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
-from fsdcf.wording import counted
+from fsdcf.wording import counted, visible
 
 if TYPE_CHECKING:
     from fsdcf.batch import BatchResult
@@ -50,7 +49,8 @@ TOGETHER = "all specs together"
 
 def subject_of(outcome: BatchResult, several: bool) -> str:
     """The subject of the findings about a spec; with its environment if specs are compiled for several of them."""
-    return f"{outcome.name} for {outcome.environment}" if several else outcome.name
+    name = visible(outcome.name)
+    return f"{name} for {outcome.environment}" if several else name
 
 
 def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None:
@@ -64,7 +64,7 @@ def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Findings as a JSON list, with the same positions as the text."""
-    return json.dumps([_record(one) for one in diagnostics], indent=2, ensure_ascii=False)
+    return json_text([_record(one) for one in diagnostics])
 
 
 def as_github(diagnostic: Diagnostic) -> str:
@@ -84,6 +84,7 @@ def as_github(diagnostic: Diagnostic) -> str:
     body = "\n".join(
         [diagnostic.message, *([f"help: {diagnostic.hint}"] if diagnostic.hint else []), *diagnostic.notes]
     )
+    body = "\n".join(visible(line) for line in body.split("\n"))
     return workflow_command(diagnostic.severity.value, {**place, "title": diagnostic.code}, body)
 
 
@@ -94,7 +95,7 @@ def summary(diagnostics: Collection[Diagnostic], name: str = "") -> str:
     for diagnostic in diagnostics:
         counts[diagnostic.severity] += 1
     words = [counted(count, severity.value) for severity, count in counts.items() if count]
-    place = f" in {files.pop()}" if name and len(files) == 1 and name not in files else ""
+    place = f" in {visible(files.pop())}" if name and len(files) == 1 and name not in files else ""
     return ", ".join(words) + place if words else "no findings"
 
 

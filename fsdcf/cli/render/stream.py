@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -186,6 +187,12 @@ def without_commands(text: str) -> str:
     Source: ActionCommand.cs in https://github.com/actions/runner
     """
     return _COMMAND.sub(lambda found: f"{found[0]}\u200b", text)
+
+
+def json_text(data: object, indent: int | None = 2) -> str:
+    """Data as JSON; in ASCII alone if it contains control characters or, in the name of a file, lone surrogates."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    return text if text.replace("\n", "").isprintable() else json.dumps(data, indent=indent)
 
 
 class LineWriter:
