@@ -1,8 +1,18 @@
 # The commands of the project. They need Python 3.10 or later and make, and install everything else into .venv.
 PYTHON ?= python3
 ENV ?= staging
-BIN := .venv/bin
-READY := .venv/.ready
+
+# A value reaches a recipe in its environment, as it was written: make does not expand it, and no shell reads it as code.
+# Only what make itself runs before it reads this file cannot be prevented: NAME:=VALUE, --eval, and SHELL.
+override PYTHON := $(value PYTHON)
+override ENVIRONMENT := $(value ENV)
+override SERVICE := $(value SERVICE)
+override IMAGE_SHA := $(value IMAGE_SHA)
+override ARGS := $(value ARGS)
+override BIN := .venv/bin
+override READY := .venv/.ready
+export PYTHON ENVIRONMENT SERVICE IMAGE_SHA ARGS
+unexport ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -12,10 +22,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 $(READY): setup.cfg pyproject.toml
-	@command -v "$(PYTHON)" >/dev/null || { echo "fsdcf needs Python 3.10 or later, but '$(PYTHON)' was not found. Try: make PYTHON=/path/to/python3" >&2; exit 2; }
-	@"$(PYTHON)" -c 'import sys; sys.exit("fsdcf needs Python 3.10 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
+	@command -v "$$PYTHON" >/dev/null || { printf "fsdcf needs Python 3.10 or later, but '%s' was not found. Try: make PYTHON=/path/to/python3\n" "$$PYTHON" >&2; exit 2; }
+	@"$$PYTHON" -c 'import sys; sys.exit("fsdcf needs Python 3.10 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
 	@echo "preparing .venv (once) ..." >&2
-	@"$(PYTHON)" -m venv .venv
+	@"$$PYTHON" -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
@@ -23,14 +33,14 @@ demo: $(READY) ## Compile every example, and deploy one of them into the sandbox
 	@sh scripts/demo.sh $(BIN)
 
 template: $(READY) ## Write the template of a service or an environment, or of all, to build/: [SERVICE=x] [ENV=staging]
-	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf template -o build/
+	@ARGS= sh scripts/specs.sh $(BIN)/fsdcf template -o build/
 
 deploy: $(READY) ## Deploy a service or an environment: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
-	@[ -n "$(SERVICE)" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
-	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf deploy $(if $(IMAGE_SHA),--image-sha "$(IMAGE_SHA)") $(ARGS)
+	@[ -n "$$SERVICE" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
+	@sh scripts/specs.sh $(BIN)/fsdcf deploy $(if $(IMAGE_SHA),--image-sha "$$IMAGE_SHA")
 
 validate: $(READY) ## Check the spec of a service or an environment, or all specs: [SERVICE=x] [ENV=staging]
-	@SERVICE="$(SERVICE)" ENVIRONMENT="$(ENV)" sh scripts/specs.sh $(BIN)/fsdcf validate
+	@ARGS= sh scripts/specs.sh $(BIN)/fsdcf validate
 
 check: lint types test ## Run everything that CI runs: ruff, mypy --strict and the tests
 

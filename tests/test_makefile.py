@@ -78,6 +78,75 @@ def test_the_readme_s_deploy_names_an_image_as_a_first_one_must(checkout: Path) 
     ]
 
 
+BREAKOUTS = (
+    *(
+        '"; touch pwned; "',
+        "'; touch pwned; '",
+        "`touch pwned`",
+        "$(touch pwned)",
+        ";touch pwned",
+        "| touch pwned",
+        "&touch pwned",
+    ),
+    *(
+        "$$(touch pwned)",
+        "$${x:-`touch pwned`}",
+        "\\`touch pwned`",
+        "a\ntouch pwned",
+        "a\\\ntouch pwned",
+        "${shell touch pwned}",
+    ),
+    *(
+        "$(shell touch pwned)",
+        "$(eval $(shell touch pwned))",
+        "$(error x)",
+        "# touch pwned",
+        "%",
+        "*",
+        "-x",
+        "$(value SHELL)",
+    ),
+)
+
+
+@pytest.mark.parametrize("text", BREAKOUTS)
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_a_value_is_never_run(checkout: Path, how: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"ENV": text, "IMAGE_SHA": text, "ARGS": text, "BIN": text, "READY": text, "ENVIRONMENT": text}
+    for target, given in (
+        ("deploy", {"SERVICE": "hello", **values}),
+        ("validate", {"SERVICE": text}),
+        ("validate", {"PYTHON": text}),
+    ):
+        if "PYTHON" in given:
+            (checkout / ".venv" / ".ready").unlink()
+        for name, value in given.items() if how == "environment" else ():
+            monkeypatch.setenv(name, value)
+        made = make(checkout, target, *(f"{name}={value}" for name, value in given.items() if how == "argument"))
+        assert "PYTHON" not in given or made.returncode == 2
+    assert not list(checkout.rglob("pwned"))
+
+
+def test_values_reach_the_program_as_they_are_written(checkout: Path) -> None:
+    program = checkout / ".venv" / "bin" / "fsdcf"
+    program.write_text("#!/bin/sh\nfor word; do printf '[%s]' \"$word\"; done\n", encoding="utf-8")
+    arguments = ("SERVICE=hello", "ENV=$(x) $y", "IMAGE_SHA=a b", "ARGS=--var 'A=b  c' --var \"B=$(d)\" e\\ f")
+    assert make(checkout, "deploy", *arguments).stdout == (
+        "[deploy][--image-sha][a b][--var][A=b  c][--var][B=$(d)][e f][--env][$(x) $y][examples/hello.yml]"
+    )
+
+
+def test_a_file_is_not_an_option(checkout: Path) -> None:
+    (checkout / "--plan-only.yml").touch()
+    assert make(checkout, "validate", "SERVICE=--plan-only").stdout == "validate --env staging ./--plan-only.yml\n"
+
+
+def test_listed_names_are_escaped(checkout: Path) -> None:
+    (checkout / "services" / "a\n::error::x\x1b[31m.yml").touch()
+    told = make(checkout, "validate", "SERVICE=none").stderr
+    assert "services/a?::error::x?[31m" in told and "\x1b" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [(("template", "SERVICE=hell"), "no service or environment 'hell'"), (("deploy",), "SERVICE is missing")],

@@ -71,3 +71,4 @@ def test_the_hook_runs_an_existing_command() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert {"id", "name", "entry", "language"} <= set(hook)
     assert hook["entry"].split()[:2] == ["fsdcf", "validate"] and hook["language"] == "python"
+    assert hook["args"][-1] == "--", "the names of files follow, which are no options"
