@@ -21,6 +21,9 @@ LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 _WIDEST_LINE = 160
 
+ALLOWABLE_ERRORS = frozenset({"S286"})
+"""The errors that a comment with a reason allows, as it does every warning: what an owner may decide otherwise."""
+
 
 class Severity(Enum):
     """The severity of a finding: an error stops the compilation, a warning does not."""
@@ -79,6 +82,11 @@ class Diagnostic:
     hint: str = ""
     notes: tuple[str, ...] = field(default=())
     conceal: bool = False
+
+    @property
+    def allowable(self) -> bool:
+        """Whether a comment of the author may allow it."""
+        return self.severity is Severity.WARNING or self.code in ALLOWABLE_ERRORS
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

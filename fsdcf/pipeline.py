@@ -13,14 +13,14 @@ from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.stack import Template
 from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
-from fsdcf.language.dockerfile import MOST_BYTES, container_check
+from fsdcf.language.dockerfile import MOST_BYTES, container_check, image_user
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
 from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import resolve
-from fsdcf.language.rules.container import missing_check
+from fsdcf.language.rules.container import is_root, missing_check, root_user
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
@@ -117,6 +117,12 @@ class Result:
         return self.spec.metadata.name if self.spec else ENVIRONMENT_SERVICE if self.environment_spec else ""
 
     @property
+    def termination_protection(self) -> bool | None:
+        """Whether a deploy protects the stack from deletion; None leaves that as it is."""
+        block = self.spec.service if self.spec else self.environment_spec and self.environment_spec.environment
+        return block.termination_protection if block else None
+
+    @property
     def tags(self) -> dict[str, str]:
         """The tags of the stack."""
         spec = self.spec or self.environment_spec
@@ -165,8 +171,12 @@ def _compiled(request: Request) -> Result:
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
     spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
-    check, unreadable = container_check(spec, document, request.beside or reader_beside(request.name, MOST_BYTES))
-    diagnostics = [each for each in diagnostics if check is None or each.code != missing_check.code] + unreadable
+    beside = request.beside or reader_beside(request.name, MOST_BYTES)
+    check, unreadable = container_check(spec, document, beside)
+    settled = {missing_check.code} if check is not None else set()
+    if any(each.code == root_user.code for each in diagnostics) and not is_root(image_user(spec, beside)):
+        settled |= {root_user.code} if spec.service.user is None else set()
+    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document)
     if check is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from troposphere import GetAtt, Join, Ref, Select, Split, ec2, ecs, route53, servicediscovery
+from troposphere import GetAtt, Join, Ref, Select, Split, ec2, route53, servicediscovery
 
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.compiler.kinds import Excess, KindCompiler
@@ -21,8 +21,9 @@ from fsdcf.compiler.parts.network import (
     nowhere,
     subnet_outputs,
 )
-from fsdcf.compiler.parts.roles import RoleHome
-from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, present, template_of
+from fsdcf.compiler.parts.roles import EXEC_LOG_OUTPUT, RoleHome, exec_log_group_arn
+from fsdcf.compiler.parts.service import add_cluster
+from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import (
     ENVIRONMENT_SERVICE,
@@ -33,7 +34,7 @@ from fsdcf.conventions import (
     environment_stack,
 )
 from fsdcf.language.model import ENVIRONMENT
-from fsdcf.language.model.common import owners_tag
+from fsdcf.language.model.common import owners_tag, recorded_in
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.names import logical_id
 from fsdcf.language.partitions import partition_of_spec
@@ -202,12 +203,13 @@ def _add_balancer(
     groups = balancer_groups(part, prefix, balancer, there.vpc, origin, words, to_services)
     if balancer.auth:
         add_provider_egress(part, prefix, f"{origin}.auth")
-    more = {"deletion_protection.enabled": (str(spec.environment.protected).lower(), "environment.protected")}
+    protected = balancer.deletion_protection or False
     edge = [] if balancer.internal or spec.environment.network.id else [ATTACHMENT]
-    if spec.environment.protected and balancer.makes_certificate:
+    if protected and balancer.makes_certificate:
         edge.append(f"{prefix}Certificate")  # a rollback while it waits could not delete a protected load balancer
     subnets = (there.private or there.public) if balancer.internal else there.public
-    add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, more)
+    protection = (protected, f"{origin}.deletionProtection")
+    add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, protection)
     certificate = _certificate(part, prefix, balancer, origin) if balancer.https else None
     default = not_found("No service has this address")
     listeners = add_listeners(part, prefix, balancer, origin, default, certificate)
@@ -236,15 +238,14 @@ def _certificate(part: StackPart, prefix: str, balancer: SharedLoadBalancer, ori
 def cluster(spec: EnvironmentSpec) -> StackPart:
     """A cluster with both Fargate capacity providers, or the name of an existing one."""
     part, wanted = StackPart(), spec.environment.cluster
+    recorded = recorded_in(wanted.execute_command_logs)
     if wanted.name is None:
-        insights = wanted.container_insights
-        settings = [ecs.ClusterSetting(Name="containerInsights", Value=insights)] if insights else []
-        resource = ecs.Cluster(
-            "Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"], **present(ClusterSettings=settings)
-        )
-        part.add(resource, "environment.cluster", {"ClusterSettings": "environment.cluster.containerInsights"})
+        add_cluster(part, wanted.container_insights, recorded, "environment.cluster")
     name = Ref("Cluster") if wanted.name is None else value(wanted.name)
     part.export(spec.metadata.name, "ClusterName", "ECS cluster of the services", name)
+    if recorded is not None:
+        what = "Log group that records sessions of ECS Exec"
+        part.export(spec.metadata.name, EXEC_LOG_OUTPUT, what, exec_log_group_arn(recorded))
     return part
 
 

@@ -175,7 +175,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, 
             if options.plan_only:
                 return _planned(run, options, change_set)
             if change_set.empty:
-                _protect(run, options, stack)
+                _protect(run, release, stack)
                 return _unchanged(run, stack)
             _pass_gate(run, release, options, change_set, creates)
             operation = execute(run, change_set, stack, leftovers)
@@ -186,6 +186,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, 
             continue
         run.running = f"the {'creation' if operation.verb == 'create' else 'update'} of {release.stack}"
         if options.detach:
+            _protect(run, release, None if creates else stack)
             raise detached(run, operation, "detached (--detach)", by_option=True)
         result = follow(run, operation, options.on_timeout, options.fail_fast)
         if options.express and result.status in _SUCCESSES and result.stack is not None:
@@ -199,7 +200,7 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, 
             and lost_race(release.template, (event.reason for event in result.events))
         ):
             raise _LostRace
-        _protect(run, options, result.stack if result.status in _SUCCESSES else None)
+        _protect(run, release, result.stack if result.status in _SUCCESSES else None)
         before = stack.parameters.get(IMAGE_PARAMETER, "") if stack is not None else ""
         return assess(run, result, release.image_sha, release.stack, before=before)
     raise stop(
@@ -300,17 +301,20 @@ def _tell_of_modes(run: Run, release: Release, options: Options, change_set: Cha
         run.tell(NoticeIssued("express", _express(release, creates)))
 
 
-def _protect(run: Run, options: Options, stack: Snapshot | None) -> None:
-    """Enable the termination protection of a stack in a protected environment. A failure is a warning."""
-    if not options.protected or stack is None or stack.protected:
+def _protect(run: Run, release: Release, stack: Snapshot | None) -> None:
+    """Give a stack the termination protection that the release wants. A failure is a warning."""
+    wanted = release.termination_protection
+    if wanted is None or stack is None or stack.protected is wanted:
         return
-    run.optional(
-        "the environment is protected, but its stack is not protected from deletion",
+    answer = run.optional(
+        f"the termination protection of the stack is {'off' if wanted else 'on'}, and not as the spec wants it",
         "cloudformation",
         "UpdateTerminationProtection",
         StackName=stack.name,
-        EnableTerminationProtection=True,
+        EnableTerminationProtection=wanted,
     )
+    if answer and not wanted:
+        run.tell(NoticeIssued("protection", f"the stack {stack.name} is no longer protected from deletion"))
 
 
 def _unchanged(run: Run, stack: Snapshot | None) -> Outcome:

@@ -129,7 +129,8 @@ class Release:
     as its user typed it, for the commands that are printed. ``other_environments`` are the known ones if this one is
     not among them: a person must confirm that it is new. ``resumes``: it ends the pause of the stack, which any other
     release keeps. ``claimed`` are the priorities that the deploys of one run have chosen for new rules, by listener and
-    number, each with its stack; the releases of the run share it.
+    number, each with its stack; the releases of the run share it. ``termination_protection``: whether the stack is
+    protected from deletion once it is complete; None leaves that as it is.
     """
 
     service: str
@@ -145,6 +146,7 @@ class Release:
     other_environments: tuple[str, ...] = ()
     resumes: bool = False
     claimed: dict[tuple[str, int], str] = field(default_factory=dict, compare=False)
+    termination_protection: bool | None = None
 
     @property
     def target(self) -> Target:
@@ -162,7 +164,8 @@ class Options:
     """The options of a deploy or a deletion. Times are in seconds; a ``timeout`` of None means no limit.
 
     ``force`` skips the resources that block a deletion. A ``protected`` environment asks a person even with ``--yes``;
-    without a person, ``--allow`` alone permits data to be put at risk.
+    without a person, ``--allow`` alone permits data to be put at risk. ``unprotect`` names the stack whose protection
+    from deletion a deletion lifts first.
     """
 
     yes: bool = False
@@ -179,6 +182,7 @@ class Options:
     express: bool = False
     revert_drift: bool = False
     force: bool = False
+    unprotect: str | None = None
     role_arn: str | None = None
     artifacts_bucket: str | None = None
     protected: bool = False

@@ -6,6 +6,7 @@ Each starts once, even if an answer is lost.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -162,14 +163,14 @@ def delete(run: Run, stack: Snapshot, role_arn: str | None = None, force: bool =
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-cli-deleting-stack.html
     """
     if stack.status in NEVER_WORKED:
-        _unprotect(run, stack)
+        unprotect(run, (physical_ids(run.aws, stack.arn) or {}).values())
     more = {"DeletionMode": "FORCE_DELETE_STACK"} if force else {}
     return _start(run, stack, "DeleteStack", "delete", role_arn, **more)
 
 
-def _unprotect(run: Run, stack: Snapshot) -> None:
-    """Disable the deletion protection of load balancers that never worked: that is why the rollback kept them."""
-    for arn in (physical_ids(run.aws, stack.arn) or {}).values():
+def unprotect(run: Run, resources: Iterable[str]) -> None:
+    """Disable the deletion protection of the load balancers among physical ids. A failure is a warning."""
+    for arn in resources:
         if _LOAD_BALANCER.fullmatch(arn):
             off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
             without = "a load balancer may be protected against deletion"

@@ -258,8 +258,7 @@ def _never_worked(stack: Snapshot, options: Options, target: Target) -> Action:
         next_steps = (f"{cli} delete-stack --stack-name {stack.name}", target.redeploy())
     elif stack.protected:
         why = "must be deleted first, but termination protection is on"
-        off = "update-termination-protection --no-enable-termination-protection"
-        next_steps = (f"{cli} {off} --stack-name {stack.name}", target.redeploy(recreate=True))
+        next_steps = (target.command("delete", unprotect=stack.name), target.redeploy())
     elif options.plan_only:
         why = "must be deleted before a plan can be made"
         next_steps = (target.command("delete"), target.redeploy())

@@ -23,7 +23,7 @@ from fsdcf.deploy.events import (
     rollback_begin,
 )
 from fsdcf.deploy.model import Exit, Question, StackEvent, StackEventReceived, Terminated, Waiting
-from fsdcf.deploy.operation import Operation, cancel
+from fsdcf.deploy.operation import Operation, cancel, unprotect
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
 from fsdcf.deploy.state import Snapshot, snapshot, template_in
 from fsdcf.wording import counted
@@ -34,6 +34,9 @@ EVIDENCE_EVERY = 5.0
 BUSY_FOR = 30.0
 LONGEST_DOUBT = 600.0
 """Seconds for which events and status may contradict each other before the outcome counts as unknown."""
+
+CREATION = "Resource creation Initiated"
+"""How the reason of an event begins that has the id of a new resource, also of one in the place of another."""
 
 LAG = 60.0
 """Seconds for which events may lag behind the status until they count as missing, or as another operation's."""
@@ -106,6 +109,8 @@ class Watcher:
             if self._run.late():
                 raise DeadlinePassed
             fresh = self._poll()
+            if rollback_begin(fresh) is not None:
+                self._unprotect()
             result = self._result()
             if result is not None:
                 return result
@@ -139,6 +144,16 @@ class Watcher:
             place = self._run.where(event.logical_id) if not is_root(event) else None
             self._run.tell(StackEventReceived(event, self.elapsed(), place))
         return fresh
+
+    def _unprotect(self) -> None:
+        """Let the rollback delete the protected load balancers that this operation has created."""
+        created = (event for event in self.timeline.events if event.reason.startswith(CREATION))
+        unprotect(self._run, [event.physical_id for event in created if self._is_protected(event)])
+
+    def _is_protected(self, event: StackEvent) -> bool:
+        protection = record_of(event.type).simulation.protection
+        is_known = self._run.template is not None
+        return protection is not None and (not is_known or protection.is_on(self._run.properties(event.logical_id)))
 
     def _listed(self) -> list[StackEvent]:
         """The events since the last poll, newest first.

@@ -1,10 +1,11 @@
-"""The HEALTHCHECK of a Dockerfile, which ECS ignores in the image, as the container check of a spec."""
+"""What a Dockerfile says of its image: the HEALTHCHECK, which ECS ignores in the image, as the container check of a
+spec, and the USER."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.language.document import Document
@@ -67,6 +68,27 @@ def _unreadable(document: Document, file: object, error: Exception) -> Diagnosti
     return DOCKERFILE.at(document.span(path), path, message, "write the path relative to the spec")
 
 
+def image_user(spec: Spec, read: Callable[[str], bytes]) -> str:
+    """Return the USER of the Dockerfile that a service names; empty for none, and for a file that cannot be read."""
+    try:
+        file = spec.service.build.dockerfile
+        text = read(file)[:MOST_BYTES].decode("utf-8", "replace") if file else ""
+    except (UnknownValue, OSError, ValueError):
+        return ""
+    user = ""
+    for instruction, rest in _instructions(text):
+        user = rest if instruction == "USER" else "" if instruction == "FROM" else user
+    return user.partition(":")[0]
+
+
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the instructions of a Dockerfile, in capitals, and what follows each."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines():
+        instruction, _, rest = line.strip().partition(" ")
+        yield instruction.upper(), rest.strip()
+
+
 def health_check(text: str) -> ContainerCheck | None:
     """Return the last HEALTHCHECK of the last stage, within the limits of ECS; None if there is none, or if it is NONE.
 
@@ -74,13 +96,11 @@ def health_check(text: str) -> ContainerCheck | None:
     Source: https://docs.docker.com/reference/dockerfile/#healthcheck
     """
     check = None
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines():
-        instruction, _, rest = line.strip().partition(" ")
-        if instruction.upper() == "FROM":
+    for instruction, rest in _instructions(text):
+        if instruction == "FROM":
             check = None
-        elif instruction.upper() == "HEALTHCHECK":
-            check = _read(rest.strip())
+        elif instruction == "HEALTHCHECK":
+            check = _read(rest)
     return check
 
 

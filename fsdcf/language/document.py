@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Severity, Span, SpecPath
+from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Span, SpecPath
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import String, Text
@@ -36,15 +36,15 @@ class Mark:
 class Document:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of every path in it.
 
-    ``sources`` are the texts of the files and flags that marks refer to. ``allowed`` are the warnings that the author
-    silenced: (file, line) -> codes. ``removed`` are the marks of the nulls with which an environment removed keys; they
-    are not in the data.
+    ``sources`` are the texts of the files and flags that marks refer to. ``allowed`` are the codes that the author
+    allowed: (file, line) -> codes, each with the span of its comment. ``removed`` are the marks of the nulls with which
+    an environment removed keys; they are not in the data.
     """
 
     data: dict[str, Any]
     marks: Mapping[SpecPath, Mark]
     sources: Mapping[str, str]
-    allowed: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    allowed: Mapping[tuple[str, int], Mapping[str, Span]] = field(default_factory=dict)
     removed: Mapping[SpecPath, Mark] = field(default_factory=dict)
 
     @cached_property
@@ -121,9 +121,8 @@ class Document:
         return lines[span.line - 1] if span.line <= len(lines) else ""
 
     def allows(self, finding: Diagnostic) -> bool:
-        """Return whether a comment of the author allows a warning on its line."""
-        codes = self.allowed.get((finding.span.file, finding.span.line), frozenset())
-        return finding.severity is Severity.WARNING and finding.code in codes
+        """Return whether a comment of the author allows a finding on its line."""
+        return finding.allowable and finding.code in self.allowed.get((finding.span.file, finding.span.line), {})
 
     def nearest(self, path: SpecPath) -> SpecPath:
         """Return the path itself, or its nearest ancestor that was written."""

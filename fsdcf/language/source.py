@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Rule, Span, SpecPath
+from fsdcf.diagnostics import ALLOWABLE_ERRORS, LINE_BREAK, Diagnostic, Rule, Span, SpecPath
 from fsdcf.language.document import Document, Mark
 
 MOST_BYTES = 1 << 20
@@ -74,7 +74,7 @@ ALLOWANCE = Rule(
     "S014",
     "an incomplete `allow` comment",
     "`# fsdcf: allow W107 because the table is shared` silences a warning on its line or, alone on a line, on the next "
-    "one. It names W codes, separated by commas, and a reason for the next reader. Errors cannot be silenced.",
+    "one. It names codes, separated by commas, and a reason for the next reader. Of the errors, it permits S286 only.",
 )
 
 FOREIGN = Rule(
@@ -90,7 +90,8 @@ _FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values()
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
-_ALLOW = re.compile(r"allow\s+(W\d+(?:\s*,\s*W\d+)*)\s+because\s+\S.*")
+_ALLOWABLE = rf"(?:W\d+|{'|'.join(sorted(ALLOWABLE_ERRORS))})"
+_ALLOW = re.compile(rf"allow\s+({_ALLOWABLE}(?:\s*,\s*{_ALLOWABLE})*)\s+because\s+\S.*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
 _IS_SPEC = re.compile(r"^[ \t\"'{]*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
 _FIRST_KEY = re.compile(r"^[ \t{[-]*([\"'A-Za-z][\w.-]*[\"']?)", re.MULTILINE)
@@ -599,12 +600,12 @@ def _syntax_hint(problem: str, line: str, above: str, column: int) -> str:
 
 def _allowances(
     text: str, name: str, scalars: Iterable[Span]
-) -> tuple[dict[tuple[str, int], frozenset[str]], list[Diagnostic]]:
-    """Return the silenced codes by (file, line), and the findings about invalid allowances.
+) -> tuple[dict[tuple[str, int], dict[str, Span]], list[Diagnostic]]:
+    """Return the allowed codes by (file, line), each with its comment, and the findings about invalid allowances.
 
     ``scalars`` are the spans in which a # does not begin a comment.
     """
-    allowed: dict[tuple[str, int], frozenset[str]] = {}
+    allowed: dict[tuple[str, int], dict[str, Span]] = {}
     findings: list[Diagnostic] = []
     if "fsdcf:" not in text:
         return allowed, findings
@@ -616,12 +617,12 @@ def _allowances(
         if comment is None or _within(taken, name, number, comment.start() + 1):
             continue
         form = _ALLOW.fullmatch(comment.group(1).rstrip())
+        span = Span(name, number, comment.start() + 1, number, len(line) + 1)
         if form:
             target = (name, number if line[: comment.start()].strip() else targets[number - 1])
-            codes = {code.strip() for code in form.group(1).split(",")}
-            allowed[target] = allowed.get(target, frozenset()) | codes
+            codes = allowed.setdefault(target, {})
+            codes |= dict.fromkeys((code.strip() for code in form.group(1).split(",")), span)
         elif len(findings) < MOST_FINDINGS:
-            span = Span(name, number, comment.start() + 1, number, len(line) + 1)
             hint = "write `# fsdcf: allow W107 because …`, with a reason"
             findings.append(ALLOWANCE.at(span, (), "this `allow` comment is incomplete", hint))
     return allowed, findings

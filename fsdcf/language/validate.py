@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fsdcf.diagnostics import Diagnostic
+from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
 from fsdcf.language.model.common import LATER_KINDS
+from fsdcf.language.production import with_defaults
 from fsdcf.language.resolve import DEFAULTS, overlay_name, overlay_of
-from fsdcf.language.rules import check_rules
+from fsdcf.language.rules import check_rules, is_judged
 from fsdcf.language.rules.case import Case
 from fsdcf.language.schema import LATER, TYPE, check, check_overlay
 from fsdcf.language.spellings import canonical
@@ -36,6 +37,7 @@ def validate(
     """
     kind = kind_of(document.data)
     spec, checked = check(document, types)
+    spec = with_defaults(spec, environment, file.spec if file else None)
     findings = list(checked.findings)
     if str(document.data.get("kind")) in LATER_KINDS:
         return spec, tuple(each for each in findings if each.code == LATER.code and each.path == ("kind",))
@@ -49,10 +51,39 @@ def validate(
             findings.append(TYPE.at(document.span(at), at, f"the environment `{name}` must be a map", hint))
         if name != overlay_name(environment, file) and (overlay := overlay_of(document, name)):
             findings += [replace(each, path=at + each.path) for each in check_overlay(overlay, kind.record, types)]
-    findings += check_rules(
-        Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named, file)
-    )
+    case = Case(kind.name, spec, document, environment, types, tuple(checked.dependencies), named, file)
+    findings += check_rules(case)
+    if not has_errors(each for each in findings if not document.allows(each)):
+        findings += _unused(case, {(each.span.file, each.span.line, each.code) for each in findings})
     return spec, tuple(each for each in findings if not document.allows(each))
+
+
+UNUSED = Rule(
+    "W143",
+    "an `allow` comment that allows nothing",
+    "The line has no finding with this code any more, or never had: the comment would hide the next one. It is not "
+    "reported where the rule is for other environments, such as production, or where an overlay replaces the line.",
+)
+
+
+def _unused(case: Case, found: Collection[tuple[str, int, str]]) -> Iterator[Diagnostic]:
+    """The findings about comments of the spec that allow what is not there. Those of an environment's defaults are for
+    the specs of its services."""
+    document = case.document
+    own, spans = document.span(()).file, [mark.key or mark.value for mark in document.marks.values()]
+    elsewhere = [mark.value for path, mark in document.marks.items() if path in (DEFAULTS, ("environments",))]
+    live = {(span.file, span.line) for span in spans}
+    for (file, line), codes in document.allowed.items():
+        if file != own or (file, line) not in live or any(_is_within(line, span) for span in elsewhere):
+            continue
+        for code, span in codes.items():
+            if (file, line, code) not in found and is_judged(code, case):
+                message = f"nothing here needs `allow {code}` in {case.environment}"
+                yield UNUSED.at(span, (), message, "leave it out, or correct the code or the line")
+
+
+def _is_within(line: int, span: Span) -> bool:
+    return span.line <= line < span.end_line + (span.end_column > 1)
 
 
 def _of_defaults(document: Document, types: Types) -> list[Diagnostic]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsdcf.cloudformation.planned import mapping
+from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER
 from fsdcf.conventions import IMAGE_PARAMETER, VPC_OUTPUT
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError
@@ -16,7 +19,16 @@ from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome, Question, StackEvent
 from fsdcf.deploy.operation import Operation, latest_events, running_operation
 from fsdcf.deploy.run import Run, Stop, stop
-from fsdcf.deploy.state import Snapshot, absent, deployed_template, importers, physical_ids, snapshot, while_running
+from fsdcf.deploy.state import (
+    NEVER_WORKED,
+    Snapshot,
+    absent,
+    deployed_template,
+    importers,
+    physical_ids,
+    snapshot,
+    while_running,
+)
 from fsdcf.deploy.watch import OperationResult, detached, follow
 from fsdcf.operate.service import check_managed, confirm
 from fsdcf.suggested import on_service
@@ -68,8 +80,9 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
 def delete(run: Run, options: Options) -> Outcome:
     """Delete the stack of a service and wait for the end. Reports RunEnded last, with the outcome that it returns.
 
-    Refused (exit 3): a stack that is not managed by fsdcf, termination protection, loss of data without ``--allow`` or
-    a person's confirmation, and any deletion without ``--yes`` or a confirmation. A running deletion is followed.
+    Refused (exit 3): a stack that is not managed by fsdcf, one that is protected from deletion, or has a load balancer
+    that is, without ``--unprotect`` and its name; loss of data without ``--allow`` or a person's confirmation; and any
+    deletion without ``--yes`` or a confirmation. A running deletion is followed.
     """
     run.limit(options.timeout)
     return conclude(run, None, lambda: _delete(run, options))
@@ -81,9 +94,11 @@ def _delete(run: Run, options: Options) -> Outcome:
     if stack is None:
         raise Stop(absent(run.target, run.aws, ": there is nothing to delete"))
     _check(run, stack)
+    template = None if stack.in_review else deployed_template(run.aws, stack.arn)
+    _check_protection(run, options, stack, template or {})
     sha = stack.parameters.get(IMAGE_PARAMETER) or "SHA"  # after the deletion a redeploy has no deployed image to keep
     run.target = replace(run.target, redeploy_command=run.target.redeploy(image_sha=sha))
-    resources = _report_data(run, stack)
+    resources = _report_data(run, stack, template)
     if stack.status == "DELETE_IN_PROGRESS":
         run.running = f"the deletion of {stack.name}"
         started = running_operation(run, stack)
@@ -92,6 +107,8 @@ def _delete(run: Run, options: Options) -> Outcome:
         left = {event.logical_id for event in stuck}
         lost = [one for one in resources if one.fate == "deleted" and one.logical_id not in left]
         _confirm(run, options, stack, lost)
+        if options.unprotect:
+            _lift(run, stack)
         run.step("delete", f"deleting the stack {stack.name}{' without what blocks it' if options.force else ''}")
         try:
             started = operation.delete(run, stack, options.role_arn, options.force)
@@ -116,14 +133,44 @@ def _check(run: Run, stack: Snapshot) -> None:
     target = run.target
     if stack.tags or not stack.in_review:
         check_managed(stack, target, f"aws cloudformation delete-stack --stack-name {stack.name}")
-    if stack.protected:
-        disable = "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name"
-        sentence = f"termination protection is enabled for the stack {stack.name}"
-        raise stop(Exit.REFUSED, sentence, f"{disable} {stack.name}", target.command("delete"))
     _check_imports(run, stack)
     if stack.running and not stack.status.startswith(("CREATE", "DELETE")):
         sentence = f"another operation is in progress on the stack {stack.name}: {stack.status}"
         raise stop(Exit.BUSY, sentence, *while_running(stack, target))
+
+
+def _check_protection(run: Run, options: Options, stack: Snapshot, template: Mapping[str, Any]) -> None:
+    """Raise Stop if the stack, or a load balancer in it, is protected from deletion and the command does not name the
+    stack. What a creation that failed has left is not protected on purpose."""
+    named, lift = options.unprotect, run.target.command("delete", unprotect=stack.name)
+    if named not in (None, stack.name):
+        raise stop(Exit.REFUSED, f"--unprotect {named}: the stack to delete is {stack.name}", lift)
+    if named or stack.status == "DELETE_IN_PROGRESS":
+        return
+    if stack.protected:
+        raise stop(Exit.REFUSED, f"termination protection is enabled for the stack {stack.name}", lift)
+    for name in () if stack.status in NEVER_WORKED else _protected_balancers(template):
+        sentence = f"{name} of the stack {stack.name} is protected from deletion"
+        raise stop(Exit.REFUSED, sentence, lift)
+
+
+def _protected_balancers(template: Mapping[str, Any]) -> Iterator[str]:
+    """The load balancers that a template protects from deletion, by logical id."""
+    protection = record_of(LOAD_BALANCER).simulation.protection
+    for name, resource in section_of(template, "Resources").items():
+        properties = mapping(mapping(resource).get("Properties"))
+        if mapping(resource).get("Type") == LOAD_BALANCER and protection and protection.is_on(properties):
+            yield name
+
+
+def _lift(run: Run, stack: Snapshot) -> None:
+    """Lift the protection of the stack and of its load balancers. Raises the errors of AWS for the stack."""
+    if stack.protected:
+        run.step("unprotect", f"disabling the termination protection of {stack.name}")
+        run.aws.call(
+            "cloudformation", "UpdateTerminationProtection", StackName=stack.name, EnableTerminationProtection=False
+        )
+    operation.unprotect(run, (physical_ids(run.aws, stack.arn) or {}).values())
 
 
 def _check_imports(run: Run, stack: Snapshot) -> None:
@@ -163,11 +210,10 @@ def _left_behind(run: Run, stack: Snapshot) -> tuple[StackEvent, ...]:
     return stuck
 
 
-def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
+def _report_data(run: Run, stack: Snapshot, template: Mapping[str, Any] | None) -> tuple[DataResource, ...]:
     """Report what is kept, copied and lost. A stack in review has no resources."""
     if stack.in_review:
         return ()
-    template = deployed_template(run.aws, stack.arn)
     ids = physical_ids(run.aws, stack.arn)
     if template is None or ids is None:
         run.warn("cannot determine which resources the stack keeps: its template or its resources cannot be read")
@@ -185,7 +231,7 @@ def _report_data(run: Run, stack: Snapshot) -> tuple[DataResource, ...]:
 
 def _confirm(run: Run, options: Options, stack: Snapshot, lost: list[DataResource]) -> None:
     """Raise Stop (exit 3) unless the deletion, and the loss of data, are confirmed."""
-    command = run.target.command("delete", yes=True, force=options.force)
+    command = run.target.command("delete", yes=True, force=options.force, unprotect=options.unprotect)
     lost = [resource for resource in lost if resource.logical_id not in options.allow]
     evidence = tuple(
         Evidence(resource.logical_id, f"{resource.text} would be deleted with its data", run.where(resource.logical_id))
@@ -206,7 +252,7 @@ def _follow(
     result = follow(run, started)
     run.running = ""
     if result.status != "DELETE_COMPLETE":
-        return _failed(run, stack, result)
+        return _failed(run, stack, result, options)
     kept = [
         f"{event.logical_id} ({event.type} {event.physical_id})"
         for event in leftover_resources(result.events)
@@ -221,7 +267,7 @@ def _follow(
     return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{count}", tuple(evidence))
 
 
-def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
+def _failed(run: Run, stack: Snapshot, result: OperationResult, options: Options) -> Outcome:
     blocking = blockers(result.events)
     evidence = [
         Evidence(f"{event.logical_id} ({event.type})", f"{event.status}: {event.reason}", run.where(event.logical_id))
@@ -237,5 +283,9 @@ def _failed(run: Run, stack: Snapshot, result: OperationResult) -> Outcome:
         Exit.NEEDS_RECOVERY if result.status == "DELETE_FAILED" else Exit.FAILED,
         f"the stack {stack.name} could not be deleted: {reason}",
         tuple(evidence),
-        (run.target.command("delete"), run.target.command("delete", force=True), run.target.command("diagnose")),
+        (
+            run.target.command("delete", unprotect=options.unprotect),
+            run.target.command("delete", force=True, unprotect=options.unprotect),
+            run.target.command("diagnose"),
+        ),
     )

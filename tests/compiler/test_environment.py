@@ -98,9 +98,9 @@ def test_https_comes_without_a_change_of_what_is_exported(compiled: Compile) -> 
 
 
 def test_only_a_protected_environment_protects_its_load_balancers(compiled: Compile) -> None:
-    """A load balancer with deletion protection makes the rollback of a first deploy fail, and a deletion."""
+    """A load balancer with deletion protection needs two steps to delete it."""
     for protected in ("true", "false"):
-        template = template_of(compiled, f"  protected: {protected}\n  loadBalancers: {{public: {{}}}}\n")
+        template = template_of(compiled, f"  protected: {protected}\n  loadBalancers: {{public: {{{ZONE}}}}}\n")
         listed = template["Resources"]["PublicLoadBalancer"]["Properties"]["LoadBalancerAttributes"]
         attributes = {each["Key"]: each["Value"] for each in listed}
         assert attributes["deletion_protection.enabled"] == protected
@@ -177,7 +177,9 @@ def test_a_protected_load_balancer_waits_for_its_certificate(compiled: Compile, 
     """The rollback of a creation cannot delete a protected one, and a certificate may wait in vain."""
     waits = {}
     for protected in ("true", "false"):
-        block = f"  protected: {protected}\n  loadBalancers:\n    public: {{{ZONE}{internal}}}\n    plain: {{}}\n"
+        plain = f"certificateArn: '{CERTIFICATE}', accessLogs: false"
+        block = f"  protected: {protected}\n  loadBalancers:\n    public: {{{ZONE}{internal}, accessLogs: false}}\n"
+        block += f"    plain: {{{plain}}}\n"
         resources = template_of(compiled, block)["Resources"]
         waits[protected] = [resources[f"{one}LoadBalancer"].get("DependsOn", []) for one in ("Public", "Plain")]
     edge = [] if internal else ["InternetGatewayAttachment"]
@@ -287,6 +289,8 @@ VALUES = {
     "environment.loadBalancers.public.listenerProtocol": "http",
     "environment.cluster.name": "existing",
     "environment.cluster.containerInsights": "enhanced",
+    "environment.cluster.executeCommandLogs.logGroup": "sessions",
+    "environment.cluster.executeCommandLogs.retention": "30",
     "environment.namespace": "other.internal",
 }
 OF_FOUND = {
@@ -305,6 +309,7 @@ ELSEWHERE = {
     "environment.overlay": "for the services",
     "environment.permissionsBoundary": "for the services, whose roles it bounds",
     "environment.artifactsBucket": "for commands that upload templates",
+    "environment.terminationProtection": "of the stack, not of its template",
 }
 
 

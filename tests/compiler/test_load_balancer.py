@@ -329,8 +329,8 @@ def test_what_a_load_balancer_has_is_made_for_any_prefix() -> None:
     """The functions for a load balancer of an environment are those of a service's own."""
     shared = SharedLoadBalancer(domain="example.com", hosted_zone_id=ZONE, access_logs=True)
     part, origin = StackPart(), "environment.loadBalancers.public"
-    more = {"deletion_protection.enabled": ("true", "environment.protected")}
-    add_load_balancer(part, "Public", shared, origin, ["subnet-1", "subnet-2"], ["sg-1"], ["Attachment"], more)
+    on = (True, f"{origin}.deletionProtection")
+    add_load_balancer(part, "Public", shared, origin, ["subnet-1", "subnet-2"], ["sg-1"], ["Attachment"], on)
     add_certificate(part, "PublicCertificate", ["example.com", "*.example.com"], ZONE, origin)
     ids = add_listeners(part, "Public", shared, origin, not_found(), Ref("PublicCertificate"))
     add_alias(part, "PublicDomainRecord", "*.example.com", ZONE, "Public", origin)

@@ -8,7 +8,16 @@ from itertools import pairwise
 
 import pytest
 
-from fsdcf.deploy.model import Exit, Place, PlanCreated, RunEnded, StackEventReceived, StepStarted, Waiting
+from fsdcf.deploy.model import (
+    Exit,
+    NoticeIssued,
+    Place,
+    PlanCreated,
+    RunEnded,
+    StackEventReceived,
+    StepStarted,
+    Waiting,
+)
 from tests.deploy.site import STACK, service, site, template, topic
 
 
@@ -180,12 +189,22 @@ def test_a_protected_environment_asks_in_spite_of_yes() -> None:
     assert made.run(made.release(sha="two"), protected=True).exit is Exit.DONE, "in CI, --yes is the answer"
 
 
-def test_the_stack_of_a_protected_environment_cannot_be_deleted() -> None:
+def test_a_stack_has_the_termination_protection_that_its_release_wants() -> None:
     made = site()
-    made.deploy()
-    assert not made.call("DescribeStacks")["Stacks"][0].get("EnableTerminationProtection")
-    made.deploy(protected=True)
-    assert made.call("DescribeStacks")["Stacks"][0]["EnableTerminationProtection"] is True
+
+    def is_protected() -> bool:
+        return bool(made.call("DescribeStacks")["Stacks"][0].get("EnableTerminationProtection"))
+
+    for wanted, after in ((None, False), (True, True), (None, True), (False, False)):
+        assert made.run(replace(made.release(), termination_protection=wanted)).exit is Exit.DONE
+        assert is_protected() is after
+    assert any("no longer protected" in event.text for event in made.told if isinstance(event, NoticeIssued))
+
+
+def test_a_creation_that_fails_leaves_a_stack_that_can_be_deleted() -> None:
+    made = site("Release:create:no parameter")
+    assert made.run(replace(made.release(), termination_protection=True)).exit is Exit.FAILED
+    assert not made.made("UpdateTerminationProtection")
 
 
 def test_tags() -> None:

@@ -156,7 +156,13 @@ def test_a_template_over_the_limits(compiled: Compile) -> None:
 
 
 def test_production_needs_auto_scaling_and_tls(compiled: Compile) -> None:
-    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {"W103", "W112", "W123"}
+    assert {one.code for one in compiled(HELLO, environment="prod").diagnostics} == {
+        "W103",
+        "W112",
+        "W123",
+        "W140",
+        "W141",
+    }
     assert compiled(HELLO).diagnostics == ()
 
 

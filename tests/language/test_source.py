@@ -193,7 +193,8 @@ def test_allowances() -> None:
         "a: 1 # fsdcf: allow W107, W108 because shared\n# fsdcf: allow W101 because later\n\n# more\nb: 2\n"
         "c: '# fsdcf: allow x'\nd: |\n  # fsdcf: allow x\ne: 3\n"
     )
-    assert document.allowed == {("s.yml", 1): {"W107", "W108"}, ("s.yml", 5): {"W101"}}
+    allowed = {at: {code: place(span) for code, span in codes.items()} for at, codes in document.allowed.items()}
+    assert allowed == {("s.yml", 1): dict.fromkeys(("W107", "W108"), "1:6-1:46"), ("s.yml", 5): {"W101": "2:1-2:34"}}
 
 
 def test_lines_are_counted_as_in_yaml() -> None:

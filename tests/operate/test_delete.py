@@ -89,14 +89,49 @@ def test_nothing_is_deleted_without_yes_or_a_confirmation() -> None:
     assert deleted(made, yes=False).exit is Exit.DONE
 
 
-@pytest.mark.parametrize(
-    "wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}, {"protection": True}]
-)
-def test_unmanaged_and_protected_stacks_are_refused(wish: dict[str, Any]) -> None:
+@pytest.mark.parametrize("wish", [{"tags": {}}, {"tags": {"fsdcf:service": "shop", "fsdcf:environment": "prod"}}])
+def test_unmanaged_stacks_are_refused(wish: dict[str, Any]) -> None:
     made = put("CREATE_COMPLETE", **wish)
     outcome = deleted(made)
     assert outcome.exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
     assert outcome.next[0].startswith("aws cloudformation ")
+
+
+BALANCER = {
+    "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "Properties": {"LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("resources", "wish"),
+    [(None, {"protection": True}), ({"Front": BALANCER}, {}), ({"Front": BALANCER}, {"protection": True})],
+    ids=["stack", "load balancer", "both"],
+)
+def test_protection_is_lifted_by_name_alone(resources: dict[str, Any] | None, wish: dict[str, Any]) -> None:
+    made = put("CREATE_COMPLETE", resources, **wish)
+    for options in ({}, {"unprotect": "shop-prod"}):
+        outcome = deleted(made, **options)
+        assert outcome.exit is Exit.REFUSED and made.status() == "CREATE_COMPLETE"
+        assert outcome.next == ("fsdcf delete shop --env staging --unprotect shop-staging",)
+    made.answers = {"execute": False}
+    assert deleted(made, yes=False, unprotect=STACK).exit is Exit.REFUSED
+    calls = ("UpdateTerminationProtection", "ModifyLoadBalancerAttributes")
+    assert not any(map(made.made, calls)), "nothing is lifted before a yes"
+    made.answers = None
+    assert deleted(made, unprotect=STACK).exit is Exit.DONE and made.status() == ""
+    assert list(map(made.made, calls)) == [int(bool(wish)), int(resources is not None)]
+
+
+def test_protection_that_may_not_be_lifted() -> None:
+    made = put("CREATE_COMPLETE", protection=True)
+    made.fault("api:UpdateTerminationProtection:error=AccessDenied")
+    assert deleted(made, unprotect=STACK).exit is Exit.DENIED and made.status() == "CREATE_COMPLETE"
+
+
+def test_a_stack_without_protection_can_be_named() -> None:
+    made = put("CREATE_COMPLETE")
+    assert deleted(made, unprotect=STACK).exit is Exit.DONE
 
 
 def test_a_blocked_deletion_is_explained() -> None:

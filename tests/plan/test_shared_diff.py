@@ -222,12 +222,13 @@ def test_records_of_a_renamed_load_balancer_are_in_the_way_of_its_successor():
 
 def test_a_protected_load_balancer_stays_unless_its_protection_is_disabled_before():
     def protected(file: str, value: str) -> Template:
-        return compiled("environments/staging.yml", f"{file}  protected: {value}\n", "staging")
+        protected = file.replace("internal: true", f"internal: true, deletionProtection: {value}")
+        return compiled("environments/staging.yml", protected, "staging")
 
     both, one = environment_file(balancers=("public", "internal")), environment_file()
     (found,) = blocked(protected(one, "true"), used_by(), protected(both, "true"))
     assert found.logical_id == "InternalLoadBalancer" and "deletion protection" in found.why
-    assert "protected: false" in found.way_out
+    assert "deletionProtection: false" in found.way_out
     (found,) = blocked(protected(both.replace("internal: true, ", ""), "false"), used_by(), protected(both, "true"))
     assert found.logical_id == "InternalLoadBalancer"
     assert blocked(protected(one, "true"), used_by(), protected(both, "false")) == ()

@@ -224,6 +224,7 @@ def _deployment(inputs: SpecInputs, compiled: Compiled, shas: ImageShas, image: 
         environment_file=compiled.home.file,
         redeploy_command=_redeploy_command(inputs, chosen_image.sha, compiled.environment if spec else None),
         other_environments=inputs.other_environments(compiled.result.document),
+        termination_protection=compiled.result.termination_protection,
     )
     return SpecDeploy(release, compiled, places, chosen_image, inputs)
 

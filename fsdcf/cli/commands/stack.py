@@ -29,6 +29,12 @@ from fsdcf.deploy.model import Outcome, Recovery
         is_flag=True,
         help="After a deletion that failed: delete the stack, and leave behind the resources that block it.",
     ),
+    click.option(
+        "--unprotect",
+        metavar="STACK",
+        help="Disable the termination protection of this stack, and the deletion protection of its load balancers, "
+        "before the deletion.",
+    ),
     timeout_option(),
     detach_option,
     role_arn_option,

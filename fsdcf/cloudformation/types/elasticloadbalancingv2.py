@@ -365,7 +365,7 @@ RECORDS = (
         ),
         updates=_settings("LoadBalancerAttributes"),
         before_deletion=(
-            "disable the deletion protection of the load balancer: deploy its environment with `protected: false`"
+            "disable the deletion protection of the load balancer: deploy it with `deletionProtection: false`"
         ),
     ),
     ResourceType(

@@ -185,6 +185,11 @@ class DynamoDbTable(EncryptedDependency):
         "Write units per second, when provisioned.", default=None, minimum=1, maximum=40000
     )
     encryption: String | None = encryption_key("aws/dynamodb")
+    deletion_protection: bool = spec_key(
+        "Refuse to delete the table, outside of its stack too; the stack keeps it in any case.",
+        default=True,
+        also=("deletionProtectionEnabled", "deletion_protection_enabled"),
+    )
 
 
 _Schemas = list[tuple[SpecPath, tuple[KeyElement, ...]]]
@@ -346,7 +351,7 @@ def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) 
         ],
         BillingMode=table.billing_mode,
         PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
-        DeletionProtectionEnabled=True,
+        DeletionProtectionEnabled=table.deletion_protection,
         **present(
             ProvisionedThroughput=_throughput(table),
             GlobalSecondaryIndexes=[_index(index, table) for index in indexes],
@@ -395,6 +400,6 @@ TYPE = CompiledType(
     reserved_names=("public-route",),
     managed_keys=(
         *("keySchema", "attributes", "globalSecondaryIndexes", "timeToLive", "stream"),
-        *("billingMode", "readCapacity", "writeCapacity"),
+        *("billingMode", "readCapacity", "writeCapacity", "deletionProtection"),
     ),
 )

@@ -6,7 +6,7 @@ begin with ``prefix``, which is empty for that of a service; ``origin`` is its s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from troposphere import GetAtt, Join, Ref
@@ -43,7 +43,9 @@ def load_balancer(context: Context) -> StackPart:
         return part
     groups = [Ref(group) for group in (LOAD_BALANCER_GROUP, REDIRECT_GROUP) if group in context.before.resources]
     subnets = list(context.network.load_balancer_subnets)
-    add_load_balancer(part, "", balancer, ORIGIN, subnets, groups, context.network.edge)
+    wanted = balancer.deletion_protection
+    protection = None if wanted is None else (wanted, f"{ORIGIN}.deletionProtection")
+    add_load_balancer(part, "", balancer, ORIGIN, subnets, groups, context.network.edge, protection)
     _add_target_group(part, context, balancer, target_port("internal" if balancer.internal else "public"))
     certificate = None
     if balancer.certificate_arn is not None:
@@ -86,14 +88,14 @@ def add_load_balancer(
     subnets: Sequence[Any],
     groups: Sequence[Any],
     edge: Iterable[str],
-    more: Mapping[str, tuple[str, str]] | None = None,
+    protection: tuple[bool, str] | None = None,
 ) -> None:
-    """Add a load balancer with its access logs and its web ACL. It waits for the resources in ``edge``; ``more`` are
-    further attributes, each with its value and spec path."""
+    """Add a load balancer with its access logs and its web ACL. It waits for the resources in ``edge``; ``protection``
+    is whether it is protected from deletion, and the spec path of that; None leaves it as it is."""
     attributes = {
         "idle_timeout.timeout_seconds": balancer.idle_timeout,
         "routing.http.drop_invalid_header_fields.enabled": "true",
-        **{key: text for key, (text, _) in (more or {}).items()},
+        **({"deletion_protection.enabled": str(protection[0]).lower()} if protection else {}),
     }
     logs = _log_attributes(part, prefix, balancer.access_logs, f"{origin}.accessLogs")
     policy = f"{prefix}AccessLogsBucketPolicy"
@@ -108,7 +110,9 @@ def add_load_balancer(
         **present(DependsOn=waits),
     )
     sources: dict[Any, str] = {"Scheme": f"{origin}.internal", "LoadBalancerAttributes": f"{origin}.idleTimeout"}
-    written = {key: path for key, (_, path) in (more or {}).items()} | dict.fromkeys(logs, f"{origin}.accessLogs")
+    written = dict.fromkeys(logs, f"{origin}.accessLogs")
+    if protection:
+        written["deletion_protection.enabled"] = protection[1]
     for index, key in enumerate(sorted(attributes | logs)):
         if key in written:
             sources["LoadBalancerAttributes", index] = written[key]

@@ -11,9 +11,9 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, stores_of
-from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
+from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, imported, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
-from fsdcf.language.model.common import Statement
+from fsdcf.language.model.common import ExecuteCommandLogs, Statement, recorded_in
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import within
 from fsdcf.language.placeholders import String, sample
@@ -26,6 +26,12 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
+_RECORD = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+
+EXEC_LOG_GROUP = "ExecuteCommandLogGroup"
+EXEC_LOG_OUTPUT = f"{EXEC_LOG_GROUP}Arn"
+"""The log group that records sessions of ECS Exec, and the output of an environment with its ARN."""
+
 PolicyStatement = dict[str, Any]
 
 _BOUNDARY: Sources = {"PermissionsBoundary": "service.permissionsBoundary"}
@@ -33,10 +39,32 @@ _BOUNDARY: Sources = {"PermissionsBoundary": "service.permissionsBoundary"}
 
 def task_role(context: Context) -> StackPart:
     """``TaskRole``. Dependencies and the spec add separate policies, which may name what names the role."""
-    exec_policy = inline_policy("ExecuteCommand", [allow(_EXEC, ["*"])])
-    policies = [exec_policy] if context.service.enable_execute_command else []
+    policies = []
+    if context.service.enable_execute_command:
+        policies.append(inline_policy("ExecuteCommand", [allow(_EXEC, ["*"]), *_recording(context)]))
     sources: Sources = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
     return StackPart().add(_role("TaskRole", policies, context), "service.taskRole", sources)
+
+
+def _recording(context: Context) -> list[PolicyStatement]:
+    """Permission to write what sessions of ECS Exec show to the log group of the cluster, which the agent looks up.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+    """
+    joined = context.joined
+    logs = recorded_in((joined.environment.cluster if joined else context.service).execute_command_logs)
+    if logs is None:
+        return []
+    group = imported(joined, EXEC_LOG_OUTPUT) if joined else exec_log_group_arn(logs)
+    return [allow(["logs:DescribeLogGroups"], ["*"]), allow(_RECORD, [group])]
+
+
+def exec_log_group_arn(logs: ExecuteCommandLogs) -> Any:
+    """The ARN of the streams in the log group that records sessions of ECS Exec: that of the stack, or a given one."""
+    if logs.log_group is None:
+        return GetAtt(EXEC_LOG_GROUP, "Arn")
+    name = fragment(logs.log_group)
+    return intrinsic(f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{name}:*")
 
 
 def execution_role(context: Context) -> StackPart:

@@ -6,32 +6,77 @@ from troposphere import Ref, ecs, logs
 
 from fsdcf.compiler.encryption import customer_key
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
+from fsdcf.compiler.parts.roles import EXEC_LOG_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
 from fsdcf.compiler.text import value
 from fsdcf.language.dependency import reached_services
+from fsdcf.language.model.common import ExecuteCommandLogs, days_of, recorded_in
 from fsdcf.language.model.service import Deployment, Resources, Spot
+from fsdcf.language.placeholders import String
 
 DEFAULT_COUNT = 2
 
 
 def cluster(context: Context) -> StackPart:
-    """A cluster with both Fargate capacity providers, so that a change to Spot does not update it; none for a service
-    that joins an environment."""
-    if context.joined is not None:
-        return StackPart()
-    return StackPart().add(ecs.Cluster("Cluster", CapacityProviders=["FARGATE", "FARGATE_SPOT"]), "service")
+    """The cluster; none for a service that joins an environment."""
+    part, service = StackPart(), context.service
+    if context.joined is None:
+        recorded = recorded_in(service.execute_command_logs)
+        add_cluster(part, service.container_insights, recorded, "service", service.encryption)
+    return part
+
+
+def add_cluster(
+    part: StackPart,
+    insights: str | None,
+    recorded: ExecuteCommandLogs | None,
+    origin: str,
+    encryption: String | None = None,
+) -> None:
+    """Add a cluster with both Fargate capacity providers, so that a change to Spot does not update it, and the log
+    group in which it records sessions of ECS Exec, unless one is named. ``encryption`` is that of the service.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+    """
+    settings = [ecs.ClusterSetting(Name="containerInsights", Value=insights)] if insights else []
+    configuration = None
+    if recorded is not None:
+        if recorded.log_group is None:
+            days = days_of(recorded.retention)
+            _add_log_group(part, EXEC_LOG_GROUP, days, recorded.encryption, encryption, f"{origin}.executeCommandLogs")
+        name = Ref(EXEC_LOG_GROUP) if recorded.log_group is None else value(recorded.log_group)
+        to_group = ecs.ExecuteCommandLogConfiguration(CloudWatchLogGroupName=name)
+        override = ecs.ExecuteCommandConfiguration(Logging="OVERRIDE", LogConfiguration=to_group)
+        configuration = ecs.ClusterConfiguration(ExecuteCommandConfiguration=override)
+    resource = ecs.Cluster(
+        "Cluster",
+        CapacityProviders=["FARGATE", "FARGATE_SPOT"],
+        **present(ClusterSettings=settings, Configuration=configuration),
+    )
+    sources: Sources = {
+        "ClusterSettings": f"{origin}.containerInsights",
+        "Configuration": f"{origin}.executeCommandLogs",
+    }
+    part.add(resource, origin, sources)
 
 
 def log_group(context: Context) -> StackPart:
     """The log group of the containers, which is kept when the stack is deleted."""
     settings, origin = context.service.observability.logs, "service.observability.logs"
-    if not settings.enabled:
-        return StackPart()
-    wanted = settings.encryption or context.service.encryption
-    key = wanted and customer_key(wanted)
-    group = logs.LogGroup("LogGroup", **present(RetentionInDays=settings.days, KmsKeyId=key))
-    of_key = "service.encryption" if settings.encryption is None else f"{origin}.encryption"
-    return StackPart().keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": of_key})
+    part = StackPart()
+    if settings.enabled:
+        _add_log_group(part, "LogGroup", settings.days, settings.encryption, context.service.encryption, origin)
+    return part
+
+
+def _add_log_group(
+    part: StackPart, title: str, days: int | None, own: String | None, default: String | None, origin: str
+) -> None:
+    """Add a log group that is kept, encrypted as it says itself (``own``), else as the service does."""
+    wanted = own or default
+    group = logs.LogGroup(title, **present(RetentionInDays=days, KmsKeyId=wanted and customer_key(wanted)))
+    of_key = "service.encryption" if own is None else f"{origin}.encryption"
+    part.keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": of_key})
 
 
 def service(context: Context) -> StackPart:

@@ -56,6 +56,69 @@ def encryption_key(managed: str, default: str = OWNED, more: str = "") -> Any:
     )
 
 
+def log_encryption_key() -> Any:
+    """The key `encryption` of a log group."""
+    return spec_key(
+        "Encryption of the log group: `owned` is free; the ARN of a KMS key uses that key, whose policy must admit "
+        "`logs.<region>.amazonaws.com`.",
+        default=None,
+        pattern=f"{OWNED}|{KMS_KEY}",
+        expects=f"{OWNED} or {KMS_KEY_WORDS}",
+        computed_default="service.encryption, else owned",
+    )
+
+
+IN_PROTECTED = "true if the environment's file says `protected: true`"
+IN_PRODUCTION = f"true in prod and production, and {IN_PROTECTED.removeprefix('true ')}"
+"""The defaults of what production turns on, and of what only a protected environment does."""
+
+INSIGHTS = ("enabled", "enhanced", "disabled")
+"""Settings of Container Insights. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterSetting.html"""
+
+RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+FOREVER = "forever"
+"""The retention of logs that never expire."""
+
+
+def days_of(retention: int | str) -> int | None:
+    """The retention of logs in days; None for logs that never expire."""
+    return None if retention == FOREVER else int(retention)
+
+
+def termination_protection_key() -> Any:
+    """The key `terminationProtection` of what has a stack of its own."""
+    return spec_key(
+        "Refuse to delete the stack until this is `false`, or `fsdcf delete --unprotect` turns it off; a deploy sets "
+        "it once the stack is complete.",
+        default=None,
+        computed_default=IN_PRODUCTION,
+    )
+
+
+def container_insights_key(cluster: str) -> Any:
+    """The key `containerInsights` of a cluster."""
+    return spec_key(
+        f"CloudWatch metrics of the tasks and containers{cluster}; each costs.",
+        default=None,
+        allowed=INSIGHTS,
+        computed_default="the default of the account; enabled if the environment's file says `protected: true`",
+    )
+
+
+def execute_command_logs_key(computed_default: str) -> Any:
+    """The key `executeCommandLogs` of a cluster."""
+    return spec_key(
+        "Record what is typed and shown in sessions of ECS Exec: `true` in a log group of the stack, or the details. "
+        "The image needs the programs `script` and `cat`.",
+        default=None,
+        computed_default=computed_default,
+    )
+
+
 def owners_tag(owners: str | tuple[str, ...]) -> str:
     """Owners as the value of a tag."""
     return owners if isinstance(owners, str) else " ".join(owners)
@@ -81,6 +144,30 @@ class Metadata:
     tags: Mapping[str, str] = spec_key(
         "Additional tags for every resource that supports tags.", default_factory=dict, as_text=True
     )
+
+
+@spec_record
+class ExecuteCommandLogs:
+    """The log group that records sessions of ECS Exec."""
+
+    log_group: String | None = spec_key(
+        "Name of an existing log group.",
+        default=None,
+        pattern=r"[A-Za-z0-9_./#-]{1,512}",
+        expects="the name of a log group",
+        computed_default="a log group in the stack",
+    )
+    retention: int | str = spec_key(
+        "Days to keep the records in the log group of the stack; `forever` keeps them until you delete them.",
+        default=365,
+        allowed=(*RETENTION_DAYS, FOREVER),
+    )
+    encryption: String | None = log_encryption_key()
+
+
+def recorded_in(written: bool | ExecuteCommandLogs | None) -> ExecuteCommandLogs | None:
+    """The log group of the sessions, with defaults if none are written; None if they are not recorded."""
+    return ExecuteCommandLogs() if written is True else written or None
 
 
 @spec_record

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.conventions import ENVIRONMENT_PATTERN
-from fsdcf.language.model.common import DESCRIPTION_BYTES, EC2_ID, VARIABLE, VARIABLE_WORDS
+from fsdcf.language.model.common import (
+    DESCRIPTION_BYTES,
+    EC2_ID,
+    IN_PRODUCTION,
+    VARIABLE,
+    VARIABLE_WORDS,
+    ExecuteCommandLogs,
+    container_insights_key,
+    execute_command_logs_key,
+    termination_protection_key,
+)
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
@@ -14,6 +24,7 @@ from fsdcf.language.model.traffic import (
     access_logs_key,
     allow_cidrs_key,
     certificate_key,
+    deletion_protection_key,
     hosted_zone_key,
     idle_timeout_key,
     internal_key,
@@ -70,6 +81,7 @@ class SharedLoadBalancer:
     ssl_policy: str | None = ssl_policy_key()
     allow_cidrs: tuple[str, ...] = allow_cidrs_key("network")
     access_logs: bool | AccessLogs | None = access_logs_key()
+    deletion_protection: bool | None = deletion_protection_key()
     waf: String | None = waf_key()
     auth: bool = spec_key(
         "Let the load balancer reach identity providers on the internet, for services with `auth`.", default=False
@@ -131,12 +143,8 @@ class SharedCluster:
         expects="letters, digits, _ and -",
         computed_default="a cluster in the stack",
     )
-    container_insights: str | None = spec_key(
-        "CloudWatch metrics of the tasks and containers; each costs.",
-        default=None,
-        allowed=("enabled", "enhanced", "disabled"),
-        computed_default="the default of the account",
-    )
+    container_insights: str | None = container_insights_key("")
+    execute_command_logs: bool | ExecuteCommandLogs | None = execute_command_logs_key(IN_PRODUCTION)
 
 
 @spec_record
@@ -203,8 +211,10 @@ class Environment:
         pattern=BUCKET_NAME,
         expects="the name of a bucket",
     )
+    termination_protection: bool | None = termination_protection_key()
     protected: bool = spec_key(
-        "Ask before each change, refuse to put data at risk without --allow, and protect the stacks from deletion.",
+        "Ask before each change, refuse to put data at risk without --allow, protect the stacks from deletion, require "
+        "TLS from the internet, and log requests and metrics.",
         default=False,
     )
     defaults: Mapping[str, Any] = spec_key(

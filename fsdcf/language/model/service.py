@@ -7,16 +7,24 @@ from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.language.model.common import (
     EC2_ID,
+    FOREVER,
+    IN_PRODUCTION,
     KMS_KEY,
     KMS_KEY_WORDS,
     LATER_KINDS,
-    OWNED,
+    RETENTION_DAYS,
     SECRETS_MANAGER,
     VARIABLE,
     VARIABLE_WORDS,
     Dependency,
+    ExecuteCommandLogs,
     Metadata,
     Role,
+    container_insights_key,
+    days_of,
+    execute_command_logs_key,
+    log_encryption_key,
+    termination_protection_key,
 )
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
@@ -32,6 +40,7 @@ from fsdcf.language.model.traffic import (
     access_logs_key,
     allow_cidrs_key,
     certificate_key,
+    deletion_protection_key,
     hosts_key,
     idle_timeout_key,
     internal_key,
@@ -503,6 +512,7 @@ class LoadBalancer:
         "Requests to redirect, before any is forwarded; the first that matches counts.", default=(), most=50
     )
     access_logs: bool | AccessLogs | None = access_logs_key()
+    deletion_protection: bool | None = deletion_protection_key()
     waf: String | None = waf_key()
 
     @property
@@ -709,14 +719,7 @@ class Logs:
         default=30,
         allowed=(*RETENTION_DAYS, FOREVER),
     )
-    encryption: String | None = spec_key(
-        "Encryption of the log group: `owned` is free; the ARN of a KMS key uses that key, whose policy must admit "
-        "`logs.<region>.amazonaws.com`.",
-        default=None,
-        pattern=f"{OWNED}|{KMS_KEY}",
-        expects=f"{OWNED} or {KMS_KEY_WORDS}",
-        computed_default="service.encryption, else owned",
-    )
+    encryption: String | None = log_encryption_key()
     mode: str = spec_key(
         "What happens while CloudWatch Logs does not accept the output: `non-blocking` keeps up to 25 MiB for each "
         "container in memory and drops what comes after, `blocking` lets the container wait.",
@@ -735,7 +738,7 @@ class Logs:
     @property
     def days(self) -> int | None:
         """The retention in days; None for logs that never expire."""
-        return None if self.retention == FOREVER else int(self.retention)
+        return days_of(self.retention)
 
 
 COMMON_METRICS = (
@@ -1004,7 +1007,7 @@ class Service:
     )
     encryption: String | None = spec_key(
         "KMS key that encrypts everything that the stack makes and a customer key can encrypt, unless its own "
-        "`encryption` has another one: the log group, tables, queues, topics, buckets and file systems.",
+        "`encryption` has another one: the log groups, tables, queues, topics, buckets and file systems.",
         default=None,
         pattern=KMS_KEY,
         expects=KMS_KEY_WORDS,
@@ -1031,6 +1034,11 @@ class Service:
         expects=BOUNDARY_WORDS,
     )
     enable_execute_command: bool = spec_key("Allow ECS Exec.", default=False)
+    execute_command_logs: bool | ExecuteCommandLogs | None = execute_command_logs_key(
+        f"with enableExecuteCommand, {IN_PRODUCTION}"
+    )
+    container_insights: str | None = container_insights_key(", in the cluster of a service that joins no environment")
+    termination_protection: bool | None = termination_protection_key()
     deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())
 
     @property

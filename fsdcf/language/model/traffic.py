@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from fsdcf.language.model.common import EC2_ID, SECRETS_MANAGER
+from fsdcf.language.model.common import EC2_ID, IN_PRODUCTION, IN_PROTECTED, SECRETS_MANAGER
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -55,6 +55,8 @@ class BalancerSettings(Protocol):
     def allow_cidrs(self) -> tuple[str, ...]: ...
     @property
     def access_logs(self) -> "bool | AccessLogs | None": ...
+    @property
+    def deletion_protection(self) -> bool | None: ...
     @property
     def waf(self) -> String | None: ...
 
@@ -119,7 +121,16 @@ def access_logs_key(more: str = "") -> Any:
     return spec_key(
         f"Write a log of all requests{more}: `true` to a bucket in the stack, or the details.",
         default=None,
-        computed_default="false",
+        computed_default=IN_PROTECTED,
+    )
+
+
+def deletion_protection_key() -> Any:
+    """The key `deletionProtection` of a load balancer."""
+    return spec_key(
+        "Refuse to delete the load balancer until this is `false`, or `fsdcf delete --unprotect` turns it off.",
+        default=None,
+        computed_default=IN_PRODUCTION,
     )
 
 

@@ -30,8 +30,17 @@ def rules_in(name: str) -> Iterator[Rule]:
 @cache
 def _spec_rules(kind: str) -> tuple[SpecRule, ...]:
     """Return the rules with a check that apply to a kind of spec."""
-    found = dict.fromkeys(rule for rule in rules_in(__name__) if isinstance(rule, SpecRule))
-    return tuple(rule for rule in found if kind in rule.kinds)
+    return tuple(rule for rule in _rules() if isinstance(rule, SpecRule) and kind in rule.kinds)
+
+
+def _rules() -> Iterator[Rule]:
+    yield from dict.fromkeys(rules_in(__name__))
+
+
+def is_judged(code: str, case: Case) -> bool:
+    """Whether a finding with a code would be among those of ``check_rules``: not one about several specs, or about
+    other environments or kinds of spec. An unknown code is the code of no other rule."""
+    return all(isinstance(rule, SpecRule) and rule.applies(case) for rule in _rules() if rule.code == code)
 
 
 def check_rules(case: Case) -> Iterator[Diagnostic]:

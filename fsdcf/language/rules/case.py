@@ -13,7 +13,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.common import Dependency, recorded_in
 from fsdcf.language.model.environment import is_production, is_protected
 from fsdcf.language.model.service import LoadBalancer, Service, Spec, Vpc
 from fsdcf.language.placeholders import String, Text
@@ -89,6 +89,12 @@ class Case:
     def is_protected(self) -> bool:
         """Whether the environment's file says ``protected: true``."""
         return is_protected(self.settings)
+
+    @property
+    def records_sessions(self) -> bool:
+        """Whether the cluster of the service records sessions of ECS Exec."""
+        cluster = self.joined.environment.cluster if self.joined else self.service
+        return recorded_in(cluster.execute_command_logs) is not None
 
     @property
     def network(self) -> tuple[str, Vpc] | None:
@@ -174,19 +180,36 @@ Check = Callable[[Case], Problems]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SpecRule(Rule):
-    """A rule with its check, which yields the problems of a spec. ``kinds`` are the kinds of spec that it applies
-    to."""
+    """A rule with its check, which yields the problems of a spec. ``kinds`` are the kinds of spec that it applies to,
+    ``only`` the environments; None is for every environment."""
 
     check: Check = field(kw_only=True)
     kinds: tuple[str, ...] = field(kw_only=True)
+    only: Callable[[Case], bool] | None = field(kw_only=True)
+
+    def applies(self, case: Case) -> bool:
+        """Whether the rule is for the kind and the environment of a spec."""
+        return case.kind in self.kinds and (self.only is None or self.only(case))
 
     def findings(self, case: Case) -> Iterator[Diagnostic]:
         """Yield the violations of this rule, up to the first value that is unknown."""
+        if not self.applies(case):
+            return
         for problem in until_unknown(self.check(case)):
             path = tuple(problem.path.split(".")) if isinstance(problem.path, str) else problem.path
             if case.document.is_surprising(path):
                 continue  # another finding reports the value
             yield case.diagnostic(self, path, problem.message, problem.hint, problem.key)
+
+
+def in_production(case: Case) -> bool:
+    """Whether a rule is for the environment of a spec, if it is for production and protected environments."""
+    return case.is_production
+
+
+def in_protected(case: Case) -> bool:
+    """Whether a rule is for the environment of a spec, if it is for protected environments."""
+    return case.is_protected
 
 
 def rule(
@@ -196,11 +219,12 @@ def rule(
     explanation: str = "",
     conceal: bool = False,
     kinds: tuple[str, ...] = ("Service",),
+    only: Callable[[Case], bool] | None = None,
 ) -> Callable[[Check], SpecRule]:
     """Turn a check into a rule. Its docstring is the explanation, unless one is given."""
 
     def decorate(check: Check) -> SpecRule:
         text = explanation or " ".join((check.__doc__ or "").split())
-        return SpecRule(code, title, text, source, conceal, check=check, kinds=kinds)
+        return SpecRule(code, title, text, source, conceal, check=check, kinds=kinds, only=only)
 
     return decorate

@@ -13,7 +13,7 @@ from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
 from fsdcf.language.placeholders import SecretRef, String, Text, fields_of_arn, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
@@ -154,6 +154,76 @@ def exec_on_read_only_root(case: Case) -> Problems:
     if case.service.enable_execute_command and case.service.readonly_root_filesystem:
         hint = "set one of enableExecuteCommand and readonlyRootFilesystem to false"
         yield Problem("service.enableExecuteCommand", "ECS Exec does not work with a read-only root file system", hint)
+
+
+@rule(
+    "W140",
+    "a container of root in production",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-tasks-containers.html",
+    only=in_production,
+)
+def root_user(case: Case) -> Problems:
+    """Whoever breaks into a process of root may change every file of the container. Without `user` the image decides:
+    its Dockerfile says USER, which fsdcf reads if `build.dockerfile` names the file, or the process is that of root.
+    Another user writes only to the folders that the Dockerfile gives to it (`chown`), or to `tmpfs` and volumes; a
+    program that must listen below port 1024 gets a higher `port`. A number, such as `user: "1000"`, needs no entry in
+    /etc/passwd."""
+    user = case.service.user
+    if user is None:
+        message = f"no `user` in {case.environment}: the container runs as root unless the image's Dockerfile says USER"
+    elif is_root(sample(user).partition(":")[0]):
+        message = f"the container runs as root in {case.environment}"
+    else:
+        return
+    hint = 'write `user: "1000"`, and let the Dockerfile give the folders that the program writes to that user'
+    yield Problem("service.user", message, hint, key=user is None)
+
+
+def is_root(user: str) -> bool:
+    """Whether the user of an image or a container, by name or number, is root; so is one that nobody names."""
+    return user in ("", "root", "0")
+
+
+@rule(
+    "W141",
+    "a root file system that can be written in production",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-tasks-containers.html",
+    only=in_production,
+)
+def writable_root(case: Case) -> Problems:
+    """Whoever breaks into the container can change the program itself. With `readonlyRootFilesystem: true` the program
+    writes to `tmpfs`, `volumes` and file systems only, and every other write fails. ECS Exec needs a root file system
+    that can be written."""
+    service = case.service
+    if service.readonly_root_filesystem:
+        return
+    hint = "write `readonlyRootFilesystem: true`, and `tmpfs: [{path: /tmp, size: 64}]` for what the program writes"
+    hint += ", without enableExecuteCommand" if service.enable_execute_command else ""
+    message = f"the program can change its own files in {case.environment}"
+    yield Problem("service.readonlyRootFilesystem", message, hint, key=True)
+
+
+@rule(
+    "W142",
+    "sessions of ECS Exec that are not recorded in production",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
+    only=in_production,
+)
+def unrecorded_sessions(case: Case) -> Problems:
+    """A shell in a container of production sees what the service sees. CloudTrail records who opened it, and the log of
+    the cluster what was typed and shown. fsdcf sets that up for the clusters that it creates. An existing cluster needs
+    `aws ecs update-cluster` with an executeCommandConfiguration whose logging is OVERRIDE, and fsdcf must know the log
+    group, to which the task role of each service writes."""
+    if not case.service.enable_execute_command or case.records_sessions:
+        return
+    message = f"what sessions of ECS Exec do in {case.environment} is not recorded"
+    path, hint = "service.enableExecuteCommand", "leave out `executeCommandLogs: false`"
+    if case.joined is not None and case.file is not None:
+        hint += f" in {case.file.name}"
+        if case.joined.environment.cluster.name is not None:
+            hint = f"let the cluster record them, and name its log group in {case.file.name}: "
+            hint += "`cluster: {executeCommandLogs: {logGroup: NAME}}`"
+    yield Problem(path, message, hint, key=True)
 
 
 @rule("S217", "a volume that cannot be mounted")

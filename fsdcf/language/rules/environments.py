@@ -13,6 +13,7 @@ from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONM
 from fsdcf.diagnostics import joined
 from fsdcf.language.document import Document
 from fsdcf.language.ingress import PRIVATE_RANGES
+from fsdcf.language.model.common import recorded_in
 from fsdcf.language.placeholders import sample
 from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
@@ -108,7 +109,10 @@ def elsewhere(case: Case) -> Problems:
                     yield Problem(("environment", "loadBalancers", name, key), message, hint)
 
 
-_NEW_ONLY = ("certificateArn", "internal", "idleTimeout", "sslPolicy", "allowCidrs", "accessLogs", "waf", "auth")
+_NEW_ONLY = (
+    *("certificateArn", "internal", "idleTimeout", "sslPolicy", "allowCidrs"),
+    *("accessLogs", "deletionProtection", "waf", "auth"),
+)
 _EXISTING = ("securityGroupId", "dnsName")
 
 
@@ -194,11 +198,19 @@ def reserved_variables(case: Case) -> Problems:
 
 @rule("S426", "a setting of an existing cluster", kinds=("Environment",))
 def cluster_form(case: Case) -> Problems:
-    """`cluster.name` names a cluster that another stack sets up."""
+    """`cluster.name` names a cluster that another stack sets up, and that may record sessions of ECS Exec in a log
+    group of its own."""
     cluster = case.environment_spec.environment.cluster
-    if cluster.name is not None and cluster.container_insights is not None:
+    if cluster.name is None:
+        return
+    if cluster.container_insights is not None:
         message = "`containerInsights` is for a new cluster, and `name` names an existing one"
         yield Problem("environment.cluster.containerInsights", message, "keep one of them", key=True)
+    logs = recorded_in(cluster.execute_command_logs)
+    if logs is not None and logs.log_group is None:
+        message = "`executeCommandLogs` of an existing cluster must name the log group that it records to"
+        hint = "write `executeCommandLogs: {logGroup: NAME}`, or leave it out"
+        yield Problem("environment.cluster.executeCommandLogs", message, hint, key=True)
 
 
 @rule("S427", "defaults that no service can have", kinds=("Environment",))

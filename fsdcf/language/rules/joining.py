@@ -16,7 +16,10 @@ _LONGEST_HOST = 128
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"""
 
 _OF_SHARED = ("name", "priority")
-_OF_OWN = ("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs", "accessLogs", "waf", "domain")
+_OF_OWN = (
+    *("internal", "certificateArn", "sslPolicy", "idleTimeout", "allowCidrs"),
+    *("accessLogs", "deletionProtection", "waf", "domain"),
+)
 
 
 @rule("S441", "a key of a shared load balancer")
@@ -46,6 +49,18 @@ def own_keys(case: Case) -> Problems:
             hint = f"write it in {case.file_name} as environment.loadBalancers.{name}.{key}, or leave it out"
             hint += "; the hosts of the service are in `hosts`" if key == "domain" else ""
             yield Problem(f"{_BALANCER}.{key}", message, hint, key=True)
+
+
+@rule("S287", "a key of the environment's cluster")
+def cluster_keys(case: Case) -> Problems:
+    """A service that joins an environment runs in a cluster that the environment's file describes, for all services."""
+    if not case.service.networking.shared:
+        return
+    for key in ("executeCommandLogs", "containerInsights"):
+        if case.wrote(f"service.{key}"):
+            message = f"`{key}` belongs to the cluster, which the service shares with others"
+            hint = f"write it in {case.file_name} as environment.cluster.{key}, or leave it out"
+            yield Problem(f"service.{key}", message, hint, key=True)
 
 
 @rule("S443", "no load balancer of this name")

@@ -15,7 +15,7 @@ from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, in_production, in_protected, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import ZONE_IDS
 
@@ -327,7 +327,7 @@ def needed_endpoints(case: Case) -> set[str]:
     if service.observability.logs.enabled:
         needed.add("logs")
     if service.enable_execute_command:
-        needed.add("ssmmessages")
+        needed |= {"ssmmessages", "logs"} if case.records_sessions else {"ssmmessages"}
     parts = [part for text in service.environment.values() if isinstance(text, Text) for part in text.parts]
     stores = {part.store for part in parts if isinstance(part, SecretRef)}
     needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
@@ -387,22 +387,37 @@ def public_tasks(case: Case) -> Problems:
         yield Problem("service.networking.assignPublicIp", "the tasks have public addresses", hint)
 
 
+_TLS_PAGE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html"
+
+
 @rule(
-    "W112",
-    "internet traffic without TLS in production",
-    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/create-https-listener.html",
+    "S286",
+    "internet traffic without TLS in a protected environment",
+    _TLS_PAGE,
     kinds=BOTH,
+    only=in_protected,
 )
+def forbidden_http(case: Case) -> Problems:
+    """An environment whose file says `protected: true` accepts requests from the internet by HTTPS only. Without a
+    certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic, passwords and
+    cookies included. `# fsdcf: allow S286 because …`, on the line of the finding or the one above, permits it."""
+    yield from _plain_http(case)
+
+
+@rule("W112", "internet traffic without TLS in production", _TLS_PAGE, kinds=BOTH, only=in_production)
 def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS. A load balancer of an environment
-    has its certificate in the environment's file."""
-    if not case.is_production:
-        return
+    has its certificate in the environment's file. Where that says `protected: true`, this is an error (S286)."""
+    if not case.is_protected:
+        yield from _plain_http(case)
+
+
+def _plain_http(case: Case) -> Problems:
     shared = case.shared_balancer
     if shared and not (shared[1].https or shared[1].internal or shared[1].listener_arn):
         message = f"traffic from the internet to {case.spec.metadata.name} is not encrypted in {case.environment}"
-        hint = "add certificateArn, or a domain with its hostedZoneId"
+        hint = "add certificateArn, or a domain with its hostedZoneId" + _permitting(case)
         yield Problem(("environment", "loadBalancers", shared[0]), message, hint, key=True)
     for at, balancer in case.balancers:
         if balancer.internal or balancer.https:
@@ -414,8 +429,14 @@ def plain_http(case: Case) -> Problems:
             "networking.loadBalancer.domain"
         )
         hint += ", or make it `internal: true`" if case.network and case.network[1].id else ""
+        hint += _permitting(case)
         path = at if case.wrote(at) else "service.port"
         yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
+
+
+def _permitting(case: Case) -> str:
+    """How an error is permitted, as the end of a hint."""
+    return "; or write `# fsdcf: allow S286 because …` above the line" if case.is_protected else ""
 
 
 @rule(
@@ -428,10 +449,11 @@ def plain_http(case: Case) -> Problems:
     "a subnet would move to another zone, and its address range conflicts with itself. Write the ids before the first "
     "deploy; a network that is already deployed keeps the number.",
     kinds=BOTH,
+    only=in_production,
 )
 def chosen_zones(case: Case) -> Problems:
     """Ask for the ids of the zones of a new VPC in production."""
-    if case.network is None or not case.is_production:
+    if case.network is None:
         return
     at, network = case.network
     if network.id is not None or isinstance(network.availability_zones, tuple):

@@ -6,7 +6,7 @@ from math import ceil
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY, fargate_memory
 from fsdcf.language.dependency import SqliteFile
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 
 
 @rule(
@@ -74,11 +74,9 @@ def single_writers(case: Case) -> list[str]:
     return [str(database.name) for _, database in case.having(SqliteFile) if not database.ephemeral]
 
 
-@rule("W102", "a single task in production")
+@rule("W102", "a single task in production", only=in_production)
 def single_task(case: Case) -> Problems:
     """With a single task, every replacement of the task and every failure of its zone is an outage."""
-    if not case.is_production:
-        return
     auto, count = case.service.auto_scaling, fixed_count(case)
     if auto is None and count <= 1:
         hint = "run at least two"
@@ -90,11 +88,9 @@ def single_task(case: Case) -> Problems:
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 2", key=True)
 
 
-@rule("W103", "no auto scaling in production")
+@rule("W103", "no auto scaling in production", only=in_production)
 def no_scaling(case: Case) -> Problems:
     """A fixed number of tasks is too many at night and too few at peak load."""
-    if not case.is_production:
-        return
     auto, count = case.service.auto_scaling, fixed_count(case)
     if auto is None and not single_writers(case):
         message = f"no auto scaling in {case.environment}: the number of tasks stays at {count}"
@@ -128,13 +124,14 @@ def scaling_from_zero(case: Case) -> Problems:
     "W124",
     "only Spot tasks in production",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html",
+    only=in_production,
 )
 def all_spot(case: Case) -> Problems:
     """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, if
     necessary all of them, and starts others only when capacity is available again. With `base: 0`, a few tasks are all
     on Spot if `weight` is high."""
     spot, scaling = case.service.resources.spot, case.service.auto_scaling
-    if not case.is_production or spot is False:
+    if spot is False:
         return
     least = fixed_count(case) if scaling is None else max(1, scaling.min_count)
     if spot is True or spot.base + least // (1 + spot.weight) == 0:

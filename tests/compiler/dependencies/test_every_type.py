@@ -179,6 +179,7 @@ OF_MANAGED = {
     "billingMode": "PROVISIONED",
     "readCapacity": 1,
     "writeCapacity": 1,
+    "deletionProtection": False,
     "existingId": "fs-0123456789abcdef1",
     "encrypted": False,
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",

@@ -98,14 +98,42 @@ def test_a_protected_load_balancer_that_never_worked_does_not_prevent_recreation
     late = {"Late": {**topic(), "DependsOn": "Balancer"}}
     made = site()
     made.fault("Late:create:AccessDenied")
+    made.fault("api:ModifyLoadBalancerAttributes:error=AccessDenied")
     outcome = made.deploy(template(**more, **late))
     assert (made.status(), outcome.exit) == ("ROLLBACK_FAILED", Exit.NEEDS_RECOVERY)
-    assert not made.made("ModifyLoadBalancerAttributes")
+    assert made.made("ModifyLoadBalancerAttributes") == 1
     outcome = made.deploy(template(**more, **late), recreate=True)
     assert (made.status(), outcome.exit) == ("CREATE_COMPLETE", Exit.DONE)
-    assert made.made("ModifyLoadBalancerAttributes") == 1
+    assert made.made("ModifyLoadBalancerAttributes") == 2
     assert made.deploy(template(), "two").exit is Exit.DONE
-    assert made.made("ModifyLoadBalancerAttributes") == 1, "that of one that worked is kept"
+    assert made.made("ModifyLoadBalancerAttributes") == 2, "that of one that worked is kept"
+
+
+@pytest.mark.parametrize("update", [False, True], ids=["creation", "update"])
+def test_a_rollback_deletes_the_protected_load_balancers_that_it_takes_back(update: bool) -> None:
+    on = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    balancer = {"Subnets": ["subnet-1"], "LoadBalancerAttributes": on}
+    more = {"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": balancer}}
+    late = {"Late": {**topic(), "DependsOn": "Balancer"}}
+    made = site()
+    if update:
+        assert made.deploy().exit is Exit.DONE
+    made.fault("Late:create:AccessDenied")
+    outcome = made.deploy(template(**more, **late), sha="two")
+    assert (made.status(), outcome.exit) == (f"{'UPDATE_' if update else ''}ROLLBACK_COMPLETE", Exit.FAILED)
+    assert made.made("ModifyLoadBalancerAttributes") == 1
+    assert not made.warnings()
+
+
+def test_a_rollback_leaves_a_load_balancer_alone_that_worked() -> None:
+    on = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    balancer = {"Subnets": ["subnet-1"], "LoadBalancerAttributes": on}
+    more = {"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": balancer}}
+    made = site()
+    assert made.deploy(template(**more)).exit is Exit.DONE
+    made.fault("Late:create:AccessDenied")
+    assert made.deploy(template(**more, Late={**topic(), "DependsOn": "Balancer"}), sha="two").exit is Exit.FAILED
+    assert not made.made("ModifyLoadBalancerAttributes")
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])

@@ -288,7 +288,7 @@ DELETION_REASONS = (
         r"Load balancer .*deletion protection is enabled",
         "the load balancer is protected against deletion",
         "make sure that it is not needed any more; then disable the protection, and delete again",
-        "environment.protected",
+        "service.networking.loadBalancer.deletionProtection",
         _UNPROTECT.replace("ID", "ARN"),
         refine_id(r"\barn:aws[a-z-]*:elasticloadbalancing:[\w:/-]+", _UNPROTECT),
     ),
