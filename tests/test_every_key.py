@@ -102,6 +102,7 @@ VALUES = {
     f"{BALANCER}.deletionProtection": "true",
     "service.executeCommandLogs": "true",
     "service.executeCommandLogs.logGroup": "other",
+    "service.executeCommandLogs.encryption": KMS_KEY,
     f"{BALANCER}.accessLogs.bucket": "other-logs",
     f"{BALANCER}.accessLogs.prefix": "other",
     f"{BALANCER}.waf": "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/acl/0a1b-2c",

@@ -57,8 +57,10 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield lambda service: session().create_client(service, region_name=REGION)
 
 
-def compiled(spec: Path, name: str = "", file: SourceFile | None = None) -> dict[str, Any]:
-    result = run(Request(name or spec.name, spec.read_bytes(), "staging", environment_file=file))
+def compiled(
+    spec: Path, name: str = "", file: SourceFile | None = None, environment: str = "staging"
+) -> dict[str, Any]:
+    result = run(Request(name or spec.name, spec.read_bytes(), environment, environment_file=file))
     assert result.template is not None
     data: dict[str, Any] = json.loads(compact(result.template.data))
     return data
@@ -133,6 +135,24 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     assert image.endswith(":3f2c1ab"), "the service runs the image"
     record = client("ssm").get_parameter(Name=f"/fsdcf/staging/{example.stem}/release")
     assert record["Parameter"]["Value"] == image, "and the record names it"
+
+
+def test_moto_creates_what_production_turns_on(client: Client, tmp_path: Path) -> None:
+    """The log of the sessions, and the attribute that protects the load balancer."""
+    spec = tmp_path / "shop.yml"
+    spec.write_text((ROOT / "examples" / "hello.yml").read_text() + "  enableExecuteCommand: true\n")
+    template = suited(compiled(spec, environment="prod"), client)
+    _, rows, said = created(client, "shop-prod", template)
+    assert said <= LACKING
+    arn = rows["LoadBalancer"]["PhysicalResourceId"]
+    attributes = template["Resources"]["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+    balancers = client("elbv2")  # moto's CloudFormation ignores attributes
+    balancers.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+    listed = balancers.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
+    assert {one["Key"]: one["Value"] for one in listed}["deletion_protection.enabled"] == "true"
+    name = rows["ExecuteCommandLogGroup"]["PhysicalResourceId"]
+    (group,) = client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert group["retentionInDays"] == 365
 
 
 def test_moto_creates_an_environment_and_a_service_of_it(client: Client) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fsdcf.diagnostics import Diagnostic, Rule, Span, has_errors
+from fsdcf.diagnostics import Diagnostic, Rule, has_errors
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
@@ -70,20 +70,16 @@ def _unused(case: Case, found: Collection[tuple[str, int, str]]) -> Iterator[Dia
     """The findings about comments of the spec that allow what is not there. Those of an environment's defaults are for
     the specs of its services."""
     document = case.document
-    own, spans = document.span(()).file, [mark.key or mark.value for mark in document.marks.values()]
-    elsewhere = [mark.value for path, mark in document.marks.items() if path in (DEFAULTS, ("environments",))]
+    own, marks = document.span(()).file, document.marks.items()
+    spans = [mark.key or mark.value for path, mark in marks if path[:1] != ("environments",) and path[:2] != DEFAULTS]
     live = {(span.file, span.line) for span in spans}
     for (file, line), codes in document.allowed.items():
-        if file != own or (file, line) not in live or any(_is_within(line, span) for span in elsewhere):
+        if file != own or (file, line) not in live:
             continue
         for code, span in codes.items():
             if (file, line, code) not in found and is_judged(code, case):
                 message = f"nothing here needs `allow {code}` in {case.environment}"
                 yield UNUSED.at(span, (), message, "leave it out, or correct the code or the line")
-
-
-def _is_within(line: int, span: Span) -> bool:
-    return span.line <= line < span.end_line + (span.end_column > 1)
 
 
 def _of_defaults(document: Document, types: Types) -> list[Diagnostic]:

@@ -166,6 +166,62 @@ def test_a_protected_environment_protects_its_stacks(home: Stage) -> None:
     assert "termination protection" in told.output
 
 
+BALANCED = """\
+apiVersion: fsd/v1
+kind: Service
+metadata: {name: web, owners: team}
+service:
+  port: 8000
+  healthCheck: {container: {command: exit 0}}
+"""
+
+
+def test_production_is_protected_until_a_deletion_names_the_stack(home: Stage) -> None:
+    """Also without a file of the environment. Until then nothing is deleted, and the load balancer goes with it."""
+    (home.folder / "web.yml").write_text(BALANCED)
+    home("deploy", "web.yml", "--env", "prod", "--new-env", "--image-sha", "one", "--yes")
+    assert home.site.call("DescribeStacks", StackName="web-prod")["Stacks"][0]["EnableTerminationProtection"] is True
+    told = home("delete", "web", "--env", "prod", "--yes", expect=3)
+    assert "next: fsdcf delete web --env prod --unprotect web-prod" in told.output
+    told = home("delete", "web", "--env", "prod", "--yes", "--unprotect", "web-staging", expect=3)
+    assert "the stack to delete is web-prod" in told.output
+    told = home("delete", "web", "--env", "prod", "--yes", "--unprotect", "web-prod")
+    assert "the stack web-prod is deleted; 1 resource was kept" in told.output, "the log group"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("Service:create:oom", "ROLLBACK_COMPLETE"), ("Service:create:no capacity", "ROLLBACK_FAILED")],
+    ids=["in time", "too fast"],
+)
+def test_a_first_deploy_to_production_that_fails_can_be_repeated(home: Stage, fault: str, status: str) -> None:
+    """The protection of the load balancer is lifted as soon as the rollback is seen. Where CloudFormation was faster,
+    the next deploy removes what is left."""
+    (home.folder / "web.yml").write_text(BALANCED)
+    home.site.fault(fault)
+    deploy = ("deploy", "web.yml", "--env", "prod", "--new-env", "--image-sha", "one", "--yes")
+    home(*deploy, expect=1 if status == "ROLLBACK_COMPLETE" else 4)
+    assert home.site.call("DescribeStacks", StackName="web-prod")["Stacks"][0]["StackStatus"] == status
+    home(*deploy, "--recreate")
+    assert home.site.call("DescribeStacks", StackName="web-prod")["Stacks"][0]["EnableTerminationProtection"] is True
+
+
+def test_termination_protection_can_be_switched_off(home: Stage) -> None:
+    (home.folder / "web.yml").write_text(BALANCED)
+    deploy = ("deploy", "web.yml", "--env", "prod", "--new-env", "--image-sha", "one", "--yes")
+    home(*deploy)
+    told = home(*deploy, "--override", "terminationProtection=false")
+    assert "no longer protected from deletion" in told.output
+    told = home("delete", "web", "--env", "prod", "--yes", expect=3)
+    assert "LoadBalancer of the stack web-prod is protected" in told.output
+    told = home(*deploy, "--override", "terminationProtection=false", "--override", LOOSE)
+    assert "protection-removed" in told.output
+    home("delete", "web", "--env", "prod", "--yes")
+
+
+LOOSE = "networking.loadBalancer.deletionProtection=false"
+
+
 def test_a_file_elsewhere_is_not_looked_for(home: Stage, tmp_path: Path) -> None:
     (home.folder / ".git").mkdir()
     inner = home.folder / "other" / "services"

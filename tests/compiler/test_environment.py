@@ -15,6 +15,7 @@ from fsdcf.language.shape import Field, walk
 from fsdcf.pipeline import Request, SourceFile, run
 from tests.conftest import ROOT, Compile
 
+KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6f3b4d2e-0a51-4c0e-9c5b-7d8e9f0a1b2c"
 HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging, owners: team}\nenvironment:\n"
 ZONE = "domain: staging.example.com, hostedZoneId: Z0123456789ABCDEFGHIJ"
@@ -291,6 +292,7 @@ VALUES = {
     "environment.cluster.containerInsights": "enhanced",
     "environment.cluster.executeCommandLogs.logGroup": "sessions",
     "environment.cluster.executeCommandLogs.retention": "30",
+    "environment.cluster.executeCommandLogs.encryption": KMS_KEY,
     "environment.namespace": "other.internal",
 }
 OF_FOUND = {

@@ -18,7 +18,11 @@ from tests.plan.edits import compiled, swap
 
 Edit = Callable[[dict[str, Any]], None]
 
-BALANCER_SETTINGS = {"idle_timeout.timeout_seconds": "90", "access_logs.s3.enabled": "true"}
+BALANCER_SETTINGS = {
+    "idle_timeout.timeout_seconds": "90",
+    "access_logs.s3.enabled": "true",
+    "deletion_protection.enabled": "true",
+}
 GROUP_SETTINGS = {"stickiness.enabled": "true", "stickiness.type": "lb_cookie", "slow_start.duration_seconds": "30"}
 
 
@@ -30,12 +34,17 @@ def settings(**_: Any) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in _.items()]
 
 
+def turned_off(feature: str) -> list[dict[str, str]]:
+    return settings(**{**BALANCER_SETTINGS, f"{feature}.enabled": "false"})
+
+
 def endpoint(host: str, port: int) -> dict[str, Any]:
     """Service Connect with an endpoint."""
     alias = {"DnsName": host, "Port": port}
     return {"Enabled": True, "Services": [{"PortName": "api", "DiscoveryName": "api_", "ClientAliases": [alias]}]}
 
 
+ALL_SETTINGS = settings(**BALANCER_SETTINGS)
 SIGN_IN = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"Issuer": "https://i"}}
 FORWARD = {"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}
 
@@ -52,6 +61,17 @@ BEFORE: Template = resources(
     Service={
         "Type": "AWS::ECS::Service",
         "Properties": {"TaskDefinition": {"Ref": "Task"}, "HealthCheckGracePeriodSeconds": 60},
+    },
+    Cluster={
+        "Type": "AWS::ECS::Cluster",
+        "Properties": {
+            "Configuration": {
+                "ExecuteCommandConfiguration": {
+                    "Logging": "OVERRIDE",
+                    "LogConfiguration": {"CloudWatchLogGroupName": "sessions"},
+                }
+            }
+        },
     },
     Api={"Type": "AWS::ECS::Service", "Properties": {"ServiceConnectConfiguration": endpoint("api", 80)}},
     Caller={"Type": "AWS::ECS::Service", "Properties": {"ServiceConnectConfiguration": {"Enabled": True}}},
@@ -123,7 +143,10 @@ BEFORE: Template = resources(
         },
     },
     Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "bursting"}},
-    Table={"Type": "AWS::DynamoDB::Table", "Properties": {"BillingMode": "PROVISIONED"}},
+    Table={
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": True},
+    },
 )
 
 
@@ -199,11 +222,24 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("boundary-changed", "Free", properties("Free", PermissionsBoundary="arn:aws:iam::1:policy/other"), "limited by"),
     ("logs-off", "Task", without_log(0), "the container"),
     ("logs-off", "Task", without_log(1), "side"),
+    ("logs-off", "Balancer", properties("Balancer", LoadBalancerAttributes=turned_off("access_logs.s3")), "requests"),
+    ("logs-off", "Cluster", properties("Cluster", Configuration=None), "ECS Exec"),
+    (
+        "protection-removed",
+        "Balancer",
+        properties("Balancer", LoadBalancerAttributes=turned_off("deletion_protection")),
+        "no longer protected",
+    ),
+    ("protection-removed", "Table", properties("Table", DeletionProtectionEnabled=False), "no longer protected"),
+    ("protection-removed", "Table", properties("Table", DeletionProtectionEnabled=None), "no longer protected"),
     ("value-kept", "Service", properties("Service", HealthCheckGracePeriodSeconds=None), "HealthCheckGracePeriod"),
     (
         "value-kept",
         "Balancer",
-        properties("Balancer", LoadBalancerAttributes=settings(**{"idle_timeout.timeout_seconds": "90"})),
+        properties(
+            "Balancer",
+            LoadBalancerAttributes=[one for one in settings(**BALANCER_SETTINGS) if "logs" not in one["Key"]],
+        ),
         "access_logs.s3.enabled",
     ),
     (

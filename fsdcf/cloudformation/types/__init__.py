@@ -169,6 +169,7 @@ class Single(NamedTuple):
 
 class DeletionProtection(NamedTuple):
     """Whether properties protect a resource from deletion, and the service's answer; ``{id}`` is the physical ID.
+    ``property`` is the one that protects it.
 
     The reasons are those of DynamoDB, Elastic Load Balancing and RDS; no page lists them.
     """
@@ -176,6 +177,7 @@ class DeletionProtection(NamedTuple):
     is_on: Callable[[Properties], bool]
     reason: str
     code: str
+    property: str
 
 
 class Simulation(NamedTuple):

@@ -185,6 +185,7 @@ RECORDS = (
                 "Resource cannot be deleted as it is currently protected against deletion."
                 " Disable deletion protection first.",
                 "GeneralServiceException",
+                "DeletionProtectionEnabled",
             ),
         ),
         DeployPermissions(

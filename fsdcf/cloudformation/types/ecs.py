@@ -281,6 +281,14 @@ def _capacity(
             yield context.line(f"{kind}.{measure}.{chip}", f"{title} {word}, {label}", quantity, how, service)
 
 
+def session_log(cluster: PlannedResource) -> Any:
+    """The log group in which a cluster records sessions of ECS Exec, as a value; None if it records none."""
+    configuration = mapping(cluster.mapping("Configuration").get("ExecuteCommandConfiguration"))
+    if configuration.get("Logging") != "OVERRIDE":
+        return None
+    return mapping(configuration.get("LogConfiguration")).get("CloudWatchLogGroupName")
+
+
 def _cluster_side_costs(stack: PlannedStack, clusters: Resources) -> Iterator[Unpriced]:
     for cluster in clusters:
         settings = cluster.mappings("ClusterSettings")

@@ -256,6 +256,12 @@ def _is_protected(properties: Properties) -> bool:
     return attributes.get("deletion_protection.enabled") in (True, "true")
 
 
+def logs_requests(balancer: PlannedResource) -> bool:
+    """Whether a load balancer writes access logs."""
+    attributes = items_by(balancer.get("LoadBalancerAttributes"), "Key")
+    return text_of(attributes.get("access_logs.s3.enabled", {}).get("Value")) == "true"
+
+
 def _settings(property: str) -> Updates:
     """A list of settings in which one that the template no longer has keeps its value.
 
@@ -354,6 +360,7 @@ RECORDS = (
                 _is_protected,
                 "Load balancer '{id}' cannot be deleted because deletion protection is enabled",
                 "ResourceConflict",
+                "LoadBalancerAttributes",
             ),
         ),
         DeployPermissions(

@@ -10,7 +10,7 @@ from typing import Any
 
 from fsdcf.cloudformation.arns import named_by
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mappings, target_of, text_of
 from fsdcf.cloudformation.pricing import (
     DAYS,
     NOTHING,
@@ -38,7 +38,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     StoredData,
 )
-from fsdcf.cloudformation.types.ecs import SERVICE, definition_of, exporters_of, task_counts
+from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, definition_of, exporters_of, session_log, task_counts
 from fsdcf.cloudformation.types.kms import requests_to
 from fsdcf.wording import counted
 
@@ -54,7 +54,12 @@ _PER_PATTERN, _LABEL_SETS = "metrics-per-pattern", "metric-label-sets"
 def _price_groups(context: PricingContext, groups: Resources) -> CostItems:
     """Log groups that tasks write to: what they ingest, what they store once the retention time has passed, and the
     metrics that CloudWatch makes of them."""
+    recorded = {target_of(session_log(cluster)) for cluster in context.stack.of(CLUSTER)}
     for group in groups:
+        if group.name in recorded:
+            why = "what it records depends on the sessions of ECS Exec"
+            yield Unpriced(f"Log group {group.name}", why, (group.name,))
+            continue
         tasks = _writers(context, group)
         kind = group.text("LogGroupClass", "STANDARD")
         if tasks is None or kind != "STANDARD":

@@ -39,6 +39,7 @@ RECORDS = (
                 lambda properties: properties.get("DeletionProtection") in (True, "true"),
                 "Cannot delete protected DB Instance, please disable deletion protection and try again.",
                 "InvalidRequest",
+                "DeletionProtection",
             ),
         ),
     ),

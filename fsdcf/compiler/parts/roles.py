@@ -26,6 +26,7 @@ _EXEC = [
     "ssmmessages:OpenDataChannel",
 ]
 
+_GROUPS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
 _RECORD = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 
 EXEC_LOG_GROUP = "ExecuteCommandLogGroup"
@@ -56,7 +57,7 @@ def _recording(context: Context) -> list[PolicyStatement]:
     if logs is None:
         return []
     group = imported(joined, EXEC_LOG_OUTPUT) if joined else exec_log_group_arn(logs)
-    return [allow(["logs:DescribeLogGroups"], ["*"]), allow(_RECORD, [group])]
+    return [allow(["logs:DescribeLogGroups"], [intrinsic(_GROUPS)]), allow(_RECORD, [group])]
 
 
 def exec_log_group_arn(logs: ExecuteCommandLogs) -> Any:

@@ -15,6 +15,9 @@ from fsdcf.language.model.service import COLLECTOR as CONTAINER
 from fsdcf.language.model.service import COMMON_METRICS, Metrics, MetricSelection, Spec, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
+"""It runs as `aoc` and not as root, as every version since 0.35.0, and writes nothing to its root file system.
+Source: https://github.com/aws-observability/aws-otel-collector/issues/2317"""
+
 _XRAY = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 _PUT_LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 _ORIGIN = "service.observability"

@@ -21,12 +21,13 @@ from fsdcf.cloudformation.planned import (
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.ec2 import ROUTE
-from fsdcf.cloudformation.types.ecs import SERVICE, endpoints_of, scales, uses_connect
+from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, endpoints_of, scales, session_log, uses_connect
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     LISTENER_RULE,
     LOAD_BALANCER,
     forwards_of,
     hosts_of,
+    logs_requests,
 )
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.cloudformation.types.route53 import RECORD_SET
@@ -311,9 +312,35 @@ def boundaries(release: ReleaseChange) -> Iterator[SideEffect]:
             yield SideEffect(f"is no longer limited by the permissions boundary {before}", why, place)
 
 
+@effect("protection-removed")
+def protections(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A load balancer or a table is no longer protected from deletion."""
+    for was, now in _in_place(release):
+        record = record_of(was.type)
+        protection = record.simulation.protection
+        if protection is None or not protection.is_on(was.properties) or protection.is_on(now.properties):
+            continue
+        kept = record.updates.kept.get(protection.property)
+        if kept is None or not any("protection" in name for name in _removed(was, now, protection.property, kept)):
+            why = "whoever deletes it, by mistake too, is no longer stopped"
+            yield SideEffect(
+                "is no longer protected from deletion", why, PropertyPlace(was.name, (protection.property,))
+            )
+
+
 @effect("logs-off")
 def logs(release: ReleaseChange) -> Iterator[SideEffect]:
-    """A container no longer writes its output to a log."""
+    """A container no longer writes its output to a log, a load balancer its requests, or a cluster what is done in
+    sessions of ECS Exec."""
+    for was, now in _in_place(release):
+        written = items_by(now.get("LoadBalancerAttributes"), "Key").get("access_logs.s3.enabled")
+        if was.type == LOAD_BALANCER and logs_requests(was) and written and not logs_requests(now):
+            why = "what its clients request from then on cannot be found out later"
+            yield SideEffect("no longer logs requests", why, PropertyPlace(was.name, ("LoadBalancerAttributes",)))
+        if was.type == CLUSTER and session_log(was) and not session_log(now):
+            place = PropertyPlace(was.name, ("Configuration",), gone=now.get("Configuration") is None)
+            why = "what is typed and shown in a session from then on cannot be found out later"
+            yield SideEffect("no longer records sessions of ECS Exec", why, place)
     for pair in release.containers:
         if mapping(pair.before.get("LogConfiguration")) and not mapping(pair.after.get("LogConfiguration")):
             name = "the container" if pair.is_main else text_of(pair.after.get("Name"))
