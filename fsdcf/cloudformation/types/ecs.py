@@ -32,6 +32,7 @@ from fsdcf.cloudformation.types import (
     Managed,
     Part,
     Properties,
+    Refusal,
     ResourceType,
     Simulation,
     Updates,
@@ -289,6 +290,19 @@ def session_log(cluster: PlannedResource) -> Any:
     return mapping(configuration.get("LogConfiguration")).get("CloudWatchLogGroupName")
 
 
+def _without_insights(before: Any, after: Any) -> Refusal | None:
+    """A setting of a cluster can change, and not go.
+
+    Source: https://github.com/aws/aws-cdk/issues/9149
+    """
+    was, now = (any(one.get("Name") == "containerInsights" for one in mappings(side)) for side in (before, after))
+    if not was or now:
+        return None
+    why = "the setting containerInsights leaves the template, and ECS changes it, but does not remove it"
+    reason = "Settings can only be modified, not removed. Required Settings: [containerInsights]"
+    return Refusal(why, "write `containerInsights: disabled` to switch it off", reason)
+
+
 def _cluster_side_costs(stack: PlannedStack, clusters: Resources) -> Iterator[Unpriced]:
     for cluster in clusters:
         settings = cluster.mappings("ClusterSettings")
@@ -477,6 +491,7 @@ RECORDS = (
             arns=named_by("ecs", "ClusterName", ("cluster", "cluster/{}")),
             linked_role="ecs.amazonaws.com",
         ),
+        updates=Updates(refused={"ClusterSettings": _without_insights}),
         side_costs=_cluster_side_costs,
         before_deletion="a cluster can be deleted once it has no services, tasks and container instances",
     ),

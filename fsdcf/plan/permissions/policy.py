@@ -134,7 +134,7 @@ _CALLED_FOR = {
     "elasticloadbalancing:ModifyLoadBalancerAttributes": LOAD_BALANCER,
 }
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
-listener, and deletes a load balancer whose creation failed although it is protected."""
+listener, and lifts the protection of a load balancer that a rollback or a deletion takes away."""
 
 _ATTACH = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
 """Those of them with the condition key ``iam:PolicyARN``. Source: as above."""
