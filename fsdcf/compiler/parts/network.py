@@ -18,8 +18,9 @@ from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.conventions import VPC_OUTPUT
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.ingress import ingress
+from fsdcf.language.model.common import days_of
 from fsdcf.language.model.environment import EnvironmentSpec
-from fsdcf.language.model.service import FOREVER, FlowLogs, Service, Vpc
+from fsdcf.language.model.service import FlowLogs, Service, Vpc
 from fsdcf.language.model.traffic import BalancerSettings
 from fsdcf.language.names import endpoint_id, endpoint_words
 from fsdcf.language.partitions import partition_of_spec
@@ -113,9 +114,7 @@ def flow_logs(wanted: Vpc, origin: str, home: RoleHome, encryption: String | Non
     if not wanted.flow_logs:
         return part
     settings = wanted.flow_logs if isinstance(wanted.flow_logs, FlowLogs) else FlowLogs()
-    days = (
-        LOG_DAYS if settings.retention is None else None if settings.retention == FOREVER else int(settings.retention)
-    )
+    days = LOG_DAYS if settings.retention is None else days_of(settings.retention)
     if settings.bucket:
         target = _flow_log_bucket(part, settings, origin, days)
     else:

@@ -309,35 +309,6 @@ BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[
 BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary, or its ARN"
 
 
-RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
-)
-
-FOREVER = "forever"
-"""The retention of logs that never expire."""
-
-
 @spec_record
 class FlowLogs:
     """The log of the connections in a new VPC. A change replaces it; what it has written stays."""

@@ -163,9 +163,9 @@ class _Grants:
         for stack in self._stacks:
             for logical_id in stack.template["Resources"]:
                 for one in _named(stack, logical_id):
-                    if service in ("*", one.split(":")[2]) and _is_own(one, self._environment):
+                    if service in ("*", _parts(one)[0]) and _is_own(one, self._environment):
                         yield one
-                        yield from [f"{one}/*"] if one.split(":")[2] == "s3" else []
+                        yield from [f"{one}/*"] if _parts(one)[0] == "s3" else []
 
     def statements(self, shorten: Shorten) -> list[IamStatement]:
         """The statements of the boundary, with ARNs shortened."""

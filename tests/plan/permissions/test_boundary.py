@@ -11,7 +11,7 @@ from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import fill_in, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.service import tags_of
-from fsdcf.pipeline import Request, run
+from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.plan.permissions.boundary import boundary, walls, widened
 from fsdcf.plan.permissions.policy import boundary_arn, engine_permissions, execution_permissions
 from tests.conftest import HELLO, ROOT
@@ -150,6 +150,24 @@ def test_an_action_that_iam_cannot_limit_is_no_finding_and_allowed() -> None:
     assert list(widened(one, "staging")) == [] and all(
         allows(limits(one), action, "*", {}) for action in ("xray:PutTraceSegments", "cloudwatch:PutMetricData")
     )
+
+
+def test_sessions_are_recorded_in_the_log_group_of_the_environment() -> None:
+    """A service that joins it writes there, and to no other environment's."""
+    keys = "environment:\n  cluster: {executeCommandLogs: true}\n"
+    raw = f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: staging}}\n{keys}".encode()
+    shared = run(Request("environments/staging.yml", raw, "staging"))
+    text = HELLO.replace("  port: 8000\n", "") + "  networking: {shared: true}\n  enableExecuteCommand: true\n"
+    file = SourceFile("environments/staging.yml", raw)
+    service = run(Request("hello.yml", text.encode(), "staging", environment_file=file))
+    assert shared.template is not None and service.template is not None, service.diagnostics
+    found = limits(
+        DeployedStack("hello-staging", service.template.data), DeployedStack("fsdcf-staging", shared.template.data)
+    )
+    group = f"arn:aws:logs:{AT}:log-group:fsdcf-staging-ExecuteCommandLogGroup-A1B2C3:log-stream:session"
+    assert allows(found, "logs:PutLogEvents", group, {})
+    assert not allows(found, "logs:PutLogEvents", group.replace("staging", "prod"), {})
+    assert allows(found, "logs:DescribeLogGroups", f"arn:aws:logs:{AT}:log-group::log-stream:", {})
 
 
 def test_a_denial_allows_nothing() -> None:
