@@ -109,7 +109,7 @@ _ABOUT = _words(
     " lifetime duration timeout seconds minutes hours days limit count rotation prefix suffix version format scope"
     " scopes required store manager class table bucket queue topic field claim claims reset min max endpoint"
     " endpoints attribute attributes schema age domain samesite secure cost rounds interval location namespace"
-    " label page form strength reference ref refs from regex pattern username user email role"
+    " label page form strength reference ref refs from regex pattern username user email role stdin"
 )
 """The last word of a name that is about a secret, and does not hold it: ``TOKEN_TTL``."""
 _ADDRESSES = frozenset(("url", "uri", "urls"))
@@ -119,11 +119,10 @@ _HARMLESS = _words(
     " translation lookup kms tokens per"
 )
 """A name with one of these words holds no secret, unless its value is one."""
-_HASHES = _words(
-    "sha sha1 sha256 sha512 digest hash checksum md5 commit revision rev etag integrity fingerprint thumbprint build"
-    " version tag git uuid guid trace id ids arn arns image"
-)
-"""Words of a name whose value may look random, and is not a secret."""
+_HASHES = _words("sha digest hash checksum md5 commit revision rev etag integrity fingerprint thumbprint")
+"""Words of a name whose value looks random, and is not a secret."""
+_IDS = _words("id ids arn arns uuid guid image tag version build git trace task request")
+"""The same, if the value has letters of one case: IDs in both cases cannot be told from secrets."""
 
 
 def words_of_name(name: str) -> list[str]:
@@ -137,13 +136,15 @@ def is_secret_name(name: str) -> bool:
 
 
 _STRONG, _WEAK = 2, 1
+_REFERENCES = frozenset(("imageCredentials", "image_credentials", "CredentialsParameter", "secretKeys", "secret_keys"))
+"""Keys of the language and of CloudFormation that name where a secret is stored."""
 
 
 @lru_cache(4096)
 def _weight(name: str) -> int:
     """Whether what a name holds is a secret, or is one if its value looks like one, or neither."""
     words = words_of_name(name)
-    if not words or words[-1] in _ABOUT or not _HARMLESS.isdisjoint(words):
+    if name in _REFERENCES or not words or words[-1] in _ABOUT or not _HARMLESS.isdisjoint(words):
         return 0
     says_it = any(map(_is_secret_word, words)) or any(pair in _PAIRS for pair in pairwise(words))
     if says_it and words[0] not in _FIRST and (words[-1] not in _ADDRESSES or "webhook" in words):
@@ -179,11 +180,12 @@ def _is_varied(value: str) -> bool:
 
 _WORDS = _words(
     "true false yes no on off none null nil default auto required optional disabled enabled basic bearer oauth oauth2"
-    " oidc jwt saml ldap iam generated"
+    " oidc jwt saml ldap iam generated read write"
 )
 _PUBLIC = (
-    r"\s*(?:arn:(?:[a-z0-9-]{1,20}|\$\{AWS::Partition\}):[a-z0-9-]{1,40}:|secretsmanager:|ssm:/|\{\{resolve:"
-    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|\$\{[\w.]{1,99}\}$|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
+    r"\s*(?:(?:![A-Z]\w{1,20} )?arn:(?:[a-z0-9-]{1,20}|\$\{AWS::Partition\}):[a-z0-9-]{1,40}:"
+    r"|secretsmanager:|ssm:[/\w]|\{\{resolve:"
+    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|\$\{[\w.]{1,99}\}$|\$\{(?:secrets|ssm|import):|\$\{\{|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
     r"|\$[A-Z_][A-Z0-9_]{0,99}$|\$\(|<[^<>]{1,99}>$|(?:\*{1,99}|x{3,99}|X{3,99}|\.{3,99}|•{1,99}|…)$"
     r"|%(?:s|\(\w{1,40}\)s|[A-Z_]{1,40}%)$|ssh-[a-z0-9-]{2,30} AAAA"
     r"|-----BEGIN (?:[A-Z]{1,20} ){0,3}(?:CERTIFICATE|PUBLIC KEY))"
@@ -247,7 +249,7 @@ _KEY_BLOCK = (
 )
 _PUBLIC_BLOCK = r"-----BEGIN (?:[A-Z]{1,20} ){0,3}(?:CERTIFICATE|PUBLIC KEY)-----[A-Za-z0-9+/=\s\\]{0,20000}"
 _RUN = r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,20000}={0,2}(?![A-Za-z0-9+/_-])"
-_BEFORE_HASH = r"(?:sha\d{1,3}|md5)[:=-]$|ssh-[a-z0-9-]{2,30} $"
+_BEFORE_HASH = r"(?i:sha\d{1,3}|md5)[:=-]$|ssh-[a-z0-9-]{2,30} $"
 _MOST = 1 << 20
 """The characters of a text that are searched."""
 _LONGEST = 8000
@@ -272,6 +274,19 @@ def _tokens(text: str) -> Iterator[Range]:
         yield from (match.span() for match in re.finditer(_KEY_BLOCK, text))
 
 
+_MARKED = r"<([A-Za-z_][\w.-]{0,99})>([^<>]{1,4000})</"
+_BARE_USER_INFO = r"(?<![\w./:-])\w[\w.-]{0,63}:[^\s:@/\"'`]{3,200}(?=@(?!sha\d)[A-Za-z0-9])"
+
+
+def _marked(text: str) -> Iterator[Range]:
+    """What XML marks as a secret, and user and password before a host without a scheme."""
+    if "</" in text:
+        yield from (match.span(2) for match in re.finditer(_MARKED, text) if _is_secret_pair(match[1], match[2]))
+    if "@" in text and ":" in text:
+        found = re.finditer(_BARE_USER_INFO, text)
+        yield from (match.span() for match in found if not _is_public(match[0].partition(":")[2]))
+
+
 def _user_infos(text: str) -> Iterator[Range]:
     """User and password in URLs; a password may have an unescaped slash."""
     start = text.find("://") + 3
@@ -292,18 +307,27 @@ def _user_infos(text: str) -> Iterator[Range]:
         start = following + 3
 
 
+_NAME_BEFORE = r"([\w.-]{1,50})[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?$"
+
+
 def _runs(text: str, name: str) -> Iterator[Range]:
     """What looks random, or is a secret in base64."""
-    words = {*words_of_name(name)}
     for match in re.finditer(_RUN, text):
         run, start = match[0], match.start()
+        named = re.search(_NAME_BEFORE, text[max(0, start - 60) : start])
+        words = {*words_of_name(named[1] if named else name)}
         if re.search(_BEFORE_HASH, text[max(0, start - 40) : start]) or run.startswith("AAAA"):
             continue  # also a public key of SSH
         decoded = _decoded(run)
         if decoded is not None:
             if decoded and next(secret_parts(decoded), None):
                 yield match.span()
-        elif (words.isdisjoint(_HASHES) or len(run) > 64) and not _in_arn(text, start) and _looks_random(run):
+            continue
+        is_whole = len(run) == len(text.strip())
+        plain = run.removesuffix("EXAMPLE")
+        one_case = plain in (plain.lower(), plain.upper())
+        is_id = not words.isdisjoint(_HASHES if not one_case else _HASHES | _IDS) and len(run) <= 64
+        if not is_id and (_looks_random(run) or (is_whole and _is_hexadecimal(run))) and not _in_arn(text, start):
             yield match.span()
 
 
@@ -325,13 +349,22 @@ def _decoded(run: str) -> str | None:
 
 
 def _is_wordy(name: str) -> bool:
+    """Whether a name consists of words; the hash at the end of a logical ID is ignored."""
+    name = re.sub(r"(?<=[a-z])[0-9a-f]{8,10}$", "", name)
     return name.isalpha() and len(name) >= 4 * len(words_of_name(name))
+
+
+def _is_hexadecimal(run: str) -> bool:
+    """Whether a value may be a secret in hexadecimal digits. Those with the length of a hash are taken for one."""
+    if not re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", run) or run.isdigit():
+        return False
+    return len(run) >= 32 and len(run) not in (40, 64, 96, 128) and len({*run}) >= 8
 
 
 def _looks_random(run: str) -> bool:
     """Whether a run of letters, digits and ``+/_-`` is random: long, of several kinds of characters, with many
     different ones, which alternate more often than in names (the words of a random text have about two letters).
-    Hexadecimal digits are random unless they have the usual length of a hash."""
+    """
     segments = re.split(r"[+/_=-]", run)
     bare = "".join(each for each in segments if not _is_wordy(each))
     size = len(bare)
@@ -339,7 +372,7 @@ def _looks_random(run: str) -> bool:
         return False
     digits = sum(each.isdigit() for each in bare)
     if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", bare):
-        return len(bare) == len(run) and digits < size >= 32 and size not in (40, 64, 96, 128)
+        return False
     kinds = [2 if each.isdigit() else each.isupper() for each in bare]
     words = len(words_of_name(bare))
     entropy = -sum(count / size * log2(count / size) for count in Counter(bare).values())
@@ -348,6 +381,8 @@ def _looks_random(run: str) -> bool:
         if one_case:
             return size >= 24 and len(run) == size and digits >= size // 8 and size <= 4 * words and entropy >= 3.5
         return size >= 24 and size <= 3 * words and entropy >= 3.8
+    if sum(kind is True for kind in kinds) < 0.15 * size:
+        return False  # a logical ID with a hash
     return entropy >= 3.5 and size <= (3.6 if len(run) == 40 else 3.3) * words  # 40: a secret access key of AWS
 
 
@@ -392,7 +427,7 @@ def _pairs(text: str, in_spec: bool) -> Iterator[Range]:
         if match.start() >= last and (_weight(match[1]) or name in _HEADERS or name in _SIGNATURES):
             part = _value_of(text, match, in_spec)
             value = text[part[0] : part[1]] if part else ""
-            signed = name in _SIGNATURES and len(value) >= 16
+            signed = name in _SIGNATURES and len(value) >= 16 and text[match.start() - 1 : match.start()] in ("?", "&")
             if part and (signed or (name in _HEADERS and not _is_public(value)) or _is_secret_pair(match[1], value)):
                 yield part
                 last = part[1]
@@ -412,8 +447,10 @@ def _value_of(text: str, pair: re.Match[str], in_spec: bool) -> Range | None:
         scheme = re.match(_SCHEMES, text[start : start + 40])
         if scheme:
             return start + scheme.end(), _end(text, start + scheme.end(), r"[\s\"'`\\]|$")
+    if colon and text[start : start + 1] in ("{", "[", "#"):
+        return None  # a map, a list or a comment
     if in_spec and colon:
-        return None if text[start : start + 1] in ("{", "[") else (start, end)
+        return start, end
     is_message = colon and not is_key and not _is_varied(text[start:end])  # ``ExpiredToken: The token has expired``
     return None if is_message else (start, end)
 
@@ -448,18 +485,19 @@ _PASSWORD_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "-p": (
         *_SQL,
         *("mongo", "mongosh", "mongodump", "mongorestore", "sshpass", "docker", "podman", "influx", "cqlsh"),
-        "rabbitmqadmin",
+        *("rabbitmqadmin", "az"),
     ),
     "-P": ("sqlcmd", "bcp"),
     "-a": ("redis-cli", "keydb-cli", "valkey-cli"),
+    "-k": ("openssl",),
     "-w": ("ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami"),
 }
 """The short options that take a password, and the programs that have them."""
 _LOGIN_OPTIONS: Mapping[str, tuple[str, ...]] = {"-u": ("curl",), "-U": ("curl",), "-a": _HTTP}
 """The short options that take user and password."""
 _LONG_LOGIN_OPTIONS = ("--user", "--proxy-user", "--login", "--auth", "--basic-auth")
-_GLUED = (*_SQL, "sshpass")
-"""The programs whose option has its password in the same word: ``-ppassword``."""
+_GLUED: Mapping[str, tuple[str, ...]] = {"-p": (*_SQL, "sshpass"), "-u": ("curl",)}
+"""The options that have their password in the same word, and the programs: ``-ppassword``, ``-uname:password``."""
 
 
 def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[int, Range]]:
@@ -478,14 +516,15 @@ def secrets_in_words(words: Sequence[str]) -> Iterator[tuple[int, Range]]:
         if _takes_secret(word, plain, programs):
             start = len(following) - len(following.lstrip("\"'"))
             yield index + 1, (start, start + len(plain))
-        if word[:2] == "-p" and len(word) > 3 and not programs.isdisjoint(_GLUED) and not _is_public(word[2:]):
+        glued = len(word) > 3 and not programs.isdisjoint(_GLUED.get(word[:2], ()))
+        if glued and (word[1] == "p" or ":" in word) and not _is_public(word[2:].rpartition(":")[2]):
             start = written.index(word)
             yield index, (start + 2, start + len(word))
 
 
 def _takes_secret(option: str, value: str, programs: set[str]) -> bool:
     """Whether the word after an option is a secret."""
-    if not value or value.startswith("-"):
+    if not value or value[0] in "-$":
         return False
     if option in _LONG_LOGIN_OPTIONS or not programs.isdisjoint(_LOGIN_OPTIONS.get(option, ())):
         password = value.partition(":")[2]
@@ -521,7 +560,7 @@ def secret_parts(text: str, name: str = "", in_spec: bool = False) -> Iterator[R
     if len(text) < 6:
         return
     text = text[:_MOST]
-    found = [*_tokens(text)]
+    found = [*_tokens(text), *_marked(text)]
     if "://" in text:
         found += _user_infos(text)
     if "earer " in text or "asic " in text:
@@ -580,6 +619,8 @@ _SHORTEST = 5
 _COMMON = _words(
     "admin guest local localhost mysql mariadb postgres postgresql redis rabbitmq mongo mongodb oracle password secret"
     " token default example changeme development production staging testing test1 user1 users world hello"
+    " service services environment image images container containers task tasks stack stacks deploy value values region"
+    " cluster network template registry database server client error warning variable health resource resources"
 )
 """Secrets that are words: they are masked where they are found, and not wherever the word occurs."""
 
@@ -603,6 +644,12 @@ def remember(secrets: Iterable[str]) -> None:
     secrets."""
     if _known is not None:
         _known.update(dict.fromkeys(secrets))
+
+
+def remember_secrets_in(value: Any) -> None:
+    """Remember what looks like a secret in a value, such as a template."""
+    if _known is not None:
+        remember(memorable(secret for _, secret in secrets_in(value)))
 
 
 def memorable(secrets: Iterable[str], public: Collection[str] = ()) -> list[str]:

@@ -26,6 +26,15 @@ from fsdcf.masking import (
 )
 
 SECRETS = [
+    *(
+        ("X", text)
+        for text in (
+            *("curl -uadmin:geheim h", "az login -u a -p geheim", "user:geheim@host", "oauth2:geheim@gitlab.com"),
+            *("<password>geheim</password>", "${DB_PASSWORD:-geheim}", "wget --header='Authorization: token geheim' h"),
+            *("java -Dspring.datasource.password=geheim -jar a", "https://x-access-token:geheim@github.com/x"),
+            *("Endpoint=sb://x/;SharedAccessKeyName=Root;SharedAccessKey=geheim=", "docker login -u me -p geheim r"),
+        )
+    ),
     ("DBPass", "hunter2hunter2"),
     ("stripeKey", "hunter2hunter2"),
     ("JWT_SIGNING", "hunter2hunter2"),
@@ -107,6 +116,22 @@ SECRETS = [
 """Names and values, of which each contains a secret. The beginnings of tokens are split, so that no scanner of secrets
 refuses this file."""
 LOOK_ALIKES = [
+    *(
+        ("X", text)
+        for text in (
+            *("task 3361b1788493a8746377a5b0d9023506 stopped", "x-id: 3361b1788493a8746377a5b0d9023506"),
+            *("Fs0123456789abcdef0EfsAccess6be4b4b768", "OrdersDbRoleRecord1a2b3c4d", "${secrets:${ENV}/orders:token}"),
+            *("orders-prod-ExecutionRole-1XK9QZ2M4N7P", "ghcr.io/me/app:v1@sha256:" + "ab12" * 16),
+            *("docker login --username AWS --password-stdin $registry", '{"secrets": {"a": 1}}', "id-token: write"),
+            *(
+                "clientId: 1h57kf5cpq17m0eml12EXAMPLE",
+                "code = ServiceSchedulerInitiated",
+                "GH_TOKEN: ${{ github.token }}",
+            ),
+            *("CredentialsParameter: !Sub arn:${AWS::Partition}:secretsmanager:x", "secrets: # lists replace"),
+        )
+    ),
+    ("imageCredentials", "shop/registry"),
     ("monkey", "hunter2hunter2"),
     ("TOKENIZER", "gpt2"),
     ("author", "Jane Doe"),

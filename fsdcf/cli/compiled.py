@@ -29,6 +29,7 @@ from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.environments import unnamed_environment
+from fsdcf.masking import remember_secrets_in
 from fsdcf.pipeline import Lint, Request, Result, SourceFile, run, together
 from fsdcf.wording import counted, visible
 
@@ -255,7 +256,9 @@ def _read_template(request: Request) -> Mapping[str, Any]:
     from fsdcf.cloudformation.template import TemplateError, read
 
     try:
-        return read(request.raw.decode("utf-8"))
+        template = read(request.raw.decode("utf-8"))
+        remember_secrets_in(template)
+        return template
     except UnicodeDecodeError:
         raise click.UsageError(f"{request.name!r} is not valid UTF-8") from None
     except TemplateError as error:

@@ -13,6 +13,7 @@ from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, similar
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import HTTP_OK, ApiError, Aws, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
+from fsdcf.masking import remember_secrets_in
 from fsdcf.wording import moment
 
 
@@ -291,12 +292,14 @@ def importers(aws: Aws, export: str) -> tuple[str, ...] | None:
 
 
 def deployed_template(aws: Aws, stack: str) -> Mapping[str, Any] | None:
-    """The deployed template; None if it does not exist or cannot be read."""
+    """The deployed template; None if it does not exist or cannot be read. The command masks its secrets from now on."""
     try:
         answer = aws.call("cloudformation", "GetTemplate", look=True, StackName=stack, TemplateStage="Original")
     except (ApiError, Unreachable):
         return None
-    return template_in(answer)
+    template = template_in(answer)
+    remember_secrets_in(template)
+    return template
 
 
 def template_in(answer: Answer) -> Mapping[str, Any] | None:

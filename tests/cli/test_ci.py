@@ -285,3 +285,16 @@ def test_the_hook_skips_files_that_are_not_specs(repository: Path) -> None:
     assert fsdcf("validate", "--no-lint", "other.yml", "hello.yml").exit_code == 2
     done = fsdcf("validate", "--no-lint", "--skip-others", "other.yml", "hello.yml")
     assert done.exit_code == 0 and "other.yml" not in done.output
+
+
+def test_no_secret_is_written_into_the_workflow(repository: Path) -> None:
+    arguments = "  build:\n    args:\n      A: x\n      NPM_TOKEN: hunter2hunter2{}\n"
+    (repository / "hello.yml").write_text(spec("hello", arguments.format("")))
+    done = fsdcf("ci", "github", "hello.yml")
+    assert done.exit_code == 2 and "S372" in done.stderr and "`NPM_TOKEN`" in done.stderr
+    assert "hunter2" not in done.output and not WORKFLOW.exists()
+    (repository / "hello.yml").write_text(
+        spec("hello", arguments.format("  # fsdcf: allow W106 because the token is public"))
+    )
+    done = fsdcf("ci", "github", "hello.yml")
+    assert done.exit_code == 0 and "hunter2" in WORKFLOW.read_text() and "hunter2" not in done.output

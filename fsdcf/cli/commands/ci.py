@@ -28,8 +28,10 @@ from fsdcf.cli.render.findings import show
 from fsdcf.conventions import ENVIRONMENT_PATTERN, execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
+from fsdcf.language.document import Document
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.container import BUILD_ARGUMENT
+from fsdcf.language.rules.secrets import plain_secrets
 from fsdcf.language.rules.together import Sibling
 from fsdcf.links import REPOSITORY
 from fsdcf.pipeline import Result, together
@@ -321,6 +323,18 @@ def _unfit(result: Result) -> Iterator[Diagnostic]:
         if document:
             hint = "write the value to a file in the build context, and read it in the Dockerfile"
             yield BUILD_ARGUMENT.at(document.span(path), path, f"the build argument `{name}` {problem}", hint)
+    yield from _secret_arguments(result.document) if result.document else ()
+
+
+def _secret_arguments(document: Document) -> Iterator[Diagnostic]:
+    """The build arguments that look like secrets, unless the author says that they are not."""
+    for path, _ in document.secrets:
+        if path[:3] == ("service", "build", "args"):
+            message = f"the build argument `{path[-1]}` looks like a secret, and the workflow would contain it"
+            hint = "use a secret of the build, `RUN --mount=type=secret`; if it is not one, allow W106 on its line"
+            finding = replace(BUILD_ARGUMENT, conceal=True).at(document.key_span(path), path, message, hint)
+            if not document.allows(plain_secrets.at(finding.span, path, message)):
+                yield finding
 
 
 def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:

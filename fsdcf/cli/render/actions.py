@@ -27,6 +27,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.diagnostics import Span
+from fsdcf.masking import mask_known
 from fsdcf.wording import visible
 
 MOST_ANNOTATIONS = 10
@@ -140,7 +141,7 @@ def add_to_summary(lines: Iterable[str]) -> None:
     file = os.environ.get("GITHUB_STEP_SUMMARY")
     if file:
         with suppress(OSError), open(file, "a", encoding="utf-8") as summary:
-            summary.write("\n".join(lines) + "\n\n")
+            summary.write(mask_known("\n".join(lines)) + "\n\n")
 
 
 def _annotations(outcome: Outcome) -> Iterator[tuple[Place | None, str]]:

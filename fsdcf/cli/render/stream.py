@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from fsdcf.diagnostics import Paint, plain
-from fsdcf.masking import mask_known, memorable, remember, remembering, secrets_in
+from fsdcf.masking import mask_known, remember_secrets_in, remembering
 
 if TYPE_CHECKING:
     from fsdcf.deploy.model import Event
@@ -143,7 +143,7 @@ def masked_streams(words: Sequence[str] = ()) -> Iterator[None]:
     """Mask secrets on the standard streams while the block lasts, also those in the words of the command line."""
     streams = sys.stdout, sys.stderr
     with remembering():
-        remember(memorable(secret for _, secret in secrets_in(list(words))))
+        remember_secrets_in(list(words))
         if isinstance(sys.stdout, MaskedStream):
             yield
             return

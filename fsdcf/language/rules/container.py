@@ -43,7 +43,8 @@ BUILD_ARGUMENT = Rule(
     "S372",
     "a build argument that a workflow cannot pass",
     "The workflow of `fsdcf ci github` passes each build argument on a line of its own, and GitHub limits the length "
-    "of a text that contains `${{`. Every other value reaches the build as it is written.",
+    "of a text that contains `${{`. Every other value reaches the build as it is written. A secret would be in the "
+    "workflow, and so in the repository.",
     "https://docs.github.com/en/actions/reference/workflows-and-actions/expressions",
 )
 
