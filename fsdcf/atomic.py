@@ -98,10 +98,10 @@ def private_folder(folder: Path) -> None:
             os.mkdir(each, PRIVATE_FOLDER)
             os.chmod(each, PRIVATE_FOLDER)  # whatever the umask is
     above = os.stat(folder.parent)
-    if not _is_sticky(above.st_mode) and above.st_mode & _OTHERS_WRITE:
-        os.chmod(folder.parent, stat.S_IMODE(above.st_mode) & ~_OTHERS_WRITE)
-    if not is_own(above) and above.st_uid != 0:
+    if any(not is_own(status) and status.st_uid != 0 for status in (above, os.lstat(folder.parent))):
         raise PermissionError(errno.EPERM, f"{folder.parent} belongs to another user")
+    if is_own(above) and not _is_sticky(above.st_mode) and above.st_mode & _OTHERS_WRITE:
+        os.chmod(folder.parent, stat.S_IMODE(above.st_mode) & ~_OTHERS_WRITE)
     _close(folder, stat.S_ISDIR, "a folder", PRIVATE_FOLDER)
 
 

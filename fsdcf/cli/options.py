@@ -44,7 +44,7 @@ from fsdcf.language.resolve import overrides_for
 from fsdcf.language.rules.environments import known_environments, others_than
 from fsdcf.language.source import parse
 from fsdcf.pipeline import Request, SourceFile
-from fsdcf.suggested import Value, suggested
+from fsdcf.suggested import Value, quoted, suggested
 from fsdcf.wording import visible
 
 if TYPE_CHECKING:
@@ -234,9 +234,11 @@ def complete_environments(context: click.Context, parameter: click.Parameter, in
 
 
 def _starting_with(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    """The names that begin like this. The shell itself completes those that it has to quote: these are code to it."""
     from click.shell_completion import CompletionItem  # loaded when the shell completes
 
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    plain = (name for name in names if quoted(name) == name and not name.startswith("-"))
+    return [CompletionItem(name) for name in plain if name.startswith(incomplete)]
 
 
 def _gathered(command: _Command, argument: str, make: Callable[..., Any], *names: str) -> _Command:

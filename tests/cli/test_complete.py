@@ -33,6 +33,14 @@ def test_specs_and_any_file() -> None:
     assert completions("cost", "hello.yml", "serv") == [("services/shop.yml", "plain"), ("serv", "file")]
 
 
+def test_a_name_that_is_code_to_a_shell_is_not_offered(stage: Stage) -> None:
+    for name in ("a$(touch pwned).yml", "a;b.yml", "a b.yml", "a\nb.yml", "-a.yml"):
+        (stage.folder / name).write_text(SMALL.replace("name: hello", "name: '$(touch pwned)'"))
+    for command in ("deploy", "status"):
+        names = [name for name, kind in completions(command, "") if kind == "plain"]
+        assert names and not [name for name in names if "touch" in name or name[0] in "-a"]
+
+
 def test_services_by_name_or_spec() -> None:
     assert completions("status", "s") == [("shop", "plain"), ("services/shop.yml", "plain"), ("s", "file")]
 

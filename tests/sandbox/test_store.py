@@ -281,6 +281,23 @@ def test_a_state_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.
         Store(path)
 
 
+def test_a_link_above_the_state_is_that_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "fsdcf").symlink_to("mine")
+    path, real = tmp_path / "fsdcf" / "sandbox" / "state.sqlite", os.lstat
+    with Store(path):
+        pass
+
+    def lstat(file: os.PathLike[str] | str, **options: object) -> os.stat_result:
+        status = real(file)
+        theirs = Path(file) == tmp_path / "fsdcf"
+        return os.stat_result([*status[:4], 4711, *status[5:]]) if theirs else status
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    with pytest.raises(StoreError, match="belongs to another user"):
+        Store(path)
+
+
 def test_a_state_is_removed_unless_somebody_uses_it(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     with Store(path) as store:
