@@ -17,6 +17,7 @@ from fsdcf.cli.commands.bootstrap import compiled_services
 from fsdcf.cli.commands.explain import catalogue
 from fsdcf.cli.compiled import SpecInputs
 from fsdcf.cli.main import cli
+from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
@@ -259,12 +260,18 @@ def apart() -> str:
     """How IAM tells the resources of the examples from those of another environment, by service."""
     files = sorted((ROOT / "examples").glob("*.yml"))
     files.append(ROOT / "examples" / "environments" / "staging.yml")
-    found = resources_of([one.stack for one in compiled_services(SpecInputs(tuple(files)), ("staging",))])
+    stacks = [one.stack for one in compiled_services(SpecInputs(tuple(files)), ("staging",))]
+    everything = ROOT / "tests" / "cases" / "environments" / "everything.environment.yml"
+    result = run(Request("environments/everything.yml", everything.read_bytes(), "everything"))
+    assert result.template is not None
+    found = resources_of([*stacks, DeployedStack("fsdcf-everything", result.template.data)])
     actions = found.actions | set(actions_of(CALLS)) - {"sts:GetCallerIdentity"}
     out = ["| service | by name | by tag | by a condition | not at all |", "|---|---|---|---|---|"]
     for service in sorted({service_of(one) for one in actions}):
         own = sorted(one for one in actions if service_of(one) == service)
-        named = {kind for place, kind in found.names if place == service and not kind[0].isupper()}
+        named = {kind for place, kind in found.names if place == service and not kind[0].isupper()} - {
+            "loadbalancer/app"
+        }
         targets = {target for action in own for target in targets_of(action)}
         tagged = {one.name for one in targets if one.tagged and found.is_generated(service, one.name)} - named - PARTS
         columns = [
@@ -283,7 +290,13 @@ def apart() -> str:
 
 def _kinds(kinds: Iterable[str]) -> str:
     """IAM's resource types in words: ``listener-rule/app`` is a listener rule."""
-    words = {"natgateway": "NAT gateway", "targetgroup": "target group", "loadbalancer": "load balancer", "vpc": "VPC"}
+    words = {
+        "natgateway": "NAT gateway",
+        "targetgroup": "target group",
+        "webacl": "web ACL",
+        "loadbalancer": "load balancer",
+        "vpc": "VPC",
+    }
     names = (one.partition("/")[0] for one in kinds)
     known = {"scalabletarget": "scalable target", "elastic-ip": "elastic IP", "vpc-endpoint": "VPC endpoint", **words}
     return ", ".join(sorted({known.get(name, name.replace("-", " ")) for name in names}, key=str.lower))
@@ -291,11 +304,12 @@ def _kinds(kinds: Iterable[str]) -> str:
 
 def _is_open(action: str, found: DeployedResources) -> bool:
     """Whether an action changes something and IAM knows neither a name nor a tag for it."""
-    service, _, verb = action.partition(":")
+    service, _, verb = action.lower().partition(":")
     if not targets_of(action):
-        return not verb.startswith(("Describe", "Get", "List"))
+        return not verb.startswith(("describe", "get", "list"))
     kinds = targets_of(action)
-    return not any(one.tagged or (service.lower(), one.name) in found.names for one in kinds)
+    named = (arn for one in kinds for arn in found.names.get((service, one.name), ()) if not arn.endswith("/app/*"))
+    return not any(named) and not any(one.tagged for one in kinds)
 
 
 def with_sharing(page: str) -> str:

@@ -398,6 +398,7 @@ RECORDS = (
         ),
         Simulation("fl-{hex}", create=3.0),
         DeployPermissions(
+            iam_name="vpcflowlog",
             only_with={
                 NEVER: ("autoscaling:*", "iam:CreateServiceLinkedRole"),
                 "DeliverLogsPermissionArn": ("iam:PassRole",),

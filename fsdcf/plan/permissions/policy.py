@@ -177,13 +177,14 @@ class Permissions:
 
 
 def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | None = None) -> Permissions:
-    """The permissions that deploys of these stacks need.
+    """The permissions that deploys of these stacks need. They deny nothing: a role may have them for two environments.
 
     ``boundary`` is the ARN of the permissions boundary for roles whose template names none, ``bucket`` that of the
     artifacts bucket. Both are fragments with pseudo parameters for account, region and partition.
     """
     resources = resources_of(stacks)
-    return _needed(resources, _engine(stacks, resources, bucket), _deployed(stacks, resources, boundary))
+    limits = frozenset(one for stack in stacks for one in boundaries(stack) or {boundary})
+    return _needed(resources, _engine(stacks, resources, bucket), _deployed(stacks, resources, limits))
 
 
 def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, bucket: str | None = None) -> Permissions:
@@ -192,20 +193,19 @@ def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, buc
     resources = resources_of(stacks)
     to_service: Conditions = {"StringEquals": {"iam:PassedToService": ("cloudformation.amazonaws.com",)}}
     passed = IamStatement("PassExecutionRole", ("iam:PassRole",), (execution_role,), to_service)
-    return _needed(resources, _engine(stacks, resources, bucket, execution_role), [passed])
+    called = _engine(stacks, resources, bucket, execution_role)
+    return _needed(resources, called, [passed], walls(resources.environments))
 
 
 def execution_permissions(stacks: Sequence[DeployedStack], boundary: str) -> Permissions:
     """The permissions of the role with which CloudFormation deploys these stacks. ``boundary`` is the ARN, as a
-    fragment, of the permissions boundary for roles whose template names none."""
+    fragment, of the only permissions boundary that it gives to roles, whichever one the templates name."""
     resources = resources_of(stacks)
-    return _needed(resources, _deployed(stacks, resources, boundary))
+    return _needed(resources, _deployed(stacks, resources, frozenset({boundary})), walls(resources.environments))
 
 
 def _needed(deployed: DeployedResources, *statements: Iterable[IamStatement]) -> Permissions:
-    """These statements, and the walls around the environments of the stacks."""
-    parts = (*statements, walls(deployed.environments))
-    return Permissions(tuple(one for each in parts for one in each if one.actions), deployed.unknown)
+    return Permissions(tuple(one for each in statements for one in each if one.actions), deployed.unknown)
 
 
 def _engine(
@@ -215,11 +215,13 @@ def _engine(
     yield from _environments(stacks)
 
 
-def _deployed(stacks: Sequence[DeployedStack], deployed: DeployedResources, boundary: str) -> Iterator[IamStatement]:
-    """The calls of CloudFormation for the resources of these stacks."""
+def _deployed(
+    stacks: Sequence[DeployedStack], deployed: DeployedResources, limits: frozenset[str]
+) -> Iterator[IamStatement]:
+    """The calls of CloudFormation for the resources of these stacks, whose roles have one of these boundaries."""
     yield from _resources(deployed)
     yield from _records(deployed)
-    yield from _roles(stacks, deployed, frozenset(one for stack in stacks for one in boundaries(stack) or {boundary}))
+    yield from _roles(stacks, deployed, limits)
     yield from _linked(deployed)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fsdcf.cloudformation.arns import DeployedStack
-from fsdcf.cloudformation.iam import fill_in, policy_size, split_policies
+from fsdcf.cloudformation.iam import fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import Request, SourceFile, run
@@ -217,6 +217,28 @@ def test_twenty_services_fit() -> None:
     for statements in roles:
         policies = split_policies(statements)
         assert len(policies) <= 10 and all(policy_size(one) <= POLICY_CHARACTERS for one in policies)
+
+
+def test_shortened_names_let_nothing_of_another_environment_in() -> None:
+    """Twenty services have patterns such as ``*-staging-LogGroup-*``, which match those of ``pre-staging``, too."""
+    found = limits(*many(20, SECRETS))
+    other = "arn:aws:logs:eu-west-1:123456789012:log-group:shop-pre-staging-LogGroup-A1B2C3"
+    tags = {"aws:ResourceTag/fsdcf:environment": "pre-staging"}
+    assert not allows(found, "logs:PutLogEvents", other, tags)
+    assert not allows(found, "logs:PutLogEvents", other.replace("pre-staging", "staging-eu"), {})
+    assert not allows(found, "logs:PutLogEvents", other.replace("pre-staging", "prod"), {})
+
+
+def test_the_execution_role_gives_roles_the_boundary_of_the_environment_alone() -> None:
+    one = stack("  permissionsBoundary: fsdcf-boundary-prod\n")
+    policy = fill_in(
+        policy_document(execution_permissions([one], boundary_arn("fsdcf-boundary-staging")).statements), VALUES
+    )
+    role = f"arn:aws:iam::{ACCOUNT}:role/hello-staging-TaskRole-A1B2C3"
+    for environment, expected in (("staging", True), ("prod", False)):
+        limit = f"arn:aws:iam::{ACCOUNT}:policy/fsdcf-boundary-{environment}"
+        for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"):
+            assert allows(policy, action, role, {"iam:PermissionsBoundary": limit}) is expected, action
 
 
 def test_more_than_fits_is_refused_with_the_way_out() -> None:

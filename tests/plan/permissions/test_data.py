@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from fnmatch import fnmatchcase
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.facts import facts_of
 from fsdcf.cloudformation.permissions import ActionTarget, handlers_of, is_action, targets_of
-from fsdcf.cloudformation.types import NEVER, ResourceType, records
+from fsdcf.cloudformation.types import NEVER, ResourceType, record_of, records
 from fsdcf.cloudformation.types.route53 import zone_arn
 from fsdcf.plan.permissions.resources import needed, resources_of
 from tests.conftest import ROOT
@@ -54,6 +55,37 @@ def test_what_is_pruned_is_there_to_prune(record: ResourceType) -> None:
 def test_what_is_added_is_not_there_yet(record: ResourceType) -> None:
     handlers = handlers_of(record.type)
     assert handlers is None or not set(record.permissions.more) & (handlers.create | handlers.update)
+
+
+PARTS = {
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::EC2::Route",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::EFS::MountTarget",
+    "AWS::IAM::Policy",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SQS::QueuePolicy",
+}
+"""Types that IAM does not know: a call on one is a call on what it is a part of."""
+
+
+def test_iam_s_name_is_known_of_every_type_that_fsdcf_makes() -> None:
+    """Without it, the action that creates a resource would not be allowed on the resource itself."""
+    made = set[str]()
+    for file in (ROOT / "tests" / "cases").rglob("*.template.yml"):
+        made |= set(re.findall(r"^    Type: (AWS::\S+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+    assert "AWS::EC2::FlowLog" in made
+    unknown = set()
+    for type in made:
+        resource = {"Type": type, "Properties": {}}
+        found = resources_of([DeployedStack("s", {"Resources": {"A": resource}})])
+        if not found.generated and record_of(type).permissions.arns is None:
+            unknown.add(type)
+    assert unknown == PARTS
 
 
 def test_a_property_brings_its_actions() -> None:

@@ -289,6 +289,15 @@ def test_what_is_not_known_is_said() -> None:
     assert permissions([stack], LIMIT).unknown == ("AWS::Nowhere::Thing",)
 
 
+def test_a_role_may_have_the_policies_of_two_environments() -> None:
+    policies = [policy_of(stack_of(ROOT / "examples" / "hello.yml", one)) for one in ("staging", "prod")]
+    for environment in ("staging", "prod"):
+        group = f"arn:aws:elasticloadbalancing:{AT}:targetgroup/x/1"
+        assert allows(policies, "elasticloadbalancing:DeleteTargetGroup", group, tags(environment=environment))
+        stack = f"arn:aws:cloudformation:{AT}:stack/my-service-{environment}/0a1b"
+        assert allows(policies, "cloudformation:ExecuteChangeSet", stack, tags(environment=environment))
+
+
 def test_the_order_of_stacks_has_no_meaning() -> None:
     stacks = [stack_of(one) for one in EXAMPLES[:3]]
     assert permissions(stacks, LIMIT) == permissions(stacks[::-1], LIMIT)

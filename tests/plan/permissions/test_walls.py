@@ -108,6 +108,14 @@ def landscape(name: str, environment: str) -> Stacks:
     """The stacks of an environment, in one of several ways to have them."""
     if name == "shared":
         return shared(environment)
+    if name in ("everything", "hardened"):
+        text = (ROOT / "tests" / "cases" / "environments" / f"{name}.environment.yml").read_text(encoding="utf-8")
+        text = text.replace(f"name: {name}", f"name: {environment}").replace(
+            "example.com", f"{environment}.example.com"
+        )
+        tags = {"fsdcf:service": "fsdcf", "fsdcf:environment": environment}
+        template = compiled(f"environments/{environment}.yml", text, environment)
+        return (DeployedStack(f"fsdcf-{environment}", template, tags),)
     if name == "keys":
         return (stack_of(ROOT / "tests" / "cases" / "hardened" / "keys.spec.yml", environment),)
     if name == "long names":
@@ -118,7 +126,7 @@ def landscape(name: str, environment: str) -> Stacks:
     return tuple(stack_of(file, environment) for file in files)
 
 
-LANDSCAPES = ["all examples", "shared", "long names", "keys", *(one.stem for one in EXAMPLES)]
+LANDSCAPES = ["all examples", "shared", "long names", "keys", "hardened", "everything", *(one.stem for one in EXAMPLES)]
 
 
 def uses(environment: str) -> Iterator[Call]:
@@ -152,8 +160,19 @@ def uses(environment: str) -> Iterator[Call]:
     yield Call("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ", names)
 
 
-SHARED = frozenset({"route53:GetChange", "route53:GetHostedZone", "route53:ListResourceRecordSets"})
-"""Reading a hosted zone in which several environments write records, and whether a change of records is done."""
+SHARED = frozenset(
+    {
+        "route53:GetChange",
+        "route53:GetHostedZone",
+        "route53:ListResourceRecordSets",
+        "wafv2:AssociateWebACL",
+        "wafv2:DisassociateWebACL",
+        "wafv2:GetWebACL",
+        "wafv2:GetWebACLForResource",
+    }
+)
+"""What IAM cannot tell apart, as the page on walls says: reading a hosted zone in which several environments write
+records, and the web ACL of a load balancer, for which AWS WAF knows no tags."""
 
 
 PAIRS = [(name, "prod") for name in LANDSCAPES]
@@ -193,7 +212,7 @@ def test_cloudformation_may_do_all_that_the_templates_need(name: str) -> None:
     for stack in stacks:
         for resource in stack.template["Resources"].values():
             wanted |= needed(resource["Type"], resource) or frozenset()
-    wanted.remove("iam:UpdateAssumeRolePolicy")  # the trust policy of fsdcf's roles never changes
+    wanted.discard("iam:UpdateAssumeRolePolicy")  # the trust policy of fsdcf's roles never changes
     tried = set[str]()
     for call in calls_of(stacks):
         if call.action not in wanted:
@@ -226,7 +245,7 @@ def test_tasks_may_do_within_the_boundary_what_their_roles_allow(name: str) -> N
                         for action in statement["Action"]:
                             tried += 1
                             assert allows(limits, action, arn, {}), (action, arn)
-    assert tried >= 3
+    assert tried >= 3 or name in ("hardened", "everything")
 
 
 def resource_of(stack: DeployedStack, value: Any) -> str:
