@@ -1,10 +1,9 @@
 """Compares what checkov finds in the templates of the examples with docs/explanation/security.md, which explains each
-of its checks. checkov is installed below build/ once, apart from fsdcf."""
+of its checks that applies. checkov is installed below build/ once, apart from fsdcf."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import venv
@@ -20,6 +19,7 @@ SPECS = (*(ROOT / "examples").rglob("*.yml"), *(ROOT / "tests" / "cases" / "depe
 FOLDER = ROOT / "build" / "checkov"
 PROGRAMS = FOLDER / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
 VERSION = "3.3.30"
+PASSING = ("by default", "in production")
 
 
 def install() -> None:
@@ -57,8 +57,8 @@ def _request(spec: Path) -> Request:
     return Request(str(spec), spec.read_bytes(), environment, environment_file=shared)
 
 
-def failing_checks(folder: Path) -> dict[str, set[str]]:
-    """Return the types of the resources that fail each check, by its id."""
+def findings(folder: Path) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Return the types of the resources that fail each check, by its id, and the names of all checks that apply."""
     options = ["--framework", "cloudformation", "--output", "json", "--compact", "--soft-fail", "--skip-download"]
     output = subprocess.run(
         [PROGRAMS / "checkov", "--directory", folder, *options], stdout=subprocess.PIPE, check=True
@@ -66,26 +66,37 @@ def failing_checks(folder: Path) -> dict[str, set[str]]:
     report = json.loads(output)
     if report["summary"]["parsing_errors"] or not report["summary"]["passed"]:
         raise SystemExit(f"checkov could not read the templates: {report['summary']}")
+    failed, passed = report["results"]["failed_checks"], report["results"]["passed_checks"]
     types: dict[str, set[str]] = defaultdict(set)
-    for failed in report["results"]["failed_checks"]:
-        types[f"{failed['check_id']} {failed['check_name']}"].add(failed["resource"].rpartition(".")[0])
-    return types
+    for each in failed:
+        types[each["check_id"]].add(each["resource"].rpartition(".")[0])
+    counts = f"{len(failed)} findings of {len(types)} checks, {len(passed)} passes"
+    print(f"{counts} in {len(SPECS)} templates", file=sys.stderr)
+    return types, {each["check_id"]: each["check_name"] for each in (*failed, *passed)}
+
+
+def claims() -> dict[str, bool]:
+    """Return the checks in the tables of the page, and whether it says that they pass in production."""
+    rows = [line.split("|")[1:4] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| CKV")]
+    return {id.strip(): passes.strip() in PASSING for ids, _, passes in rows for id in ids.split(",")}
 
 
 def main() -> int:
-    """Print the checks that the page does not explain, and those that it explains although nothing fails them."""
+    """Print the checks of which the page says something else than checkov, or nothing."""
     install()
-    failing = failing_checks(write_templates())
-    explained = set(re.findall(r"CKV2?_[A-Z]+_[0-9]+", PAGE.read_text(encoding="utf-8")))
-    missing = [check for check in failing if check.partition(" ")[0] not in explained]
-    passed = explained - {check.partition(" ")[0] for check in failing}
+    (failing, known), page = findings(write_templates()), claims()
     name = PAGE.relative_to(ROOT)
-    for check in sorted(missing):
-        print(f"{name} does not explain {check}: {', '.join(sorted(failing[check]))}")
-    for check in sorted(passed):
-        print(f"{name} explains {check}, which no template fails")
-    print(f"{len(failing)} checks fail in {len(SPECS)} templates; {name} explains {len(failing) - len(missing)}")
-    return 1 if missing or passed else 0
+    wrong = [f"does not explain {id} {known[id]}" for id in sorted(known.keys() - page)]
+    wrong += [f"explains {id}, which applies to no template" for id in sorted(page.keys() - known)]
+    for id in sorted(page.keys() & known):
+        if page[id] and id in failing:
+            wrong.append(f"says that {id} passes, and it fails for {', '.join(sorted(failing[id]))}")
+        elif not page[id] and id not in failing:
+            wrong.append(f"says that {id} does not pass in production, and no template fails it")
+    for line in wrong:
+        print(f"{name} {line}")
+    print(f"{name} explains {len(page)} checks, and {len(known)} apply")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from fsdcf.deploy.model import Exit
 from fsdcf.diagnostics import render
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model.service import COMMON_METRICS
-from fsdcf.language.reference import find
 from fsdcf.pipeline import Request, SourceFile, run
 from fsdcf.plan.cost.prices import shipped
 from fsdcf.sandbox.faults import parse_fault
@@ -205,14 +204,6 @@ def test_the_pictures_of_the_readme_are_current(monkeypatch: pytest.MonkeyPatch)
     )
     assert architecture == pictures.architecture_picture(), "stale: make docs"
     assert pictures.words(deploy) == pictures.words(pictures.deploy_picture(monkeypatch.setenv)), "stale: make docs"
-
-
-def test_the_keys_and_codes_of_the_security_page_exist() -> None:
-    page = (ROOT / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
-    names = re.findall(r"`(networking\.[A-Za-z.]+)`", page)
-    assert names and all(find(f"service.{name}", types()) for name in names)
-    assert all(find(f"dependencies.{kind}.encryption", types()) for kind in ("aws_dynamodb_table", "aws_sns_topic"))
-    assert set(re.findall(r"\b[SW][0-9]{3}\b", page)) <= set(catalogue())
 
 
 def test_the_page_on_walls_explains_each_action_that_iam_cannot_limit() -> None:

@@ -71,6 +71,19 @@ def test_what_another_stack_owns_has_its_own_key(compiled: Compile) -> None:
     assert "OrdersSqsKeyAccess" not in result.template.data["Resources"]
 
 
+def test_an_environment_has_a_key_for_all_of_its_services(compiled: Compile) -> None:
+    file = (
+        "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
+        f"environment: {{defaults: {{service: {{encryption: '{KEY}'}}}}}}\n"
+    )
+    queues = f"[{{type: aws_sqs_queue, name: a}}, {{type: aws_sqs_queue, name: b, encryption: '{OTHER}'}}]"
+    result = compiled(f"{HELLO}dependencies: {queues}\n", file=file)
+    assert result.template is not None, result.diagnostics
+    resources = result.template.data["Resources"]
+    found = [resources[name]["Properties"]["KmsMasterKeyId"] for name in ("AQueue", "BQueue")]
+    assert found == [KEY, OTHER] and resources["LogGroup"]["Properties"]["KmsKeyId"] == KEY
+
+
 @pytest.mark.parametrize(
     ("secrets", "through"),
     [
