@@ -61,16 +61,18 @@ _ROWS = (
     ("docker dockerfile buildArgs docker_build", "service.build", "context, dockerfile and args of the image"),
     ("container_name family serviceName service_name hostname service.name", "metadata.name", ""),
     ("terminationGracePeriodSeconds stop_grace_period", "service.stopTimeout", "in seconds"),
-    ("init tini linuxParameters", "service.initProcess", ""),
+    ("init tini", "service.initProcess", ""),
+    ("linuxParameters", "service.capabilities service.initProcess service.tmpfs", ""),
+    ("cap_add cap_drop kernelCapabilities", "service.capabilities", "a map of `drop` and `add`"),
     ("read_only readonly", "service.readonlyRootFilesystem", ""),
     ("runAsUser runAs uid", "service.user", ""),
     (
         "securityContext podSecurityContext",
-        "service.user service.readonlyRootFilesystem",
+        "service.user service.readonlyRootFilesystem service.capabilities",
         "the task runs without privileges, which Fargate does not offer",
     ),
     (
-        "privileged cap_add cap_drop capabilities devices sysctls pidMode",
+        "privileged devices sysctls pidMode",
         "",
         "leave it out: Fargate does not offer privileges or host devices",
     ),
@@ -90,6 +92,9 @@ _ROWS = (
         "",
         "leave it out: Fargate has no nodes to choose or configure",
     ),
+    ("kms kmsKey kmsKeyArn kmsKeyId kms_key kms_key_id", "service.encryption", "the key of all that the stack makes"),
+    ("outbound egressRules securityGroupEgress networkPolicy", "service.networking.egress", "a list of destinations"),
+    ("flow_logs flowLog vpcFlowLogs vpc_flow_logs", "service.networking.vpc.flowLogs", "of a new VPC"),
     # Health checks
     (
         "livenessProbe startupProbe probe probes test",
