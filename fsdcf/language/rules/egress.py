@@ -92,6 +92,21 @@ def narrow_egress(case: Case) -> Problems:
         yield Problem(_PATH, message, f"{hint}; silence this warning once you know that they do", key=True)
 
 
+@rule(
+    "W159",
+    "security groups that may open the egress again",
+    "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+)
+def open_groups(case: Case) -> Problems:
+    """The rules of all security groups of a task add up, and EC2 gives a new group a rule for egress to everywhere. The
+    groups of `networking.securityGroups` exist outside the stack, so that fsdcf does not know theirs."""
+    networking = case.service.networking
+    if networking.egress and networking.security_groups:
+        message = "the egress rules have no effect if one of these groups allows more"
+        hint = "remove the egress rules of these groups, then silence this warning; or leave out `egress`"
+        yield Problem("service.networking.securityGroups", message, hint, key=True)
+
+
 def _needs(case: Case) -> Iterator[tuple[str, bool | None]]:
     """What the tasks reach by HTTPS, and whether the rules allow it; None if that depends on what is at an address."""
     networking = case.service.networking

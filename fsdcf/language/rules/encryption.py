@@ -68,7 +68,10 @@ def regions(case: Case) -> Problems:
     "queue is lost without an error. The statement for the policy is "
     '`{"Effect": "Allow", "Principal": {"Service": "NAME"}, "Action": ["kms:Encrypt", "kms:Decrypt", '
     '"kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*"}`, in which NAME is the name in the '
-    "finding. fsdcf does not read the key's policy: silence this warning once the statement is there.",
+    "finding. A condition narrows it: for logs "
+    '`"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:REGION:ACCOUNT:*"}`, for SNS '
+    '`"ArnEquals": {"aws:SourceArn": "TOPIC"}`. '
+    "fsdcf does not read the key's policy: silence this warning once the statement is there.",
     kinds=BOTH,
 )
 def key_policies(case: Case) -> Problems:
