@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from troposphere import AWSObject
+from troposphere import AWSObject, logs
 
 from fsdcf.compiler.parts.roles import add_policy, key_statement
-from fsdcf.compiler.stack import Context, Grant, Names
+from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
 from fsdcf.compiler.text import value
 from fsdcf.language.dependency import EncryptedDependency
 from fsdcf.language.model.common import KMS, KMS_KEY, OWNED
@@ -49,3 +49,13 @@ def permit_key(grant: Grant, encryption: String, service: str, names: Names, *re
     add_policy(grant, title, title, [key_statement(_USE, [encryption], [service])], names.origin)
     for resource in resources:
         resource.DependsOn = [*resource.resource.get("DependsOn", ()), title]
+
+
+def add_log_group(
+    part: StackPart, title: str, days: int | None, own: String | None, default: String | None, origin: str
+) -> None:
+    """Add a log group that is kept, encrypted as it says itself (``own``), else as the service does."""
+    wanted = own or default
+    group = logs.LogGroup(title, **present(RetentionInDays=days, KmsKeyId=wanted and customer_key(wanted)))
+    of_key = "service.encryption" if own is None else f"{origin}.encryption"
+    part.keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": of_key})

@@ -118,3 +118,23 @@ def test_the_first_customer_key_puts_nothing_at_risk() -> None:
     assert not data_at_risk(
         [Change("Modify", "Papers", before["Type"], replacement="False", before=before, after=now)], None
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        (f"  encryption: {KEY}\n  networking: {{vpc: {{flowLogs: true}}}}\n", ["service.encryption"]),
+        (
+            f"  networking: {{vpc: {{flowLogs: {{encryption: '{KEY}'}}}}}}\n",
+            ["service.networking.vpc.flowLogs.encryption"],
+        ),
+        (f"  executeCommandLogs: {{encryption: '{KEY}'}}\n", ["service.executeCommandLogs.encryption"]),
+        (f"  observability: {{logs: {{encryption: '{KEY}'}}}}\n", ["service.observability.logs.encryption"]),
+        (f"  encryption: {KEY}\n  observability: {{logs: {{encryption: owned}}}}\n", []),
+    ],
+)
+def test_each_key_of_a_log_group_is_one_that_its_policy_must_admit(
+    compiled: Compile, text: str, paths: list[str]
+) -> None:
+    found = [one.path for one in compiled(HELLO + text).diagnostics if one.code == "W156"]
+    assert [".".join(map(str, path)) for path in found] == paths

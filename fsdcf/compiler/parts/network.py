@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2, logs
+from troposphere import FindInMap, GetAtt, GetAZs, Join, Ref, Select, ec2
 
 from fsdcf.cloudformation.partitions import PARTITIONS
-from fsdcf.compiler.encryption import customer_key
+from fsdcf.compiler.encryption import add_log_group
 from fsdcf.compiler.parts.buckets import LOG_DAYS, add_log_bucket, written_by
 from fsdcf.compiler.parts.listener_rules import add_ingress, balanced_ports, task_ingress
 from fsdcf.compiler.parts.roles import RoleHome, allow, from_account, home_of, inline_policy, service_role
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported, present
+from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Network, Sources, StackPart, imported
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.conventions import VPC_OUTPUT
 from fsdcf.language.dependency import reached_services
@@ -118,30 +118,27 @@ def flow_logs(wanted: Vpc, origin: str, home: RoleHome, encryption: String | Non
     if settings.bucket:
         target = _flow_log_bucket(part, settings, origin, days)
     else:
-        target = _flow_log_group(part, settings.encryption or encryption, origin, days, home)
+        add_log_group(part, "FlowLogGroup", days, settings.encryption, encryption, origin)
+        target = _flow_log_group(part, origin, home)
     log = ec2.FlowLog(
         "FlowLog", ResourceType="VPC", ResourceId=Ref("Vpc"), TrafficType=settings.traffic.upper(), **target
     )
     return part.add(log, origin, {"TrafficType": f"{origin}.traffic"})
 
 
-def _flow_log_group(
-    part: StackPart, key: String | None, origin: str, days: int | None, home: RoleHome
-) -> dict[str, Any]:
-    """Add the log group and the role that writes to it, and return the properties that name them.
+def _flow_log_group(part: StackPart, origin: str, home: RoleHome) -> dict[str, Any]:
+    """Add the role that writes to the log group, and return the properties that name both.
 
     Source: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
     """
-    group = logs.LogGroup("FlowLogGroup", **present(RetentionInDays=days, KmsKeyId=key and customer_key(key)))
-    part.keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": f"{origin}.encryption"})
     actions = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
     source = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*"
-    write = inline_policy("Write", [allow(actions, [GetAtt(group, "Arn")])])
+    write = inline_policy("Write", [allow(actions, [GetAtt("FlowLogGroup", "Arn")])])
     role = service_role("FlowLogRole", [write], home, "vpc-flow-logs.amazonaws.com", source)
     part.add(role, origin)
     return {
         "LogDestinationType": "cloud-watch-logs",
-        "LogGroupName": Ref(group),
+        "LogGroupName": Ref("FlowLogGroup"),
         "DeliverLogsPermissionArn": GetAtt(role, "Arn"),
     }
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from troposphere import Ref, ecs, logs
+from troposphere import Ref, ecs
 
-from fsdcf.compiler.encryption import customer_key
+from fsdcf.compiler.encryption import add_log_group
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.parts.roles import EXEC_LOG_GROUP
 from fsdcf.compiler.stack import Context, Sources, StackPart, present
@@ -43,7 +43,7 @@ def add_cluster(
     if recorded is not None:
         if recorded.log_group is None:
             days = days_of(recorded.retention)
-            _add_log_group(part, EXEC_LOG_GROUP, days, recorded.encryption, encryption, f"{origin}.executeCommandLogs")
+            add_log_group(part, EXEC_LOG_GROUP, days, recorded.encryption, encryption, f"{origin}.executeCommandLogs")
         name = Ref(EXEC_LOG_GROUP) if recorded.log_group is None else value(recorded.log_group)
         to_group = ecs.ExecuteCommandLogConfiguration(CloudWatchLogGroupName=name)
         override = ecs.ExecuteCommandConfiguration(Logging="OVERRIDE", LogConfiguration=to_group)
@@ -65,18 +65,8 @@ def log_group(context: Context) -> StackPart:
     settings, origin = context.service.observability.logs, "service.observability.logs"
     part = StackPart()
     if settings.enabled:
-        _add_log_group(part, "LogGroup", settings.days, settings.encryption, context.service.encryption, origin)
+        add_log_group(part, "LogGroup", settings.days, settings.encryption, context.service.encryption, origin)
     return part
-
-
-def _add_log_group(
-    part: StackPart, title: str, days: int | None, own: String | None, default: String | None, origin: str
-) -> None:
-    """Add a log group that is kept, encrypted as it says itself (``own``), else as the service does."""
-    wanted = own or default
-    group = logs.LogGroup(title, **present(RetentionInDays=days, KmsKeyId=wanted and customer_key(wanted)))
-    of_key = "service.encryption" if own is None else f"{origin}.encryption"
-    part.keep(group, origin, {"RetentionInDays": f"{origin}.retention", "KmsKeyId": of_key})
 
 
 def service(context: Context) -> StackPart:

@@ -331,13 +331,7 @@ class FlowLogs:
         allowed=(*RETENTION_DAYS, FOREVER),
         computed_default="90",
     )
-    encryption: String | None = spec_key(
-        "KMS key of the log group, whose policy must admit `logs.<region>.amazonaws.com`.",
-        default=None,
-        pattern=KMS_KEY,
-        expects=KMS_KEY_WORDS,
-        computed_default="service.encryption of a service",
-    )
+    encryption: String | None = log_encryption_key()
 
 
 @spec_record

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import EncryptedDependency
-from fsdcf.language.model.common import KMS_KEY
+from fsdcf.language.model.common import KMS_KEY, ExecuteCommandLogs
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
@@ -15,6 +15,7 @@ from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 
 _DEFAULT = "service.encryption"
 _LOGS = "service.observability.logs.encryption"
+_CLUSTERS = {"Service": "service.executeCommandLogs", "Environment": "environment.cluster.executeCommandLogs"}
 
 
 def _keys(case: Case) -> dict[SpecPath, String]:
@@ -22,12 +23,21 @@ def _keys(case: Case) -> dict[SpecPath, String]:
     named: dict[SpecPath, String | None] = {}
     if case.network is not None and isinstance(case.network[1].flow_logs, FlowLogs):
         named[_path(f"{case.network[0]}.flowLogs.encryption")] = case.network[1].flow_logs.encryption
+    if isinstance(sessions := _recorded(case), ExecuteCommandLogs):
+        named[_path(f"{_CLUSTERS[case.kind]}.encryption")] = sessions.encryption
     if case.kind == "Service":
         service = case.service
         named |= {_path(_DEFAULT): service.encryption, _path(_LOGS): service.observability.logs.encryption}
         named |= {("service", "secretKeys", index): key for index, key in enumerate(service.secret_keys)}
         named |= {(*path, "encryption"): each.encryption for path, each in case.having(EncryptedDependency)}
     return {path: key for path, key in named.items() if key is not None and re.fullmatch(KMS_KEY, sample(key))}
+
+
+def _recorded(case: Case) -> bool | ExecuteCommandLogs | None:
+    """What the spec says of the records of ECS Exec."""
+    if case.kind == "Service":
+        return case.service.execute_command_logs
+    return case.environment_spec.environment.cluster.execute_command_logs
 
 
 def _path(dotted: str) -> SpecPath:
@@ -94,6 +104,9 @@ def _users(case: Case) -> Iterator[tuple[SpecPath, str]]:
         details = flow_logs if isinstance(flow_logs, FlowLogs) else FlowLogs()
         if not details.bucket:
             yield (default if details.encryption is None else at), "the log group of the flow log can be created"
+    if isinstance(sessions := _recorded(case), ExecuteCommandLogs) and sessions.log_group is None:
+        at = default if sessions.encryption is None else _path(f"{_CLUSTERS[case.kind]}.encryption")
+        yield at, "the log group of the sessions of ECS Exec can be created"
     if case.kind != "Service":
         return
     own = case.service.observability.logs
