@@ -11,6 +11,7 @@ from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.stack import Template
+from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
 from fsdcf.language.dockerfile import MOST_BYTES, container_check, image_user
@@ -19,7 +20,7 @@ from fsdcf.language.environment import EnvironmentFile, name_of, read_environmen
 from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
-from fsdcf.language.resolve import resolve
+from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
@@ -183,7 +184,7 @@ def _compiled(request: Request) -> Result:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
     template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)
-    diagnostics += _excesses(SERVICE, document, template)
+    diagnostics += [*_excesses(SERVICE, document, template), *_composed(document, template)]
     return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
 
 
@@ -196,7 +197,7 @@ def _compiled_environment(request: Request, written: Document, findings: Sequenc
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document, environment=name)
     template = compiler_of(ENVIRONMENT).compile(spec, name, known, None)
-    diagnostics += _excesses(ENVIRONMENT, document, template)
+    diagnostics += [*_excesses(ENVIRONMENT, document, template), *_composed(document, template)]
     return Result(
         in_order(diagnostics), document.sources, document, None, template, environment=name, environment_spec=spec
     )
@@ -215,6 +216,16 @@ def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterato
         path = locate(document, excess.path, types())
         message = f"the template has {excess.message}"
         yield TOO_LARGE.at(document.key_span(path), path, message, excess.hint)
+
+
+def _composed(document: Document, template: Template) -> Iterator[Diagnostic]:
+    """The findings about texts of the finished template, which may be put together from several values of the spec, at
+    what they come from."""
+    for text, named, below in texts_of(template):
+        if findings := forbidden(document, (), text):
+            path = document.nearest((*locate(document, named, types()), *below))
+            span = document.span(path)
+            yield from (replace(finding, path=path, span=span) for finding in findings)
 
 
 def together(siblings: Iterable[Sibling | None]) -> Result:

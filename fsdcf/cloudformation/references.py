@@ -16,6 +16,37 @@ VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
 """The characters in the name of a variable of Fn::Sub."""
 
 
+HOLE = "\0"
+"""What stands in a text for a part that is known to CloudFormation alone, such as the name of a queue."""
+
+_RESOLVE = "resolve:"
+_OPENS = "{{"
+
+
+def is_dynamic(text: str) -> bool:
+    """Whether a text may be a dynamic reference, ``{{resolve:…}}``, which CloudFormation replaces by a secret. Holes
+    stand for any text without braces and colons."""
+    text = re.sub(f"{HOLE}+", HOLE, text) if HOLE in text else text
+    start = text.find(_OPENS)
+    while start >= 0:
+        if _completes(text, start + len(_OPENS), _RESOLVE):
+            return True
+        start = text.find(_OPENS, start + 1)
+    return False
+
+
+def _completes(text: str, position: int, rest: str) -> bool:
+    """Whether a text may continue with ``rest`` at a position."""
+    for index, character in enumerate(rest):
+        at = text[position + index : position + index + 1]
+        if at == HOLE:
+            following = position + index + 1
+            return any(_completes(text, following, rest[skipped:]) for skipped in range(index, len(rest)))
+        if at != character:
+            return False
+    return True
+
+
 @dataclass(frozen=True)
 class Reference:
     """A reference to a resource, a parameter or a pseudo parameter; ``path`` is the path of the function's mapping."""

@@ -1,14 +1,19 @@
-"""Strings of a spec as CloudFormation values: literals, Ref, Fn::GetAtt or Fn::Sub."""
+"""Strings of a spec as CloudFormation values: literals, Ref, Fn::GetAtt or Fn::Sub; and the texts of a template."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from troposphere import GetAtt, Ref, Sub
 
-from fsdcf.language.placeholders import Attribute, Known, Pseudo, String, parts_of
+from fsdcf.cloudformation.references import function_of, steps, sub_parts, sub_variables
+from fsdcf.diagnostics import SpecPath
+from fsdcf.language.placeholders import PSEUDO_PARAMETERS, Attribute, Known, Part, Pseudo, String, Text, parts_of
+
+if TYPE_CHECKING:
+    from fsdcf.compiler.stack import PropertyPath, Template
 
 Attributes = Mapping[tuple[str, str], Mapping[str, str]]
 """(category, local name) of a dependency -> attribute -> fragment."""
@@ -59,3 +64,68 @@ def values_in(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [values_in(below) for below in data]
     return value(data) if isinstance(data, String) else data
+
+
+_SECRET_OF_OIDC = ("AuthenticateOidcConfig", "ClientSecret")
+"""The property that takes no ARN, so that the compiler writes a dynamic reference there itself."""
+
+_DYNAMIC = re.compile(r"\{\{resolve:secretsmanager:[^{}]*\}\}")
+
+
+def texts_of(template: Template) -> Iterator[tuple[Text, str, SpecPath]]:
+    """Every text of a template with two braces or an unprintable character, with the spec path, by names, that it comes
+    from, and the keys that continue it. Keys are texts, too. What Fn::Sub and Fn::Join put together is one text."""
+    found: list[tuple[PropertyPath, Text]] = []
+    _collect(template.data, (), found)
+    for path, text in found:
+        if path[-2:] == _SECRET_OF_OIDC and _DYNAMIC.fullmatch(text.sample()):
+            continue
+        origin = template.origins.get(str(path[1])) if path[0] == "Resources" and len(path) > 1 else None
+        source = origin.source(path[3:]) if origin else None
+        yield text, *(source or (origin.path if origin else "metadata", ()))
+
+
+def _collect(value: Any, path: PropertyPath, found: list[tuple[PropertyPath, Text]]) -> None:
+    """Add the texts of a part of a template. Most have no braces: they take no more time than a look at them."""
+    if isinstance(value, str):
+        if "{{" in value or not value.isprintable():
+            found.append((path, Text((value,))))
+    elif (function := function_of(value)) in ("Fn::Sub", "Fn::Join"):
+        argument = value[function]
+        if not isinstance(argument, str) or "{{" in argument or not argument.isprintable():
+            found.append((path, Text(tuple(_parts(value)))))
+        if not isinstance(argument, str):
+            _collect(argument[1], (*path, str(function)), found)
+    elif not isinstance(value, (int, float)):
+        for key, below in steps(value):
+            if isinstance(key, str) and ("{{" in key or not key.isprintable()):
+                found.append((path, Text((key,))))
+            if not isinstance(below, str) or "{{" in below or not below.isprintable():
+                _collect(below, (*path, key), found)
+
+
+def _parts(value: Any) -> Iterator[Part]:
+    """The parts of a text: an attribute without a name for what only CloudFormation knows."""
+    function = function_of(value)
+    if isinstance(value, str):
+        yield value
+    elif function == "Fn::Sub" and (sub := sub_parts(value[function])):
+        text, variables = sub
+        position = 0
+        for match in sub_variables(text):
+            yield text[position : match.start()]
+            position = match.end()
+            if match[1]:
+                yield f"${{{match[2]}}}"
+            else:
+                yield from _parts(variables.get(match[2], {"Ref": match[2]}))
+        yield text[position:]
+    elif function == "Fn::Join":
+        separator, joined = value[function]
+        for number, each in enumerate(joined if isinstance(joined, list) else [None]):
+            yield from (separator,) if number else ()
+            yield from _parts(each)
+    elif function == "Ref" and value[function] in PSEUDO_PARAMETERS:
+        yield Pseudo(value[function])
+    else:
+        yield Attribute("", "", "")

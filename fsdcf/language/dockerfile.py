@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from fsdcf.diagnostics import Diagnostic, Rule
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck, Spec
+from fsdcf.language.resolve import forbidden
 from fsdcf.language.unknown import UnknownValue
 from fsdcf.repository import OutsideError
 
@@ -50,7 +51,10 @@ def container_check(
         if file is None:
             return None, []
         check = health_check(read(file)[:MOST_BYTES].decode("utf-8", "replace"))
-        return (check if own is None else None), []
+        if check is None or own is not None:
+            return None, []
+        words = (check.command,) if isinstance(check.command, str) else check.command
+        return check, [finding for word in words for finding in forbidden(document, path, word)]
     except UnknownValue:
         return None, []
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fsdcf.cloudformation.references import HOLE, is_dynamic
 from fsdcf.conventions import environment_path
 from fsdcf.diagnostics import Diagnostic, Rule, Span, SpecPath
 from fsdcf.language import placeholders
@@ -15,7 +16,7 @@ from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark, names_of_type
 from fsdcf.language.model import KINDS, SpecKind, kind_of
 from fsdcf.language.names import declared_as
-from fsdcf.language.placeholders import Attribute, Part, String, Text
+from fsdcf.language.placeholders import Attribute, Known, Part, Pseudo, String, Text, parts_of, sample
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse, quoted
 from fsdcf.language.spellings import canonical
@@ -41,7 +42,8 @@ DYNAMIC_REFERENCE = Rule(
     "S111",
     "a dynamic reference",
     "`{{resolve:…}}` would put the secret's value in plain text into the task definition. Use `secrets`, or "
-    "${secrets:path} and ${ssm:/path} in `environment`: ECS then reads the value when the container starts.",
+    "${secrets:path} and ${ssm:/path} in `environment`: ECS then reads the value when the container starts. What "
+    "counts is the text with its variables replaced, and that of a HEALTHCHECK.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
 )
 CONTROL = Rule(
@@ -83,8 +85,10 @@ def resolve(
         base = merged(base, over) if over else base
     if file is not None:
         base = _without_environment(base, file)
-    known = {**(_variables(file.spec, base) if file else {}), **(variables or {}), "ENV": environment}
-    substitution = _Substitution(base, types, known, lambda: _about_domain(environment, file, base, kind))
+    known = {**(file.spec.environment.variables if file else {}), **(variables or {}), "ENV": environment}
+    balancer = _balancer_name(base, known)
+    known = {**(_domain(file.spec, balancer) if file else {}), **known}
+    substitution = _Substitution(base, types, known, lambda: _about_domain(environment, file, balancer, kind))
     # The names of the dependencies come first, because placeholders elsewhere refer to them.
     substitution.dependencies = substitution.value(base.data.get("dependencies"), ("dependencies",))
     data = {
@@ -144,27 +148,26 @@ def _without_environment(document: Document, file: EnvironmentFile) -> Document:
     return replace(document, data=kept(document.data, ()), marks=whole)
 
 
-def _variables(environment: EnvironmentSpec, document: Document) -> dict[str, str]:
-    """The variables of an environment's file for a service, with the domain of the service's load balancer."""
-    found = environment.environment.balancer_of(_balancer_name(document))
-    domain = found[1].domain if found else None
-    return {**({"DOMAIN": domain} if domain else {}), **environment.environment.variables}
+def _domain(environment: EnvironmentSpec, balancer: str | None) -> dict[str, str]:
+    """The variable with the domain of a load balancer of an environment; none without one."""
+    found = environment.environment.balancer_of(balancer)
+    return {"DOMAIN": found[1].domain} if found and found[1].domain else {}
 
 
-def _balancer_name(document: Document) -> str | None:
+def _balancer_name(document: Document, variables: Mapping[str, str]) -> str | None:
     """The load balancer of its environment that a spec names."""
     named = document.value(("service", "networking", "loadBalancer", "name"))
-    return named if isinstance(named, str) else None
+    return str(placeholders.parse(named, variables)[0]) if isinstance(named, str) else None
 
 
-def _about_domain(environment: str, file: EnvironmentFile | None, document: Document, kind: SpecKind) -> str:
+def _about_domain(environment: str, file: EnvironmentFile | None, balancer: str | None, kind: SpecKind) -> str:
     """What to do where ``${DOMAIN}`` is not known."""
     otherwise = "or set it with --var DOMAIN=…"
     if kind.name != "Service":
         return "it is the domain of a service's load balancer: use it in `defaults` and in specs of services"
     if file is None:
         return f"it is the domain of the load balancer in {environment_path(environment)}: write that file, {otherwise}"
-    found = file.spec.environment.balancer_of(_balancer_name(document))
+    found = file.spec.environment.balancer_of(balancer)
     if found is None:
         return f"it is the domain of the service's load balancer in {file.name}, which has no such one; {otherwise}"
     return (
@@ -266,6 +269,29 @@ def _override(text: str, kind: SpecKind, types: Types) -> tuple[Document | None,
     return canonical(Document(data, marks, {file: text}), kind.record, types)
 
 
+def forbidden(document: Document, path: SpecPath, text: String, key: bool = False) -> list[Diagnostic]:
+    """The findings about what no text of a template may contain, for one whose variables are replaced. It comes from
+    the value at a path, or from its key."""
+    span = document.key_span(path) if key else document.span(path)
+    found = []
+    if is_dynamic("".join(map(_with_holes, parts_of(text)))):
+        message = "a dynamic reference would put a secret in plain text"
+        hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
+        found.append(DYNAMIC_REFERENCE.at(span, path, message, hint))
+    if any(_CONTROL.search(sample(part)) for part in parts_of(text) if isinstance(part, str)):
+        written = document.written(path) or ""
+        hint = "remove the escape" if "\\" in written else "remove it where the text comes from"
+        if written.startswith('"') and "\\" in written:
+            hint += f"; a literal \\ needs single quotes: {quoted(written)}"
+        found.append(CONTROL.at(span, path, "the text contains a control character", hint))
+    return found
+
+
+def _with_holes(part: Part) -> str:
+    """A part of a text, as far as it is known when compiling."""
+    return sample(Text((part,))) if isinstance(part, (str, Known, Pseudo)) else HOLE
+
+
 class _Substitution:
     """One pass over a document that reads its placeholders: it replaces those it knows, and keeps the others as
     Text."""
@@ -286,25 +312,17 @@ class _Substitution:
         if path == DEFAULTS:
             return value
         if isinstance(value, dict):
+            for key in value:
+                self.findings += forbidden(self.document, (*path, key), str(key), key=True)
             return {key: self.value(below, (*path, key)) for key, below in value.items()}
         if isinstance(value, list):
             return [self.value(below, (*path, index)) for index, below in enumerate(value)]
         return self._text(value, path) if isinstance(value, str) else value
 
     def _text(self, text: str, path: SpecPath) -> String | int:
-        if "{{resolve:" in text:
-            message = "a dynamic reference would put a secret in plain text"
-            hint = "use `secrets`, or ${secrets:path} or ${ssm:/path} in `environment`"
-            self.findings.append(DYNAMIC_REFERENCE.at(self.document.span(path), path, message, hint))
-        if _CONTROL.search(text):
-            hint = "remove the escape"
-            if (written := self.document.written(path)) and written.startswith('"'):
-                hint += f"; a literal \\ needs single quotes: {quoted(written)}"
-            self.findings.append(
-                CONTROL.at(self.document.span(path), path, "the text contains a control character", hint)
-            )
         names_dependency = len(path) == 3 and path[0] == "dependencies" and path[2] == "name"
         value, problems = placeholders.parse(text, self.variables, keep="ENV" if names_dependency else "")
+        self.findings += forbidden(self.document, path, value)
         for problem in problems:
             within = self._span_within(path, text, problem.start, problem.end)
             name = text[problem.start + 2 : problem.end - 1]
