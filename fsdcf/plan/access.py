@@ -16,7 +16,7 @@ from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items, mapping, target_of, text_of
 from fsdcf.cloudformation.references import Path, steps
 from fsdcf.cloudformation.types import PolicyDocuments, ec2, record_of, records
-from fsdcf.plan.markdown import markdown_cell
+from fsdcf.plan.markdown import markdown as escaped
 from fsdcf.wording import counted
 
 PolicyKind = Literal["identity", "trust", "resource"]
@@ -418,12 +418,12 @@ def summary(rows: Sequence[Access]) -> str:
 
 def markdown(rows: Sequence[Access], places: Sequence[str], title: str) -> str:
     """The rows as a Markdown table. ``places`` are lines of the spec, one for each row."""
-    out = [f"### Access of {markdown_cell(title)}", "", f"{summary(rows)}.", ""]
+    out = [f"### Access of {escaped(title)}", "", f"{summary(rows)}.", ""]
     out += ["| who | | level | actions | resources | conditions | spec |", "|---|---|---|---|---|---|---|"]
     for row, place in zip(rows, places, strict=True):
         effect = f"**{verb(row)}**" if row.effect == "Deny" or row.broad else verb(row)
         cells = (levels_of(row), what(row), where(row), "; ".join(remarks(row)), place)
-        out.append(f"| {' | '.join([markdown_cell(who(row)), effect, *map(markdown_cell, cells)])} |")
+        out.append(f"| {' | '.join([escaped(who(row)), effect, *map(escaped, cells)])} |")
     return "\n".join(out) + "\n"
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from fsdcf.scaffold.render import render
+from fsdcf.scaffold.workflow import scalar
 
 _FIRST, _COUNT = 20, 200
 """The second numbers of the ranges: 10.20.0.0/16 and the following ones."""
@@ -18,7 +19,7 @@ def environment_file(name: str, owner: str, region: str | None, zones: Sequence[
     return render(
         "environment.yml.j2",
         name=name,
-        owner=owner,
+        owner=scalar(owner),
         region=region,
         zones=zones,
         cidr=f"10.{second}.0.0/16",

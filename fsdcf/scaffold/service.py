@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fsdcf.language.names import variable
 from fsdcf.scaffold.render import render, templates_in
+from fsdcf.scaffold.workflow import scalar
 
 KINDS: Mapping[str, str] = {
     "sqlite-api": "an API with its data in SQLite on EFS",
@@ -26,7 +27,7 @@ def service(kind: str, name: str, port: int, owner: str, schema: str) -> dict[st
         "kind": kind,
         "name": name,
         "port": port,
-        "owner": owner,
+        "owner": scalar(owner),
         "schema": schema,
         "variable": variable(name, "TABLE_NAME"),
     }

@@ -17,6 +17,8 @@ from fsdcf.plan.graph.model import Edge, Graph, Group, Node
 from fsdcf.plan.graph.svg import Rectangle, places_of, svg
 from tests.conftest import HELLO, ROOT
 from tests.fuzz import examples
+from tests.hostile import BREAKS
+from tests.hostile import texts as hostile_texts
 from tests.plan.conftest import EXAMPLES, resources, template_of
 from tests.plan.edits import compiled
 
@@ -77,6 +79,7 @@ def sound(graph: Graph) -> None:
     pictured(graph)
 
 
+HOSTILE = hostile_texts(*BREAKS, longest=4).filter(lambda text: 0 < len(text) < 60)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -263,27 +266,31 @@ def test_rules_and_weights_lead_from_a_balancer_to_its_services() -> None:
     sound(graph)
 
 
-NASTY = st.text(min_size=1, max_size=20) | st.sampled_from(
-    [
-        '"',
-        "end",
-        "`x`",
-        "a|b",
-        "<b>",
-        "&amp;",
-        "\\N",
-        "\\",
-        "]",
-        "}",
-        "--> x",
-        "\n",
-        "#35;",
-        "%%",
-        "${AWS::Region}",
-        ";",
-        "{}",
-        "*/",
-    ]
+NASTY = (
+    st.text(min_size=1, max_size=20)
+    | HOSTILE
+    | st.sampled_from(
+        [
+            '"',
+            "end",
+            "`x`",
+            "a|b",
+            "<b>",
+            "&amp;",
+            "\\N",
+            "\\",
+            "]",
+            "}",
+            "--> x",
+            "\n",
+            "#35;",
+            "%%",
+            "${AWS::Region}",
+            ";",
+            "{}",
+            "*/",
+        ]
+    )
 )
 
 

@@ -35,6 +35,7 @@ from fsdcf.language.rules.secrets import plain_secrets
 from fsdcf.language.rules.together import Sibling
 from fsdcf.links import REPOSITORY
 from fsdcf.pipeline import Result, together
+from fsdcf.plan.markdown import markdown_code
 from fsdcf.repository import repository_root
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
@@ -464,7 +465,7 @@ def _sections(folder: Path) -> list[Section] | None:
         folders.sort()
         if any(f"{part}.md" in files for part in _PARTS):
             texts = {part: _text(Path(below) / f"{part}.md") for part in _PARTS}
-            sections.append(Section(f"`{Path(below).relative_to(folder).as_posix()}`", **texts))
+            sections.append(Section(markdown_code(Path(below).relative_to(folder).as_posix()), **texts))
     return sections
 
 

@@ -22,6 +22,7 @@ from fsdcf.pipeline import Request, run
 from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
 from fsdcf.scaffold.service import KINDS, service
+from fsdcf.scaffold.workflow import scalar
 from fsdcf.suggested import quoted, suggested
 from fsdcf.wording import visible
 
@@ -167,7 +168,7 @@ def _write_spec(name: str, port: int | None, health: str, owner: str, target: Pa
         name=name,
         port=port,
         path=health,
-        owner=owner,
+        owner=scalar(owner),
         joins=bool(joined),
         needs_paths=any(each.domain is None for each in balancers),
         schema=SCHEMA,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +28,7 @@ from fsdcf.deploy.model import (
 )
 from fsdcf.diagnostics import Span
 from fsdcf.masking import mask_known
+from fsdcf.plan.markdown import markdown, markdown_code
 from fsdcf.wording import visible
 
 MOST_ANNOTATIONS = 10
@@ -35,11 +36,6 @@ MOST_ANNOTATIONS = 10
 
 Source: https://docs.github.com/rest/checks/runs and https://github.com/orgs/community/discussions/26680
 """
-
-_MARKS = {
-    **{character: f"\\{character}" for character in "|*_`[\\#~"},
-    **{"<": "&lt;", ">": "&gt;", "@": "@\u200b", "$": "<span>$</span>"},
-}
 
 
 def workflow_command(kind: str, properties: Mapping[str, object], body: str) -> str:
@@ -71,16 +67,6 @@ def path_in_repository(file: str) -> str:
         return file
     relative = os.path.relpath(os.path.realpath(file), os.path.realpath(root))
     return file if relative.startswith("..") else Path(relative).as_posix()
-
-
-def markdown(text: str) -> str:
-    """A text without markup: nothing in it ends a cell, starts markup, mentions a user or is an element."""
-    return _escaped(text, _MARKS.get)
-
-
-def markdown_code(text: str) -> str:
-    """A text as code that is also valid in a table: every character is shown as it is."""
-    return f"<code>{_escaped(text, _entity)}</code>"
 
 
 class ActionsLog(Sink):
@@ -215,11 +201,3 @@ def _property(text: str) -> str:
     return (
         _data("".join(one if one in "\r\n" else visible(one) for one in text)).replace(":", "%3A").replace(",", "%2C")
     )
-
-
-def _entity(character: str, default: str) -> str:
-    return default if character.isalnum() or character in " -./:=,()+" else f"&#{ord(character)};"
-
-
-def _escaped(text: str, escape: Callable[[str, str], str]) -> str:
-    return "".join(escape(character, character) for character in visible(" ".join(text.split())))

@@ -55,7 +55,8 @@ def subject_of(outcome: BatchResult, several: bool) -> str:
 
 def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None:
     """Add the errors of a spec to the summary of a step of GitHub Actions."""
-    from fsdcf.cli.render.actions import add_to_summary, markdown, markdown_place  # loaded on GitHub alone
+    from fsdcf.cli.render.actions import add_to_summary, markdown_place  # loaded on GitHub alone
+    from fsdcf.plan.markdown import markdown
 
     errors = [each for each in diagnostics if each.severity is Severity.ERROR]
     items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in errors]

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from fsdcf.cli.lookup import ChangeLines
-from fsdcf.cli.render.actions import annotation, markdown, markdown_code
+from fsdcf.cli.render.actions import annotation
 from fsdcf.cli.render.parts import short
 from fsdcf.cli.render.plan import (
     BLOCKED,
@@ -37,6 +37,7 @@ from fsdcf.plan.diff.plan import Remark, UpdatePlan
 from fsdcf.plan.diff.rollback import Unsafe
 from fsdcf.plan.diff.tags import tag_changes, tags_line, without_tags
 from fsdcf.plan.exposure import FirstDeploy
+from fsdcf.plan.markdown import markdown, markdown_code
 from fsdcf.scaffold.comment import cut
 
 LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"

@@ -12,7 +12,7 @@ from fsdcf.cloudformation.pricing import CostLine, Range, number
 from fsdcf.conventions import exporting_stack
 from fsdcf.plan.cost.estimate import NOTES, Delta, Estimate, deltas, total_of
 from fsdcf.plan.cost.prices import assumptions
-from fsdcf.plan.markdown import markdown_cell
+from fsdcf.plan.markdown import markdown as escaped
 from fsdcf.wording import counted
 
 WEAK = "*"
@@ -195,15 +195,15 @@ def markdown(
     whole = summed(estimates) if titles else merged(estimates)
     shown = [whole] if titles else estimates
     prices = whole.prices
-    basis = f"{markdown_cell(prices.region)}, prices of {markdown_cell(prices.date)}"
+    basis = f"{escaped(prices.region)}, prices of {escaped(prices.date)}"
     total = f"**{_total(shown)} {prices.currency} a month** ({basis})"
     table = rows_by_spec(titles, estimates) if titles else rows(estimates)
-    budget = [f"**Over budget:** {markdown_cell(exceeded)}", ""] if exceeded else []
-    out = [f"### Cost of {markdown_cell(what)}", "", total, "", *budget, *_HEAD, *map(_row, table), ""]
-    out += [f"{markdown_cell(note)}  " for note in (notes_of_sum(estimates) if titles else notes(*estimates))]
+    budget = [f"**Over budget:** {escaped(exceeded)}", ""] if exceeded else []
+    out = [f"### Cost of {escaped(what)}", "", total, "", *budget, *_HEAD, *map(_row, table), ""]
+    out += [f"{escaped(note)}  " for note in (notes_of_sum(estimates) if titles else notes(*estimates))]
     counting = assumption_lines(whole, settings)
-    out += _details("Assumptions", [f"- `{setting}`: {markdown_cell(meaning)}" for setting, meaning in counting])
-    unpriced = [f"- {markdown_cell(one.name)}: {markdown_cell(one.why)}" for one in whole.unpriced]
+    out += _details("Assumptions", [f"- `{setting}`: {escaped(meaning)}" for setting, meaning in counting])
+    unpriced = [f"- {escaped(one.name)}: {escaped(one.why)}" for one in whole.unpriced]
     out += _details("Not priced", unpriced)
     return "\n".join(out) + "\n"
 
@@ -213,7 +213,7 @@ def _details(summary: str, lines: list[str]) -> list[str]:
 
 
 def _row(row: CostRow) -> str:
-    cells = map(markdown_cell, row[:4])
+    cells = map(escaped, row[:4])
     return "|" + "".join((f" **{cell}** |" if row.is_strong else f" {cell} |") if cell else " |" for cell in cells)
 
 

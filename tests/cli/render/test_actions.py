@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.cli.render.actions import MOST_ANNOTATIONS, ActionsLog, markdown
+from fsdcf.cli.render.actions import MOST_ANNOTATIONS, ActionsLog
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.logs import LogPrinter
 from fsdcf.deploy.model import (
@@ -24,6 +24,7 @@ from fsdcf.deploy.model import (
     WarningIssued,
 )
 from fsdcf.operate.logs import LogLine
+from fsdcf.plan.markdown import markdown
 from tests.cli.render.samples import seen
 from tests.cli.stage import SMALL, Stage
 
