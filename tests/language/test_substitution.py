@@ -147,6 +147,37 @@ def test_a_text_means_the_same_however_it_arrives(share: int, data: st.DataObjec
         assert (found, template) == expected
 
 
+ENVIRONMENTS = sorted((ROOT / "tests/cases").glob("*/*.environment.yml"))
+
+
+@given(data=st.data())
+@examples(40)
+def test_a_text_in_the_file_of_an_environment_means_the_same_however_it_arrives(data: st.DataObject) -> None:
+    whole = data_of(str(data.draw(st.sampled_from(ENVIRONMENTS)).relative_to(ROOT)))
+    written = [path for path in places(whole) if path[:2] != ("environment", "defaults")]  # read in each spec
+    path, text = data.draw(st.sampled_from(written)), data.draw(st.one_of(st.sampled_from(VALUES), HOSTILE))
+    cut = data.draw(st.integers(0, len(text)))
+
+    def found(text: str, **variables: str) -> tuple[list[tuple[str, Any]], Any]:
+        raw = json.dumps(with_text(whole, path, text)).encode()
+        return outcome(run(Request("environments/staging.yml", raw, "staging", (), variables)))
+
+    for arrived in (found("${V}", V=text), found("${V}${W}", V=text[:cut], W=text[cut:])):
+        if path == ("metadata", "name"):
+            assert {code for code, _ in arrived[0]} & {"S105", "S373", "S113"}
+        else:
+            assert arrived == found(text.replace("${", "$${"))
+
+
+def test_the_name_of_an_environment_is_in_its_file(compiled: Compile) -> None:
+    text = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: '%s'}\nenvironment: {loadBalancers: {public: {}}}\n"
+    result = compiled(text % "${V}", variables={"V": "prod"}, name="environments/prod.yml")
+    assert [(each.code, each.path) for each in result.diagnostics if each.code.startswith("S")] == [
+        ("S373", ("metadata", "name"))
+    ]
+    assert compiled(text % "prod", name="environments/prod.yml").template
+
+
 QUEUE = "dependencies: [{type: aws_sqs_queue, name: resolve}]\n"
 
 

@@ -56,6 +56,16 @@ def file_name(case: Case) -> Problems:
         yield Problem("metadata.name", f"the environment `{name}` is in the file {file}", f"rename it to `{name}.yml`")
 
 
+@rule("S373", "an environment's name that is not in its file", kinds=("Environment",))
+def changed_name(case: Case) -> Problems:
+    """Commands read the name of an environment from its file, as it is written, before they know any variables or
+    overrides. What is on in production, and the name of the stack, depend on it."""
+    name = case.environment_spec.metadata.name
+    if name != case.environment:
+        message = f"the environment is named `{name}` by a variable or an override"
+        yield Problem("metadata.name", message, f"write `name: {name}`")
+
+
 @rule("S402", "a reserved name", kinds=("Service", "Environment"))
 def reserved_name(case: Case) -> Problems:
     """The stack of an environment is named `fsdcf-` and its name, and that of the pipeline `fsdcf-pipeline`."""
