@@ -222,7 +222,6 @@ def environments(draw: Any, neutral: bool = False) -> dict[str, Any]:
         "account": st.just("123456789012"),
         "cluster": st.sampled_from([{}, {"name": "main"}, {"containerInsights": "enhanced"}]),
         "namespace": st.just("services.local"),
-        "protected": st.booleans(),
         "artifactsBucket": st.just("templates"),
     }
     if not neutral:
@@ -230,9 +229,13 @@ def environments(draw: Any, neutral: bool = False) -> dict[str, Any]:
             "variables": st.dictionaries(VARIABLES.filter(lambda name: name not in RESERVED), VALUES, max_size=2),
             "tags": st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), st.just("x"), max_size=2),
             "permissionsBoundary": st.just("limits"),
+            "protected": st.booleans(),
             "defaults": st.sampled_from([{}, {"service": {"networking": {"shared": True}}}]),
         }
     out |= draw(st.fixed_dictionaries({}, optional=more))
+    for balancer in out["loadBalancers"].values() if out.get("protected") else ():
+        if not balancer.keys() & {"listenerArn", "hostedZoneId", "internal"}:
+            balancer["certificateArn"] = CERTIFICATE  # S286
     return {"apiVersion": "fsd/v1", "kind": "Environment", "metadata": {"name": "staging"}, "environment": out}
 
 

@@ -144,7 +144,7 @@ def test_a_race_that_is_lost_again_is_a_failure(shared: Stage, monkeypatch: pyte
 def test_a_protected_stack_is_protected_after_a_lost_race(shared: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     deploy(shared, ONE)
     file = shared.folder / "environments" / "staging.yml"
-    file.write_text(file.read_text() + "  protected: true\n")
+    file.write_text(file.read_text() + "  defaults: {service: {terminationProtection: true}}\n")
     look, stale = priorities._taken, [True]
     monkeypatch.setattr(priorities, "_taken", lambda *known: {} if stale and stale.pop() else look(*known))
     assert "another service took the priority" in deploy(shared, TWO)

@@ -237,3 +237,10 @@ def test_the_user_of_the_dockerfile_counts(dockerfile: str | None, expected: boo
     for spec, wanted in ((text, expected), (text + "  user: root\n", True)):
         result = run(Request("spec.yml", spec.encode(), "prod", beside=beside))
         assert ("W140" in {one.code for one in result.diagnostics}) is wanted
+
+
+def test_an_unknown_block_of_the_environment_is_one_finding(compiled: Compile) -> None:
+    """Whether it is production cannot be told, and no rule says anything about it."""
+    raw = b"apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: eu}\nenvironment: 7\n"
+    assert [one.code for one in run(Request("environments/eu.yml", raw, "eu")).diagnostics] == ["S102"]
+    assert [one.code for one in compiled(HELLO, "eu", file=raw.decode()).diagnostics] == ["S102"]

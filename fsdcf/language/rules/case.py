@@ -191,11 +191,13 @@ class SpecRule(Rule):
         """Whether the rule is for the kind and the environment of a spec."""
         return case.kind in self.kinds and (self.only is None or self.only(case))
 
+    def _problems(self, case: Case) -> Problems:
+        if self.applies(case):
+            yield from self.check(case)
+
     def findings(self, case: Case) -> Iterator[Diagnostic]:
         """Yield the violations of this rule, up to the first value that is unknown."""
-        if not self.applies(case):
-            return
-        for problem in until_unknown(self.check(case)):
+        for problem in until_unknown(self._problems(case)):
             path = tuple(problem.path.split(".")) if isinstance(problem.path, str) else problem.path
             if case.document.is_surprising(path):
                 continue  # another finding reports the value
