@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 TAG_PREFIX = "fsdcf:"
 SERVICE_TAG = f"{TAG_PREFIX}service"
 ENVIRONMENT_TAG = f"{TAG_PREFIX}environment"
 """The stack tags that identify a stack as managed by fsdcf: the service and the environment that it belongs to."""
 
+REPOSITORY_TAG = f"{TAG_PREFIX}repository"
+REPOSITORY_ID_TAG = f"{TAG_PREFIX}repository-id"
+"""The stack tags that say whose pipeline a stack is: ``owner/name`` of a repository on GitHub, and the ids of both,
+``1234/5678``, if they are known."""
+
 PIPELINE = ("fsdcf", "pipeline")
 """Service and environment in the tags of the stack of a pipeline, which is not a service."""
+
+PIPELINE_STACK = "-".join(PIPELINE)
+"""How the name of every stack of a pipeline begins."""
+
+_LONGEST_STACK = 128
+"""The longest name of a stack. Source:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
+
+
+def pipeline_stack(repository: str) -> str:
+    """The stack of the pipeline of a repository, ``owner/name``: ``fsdcf-pipeline-acme-shop``.
+
+    Letter case does not matter on GitHub. A name that could also be that of another repository ends in a hash.
+    """
+    owner, _, name = repository.lower().partition("/")
+    words = "-".join((PIPELINE_STACK, owner, name))
+    stack = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    if stack == words and "-" not in owner and len(stack) <= _LONGEST_STACK:
+        return stack
+    import hashlib  # loads OpenSSL, which few names need
+
+    digits = hashlib.sha256(repository.lower().encode()).hexdigest()[:10]
+    return f"{stack[: _LONGEST_STACK - len(digits) - 1]}-{digits}"
+
+
+def is_pipeline(tags: Mapping[str, str]) -> bool:
+    """Whether the tags of a stack are those of a pipeline."""
+    return (tags.get(SERVICE_TAG), tags.get(ENVIRONMENT_TAG)) == PIPELINE
 
 
 def role_variable(environment: str, service: str = "") -> str:

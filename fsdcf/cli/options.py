@@ -36,7 +36,7 @@ from fsdcf.cli.files import (
 from fsdcf.cli.home import NOWHERE, Home, home_in, home_of
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
-from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, PIPELINE_STACK
 from fsdcf.language.environment import name_of
 from fsdcf.language.model import ENVIRONMENT, SERVICE
 from fsdcf.language.model.common import NAME
@@ -314,6 +314,29 @@ def format_option(*forms: str, help: str) -> _Decorator:
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help)
 
 
+def branch_option(help: str) -> _Decorator:
+    """``--branch``, repeatable, for ``environments_by_branch``."""
+    return click.option("--branch", "branches", multiple=True, metavar="BRANCH=ENV", help=help)
+
+
+_BRANCH = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
+_BRANCHES = ("staging=staging", "main=prod")
+"""The default of ``--branch``."""
+
+
+def environments_by_branch(written: Sequence[str]) -> dict[str, str]:
+    """The environments that pushes deploy to, by branch. A usage error for one that is not valid or named twice."""
+    found: dict[str, str] = {}
+    for text in written or _BRANCHES:
+        branch, equals, environment = text.partition("=")
+        if not equals or not re.fullmatch(_BRANCH, branch) or not re.fullmatch(ENVIRONMENT_PATTERN, environment):
+            raise click.UsageError(f"--branch expects BRANCH=ENV, such as main=prod, not {text!r}")
+        if branch in found or environment in found.values():
+            raise click.UsageError(f"--branch names the same {'branch' if branch in found else 'environment'} twice")
+        found[branch] = environment
+    return found
+
+
 def lint_options(command: _Command) -> _Command:
     """``--no-lint``, ``--no-cache`` and ``--strict``."""
     options = (
@@ -505,6 +528,8 @@ def _subject(service: str, environment: str | None) -> Subject:
             else "a name has lower-case letters, digits and single hyphens"
         )
         raise click.UsageError(f"{service!r} is neither a spec file nor a service name: {reason}")
+    if environment is None and service.startswith(f"{PIPELINE_STACK}-"):
+        return Subject(Target(*PIPELINE, pipeline=service), lambda logical_id: None)
     home = home_of(name, Path())
     return Subject(Target(service, name, environment_file=home.file), lambda logical_id: None, home)
 

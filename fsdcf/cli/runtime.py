@@ -218,7 +218,8 @@ class Reporter:
         own_words = command.partition(" -- ")[0].split()
         if any(word.startswith("--") and word not in flags for word in own_words):
             return ()  # such as --recreate for a command that cannot
-        own = options if name == self.context.info_name else ()
+        same = name == self.context.info_name
+        own = tuple(option for option in options if same or option[0] in _OF_STACK)
         names_spec = self.target is not None and self.target.spec in command  # explain takes settings only with a spec
         settings = settings_in(self.target.redeploy_command) if self.target and names_spec else ()
         role = (("--operate",),) if name == "permissions" and self.context.info_name in OPERATING_COMMANDS else ()
@@ -260,7 +261,8 @@ def perform(
     command = click.get_current_context().info_name
     if target and target.is_environment and command in _OF_SERVICES:
         back = "; to go back, deploy an earlier version of its file" if command in ("history", "rollback") else ""
-        raise click.UsageError(f"{target.stack} is the stack of an environment, which has no image and no tasks{back}")
+        kind, back = ("a pipeline", "") if target.pipeline else ("an environment", back)
+        raise click.UsageError(f"{target.stack} is the stack of {kind}, which has no image and no tasks{back}")
     title = target.stack if target else str(about)
     outputs = sinks(title, as_json, moving=not quiet, aside=aside, pace=connection.pace)
     reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())
@@ -416,6 +418,9 @@ _KEPT = (
     *("role_arn", "artifacts_bucket"),
 )
 """Parameters of a command that the same command keeps when it is suggested. A fault is not kept: it has struck."""
+
+_OF_STACK = ("--role-arn", "--artifacts-bucket")
+"""The options that another command on the same stack keeps, too: without the role, AWS may refuse it."""
 
 _PLAN_OPTIONS = ("plan_only", "detailed_exitcode")
 """Parameters that stop a command at the plan: kept until a plan was made, since the next step is to execute it."""

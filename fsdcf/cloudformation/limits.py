@@ -58,6 +58,11 @@ def compact(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
+def is_large(data: Mapping[str, Any]) -> bool:
+    """Whether a template is too large for TemplateBody."""
+    return len(compact(data).encode()) > BODY_BYTES
+
+
 FARGATE_MEMORY: Mapping[int, Sequence[int]] = {
     256: (512, 1024, 2048),
     512: range(1024, 4097, 1024),

@@ -1,29 +1,37 @@
-"""The stack of a pipeline on GitHub: image repositories, a bucket for artifacts, and a deploy role per environment."""
+"""The stack of a repository's pipeline on GitHub: image repositories, a bucket for artifacts, and for each environment
+a permissions boundary, the role that deploys, and the role with which CloudFormation does so."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import GetAtt, Ref, ecr, iam, s3
+from troposphere import GetAtt, Ref, Sub, ecr, iam, s3
 
+from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow, document, inline_policy
 from fsdcf.compiler.stack import StackPart, Template, template_of
 from fsdcf.compiler.text import intrinsic
-from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE, SERVICE_TAG, role_variable
+from fsdcf.conventions import (
+    ENVIRONMENT_TAG,
+    PIPELINE,
+    REPOSITORY_ID_TAG,
+    REPOSITORY_TAG,
+    SERVICE_TAG,
+    execution_role_variable,
+    pipeline_stack,
+    role_variable,
+)
 from fsdcf.language.names import logical_id
-
-SERVICE, ENVIRONMENT = PIPELINE
-"""The stack has these two as its name and its tags, as the stack of a service has its own."""
-STACK = f"{SERVICE}-{ENVIRONMENT}"
-TAGS = {SERVICE_TAG: SERVICE, ENVIRONMENT_TAG: ENVIRONMENT}
 
 BUCKET = "ArtifactsBucket"
 BUCKET_ARN = f"${{{BUCKET}.Arn}}"
 """ARN of the artifacts bucket as a fragment, for the policies of the deploy roles."""
+BUCKET_OUTPUT = f"{BUCKET}Name"
+"""The output with its name."""
 REGION_VARIABLE = "AWS_REGION"
 BUCKET_VARIABLE = "FSDCF_ARTIFACTS_BUCKET"
 """Repository variables on GitHub."""
@@ -39,7 +47,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 
 UNTAGGED_DAYS = 7
 IMAGES_KEPT = 500
-"""More than the 100 releases that SSM keeps for each of a few environments, so that a rollback finds its image."""
+"""The images kept for each environment, which pushes images of its own: more than the 100 releases that SSM keeps, so
+that a rollback finds its image."""
 ARTIFACT_DAYS = 90
 REPLACED_DAYS = 30
 
@@ -58,74 +67,150 @@ _PUSH = (
 
 @dataclass(frozen=True)
 class Ids:
-    """The ids of an owner and a repository on GitHub, which never change."""
+    """The ids of an owner and a repository on GitHub, which never change. As text: ``1234/5678``."""
 
     owner: str
     repository: str
 
+    @classmethod
+    def of(cls, text: str) -> Ids | None:
+        """Read the text; None for any other."""
+        owner, _, repository = text.partition("/")
+        return cls(owner, repository) if owner.isdigit() and repository.isdigit() else None
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.repository}"
+
+
+Policies = tuple[Mapping[str, Any], ...]
+"""The documents of a role's policies. Their strings are fragments."""
+
 
 @dataclass(frozen=True)
 class PermissionsBoundary:
-    """The permissions boundary of the services' roles that the stack creates: its name and its document."""
+    """A permissions boundary of the services' roles that the stack creates: its name and its document."""
 
     name: str
     document: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """A repository on GitHub (``owner/name``) and its permissions in this account.
+class DeployScope:
+    """What a deploy role deploys: an environment with its services, or one ``service`` of it.
 
-    ``policies`` are the documents of each environment's deploy role; their strings are fragments. ``images`` are the
-    ECR repositories to create, ``elsewhere`` the ARNs (fragments) of existing ones in an account or region that a spec
-    names. ``provider`` is the ARN of an existing OIDC provider. ``boundary`` is None if the stack does not create one.
+    ``branch`` is the only one whose jobs get the role; empty for any that the rules of the environment on GitHub admit.
+    The deploy role has the policies ``engine``, the role that it passes to CloudFormation the policies ``execution``.
+    It pushes to the repositories ``images`` of the stack, and to those ``elsewhere`` (ARNs as fragments).
+    ``boundary`` is None if the stack does not create one.
+    """
+
+    environment: str
+    service: str
+    branch: str
+    engine: Policies
+    execution: Policies
+    boundary: PermissionsBoundary | None
+    images: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``staging``, or ``shop in staging``."""
+        return f"{self.service} in {self.environment}" if self.service else self.environment
+
+    @property
+    def origin(self) -> str:
+        """The path of what it deploys, for the metadata of its resources."""
+        return ".".join(filter(None, ("environments", self.environment, self.service)))
+
+    @property
+    def variable(self) -> str:
+        """The variable on GitHub for the ARN of the deploy role."""
+        return role_variable(self.environment, self.service)
+
+    @property
+    def execution_variable(self) -> str:
+        """The variable on GitHub for the ARN of the execution role."""
+        return execution_role_variable(self.environment, self.service)
+
+    def id(self, suffix: str) -> str:
+        """A logical id: ``StagingDeployRole`` for ``DeployRole``."""
+        return scoped_id(self.environment, self.service, suffix)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the stack that become variables on GitHub, by variable."""
+        return {self.variable: f"{self.id(DEPLOY_ROLE)}Arn", self.execution_variable: f"{self.id(EXECUTION_ROLE)}Arn"}
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A repository on GitHub (``owner/name``), and what it deploys to this account.
+
+    ``images`` are the ECR repositories to create. ``provider`` is the ARN of an existing OIDC provider of GitHub;
+    without one, the stack creates it. ``stack`` is the name of the stack, by default that of the repository.
     """
 
     repository: str
-    policies: Mapping[str, tuple[Mapping[str, Any], ...]]
+    scopes: tuple[DeployScope, ...]
     images: tuple[str, ...]
-    boundary: PermissionsBoundary | None
     ids: Ids | None = None
     provider: str | None = None
-    elsewhere: tuple[str, ...] = ()
+    stack: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stack", self.stack or pipeline_stack(self.repository))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of the stack, which say whose it is."""
+        service, environment = PIPELINE
+        known = {REPOSITORY_ID_TAG: str(self.ids)} if self.ids else {}
+        return {SERVICE_TAG: service, ENVIRONMENT_TAG: environment, REPOSITORY_TAG: self.repository, **known}
 
 
 def compile_pipeline(pipeline: Pipeline) -> Template:
-    """The template of the pipeline's stack. Raises ValueError if a role needs more policies than IAM attaches."""
-    for environment, policies in pipeline.policies.items():
-        if len(policies) > MOST_POLICIES:
-            raise ValueError(
-                f"the role for {environment} would need {len(policies)} policies, and IAM attaches {MOST_POLICIES}"
-            )
+    """The template of the pipeline's stack.
+
+    Raises ValueError if a role needs more policies than IAM attaches, or if two scopes have the same variables.
+    """
+    names: dict[str, DeployScope] = {}
+    for scope in pipeline.scopes:
+        most = max(len(scope.engine), len(scope.execution))
+        if most > MOST_POLICIES:
+            raise ValueError(f"a role for {scope.name} would need {most} policies, and IAM attaches {MOST_POLICIES}")
+        other = names.setdefault(scope.variable, scope)
+        if other is not scope:
+            raise ValueError(f"{other.name} and {scope.name} would have the same variable {scope.variable}: rename one")
     stack = StackPart()
-    images = sorted(set(pipeline.images))
-    _add_repositories(stack, images)
+    _add_repositories(stack, sorted(set(pipeline.images)), len({scope.environment for scope in pipeline.scopes}))
     _add_artifacts_bucket(stack)
-    _add_boundary(stack, pipeline.boundary)
-    if pipeline.provider is None:  # an account has only one provider for GitHub
-        stack.add(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
-    arns = [GetAtt(_repository_id(name), "Arn") for name in images]
-    arns += [intrinsic(arn) for arn in sorted(set(pipeline.elsewhere))]
-    for environment in pipeline.policies:
-        _add_deploy_role(stack, pipeline, environment, arns)
-    return template_of(f"What {pipeline.repository} on GitHub needs to build, push and deploy", stack, {}, STACK)
+    if pipeline.provider is None:  # an account has only one provider for GitHub, which other pipelines use, too
+        stack.keep(iam.OIDCProvider(PROVIDER, Url=f"https://{ISSUER}", ClientIdList=[AUDIENCE]), "provider")
+    for scope in pipeline.scopes:
+        _add_boundary(stack, scope)
+        _add_execution_role(stack, scope)
+        _add_deploy_role(stack, pipeline, scope)
+    text = f"What {pipeline.repository} on GitHub needs to build, push and deploy"
+    template = template_of(text, stack, {}, pipeline.stack)
+    for excess in excesses(template):
+        raise ValueError(f"the stack would have {excess.message}: bootstrap some environments in another account")
+    return template
 
 
-def role_id(environment: str) -> str:
-    """The logical id of an environment's deploy role."""
-    return logical_id(environment, "DeployRole")
+DEPLOY_ROLE, EXECUTION_ROLE = "DeployRole", "ExecutionRole"
 
 
-def role_output(environment: str) -> str:
-    """The output with the role's ARN."""
-    return f"{role_id(environment)}Arn"
+def scoped_id(environment: str, service: str, suffix: str) -> str:
+    """The logical id of a resource of an environment, or of a service in it: ``StagingShopDeployRole``."""
+    return logical_id(f"{environment}-{service}" if service else environment, suffix)
 
 
 def subjects(repository: str, ids: Ids | None, environment: str) -> list[str]:
     """The subjects of a job of this repository and environment in GitHub's tokens: with names, and with names and ids.
 
     GitHub adds the ids for repositories that were created, renamed or moved since July 2026. The subject of a job with
-    an environment contains the environment instead of the branch; the environment's own rules restrict branches.
+    an environment contains the environment instead of the branch, which is a claim of its own.
     Source: https://docs.github.com/en/actions/reference/security/oidc
     """
     owner, _, name = repository.partition("/")
@@ -137,8 +222,9 @@ def _repository_id(name: str) -> str:
     return logical_id(name, "Repository")
 
 
-def _add_repositories(stack: StackPart, names: list[str]) -> None:
+def _add_repositories(stack: StackPart, names: list[str], environments: int) -> None:
     """Add ECR repositories with immutable tags and scans, which expire their oldest images."""
+    lifecycle = json.dumps(_lifecycle(IMAGES_KEPT * max(1, environments)), separators=(",", ":"))
     for name in names:
         title = _repository_id(name)
         repository = ecr.Repository(
@@ -147,13 +233,13 @@ def _add_repositories(stack: StackPart, names: list[str]) -> None:
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
             EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="AES256"),
-            LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=json.dumps(_lifecycle(), separators=(",", ":"))),
+            LifecyclePolicy=ecr.LifecyclePolicy(LifecyclePolicyText=lifecycle),
         )
         stack.keep(repository, f"images.{name}")
         stack.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
 
 
-def _lifecycle() -> dict[str, list[dict[str, object]]]:
+def _lifecycle(kept: int) -> dict[str, list[dict[str, object]]]:
     """Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html"""
     untagged = {
         "tagStatus": "untagged",
@@ -161,8 +247,8 @@ def _lifecycle() -> dict[str, list[dict[str, object]]]:
         "countUnit": "days",
         "countNumber": UNTAGGED_DAYS,
     }
-    oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT}
-    rules = ((f"no tag for {UNTAGGED_DAYS} days", untagged), (f"all but the newest {IMAGES_KEPT}", oldest))
+    oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept}
+    rules = ((f"no tag for {UNTAGGED_DAYS} days", untagged), (f"all but the newest {kept}", oldest))
     return {
         "rules": [
             {"rulePriority": number, "description": text, "selection": selection, "action": {"type": "expire"}}
@@ -180,58 +266,96 @@ def _add_artifacts_bucket(stack: StackPart) -> None:
         NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=REPLACED_DAYS),
     )
     add_bucket(stack, BUCKET, f"{BUCKET}Policy", [rule], "artifacts")
-    stack.output(f"{BUCKET}Name", f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
+    stack.output(BUCKET_OUTPUT, f"Bucket for large templates: repository variable {BUCKET_VARIABLE}", Ref(BUCKET))
 
 
-def _add_boundary(stack: StackPart, boundary: PermissionsBoundary | None) -> None:
+def _add_boundary(stack: StackPart, scope: DeployScope) -> None:
     """Add the permissions boundary, if there is one. Its name is fixed because specs contain it."""
-    if boundary is not None:
+    if scope.boundary is not None:
+        title = scope.id("Boundary")
         policy = iam.ManagedPolicy(
-            "Boundary",
-            ManagedPolicyName=boundary.name,
-            Description="What the roles of services may do at most",
-            PolicyDocument=dict(boundary.document),
+            title,
+            ManagedPolicyName=scope.boundary.name,
+            Description=f"What the roles of {scope.name} may do at most",
+            PolicyDocument=_intrinsic(scope.boundary.document),
         )
-        stack.add(policy, "boundary")
-        stack.output("BoundaryArn", "Permissions boundary of the services' roles", Ref("Boundary"))
+        stack.add(policy, scope.origin)
+        stack.output(f"{title}Arn", f"Permissions boundary of the roles of {scope.name}", Ref(title))
 
 
-def _add_deploy_role(stack: StackPart, pipeline: Pipeline, environment: str, repositories: list[Any]) -> None:
-    """Add the deploy role of an environment, with its policies and permission to push into ``repositories`` (ARNs)."""
-    title, origin = role_id(environment), f"environments.{environment}"
-    policies = []
-    for number, statements in enumerate(pipeline.policies[environment], 1):
-        name = logical_id(environment, f"DeployPolicy{number}")
-        text = f"What a deploy to {environment} needs, part {number}"
-        stack.add(iam.ManagedPolicy(name, Description=text, PolicyDocument=_intrinsic(statements)), origin)
-        policies.append(Ref(name))
+def _add_execution_role(stack: StackPart, scope: DeployScope) -> None:
+    """Add the role with which CloudFormation creates, changes and deletes what the deploy role deploys."""
+    title = scope.id(EXECUTION_ROLE)
+    trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.Role(
         title,
-        Description=f"Deploys to {environment} from {pipeline.repository} on GitHub",
-        AssumeRolePolicyDocument=document([_trust(pipeline, environment)]),
-        ManagedPolicyArns=policies,
+        Description=f"CloudFormation changes the stacks of {scope.name} with this role",
+        AssumeRolePolicyDocument=document([trust]),
+        ManagedPolicyArns=_add_policies(stack, scope, "ExecutionPolicy", scope.execution),
+    )
+    _add_role(stack, scope, role, scope.execution_variable, "with which CloudFormation deploys")
+
+
+def _add_deploy_role(stack: StackPart, pipeline: Pipeline, scope: DeployScope) -> None:
+    """Add the role of the jobs on GitHub: it starts deploys, and pushes images."""
+    role = iam.Role(
+        scope.id(DEPLOY_ROLE),
+        Description=f"Deploys {scope.name} from {pipeline.repository} on GitHub",
+        AssumeRolePolicyDocument=document([_trust(pipeline, scope)]),
+        ManagedPolicyArns=_add_policies(stack, scope, "DeployPolicy", scope.engine),
         MaxSessionDuration=SESSION_SECONDS,
     )
+    if pipeline.provider is None:
+        role.DependsOn = [PROVIDER]
+    repositories = [GetAtt(_repository_id(name), "Arn") for name in sorted(set(scope.images))]
+    repositories += [intrinsic(arn) for arn in sorted(set(scope.elsewhere))]
     if repositories:
         push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, repositories)]
         role.Policies = [inline_policy("Push", push)]
-    stack.add(role, origin)
-    text = f"Role that deploys to {environment}: repository variable {role_variable(environment)}"
-    stack.output(role_output(environment), text, GetAtt(title, "Arn"))
+    _add_role(stack, scope, role, scope.variable, "that deploys")
 
 
-def _trust(pipeline: Pipeline, environment: str) -> dict[str, Any]:
-    equal: dict[str, Any] = {
-        f"{ISSUER}:aud": AUDIENCE,
-        f"{ISSUER}:sub": subjects(pipeline.repository, pipeline.ids, environment),
+def _add_policies(
+    stack: StackPart, scope: DeployScope, suffix: str, documents: Sequence[Mapping[str, Any]]
+) -> list[Ref]:
+    """Add managed policies with these documents."""
+    policies = []
+    for number, statements in enumerate(documents, 1):
+        title = scope.id(f"{suffix}{number}")
+        text = f"What a deploy of {scope.name} needs, part {number}"
+        stack.add(iam.ManagedPolicy(title, Description=text, PolicyDocument=_intrinsic(statements)), scope.origin)
+        policies.append(Ref(title))
+    return policies
+
+
+def _add_role(stack: StackPart, scope: DeployScope, role: iam.Role, variable: str, purpose: str) -> None:
+    stack.add(role, scope.origin)
+    text = f"Role {purpose} {scope.name}: repository variable {variable}"
+    stack.output(f"{role.title}Arn", text, GetAtt(role.title, "Arn"))
+
+
+def _trust(pipeline: Pipeline, scope: DeployScope) -> dict[str, Any]:
+    """Who gets the deploy role: jobs of the repository that run in the environment, for one branch if it is known.
+
+    Claims of GitHub's tokens that AWS takes as condition keys since January 2026:
+    https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+    A key that the token lacks never equals anything.
+    """
+    claims: dict[str, Any] = {
+        "aud": AUDIENCE,
+        "sub": subjects(pipeline.repository, pipeline.ids, scope.environment),
+        "environment": scope.environment,
     }
+    if scope.branch:
+        claims["ref"] = f"refs/heads/{scope.branch}"
     if pipeline.ids is not None:
-        equal[f"{ISSUER}:repository_id"] = pipeline.ids.repository
+        claims["repository_id"] = pipeline.ids.repository
+    provider = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{ISSUER}"
     return {
         "Effect": "Allow",
-        "Principal": {"Federated": pipeline.provider or Ref(PROVIDER)},
+        "Principal": {"Federated": pipeline.provider or Sub(provider)},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": equal},
+        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": value for claim, value in claims.items()}},
     }
 
 

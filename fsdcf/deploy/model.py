@@ -63,22 +63,24 @@ def nowhere(logical_id: str) -> Place | None:
 class Target:
     """A service in an environment, which has one stack. ``redeploy_command`` is the command that deploys it.
 
-    ``environment_file`` is the file that describes the environment; empty if there is none.
+    ``environment_file`` is the file that describes the environment; empty if there is none. ``pipeline`` is the stack
+    of a repository's pipeline, whose service and environment are ``PIPELINE``; empty for any other stack.
     """
 
     service: str
     environment: str
     redeploy_command: str = ""
     environment_file: str = ""
+    pipeline: str = ""
 
     @property
     def stack(self) -> str:
         """The name of the stack."""
-        return f"{self.service}-{self.environment}"
+        return self.pipeline or f"{self.service}-{self.environment}"
 
     @property
     def is_environment(self) -> bool:
-        """Whether it is the stack of an environment, which has no ECS service and no image."""
+        """Whether it is the stack of an environment or a pipeline, which has no ECS service and no image."""
         return self.service == ENVIRONMENT_SERVICE
 
     @property
@@ -95,6 +97,8 @@ class Target:
 
     def command(self, name: str, *arguments: str, **options: Value) -> str:
         """A command for this stack: ``fsdcf recover my-service --env staging``."""
+        if self.pipeline:
+            return suggested(name, self.pipeline, *arguments, **options)
         return on_service(name, self.service, self.environment, *arguments, **options)
 
     def redeploy(self, **options: Value) -> str:
@@ -106,6 +110,8 @@ class Target:
     @property
     def unknown_redeploy(self) -> str:
         """The redeploy command as far as it is known without a spec."""
+        if self.pipeline:
+            return suggested("bootstrap", github="ORG/REPO", deploy=True)
         return self.deploy_environment if self.is_environment else suggested("deploy", "SPEC", env=self.environment)
 
     @property
@@ -130,7 +136,8 @@ class Release:
     not among them: a person must confirm that it is new. ``resumes``: it ends the pause of the stack, which any other
     release keeps. ``claimed`` are the priorities that the deploys of one run have chosen for new rules, by listener and
     number, each with its stack; the releases of the run share it. ``termination_protection``: whether the stack is
-    protected from deletion once it is complete; None leaves that as it is.
+    protected from deletion once it is complete; None leaves that as it is. ``pipeline`` is the stack of a
+    pipeline; empty for any other.
     """
 
     service: str
@@ -147,11 +154,12 @@ class Release:
     resumes: bool = False
     claimed: dict[tuple[str, int], str] = field(default_factory=dict, compare=False)
     termination_protection: bool | None = None
+    pipeline: str = ""
 
     @property
     def target(self) -> Target:
         """The service and environment that it is deployed to."""
-        return Target(self.service, self.environment, self.redeploy_command, self.environment_file)
+        return Target(self.service, self.environment, self.redeploy_command, self.environment_file, self.pipeline)
 
     @property
     def stack(self) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from fsdcf.cloudformation.template import TemplateError, read
-from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, similar
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, is_pipeline, similar
 from fsdcf.deploy.answers import Answer, text, texts
 from fsdcf.deploy.aws import HTTP_OK, ApiError, Aws, AwsError, Unreachable, Unreadable
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Target
@@ -84,6 +84,8 @@ def absent(target: Target, aws: Aws, more: str = "") -> Outcome:
     ``more`` ends the sentence.
     """
     sentence = f"the stack {target.stack} does not exist in {aws.region}{more}"
+    if target.pipeline:
+        return Outcome(Exit.USAGE, sentence, next=() if more else (target.redeploy(),))
     deployed = _environments(target.service, aws)
     if not deployed:
         return Outcome(Exit.USAGE, sentence, next=() if more else (target.redeploy(image_sha="SHA"),))
@@ -99,14 +101,15 @@ def _environments(service: str, aws: Aws) -> list[str]:
         stacks = list(snapshots(aws, _MOST_PAGES, look=True))
     except AwsError:
         return []
-    return sorted({stack.tags.get(ENVIRONMENT_TAG, "") for stack in stacks if stack.tags.get(SERVICE_TAG) == service})
+    own = (one.tags for one in stacks if one.tags.get(SERVICE_TAG) == service and not is_pipeline(one.tags))
+    return sorted({tags.get(ENVIRONMENT_TAG, "") for tags in own})
 
 
 def target_of(stack: Snapshot | None, name: str) -> Target:
     """The service and environment in the stack's tags, else in its name, whose last word is the environment."""
     tags = stack.tags if stack is not None else {}
     if SERVICE_TAG in tags and ENVIRONMENT_TAG in tags:
-        return Target(tags[SERVICE_TAG], tags[ENVIRONMENT_TAG])
+        return Target(tags[SERVICE_TAG], tags[ENVIRONMENT_TAG], pipeline=name if is_pipeline(tags) else "")
     service, _, environment = name.rpartition("-")
     return Target(service or name, environment)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, IMAGE_PARAMETER, PIPELINE, SERVICE_TAG
+from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG, is_pipeline
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
 from fsdcf.deploy.pause import pause_of
@@ -65,7 +65,7 @@ def services(run: Run, environment: str | None = None) -> tuple[ManagedService, 
         if SERVICE_TAG in stack.tags
         and ENVIRONMENT_TAG in stack.tags
         and environment in (None, stack.tags[ENVIRONMENT_TAG])
-        and (stack.tags[SERVICE_TAG], stack.tags[ENVIRONMENT_TAG]) != PIPELINE
+        and not is_pipeline(stack.tags)
     ]
     known = _described(run, stacks)
     found = [_judged(stack, known) for stack in stacks]

@@ -16,7 +16,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.cloudwatch import ALARM, COMPOSITE_ALARM
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG, VPC_OUTPUT
+from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG, VPC_OUTPUT, is_pipeline
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
@@ -218,7 +218,7 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
         elif answer:
             calls.missing.append(f"the service {name} does not exist in the cluster {cluster}")
     elif found.tags.get(SERVICE_TAG) == ENVIRONMENT_SERVICE:
-        result = replace(result, used_by=_users(found, calls))
+        result = replace(result, used_by=None if is_pipeline(found.tags) else _users(found, calls))
     elif not calls.missing:
         calls.missing.append("the stack has no ECS service yet")
     signals = _signals(result, service, before, aws)

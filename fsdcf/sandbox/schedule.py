@@ -26,6 +26,7 @@ NAMES = (
     "ecr",
     "ecs",
     "elbv2",
+    "iam",
     "logs",
     "s3",
     "ssm",

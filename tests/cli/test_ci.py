@@ -298,3 +298,27 @@ def test_no_secret_is_written_into_the_workflow(repository: Path) -> None:
     )
     done = fsdcf("ci", "github", "hello.yml")
     assert done.exit_code == 0 and "hunter2" in WORKFLOW.read_text() and "hunter2" not in done.output
+
+
+def test_each_service_has_a_job_of_its_own_after_those_that_it_calls(repository: Path) -> None:
+    (repository / "hello.yml").unlink()
+    (repository / "environments").mkdir()
+    network = "environment: {network: {availabilityZones: 2}}\n"
+    (repository / "environments" / "staging.yml").write_text(ENVIRONMENT + network, encoding="utf-8")
+    shared = "  networking: {shared: true, serviceConnect: true, loadBalancer: false}\n"
+    calls = {"cart": "users", "shop": "cart", "users": "cart"}  # two of them call each other
+    for name, other in calls.items():
+        text = spec(name, f"{shared}dependencies:\n  - {{type: service, name: {other}}}\n")
+        (repository / f"{name}.yml").write_text(text, encoding="utf-8")
+    done = fsdcf("ci", "github", "--per-service", "--branch", "main=staging")
+    assert done.exit_code == 0, done.output
+    jobs = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]
+    needs = {name: job["needs"][2:] for name, job in jobs.items() if name.startswith("deploy-")}
+    assert needs["deploy-staging"] == [] and needs["deploy-staging-shop"] == ["deploy-staging", "deploy-staging-cart"]
+    mutual = [name for name in ("cart", "users") if len(needs[f"deploy-staging-{name}"]) == 1]
+    assert len(mutual) == 1, "of two that call each other, one does not wait"
+    assert (
+        "FSDCF_EXECUTION_ROLE_STAGING_SHOP" in done.stderr
+        and "bootstrap --github ORG/REPO --per-service" in done.stderr
+    )
+    assert fsdcf("ci", "github", "--per-service", "--branch", "main=staging", "--check").exit_code == 0

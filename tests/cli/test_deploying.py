@@ -238,3 +238,24 @@ def test_express_leaves_no_update_to_cancel(stage: Stage) -> None:
     for options in (("--fail-fast",), ("--timeout", "5m", "--on-timeout", "cancel")):
         assert "no update to cancel" in stage.deploy("--yes", "--express", *options, expect=2).stderr
     assert stage.connections == []
+
+
+def test_every_suggested_command_on_the_stack_keeps_the_role_of_cloudformation(stage: Stage) -> None:
+    role = "arn:aws:iam::123456789012:role/execution"
+    stage.deploy("--yes", "--role-arn", role)
+    refused = stage.deploy("--role-arn", role, sha="two", expect=3)
+    assert f"--image-sha two --yes --role-arn {role}" in refused.stderr
+    stage.site.fault("Service:update:unhealthy=404")
+    failed = stage.deploy("--yes", "--role-arn", role, sha="two", expect=1)
+    assert f"fsdcf deploy hello.yml --env staging --image-sha two --yes --role-arn {role}" in failed.stderr
+    unknown = stage("rollback", "hello", "--to", "three", "--role-arn", role, expect=2)
+    assert f"fsdcf deploy hello.yml --env staging --image-sha three --role-arn {role}" in unknown.stderr
+    assert "history hello --env staging\n" in unknown.stderr
+
+
+def test_the_tag_of_a_pipeline_s_image_shows_the_commit(stage: Stage) -> None:
+    commit = "3f2c1ab9d4e7" + "0" * 28
+    tag = f"{commit}-19284756301-2"  # commit, run and attempt, as the workflow of fsdcf ci github pushes it
+    stage.deploy("--yes", sha=tag)
+    assert commit in stage("history", "hello").stdout and f"hello:{tag}" in stage("status", "hello").stdout
+    assert "3f2c1ab9d4e7…" in stage("services").stdout

@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from fsdcf.sandbox import cloudwatch, dynamodb, ecs, elbv2, logs, s3, schedule, ssm
+from fsdcf.sandbox.cloudformation.resources import add
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
 
@@ -39,12 +40,17 @@ def prepare(state: SandboxState) -> None:
     elbv2.put_listener(state, LISTENER, {"LoadBalancerArn": BALANCER, "Port": "443", "DefaultActions": []})
     elbv2.put_rule(state, RULE, {"ListenerArn": LISTENER, "Priority": "7", "Conditions": [], "Actions": FORWARD})
     s3.add_bucket(state, "bucket")
+    add(state, "AWS::IAM::ManagedPolicy", POLICY, "Limit", None, {"ManagedPolicyName": "limit"})
+    add(state, "AWS::IAM::OIDCProvider", PROVIDER, "Provider", None, {"ClientIdList": ["sts.amazonaws.com"]})
     cloudwatch.put_alarm(state, "errors", "Errors", {"Threshold": 1, "MetricName": "Errors"})
     ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
     ecs.create_service(state, SERVICE)
     ecs.create_cluster(state, {"clusterName": "empty"})
     dynamodb.put_table(replace(state, pace=0.0), "notes", TABLE)
 
+
+POLICY = "arn:aws:iam::000000000000:policy/limit"
+PROVIDER = "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"
 
 Call = tuple[str, str, dict[str, Any]]
 
@@ -56,6 +62,8 @@ GOOD: list[Call] = [
         {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"},
     ),
     ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["errors", "none"], "StateValue": "OK"}),
+    ("iam", "GetPolicy", {"PolicyArn": POLICY}),
+    ("iam", "GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": PROVIDER}),
     ("dynamodb", "BatchGetItem", {"RequestItems": {"notes": {"Keys": [ITEM]}}}),
     ("dynamodb", "BatchWriteItem", {"RequestItems": {"notes": [{"PutRequest": {"Item": ITEM}}]}}),
     ("dynamodb", "DescribeTable", {"TableName": "notes"}),
@@ -171,6 +179,8 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
         "ValidationException",
         "ResourceId",
     ),
+    ("iam", "GetPolicy", {"PolicyArn": f"{POLICY}s"}, "NoSuchEntity", "was not found"),
+    ("iam", "GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": f"{PROVIDER}.org"}, "NoSuchEntity", "not found"),
     ("cloudwatch", "DescribeAlarms", {"NextToken": "odd"}, "InvalidNextToken", "invalid"),
     ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"] * 101}, "ValidationError", "at most 100"),
     (

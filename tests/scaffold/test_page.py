@@ -9,7 +9,7 @@ import pytest
 
 from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
-from fsdcf.compiler.pipeline import role_variable
+from fsdcf.conventions import role_variable
 from fsdcf.plan.permissions.policy import BOUNDARY
 from fsdcf.scaffold.comment import MARK
 from fsdcf.scaffold.sources import WORKFLOW
@@ -18,9 +18,12 @@ from tests.conftest import ROOT
 PAGE = (ROOT / "docs" / "how-to" / "pipeline.md").read_text(encoding="utf-8")
 OPTIONS = {
     "ci github": {"--test", "--branch", "--fsdcf", "--check"},
-    "bootstrap": {"--oidc-provider", "--env", "--github-ids", "--deploy", "--artifacts-bucket"},
+    "bootstrap": {
+        *("--oidc-provider", "--env", "--github-ids", "--deploy", "--branch", "--per-service"),
+        "--permissions-boundary",
+    },
     "permissions": {"--account", "--region"},
-    "deploy": {"--allow"},
+    "deploy": {"--allow", "--role-arn", "--image-sha"},
 }
 
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,19 @@ import click
 
 from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import is_environment, specs_or_all, write, write_or_print
+from fsdcf.cli.github import GitHubEnvironment, Repository
 from fsdcf.cli.home import home_of
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
     Connection,
     SpecInputs,
+    allow_option,
     artifacts_bucket_option,
     at_home,
+    branch_option,
     complete_environments,
     connection_options,
+    environments_by_branch,
     format_option,
     json_option,
     masked_settings,
@@ -38,46 +43,61 @@ from fsdcf.cli.options import (
 from fsdcf.cli.runtime import run
 from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
-from fsdcf.cloudformation.limits import POLICY_CHARACTERS
+from fsdcf.cloudformation.limits import POLICY_CHARACTERS, is_large
 from fsdcf.cloudformation.partitions import partition_of
+from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.pipeline import (
-    BUCKET,
     BUCKET_ARN,
+    BUCKET_OUTPUT,
     BUCKET_VARIABLE,
-    ENVIRONMENT,
+    DEPLOY_ROLE,
+    EXECUTION_ROLE,
     ISSUER,
     REGION_VARIABLE,
-    SERVICE,
-    STACK,
-    TAGS,
+    DeployScope,
     Ids,
     PermissionsBoundary,
     Pipeline,
     compile_pipeline,
-    role_output,
+    scoped_id,
 )
-from fsdcf.conventions import environment_stack, role_variable
-from fsdcf.deploy.model import Ask, Exit, Options, Outcome, Release, RunEnded, Tell
+from fsdcf.compiler.stack import Template
+from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, PIPELINE, environment_stack
+from fsdcf.deploy.model import Ask, Exit, NoticeIssued, Options, Outcome, Release, RunEnded, Target, Tell
+from fsdcf.language.model.environment import is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME
 from fsdcf.pipeline import Result
-from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
+from fsdcf.plan.permissions.boundary import widened
+from fsdcf.plan.permissions.policy import (
+    BOUNDARY,
+    Permissions,
+    boundaries,
+    boundary_arn,
+    boundary_name,
+    engine_permissions,
+    execution_permissions,
+    operating,
+    permissions,
+)
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
 from fsdcf.repository import repository_root
-from fsdcf.suggested import suggested
+from fsdcf.suggested import Value, suggested, words_of
 from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
+    from fsdcf.operate.pipelines import Surrounding
 
 _account = matching(r"\d{12}", "12 digits")
 _region = matching(r"[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1")
+_POLICY_NAME = r"([A-Za-z0-9+=,.@_-]|\$\{ENV\}|\$\{SERVICE\})"
 _policy = matching(
-    r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+",
-    "the name or ARN of a policy",
+    rf"{_POLICY_NAME}{{1,128}}|arn:aws(-[a-z]+)*:iam::(\d{{12}}|aws):policy/({_POLICY_NAME}|/)+",
+    "the name or ARN of a policy, in which ${ENV} stands for the environment and ${SERVICE} for the service",
 )
 _bucket = matching(BUCKET_NAME, "the name of a bucket")
 _repository = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", "ORG/REPO")
@@ -87,16 +107,25 @@ _provider = matching(
     f"an ARN that ends in :oidc-provider/{ISSUER}",
 )
 _ENVIRONMENTS = ("staging", "prod")
+_ANY = {"AccountId": "*", "Region": "*", "Partition": "aws"}
+_LONGEST_OWNER = 40
+"""The most characters of a repository in the name of a boundary, which has at most 128."""
+_SHOWN = 3
+"""The most actions that a note shows."""
 
 
 @dataclass(frozen=True)
 class CompiledService:
-    """A spec compiled for one environment; ``spec`` is None for the environment itself."""
+    """A spec compiled for one environment; ``spec`` is None for the environment itself.
+
+    ``protected``: the environment is production, or its file protects it.
+    """
 
     file: str
     environment: str
     spec: Spec | None
     stack: DeployedStack
+    protected: bool
 
 
 def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list[CompiledService]:
@@ -115,11 +144,12 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
                 continue
             name = f"{result.service_name}-{environment}"
             stack = DeployedStack(name, result.template.data, result.tags, _clusters(result))
-            services.append(CompiledService(request.name, environment, result.spec, stack))
+            settings = result.environment_spec or (result.file.spec if result.file else None)
+            protected = is_production(environment, settings)
+            services.append(CompiledService(request.name, environment, result.spec, stack, protected))
     if failed:
         click.get_current_context().exit(2)
-    # A spec must not compile to the pipeline's own stack either, whose roles it could then change.
-    names = {STACK: "the pipeline's own stack"}
+    names: dict[str, str] = {}
     for one in services:
         name = one.stack.stack
         if name in names:
@@ -186,7 +216,7 @@ def permissions_command(
         raise click.UsageError(f"--env {inputs.environment}: the file describes the environment {environment}")
     services = compiled_services(inputs, (environment,))
     stacks = [service.stack for service in services]
-    limit = boundary_arn(boundary or BOUNDARY)
+    limit = boundary_arn(boundary_name(boundary or BOUNDARY, environment))
     uploads = bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}"
     needed = operating(stacks) if operate else permissions(stacks, limit, uploads)
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition_of(region or "")}
@@ -229,7 +259,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     *("--github-ids", "ids"),
     callback=_ids,
     metavar="ORGID/REPOID",
-    help="IDs of the organization and the repository, which GitHub includes in the tokens of new repositories.",
+    help="IDs of the organization and the repository, to which the roles are bound.  [default: those that gh tells]",
 )
 @click.option(
     *("--env", "environments"),
@@ -238,179 +268,403 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     shell_complete=complete_environments,
     help="Environment in this account; repeatable.  [default: those with a file among the specs, else staging, prod]",
 )
+@branch_option(
+    "Branch that deploys to an environment, as for `fsdcf ci github`; the roles of production and of protected "
+    "environments are for it alone; repeatable.  [default: staging=staging, main=prod]"
+)
 @variable_option
 @new_environment_option
+@click.option(
+    "--per-service",
+    is_flag=True,
+    help="Create the roles and the boundary for each service instead of each environment.",
+)
 @click.option(
     *("--oidc-provider", "provider"),
     callback=_provider,
     metavar="ARN",
-    help="Existing OIDC provider of GitHub in the account.",
+    help="Existing OIDC provider of GitHub in the account; --deploy finds it.",
 )
 @click.option(
     *("--permissions-boundary", "boundary"),
     callback=_policy,
     metavar="NAME|ARN",
-    default=BOUNDARY,
-    show_default=True,
-    help="Name of the permissions boundary to create, or ARN of an existing one.",
+    help="Name of the permissions boundaries to create, or ARN of an existing one; ${ENV} stands for the environment, "
+    f"${{SERVICE}} for the service.  [default: {BOUNDARY}, with --per-service {BOUNDARY}-${{SERVICE}}]",
 )
 @format_option("yaml", "json", help="Output format of the template.")
 @click.option("-o", "--output", metavar="FILE", help="File to write instead of standard output (-).")
 @click.option("--deploy", "deploys", is_flag=True, help="Deploy the stack instead of printing the template.")
 @yes_option("With --deploy: skip the confirmation prompt.")
+@click.option("--recreate", is_flag=True, help="With --deploy: delete the remains of a failed first deploy.")
+@allow_option("With --deploy: allow the removal of this resource from the stack, which keeps it; repeatable.")
 @artifacts_bucket_option
 @connection_options
 @json_option
 def bootstrap_command(
     specs: tuple[Path, ...],
-    repository: str,
-    ids: str | None,
     environments: tuple[str, ...],
     variables: tuple[str, ...],
     new_environment: bool,
-    provider: str | None,
-    boundary: str,
     form: str,
     output: str | None,
     deploys: bool,
     yes: bool,
+    recreate: bool,
+    allow: tuple[str, ...],
     artifacts_bucket: str | None,
     connection: Connection,
     as_json: bool,
+    **pipeline: Any,
 ) -> None:
-    """Compile the pipeline's own stack: ECR repositories, an S3 bucket, and a deploy role for each environment.
+    """Compile the stack of a repository's pipeline: image repositories, an S3 bucket, and for each environment two
+    roles and a permissions boundary.
 
     Without SPEC it covers every spec of the repository.
     """
     if deploys and output:
         raise click.UsageError("--deploy cannot be combined with -o")
-    if not deploys and (yes or as_json or artifacts_bucket):
-        raise click.UsageError("--yes, --json and --artifacts-bucket need --deploy")
+    if not deploys and (yes or recreate or allow or as_json or artifacts_bucket):
+        raise click.UsageError("--yes, --recreate, --allow, --json and --artifacts-bucket need --deploy")
     files = specs_or_all(specs, repository_root(Path.cwd()), environments=True)
     inputs = SpecInputs(files, variables=variables, new_environment=new_environment)
     described = tuple(path.stem for path in files if is_environment(path))
-    services = compiled_services(inputs, tuple(dict.fromkeys(environments or described)) or _ENVIRONMENTS)
-    try:
-        known = Ids(*ids.split("/")) if ids else None
-        pipeline = _pipeline(repository, known, services, provider, boundary)
-        template = compile_pipeline(pipeline)
-    except ValueError as error:
-        raise click.UsageError(f"{error}: bootstrap fewer specs or environments at a time") from None
+    chosen = tuple(dict.fromkeys(environments or described)) or _ENVIRONMENTS
+    bootstrap = Bootstrap(compiled_services(inputs, chosen), **pipeline)
     if not deploys:
+        template = bootstrap.template(bootstrap.pipeline)
         write_or_print(output, to_json(template.data) if form == "json" else to_yaml(template.data))
-    for note in (*dict.fromkeys(_notes(pipeline, services, boundary)), *(() if deploys else _variables(pipeline))):
+        without_ids = () if bootstrap.pipeline.ids else (f"note: {bootstrap.without_ids}",)
+        for note in (*without_ids, *bootstrap.notes(), *bootstrap.rules(), *bootstrap.variables()):
+            click.echo(note, err=True)
+        return
+    bootstrap.template(bootstrap.pipeline)  # what cannot be compiled is reported before the first call
+    for note in bootstrap.notes():
         click.echo(note, err=True)
-    if deploys:
-        for environment, folder in dict.fromkeys((one.environment, Path(one.file).parent) for one in services):
-            connection = at_home(connection, home_of(environment, folder))
-        redeploy = suggested(
+    for environment, folder in dict.fromkeys((one.environment, Path(one.file).parent) for one in bootstrap.services):
+        connection = at_home(connection, home_of(environment, folder))
+    redeploy = bootstrap.command(specs, env=environments, new_env=new_environment, var=masked_settings(variables))
+    options = Options(yes=yes, recreate=recreate, allow=frozenset(allow), artifacts_bucket=artifacts_bucket)
+    act = partial(_deploy, bootstrap, options, redeploy)
+    run(Target(*PIPELINE, redeploy, pipeline=bootstrap.pipeline.stack), connection, as_json, act)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap:
+    """The pipeline of a repository for compiled services, and the options of the command."""
+
+    services: list[CompiledService]
+    repository: str
+    ids: str | None
+    branches: tuple[str, ...]
+    per_service: bool
+    provider: str | None
+    boundary: str | None
+
+    def __post_init__(self) -> None:
+        name = self._boundary
+        if name.startswith("arn:"):
+            return
+        for placeholder, apart in (("${ENV}", self._environments), ("${SERVICE}", self._scope_services)):
+            if len(apart) > 1 and placeholder not in name:
+                raise click.UsageError(
+                    f"--permissions-boundary {name}: {' and '.join(apart)} need boundaries of their own, because a "
+                    f"role within a common one may do what the other needs: write '{name}-{placeholder}', in single "
+                    "quotes"
+                )
+
+    def command(self, specs: tuple[Path, ...], **options: Value) -> str:
+        """The command that deploys the stack."""
+        return suggested(
             "bootstrap",
             *map(str, specs),
-            github=repository,
-            github_ids=ids,
-            env=environments,
-            new_env=new_environment,
-            var=masked_settings(variables),
-            oidc_provider=provider,
-            permissions_boundary=boundary if boundary != BOUNDARY else "",
+            github=self.repository,
+            github_ids=self.ids,
+            branch=self.branches,
+            per_service=self.per_service,
+            oidc_provider=self.provider,
+            permissions_boundary=self.boundary,
+            **options,
             deploy=True,
         )
-        release = Release(SERVICE, ENVIRONMENT, template.data, None, TAGS, redeploy_command=redeploy)
-        options = Options(yes=yes, artifacts_bucket=artifacts_bucket)
-        _deploy(release, pipeline, options, connection, as_json)
 
+    @property
+    def _boundary(self) -> str:
+        """The name of the boundaries with placeholders, or the ARN of an existing one."""
+        return self.boundary or (f"{BOUNDARY}-${{SERVICE}}" if self.per_service else BOUNDARY)
 
-def _pipeline(
-    repository: str, ids: Ids | None, services: list[CompiledService], provider: str | None, boundary: str
-) -> Pipeline:
-    """The pipeline of a repository. ``boundary`` is the name of the boundary to create, or the ARN of an existing one.
+    @property
+    def another_boundary(self) -> str:
+        """A name for the boundaries that no other repository of the account is likely to use."""
+        own = re.sub(r"[^a-z0-9]+", "-", self.repository.lower()).strip("-")[:_LONGEST_OWNER]
+        return f"{own}-boundary-${{ENV}}{'-${SERVICE}' if self.per_service else ''}"
 
-    Raises ValueError if the permissions of an action exceed the size of a policy.
-    """
-    policies: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for environment in dict.fromkeys(one.environment for one in services):
-        stacks = [one.stack for one in services if one.environment == environment]
-        needed = permissions(stacks, boundary_arn(boundary), BUCKET_ARN)
-        policies[environment] = tuple(policy_document(statements) for statements in split_policies(needed.statements))
-    own = (
-        None
-        if boundary.startswith("arn:")
-        else PermissionsBoundary(boundary, boundary_of([one.stack for one in services], ""))
-    )
-    specs = [one.spec for one in services if one.spec]
-    images = [registry(spec) for spec in specs]
-    created = tuple(name for account, region, name in filter(None, images) if account is None and region is None)
-    elsewhere = tuple(
-        arn
-        for spec, image in zip(specs, images, strict=True)
-        if image and image[2] not in created and (arn := repository_arn(spec))
-    )
-    return Pipeline(repository, policies, created, own, ids, provider, elsewhere)
+    @property
+    def _environments(self) -> list[str]:
+        return list(dict.fromkeys(one.environment for one in self.services))
 
+    @property
+    def _alone(self) -> str:
+        """The only environment, whose variables are its own: another account may have the others. Empty for several."""
+        return self._environments[0] if len(self._environments) == 1 else ""
 
-def _notes(pipeline: Pipeline, services: list[CompiledService], boundary: str) -> Iterator[str]:
-    """Problems that do not stop the bootstrap but would stop the pipeline, possibly repeated."""
-    if pipeline.ids is None:
-        ids = f"$(gh api repos/{pipeline.repository} --jq '\"\\(.owner.id)/\\(.id)\"')"
-        yield (
-            "note: GitHub includes IDs in the tokens of repositories created, renamed or transferred since 2026-07-15, "
-            f"and the roles reject such a repository unless you add --github-ids {ids}"
+    @property
+    def _scope_services(self) -> list[str]:
+        """The services that have roles of their own; the stack of an environment counts as one."""
+        return list(dict.fromkeys(map(_service, self.services))) if self.per_service else []
+
+    @cached_property
+    def github(self) -> Repository:
+        """The repository, as gh tells it."""
+        return Repository(self.repository)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The pipeline. A usage error if a policy is too large."""
+        ids = self.ids or self.github.ids()
+        images = [image for one in self.services for image in _own_images(one.spec)]
+        try:
+            scopes = tuple(self._scopes())
+        except ValueError as error:
+            raise self._too_large(error) from None
+        return Pipeline(self.repository, scopes, tuple(images), Ids.of(ids) if ids else None, self.provider)
+
+    def template(self, pipeline: Pipeline) -> Template:
+        """The template of the stack. A usage error if it does not fit."""
+        try:
+            return compile_pipeline(pipeline)
+        except ValueError as error:
+            raise self._too_large(error) from None
+
+    def _too_large(self, error: ValueError) -> click.UsageError:
+        if self.per_service or "--per-service" in str(error):
+            return click.UsageError(str(error))
+        return click.UsageError(f"{error}: give each service roles of its own with --per-service")
+
+    def _scopes(self) -> Iterator[DeployScope]:
+        """The scopes. Raises ValueError if the permissions of an action or a boundary exceed the size of a policy."""
+        branches = {environment: branch for branch, environment in environments_by_branch(self.branches).items()}
+        for environment in self._environments:
+            services = [one for one in self.services if one.environment == environment]
+            branch = branches.get(environment, "") if any(one.protected for one in services) else ""
+            owners = dict.fromkeys(map(_service, services)) if self.per_service else [ENVIRONMENT_SERVICE]
+            for own in owners:
+                members = [one for one in services if _service(one) == own or not self.per_service]
+                yield self._scope(environment, "" if own == ENVIRONMENT_SERVICE else own, branch, members)
+
+    def _scope(self, environment: str, service: str, branch: str, members: Sequence[CompiledService]) -> DeployScope:
+        stacks = [one.stack for one in members]
+        name = boundary_name(self._boundary, environment, service or ENVIRONMENT_SERVICE)
+        role = f"${{{scoped_id(environment, service, EXECUTION_ROLE)}.Arn}}"
+        specs = [one.spec for one in members]
+        return DeployScope(
+            environment,
+            service,
+            branch,
+            engine=_documents(engine_permissions(stacks, role, BUCKET_ARN)),
+            execution=_documents(execution_permissions(stacks, boundary_arn(name))),
+            boundary=None if name.startswith("arn:") else PermissionsBoundary(name, boundary_of(stacks, environment)),
+            images=tuple(image for spec in specs for image in _own_images(spec)),
+            elsewhere=tuple(
+                arn
+                for spec in specs
+                if spec and not _own_images(spec) and registry(spec) and (arn := repository_arn(spec))
+            ),
         )
-    for one in services:
-        if one.spec is None:
-            continue  # an environment has no roles and no image
-        limits, image = boundaries(one.stack), registry(one.spec)
-        if not limits:
+
+    @property
+    def without_ids(self) -> str:
+        """What it means that the ids of the repository are unknown."""
+        ids = f"$(gh api repos/{self.repository} --jq '\"\\(.owner.id)/\\(.id)\"')"
+        return (
+            "GitHub includes IDs in the tokens of repositories created, renamed or transferred since 2026-07-15, and "
+            f"the roles reject such a repository unless you add --github-ids {ids}; with them, nobody who later takes "
+            f"the name {self.repository} gets the roles"
+        )
+
+    def notes(self) -> list[str]:
+        """Problems that do not stop the bootstrap but would stop the pipeline."""
+        return list(dict.fromkeys(self._notes()))
+
+    def _notes(self) -> Iterator[str]:
+        if self._boundary.startswith("arn:") and "${ENV}" not in self._boundary and len(self._environments) > 1:
+            yield f"note: {self._boundary} is the boundary of every environment: it keeps none of them from another"
+        protected = {one.environment for one in self.services if one.protected}
+        for scope in self.pipeline.scopes:
+            if scope.environment in protected and not scope.branch:
+                yield (
+                    f"note: no branch is known for {scope.environment}, so that its roles rely on the rules of the "
+                    f"environment on GitHub alone: add --branch BRANCH={scope.environment}"
+                )
+        for one in self.services:
+            yield from self._notes_on(one)
+        unknown = {
+            resource["Type"]
+            for service in self.services
+            for resource in service.stack.template["Resources"].values()
+            if needed(resource["Type"], resource) is None
+        }
+        for type in sorted(unknown):
+            yield f"note: the permissions for {type} are unknown; add them to the execution roles"
+
+    def _notes_on(self, one: CompiledService) -> Iterator[str]:
+        name, limits = _service(one), boundaries(one.stack)
+        line = f"`permissionsBoundary: {self._boundary.replace('${SERVICE}', name)}`"
+        line += " under service" if one.spec else " under environment"
+        own = boundary_arn(boundary_name(self._boundary, one.environment, name))
+        if not limits and one.stack.resources(ROLE):
+            yield f"note: {visible(one.file)}: the roles of a pipeline create no role without a boundary: write {line}"
+        elif limits and limits != {own}:
+            others = ", ".join(limit.rpartition(":policy/")[2] for limit in sorted(limits))
             yield (
-                f"note: {visible(one.file)}: deploy roles cannot create roles without a boundary: "
-                f"set permissionsBoundary: {boundary} under service"
+                f"note: {visible(one.file)}: the roles of {one.stack.stack} have the boundary {others}, and the "
+                f"pipeline creates them within that of {one.environment} alone: write {line}"
             )
-        elif limits != {boundary_arn(boundary)}:
-            names = ", ".join(sorted(limits))
-            yield f"note: {visible(one.file)}: this permissions boundary must exist before the deploy: {names}"
+        for wide in _wide(one):
+            yield f"note: {visible(one.file)}: {wide}"
+        image = registry(one.spec) if one.spec else None
         if image is not None and image[:2] != (None, None):
             yield (
-                f"note: {visible(one.file)}: service.image names an account or region; that repository must exist, and "
-                "allow this role to push"
+                f"note: {visible(one.file)}: service.image names an account or region; that repository must exist, "
+                "with immutable tags, and allow this role to push"
             )
-    unknown = {
-        resource["Type"]
-        for service in services
-        for resource in service.stack.template["Resources"].values()
-        if needed(resource["Type"], resource) is None
-    }
-    yield from (
-        f"note: the permissions for {type} are unknown; add them to the deploy roles" for type in sorted(unknown)
+
+    def variables(self) -> Iterator[str]:
+        """The repository variables that the pipeline needs, before their values are known."""
+        where = f", on its environment {self._alone}" if self._alone else ""
+        yield f"note: after the deploy of this stack, {self.repository} needs these variables on GitHub{where}:"
+        yield f"  {REGION_VARIABLE}: the region of the stack"
+        yield from (f"  {variable}: the output {output}" for variable, output in self._outputs().items())
+
+    def _outputs(self) -> dict[str, str]:
+        """The outputs of the stack that become variables of the repository, by variable."""
+        outputs = {BUCKET_VARIABLE: BUCKET_OUTPUT}
+        for scope in self.pipeline.scopes:
+            outputs |= scope.outputs
+        return outputs
+
+    def settings(self, outputs: Mapping[str, str], region: str) -> Iterator[str]:
+        """The commands that set the repository's variables from the outputs of the stack."""
+        values = {variable: outputs[output] for variable, output in self._outputs().items() if outputs.get(output)}
+        for name, value in {REGION_VARIABLE: region, **values}.items():
+            options = f"--env {self._alone} --repo" if self._alone else "--repo"
+            yield f"gh variable set {name} --body {value} {options} {self.repository}"
+
+    def rules(self) -> list[str]:
+        """What the environments on GitHub lack, and the commands that set their rules, as lines to print."""
+        notes, commands = self.missing_rules
+        if commands:
+            notes = [*notes, "the roles rely on the rules of the environments on GitHub, which these commands set:"]
+        return [*(f"note: {note}" for note in notes), *(f"  {command}" for command in commands)]
+
+    @cached_property
+    def missing_rules(self) -> tuple[list[str], list[str]]:
+        """What the environments on GitHub lack in sentences, if gh tells it, and the commands that set their rules."""
+        branches = {environment: branch for branch, environment in environments_by_branch(self.branches).items()}
+        protected = {one.environment for one in self.services if one.protected}
+        notes, commands = [], []
+        for name in self._environments:
+            wanted = GitHubEnvironment(name, branches.get(name, ""), name in protected)
+            found = self.github.lacking(wanted)
+            if found is None:
+                commands += self.github.commands(wanted)
+            elif found[0]:
+                notes.append(f"the environment {name} of {self.repository} on GitHub: {'; '.join(found[0])}")
+                commands += found[1]
+        if self.github.program is not None and self.github.trouble:
+            notes.append(f"the environments on GitHub were not checked: {self.github.trouble}")
+        return notes, commands
+
+
+def _wide(one: CompiledService) -> Iterator[str]:
+    """What wildcards in the statements of a service cost."""
+    actions: dict[str, list[str]] = {}
+    for wide in widened(one.stack, one.environment):
+        actions.setdefault(fill_in(wide.resource, _ANY), []).extend(wide.actions)
+    for resource, found in sorted(actions.items()):
+        names = sorted(set(found))
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        yield (
+            f"{shown} on {resource}: within the boundary, {one.stack.stack} may do so only with what has the tag "
+            f"{ENVIRONMENT_TAG} of {one.environment}, and not with what has no tags: name the resources to include them"
+        )
+
+
+def _service(one: CompiledService) -> str:
+    return one.spec.metadata.name if one.spec else ENVIRONMENT_SERVICE
+
+
+def _own_images(spec: Spec | None) -> list[str]:
+    """The ECR repository that the stack creates for a spec: none for one in another registry, account or region."""
+    image = registry(spec) if spec else None
+    return [image[2]] if image is not None and image[:2] == (None, None) else []
+
+
+def _documents(needed: Permissions) -> tuple[dict[str, Any], ...]:
+    """The policies of a role. Raises ValueError if the permissions of an action exceed the size of a policy."""
+    return tuple(policy_document(statements) for statements in split_policies(needed.statements))
+
+
+def _check_removals(outputs: Mapping[str, Any], around: Surrounding, options: Options, redeploy: str) -> None:
+    """Raise Stop (exit 3) if the stack has deploy roles that the new template lacks, and that are not allowed to go."""
+    from fsdcf.deploy.run import stop
+
+    roles = [name.removesuffix("Arn") for name in around.outputs if name.endswith(f"{DEPLOY_ROLE}Arn")]
+    gone = [role for role in roles if f"{role}Arn" not in outputs and role not in options.allow]
+    if gone:
+        allowed = " ".join((redeploy, *words_of(allow=gone)))
+        sentence = (
+            f"the stack {around.stack} has {', '.join(gone)}, which this command would remove: nothing was changed; "
+            "name all environments of the account, each with --env, or allow it"
+        )
+        raise stop(Exit.REFUSED, sentence, allowed)
+
+
+def _deploy(bootstrap: Bootstrap, options: Options, redeploy: str, aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+    from fsdcf.deploy.engine import deploy
+    from fsdcf.operate.pipelines import NewPipeline, look_around
+
+    pipeline = bootstrap.pipeline
+    around = look_around(
+        aws,
+        NewPipeline(
+            stack=pipeline.stack,
+            repository=pipeline.repository,
+            ids=str(pipeline.ids or ""),
+            boundaries=tuple(scope.boundary.name for scope in pipeline.scopes if scope.boundary),
+            images=pipeline.images,
+            provider=ISSUER,
+            another_boundary=bootstrap.another_boundary,
+            redeploy_command=redeploy,
+        ),
     )
+    if around.stack != pipeline.stack:
+        tell(NoticeIssued("stack", f"{around.stack} is the pipeline of this repository from before it was renamed"))
+    provider, ids = pipeline.provider or around.provider, pipeline.ids or Ids.of(around.ids)
+    pipeline = replace(pipeline, provider=provider, ids=ids, stack=around.stack)
+    if pipeline.ids is None:
+        tell(NoticeIssued("note", bootstrap.without_ids))
 
+    _check_removals(bootstrap.template(pipeline).data["Outputs"], around, options, redeploy)
 
-def _variables(pipeline: Pipeline) -> Iterator[str]:
-    """The repository variables that the pipeline needs, before their values are known."""
-    yield f"note: after the deploy of this stack, {pipeline.repository} needs these repository variables:"
-    yield f"  {REGION_VARIABLE}: the region of the stack"
-    yield from (f"  {variable}: the output {output}" for variable, output in _outputs(pipeline).items())
+    def deployed(pipeline: Pipeline, options: Options) -> Outcome:
+        template = bootstrap.template(pipeline).data
+        release = Release(*PIPELINE, template, None, pipeline.tags, redeploy_command=redeploy, pipeline=pipeline.stack)
+        return deploy(release, options, aws, lambda event: None if isinstance(event, RunEnded) else tell(event), ask)
 
-
-def _outputs(pipeline: Pipeline) -> dict[str, str]:
-    """The outputs of the stack that become variables of the repository, by variable."""
-    roles = {role_variable(environment): role_output(environment) for environment in pipeline.policies}
-    return {BUCKET_VARIABLE: f"{BUCKET}Name", **roles}
-
-
-def _deploy(release: Release, pipeline: Pipeline, options: Options, connection: Connection, as_json: bool) -> None:
-    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
-        from fsdcf.deploy.engine import deploy
-
-        outcome = deploy(release, options, aws, lambda event: None if isinstance(event, RunEnded) else tell(event), ask)
+    bucket = options.artifacts_bucket or around.outputs.get(BUCKET_OUTPUT)
+    if not bucket and is_large(bootstrap.template(pipeline).data):
+        tell(
+            NoticeIssued("note", "the template is too large for one call: its bucket is deployed first, then the rest")
+        )
+        outcome = deployed(replace(pipeline, scopes=()), options)
         if outcome.exit is not Exit.DONE:
             return outcome
-        return replace(outcome, next=(*outcome.next, *_settings(pipeline, outcome.outputs, aws.region)))
-
-    run(STACK, connection, as_json, act)
-
-
-def _settings(pipeline: Pipeline, outputs: Mapping[str, str], region: str) -> Iterator[str]:
-    """The commands that set the repository's variables from the outputs of the stack."""
-    values = {variable: outputs[output] for variable, output in _outputs(pipeline).items() if outputs.get(output)}
-    for name, value in {REGION_VARIABLE: region, **values}.items():
-        yield f"gh variable set {name} --body {value} --repo {pipeline.repository}"
+        bucket = outcome.outputs.get(BUCKET_OUTPUT)
+    outcome = deployed(pipeline, replace(options, artifacts_bucket=bucket))
+    if outcome.exit is not Exit.DONE:
+        return outcome
+    notes, commands = bootstrap.missing_rules
+    for note in notes:
+        tell(NoticeIssued("GitHub", note))
+    return replace(outcome, next=(*outcome.next, *commands, *bootstrap.settings(outcome.outputs, aws.region)))

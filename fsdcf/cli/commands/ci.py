@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,9 +24,16 @@ from fsdcf.cli.files import check_output, environment_file, is_environment, read
 from fsdcf.cli.git import git
 from fsdcf.cli.image import registry
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.options import SpecInputs, matching, new_environment_option, variable_option
+from fsdcf.cli.options import (
+    SpecInputs,
+    branch_option,
+    environments_by_branch,
+    matching,
+    new_environment_option,
+    variable_option,
+)
 from fsdcf.cli.render.findings import show
-from fsdcf.conventions import ENVIRONMENT_PATTERN, execution_role_variable, role_variable
+from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.document import Document
@@ -45,9 +53,7 @@ from fsdcf.suggested import Value, suggested, words_of
 from fsdcf.wording import visible
 
 _PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*( --hash=sha256:[0-9a-f]{64})+|git\+https://[A-Za-z0-9.:_/-]+@[0-9a-f]{40}"
-_LANES = ("staging=staging", "main=prod")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/^~-]*")
 _MOST_BYTES = 1 << 24
 _PARTS = ("plan", "cost", "graph")
@@ -77,12 +83,7 @@ def ci_command() -> None:
     metavar="COMMAND",
     help="Command that tests a service, run in the folder of its build.  [default: detected from the files]",
 )
-@click.option(
-    *("--branch", "branches"),
-    multiple=True,
-    metavar="BRANCH=ENV",
-    help="Environment that a push to a branch deploys to; repeatable.  [default: staging=staging, main=prod]",
-)
+@branch_option("Environment that a push to a branch deploys to; repeatable.  [default: staging=staging, main=prod]")
 @variable_option
 @new_environment_option
 @click.option(
@@ -124,7 +125,7 @@ def github_command(
     """
     if test and (any("\ud800" <= character <= "\udfff" for character in test) or not fits(test)):
         raise click.UsageError("--test: the command is not valid UTF-8, or too long for one that contains `${{`")
-    lanes = _lanes(branches or _LANES)
+    lanes = tuple(starmap(Lane, environments_by_branch(branches).items()))
     root = repository_root(Path.cwd().resolve())
     inputs = SpecInputs(specs, variables=variables, new_environment=new_environment).found()
     files = tuple(path for path in specs_or_all(inputs.files, root) if not is_environment(path))
@@ -336,19 +337,6 @@ def _secret_arguments(document: Document) -> Iterator[Diagnostic]:
             finding = replace(BUILD_ARGUMENT, conceal=True).at(document.key_span(path), path, message, hint)
             if not document.allows(plain_secrets.at(finding.span, path, message)):
                 yield finding
-
-
-def _lanes(written: tuple[str, ...]) -> tuple[Lane, ...]:
-    lanes = []
-    for text in written:
-        branch, equals, environment = text.partition("=")
-        if not equals or not _BRANCH.fullmatch(branch) or not re.fullmatch(ENVIRONMENT_PATTERN, environment):
-            raise click.UsageError(f"--branch expects BRANCH=ENV, such as main=prod, not {text!r}")
-        lanes.append(Lane(branch, environment))
-    for part in ("branch", "environment"):
-        if len({getattr(lane, part) for lane in lanes}) < len(lanes):
-            raise click.UsageError(f"--branch names the same {part} twice")
-    return tuple(lanes)
 
 
 def _compare(files: Mapping[Path, str], command: str) -> None:

@@ -18,11 +18,13 @@ from fsdcf.cloudformation.types import (
     Properties,
     ResourceType,
     Simulation,
+    Single,
     Updates,
 )
 
 PART: Part = "permissions"
 POLICY, ROLE, ROLE_POLICY = (f"AWS::IAM::{name}" for name in ("Policy", "Role", "RolePolicy"))
+MANAGED_POLICY, OIDC_PROVIDER = (f"AWS::IAM::{name}" for name in ("ManagedPolicy", "OIDCProvider"))
 _IDENTITY = PolicyDocuments("identity")
 _HOLDERS = ("Roles", "Users", "Groups")
 
@@ -116,16 +118,22 @@ RECORDS = (
     ForeignType("AWS::IAM::Group", price="free", policies=_IDENTITY),
     ForeignType("AWS::IAM::User", price="free", policies=_IDENTITY),
     ForeignType(
-        "AWS::IAM::ManagedPolicy",
+        MANAGED_POLICY,
         price="free",
         updates=Updates({"DefaultVersionId": frozenset({"PolicyDocument"})}),
         policies=PolicyDocuments("identity", _HOLDERS),
         simulation=Simulation("arn:{partition}:iam::{account}:policy/{name}"),
     ),
     ForeignType(
-        "AWS::IAM::OIDCProvider",
+        OIDC_PROVIDER,
         price="free",
-        simulation=Simulation("arn:{partition}:iam::{account}:oidc-provider/{p[Url]}"),
+        single=Single(
+            ("Url",),
+            "an account has only one provider of this URL",
+            "delete the other one, or use it",
+            "Provider with url {Url} already exists.",
+        ),
+        simulation=Simulation("arn:{partition}:iam::{account}:oidc-provider/{e[Url]}"),
     ),
     *(
         ForeignType(

@@ -306,7 +306,7 @@ MOST_ZONES = 6
 
 
 BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
-BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary, or its ARN"
+BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary-${ENV}, or its ARN"
 
 
 @spec_record

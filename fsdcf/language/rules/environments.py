@@ -68,10 +68,14 @@ def changed_name(case: Case) -> Problems:
 
 @rule("S402", "a reserved name", kinds=("Service", "Environment"))
 def reserved_name(case: Case) -> Problems:
-    """The stack of an environment is named `fsdcf-` and its name, and that of the pipeline `fsdcf-pipeline`."""
-    if case.spec.metadata.name == (PIPELINE[1] if case.kind == "Environment" else ENVIRONMENT_SERVICE):
-        message = f"`{case.spec.metadata.name}` is reserved for stacks of fsdcf itself"
-        yield Problem("metadata.name", message, "choose another name")
+    """The stack of an environment is named `fsdcf-` and its name, and that of a pipeline `fsdcf-pipeline-`, the owner
+    and the name of its repository."""
+    name = case.spec.metadata.name
+    reserved = PIPELINE[1] if case.kind == "Environment" else ENVIRONMENT_SERVICE
+    begins = f"{PIPELINE[1]}-" if case.kind == "Environment" else f"{ENVIRONMENT_SERVICE}-"
+    if name == reserved or name.startswith(begins):
+        hint = "choose another name" if name == reserved else f"choose a name that does not begin with `{begins}`"
+        yield Problem("metadata.name", f"`{name}` is reserved for stacks of fsdcf itself", hint)
 
 
 @rule("S403", "no file of the environment to join")

@@ -112,8 +112,8 @@ def actions_of(calls: Mapping[str, frozenset[str]]) -> Iterator[str]:
             yield from _ACTIONS.get((service, operation), (iam_action(service, operation),))
 
 
-BOUNDARY = "fsdcf-boundary"
-"""The default permissions boundary of the roles that a deploy creates."""
+BOUNDARY = "fsdcf-boundary-${ENV}"
+"""The default permissions boundary of the roles that a deploy creates: each environment has one of its own."""
 
 _BOUND = frozenset(
     {
@@ -244,6 +244,11 @@ def operating(stacks: Sequence[DeployedStack]) -> Permissions:
     """The permissions of the commands that operate these stacks and start no deploy. A one-off task has their roles."""
     resources = resources_of(stacks)
     return _needed(resources, _called(resources, OPERATING, "Operate"), _passed(stacks))
+
+
+def boundary_name(written: str, environment: str, service: str = "") -> str:
+    """The name or ARN of a permissions boundary, in which ``${ENV}`` and ``${SERVICE}`` are placeholders."""
+    return written.replace("${ENV}", environment).replace("${SERVICE}", service)
 
 
 def boundary_arn(name: str) -> str:

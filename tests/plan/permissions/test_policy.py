@@ -18,7 +18,7 @@ from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import run
-from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, operating, permissions
+from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, boundary_name, operating, permissions
 from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT, Compile, request_of
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
@@ -27,7 +27,8 @@ from tests.plan.shared import compiled as compiled_text
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
 VALUES = {"AccountId": ACCOUNT, "Region": REGION, "Partition": "aws"}
-LIMIT = f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}"
+BOUND = boundary_name(BOUNDARY, "staging")
+LIMIT = f"arn:aws:iam::{ACCOUNT}:policy/{BOUND}"
 RANDOM = "A1B2C3D4E5F6"
 AT = f"{REGION}:{ACCOUNT}"
 
@@ -44,7 +45,7 @@ def granted_by(policy: Mapping[str, Any]) -> set[str]:
 
 
 def policy_of(*stacks: DeployedStack, bucket: str | None = None) -> dict[str, Any]:
-    found = permissions(stacks, boundary_arn(BOUNDARY), bucket)
+    found = permissions(stacks, boundary_arn(BOUND), bucket)
     assert found.unknown == ()
     policy: dict[str, Any] = fill_in(policy_document(found.statements), VALUES)
     return policy
@@ -305,7 +306,7 @@ def test_the_order_of_stacks_has_no_meaning() -> None:
 
 def test_policies_are_split_to_iam_s_size() -> None:
     statements = permissions(
-        [stack_of(one) for one in EXAMPLES], boundary_arn(BOUNDARY), "${ArtifactsBucket.Arn}"
+        [stack_of(one) for one in EXAMPLES], boundary_arn(BOUND), "${ArtifactsBucket.Arn}"
     ).statements
     policies = split_policies(statements)
     assert len(policies) > 2 and all(policy_size(one) <= POLICY_CHARACTERS for one in policies)
@@ -399,7 +400,7 @@ def test_the_tasks_of_a_service_that_joins_are_in_the_cluster_of_its_environment
 
 
 def test_a_role_for_both_needs_no_statement_for_reading() -> None:
-    both = permissions([environment_stack(), joined_stack()], boundary_arn(BOUNDARY))
+    both = permissions([environment_stack(), joined_stack()], boundary_arn(BOUND))
     sids = [one.sid for one in both.statements]
     assert "Environment" not in sids and len(set(sids)) == len(sids)
 
