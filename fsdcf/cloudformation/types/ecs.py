@@ -487,7 +487,10 @@ RECORDS = (
         "free",
         Simulation(attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{id}"}, create=8.0),
         DeployPermissions(
-            only_with={NEVER: ("ecs:PutAccountSetting*",), "Configuration": ("kms:*",)},
+            only_with={
+                NEVER: ("ecs:PutAccountSetting*",),
+                "Configuration.ExecuteCommandConfiguration.KmsKeyId": ("kms:*",),
+            },
             arns=named_by("ecs", "ClusterName", ("cluster", "cluster/{}")),
             linked_role="ecs.amazonaws.com",
         ),

@@ -237,8 +237,9 @@ def _patterns(stack: DeployedStack, value: Any) -> tuple[str, ...]:
 
 def _substituted(stack: DeployedStack, template: str) -> Iterator[str]:
     """The text of Fn::Sub with the ARN of each resource of the stack that it names."""
-    match = re.search(r"\$\{([A-Za-z0-9]+)(?:\.Arn)?\}", template)
-    if match is None or match[1] not in stack.template["Resources"]:
+    found = re.finditer(r"\$\{([A-Za-z0-9]{1,255})(?:\.Arn)?\}", template)
+    match = next((one for one in found if one[1] in stack.template["Resources"]), None)
+    if match is None:
         yield template
         return
     for own in _named(stack, match[1])[:1] or ("*",):

@@ -204,6 +204,62 @@ def test_no_tag_of_another_environment_is_written(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LANDSCAPES)
+def test_a_pipeline_cannot_widen_its_own_roles(name: str) -> None:
+    """Neither what they may do, nor who gets them, nor their boundary."""
+    own = pipeline_of(landscape(name, "staging"))
+    limit = f"arn:aws:iam::{ACCOUNT}:policy/fsdcf-boundary-staging"
+    within = {"iam:PermissionsBoundary": limit}
+    names = ["fsdcf-pipeline-acme-shop-StagingDeployRole-1", "fsdcf-pipeline-acme-shop-StagingExecutionRole-1"]
+    stacks = landscape(name, "staging")
+    names += [f"{stack.stack}-{role}-1A2B3C" for stack in stacks for role in ("TaskRole", "ExecutionRole", "X")]
+    for arn in (f"arn:aws:iam::{ACCOUNT}:role/{path}{one}" for path in ("", "fsdcf/staging/") for one in names):
+        for action in (
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutUserPolicy",
+            "sts:AssumeRole",
+        ):
+            assert not own.may(Call(action, arn, within)), action
+        for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"):
+            for other in ({}, {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AdministratorAccess"}):
+                assert not own.may(Call(action, arn, other)), action
+        administrator = {**within, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        assert not own.may(Call("iam:AttachRolePolicy", arn, administrator))
+        for service in ("lambda", "ec2", "ecs", "cloudformation"):
+            assert not own.may(Call("iam:PassRole", arn, {"iam:PassedToService": f"{service}.amazonaws.com"})), service
+    for verb in (
+        "CreatePolicy",
+        "CreatePolicyVersion",
+        "DeletePolicy",
+        "DeletePolicyVersion",
+        "SetDefaultPolicyVersion",
+    ):
+        assert not own.may(Call(f"iam:{verb}", limit, {"aws:ResourceTag/fsdcf:environment": PIPELINE[1]}))
+    for action in ("iam:CreateUser", "iam:CreateAccessKey", "organizations:LeaveOrganization", "account:CloseAccount"):
+        assert not own.may(Call(action, "*", {}))
+
+
+def test_a_deploy_role_uses_the_execution_role_and_no_other() -> None:
+    stacks = landscape("hello", "staging")
+    role, (stack,) = pipeline_of(stacks).deploy, stacks
+    arn = f"arn:aws:cloudformation:{AT}:stack/{stack.stack}/1"
+    other = {"cloudformation:RoleArn": f"arn:aws:iam::{ACCOUNT}:role/Administrator"}
+    own = {"cloudformation:RoleArn": EXECUTION}
+    for action in ("CreateChangeSet", "DeleteStack", "RollbackStack", "ContinueUpdateRollback"):
+        assert allows(role, f"cloudformation:{action}", arn, own)
+        assert not allows(role, f"cloudformation:{action}", arn, other)
+        assert allows(role, f"cloudformation:{action}", arn, {}) == (action != "CreateChangeSet"), action
+    to_service = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+    assert allows(role, "iam:PassRole", EXECUTION, to_service)
+    assert not allows(role, "iam:PassRole", EXECUTION, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+    assert not allows(role, "iam:PassRole", other["cloudformation:RoleArn"], to_service)
+    actions = {action for one in role["Statement"] if one["Effect"] == "Allow" for action in one["Action"]}
+    engine = {"cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs", "s3", "ssm"}
+    assert {one.partition(":")[0] for one in actions} <= engine
+    assert {one for one in actions if one.startswith("iam:")} == {"iam:PassRole"}
+
+
+@pytest.mark.parametrize("name", LANDSCAPES)
 def test_cloudformation_may_do_all_that_the_templates_need(name: str) -> None:
     stacks = landscape(name, "staging")
     policy = pipeline_of(stacks).execution
