@@ -234,6 +234,18 @@ def test_what_a_control_asks_for_is_made_by_its_key_alone(control: str) -> None:
     assert any(type == EXISTS[control] for type, _ in with_keys())
 
 
+def test_the_spec_with_every_key_passes_every_control() -> None:
+    """But for the buckets that hold logs, which have no log of their own and no KMS key."""
+    block = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)[-1]
+    resources = compiled([Request("spec.yml", block.encode(), "prod")])
+    of_logs = {"S3.9", "S3.17"}
+    for control in (id for id in CHECKS if ANSWER[id] != "no"):
+        type, passes = CHECKS[control]
+        results = [passes(properties) for each, properties in resources if each == type]
+        assert any(results) if control in of_logs else all(results), control
+    assert {*EXISTS.values()} <= {type for type, _ in resources}
+
+
 def test_production_is_what_makes_the_difference() -> None:
     specs = sorted((ROOT / "examples").glob("*.yml"))
     staging = compiled([request_of(spec, "staging") for spec in specs])
