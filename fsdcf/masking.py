@@ -238,6 +238,7 @@ _TOKENS: Mapping[str, tuple[str, ...]] = {
 }
 """What follows the beginnings of tokens."""
 _BEGINNINGS: tuple[tuple[str, str], ...] = tuple((each, rest) for rest, known in _TOKENS.items() for each in known)
+_SHORTEST_TOKEN = 13
 _INNER = {"8Q~": 3, "7Q~": 3, "hooks.slack.com/services/": 0}
 """Parts of tokens that do not begin them, with the characters before: those of Azure's client secrets."""
 _TELEGRAM = r"(?<![\w:.-])\d{8,10}:[\w-]{35}(?![\w-])"
@@ -257,6 +258,8 @@ _LONGEST = 8000
 
 
 def _tokens(text: str) -> Iterator[Range]:
+    if len(text) < _SHORTEST_TOKEN:
+        return
     for beginning, rest in _BEGINNINGS:
         start = text.find(beginning)
         while start >= 0:
@@ -603,8 +606,12 @@ def secrets_in(
         for index, part in enumerate(value):
             yield from secrets_in(part, name, (*path, index))
     elif value is not None and not isinstance(value, bool):
-        text = str(value)
-        yield from ((path, text[start:end]) for start, end in secret_parts(text, name))
+        yield from ((path, secret) for secret in _secrets_of(str(value), name))
+
+
+@lru_cache(4096)
+def _secrets_of(text: str, name: str) -> tuple[str, ...]:
+    return tuple(text[start:end] for start, end in secret_parts(text, name))
 
 
 def _item_name(value: Mapping[Any, Any]) -> str:

@@ -14,7 +14,7 @@ from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.tasks import task_id
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, denied, stop
-from fsdcf.masking import CREDENTIAL_VARIABLES, is_secret_name, mask_value
+from fsdcf.masking import CREDENTIAL_VARIABLES, contains_secret, mask_value
 from fsdcf.operate.logs import LogLine, LogStream
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, managed_stack
 from fsdcf.suggested import Value, in_container
@@ -212,10 +212,10 @@ def run(context: Run, command: Sequence[str], options: OneOffOptions, show: Call
     plan = _plan(target, answer.get("taskDefinition") or {}, command, options)
     _confirm(context, service, command, options)
     context.step("run", f"starting a task of {target.stack} with the image {plan.container.get('image', '')}")
-    for name in options.variables:
+    for name, value in options.variables.items():
         if name in CREDENTIAL_VARIABLES:
             context.warn(f"{name} hides the task role, whose permissions the command has without it; leave it out")
-        elif is_secret_name(name):
+        elif contains_secret(value, name):
             text = f"the value of {name} is visible to everyone who may describe the task; use `secrets` in the spec"
             context.warn(text)
     started_by = STARTED_BY + aws.token().rpartition("-")[2]

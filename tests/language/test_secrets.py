@@ -353,6 +353,20 @@ def test_the_file_of_an_environment_is_searched(compiled: Compile) -> None:
         assert all(PLAIN not in render(each, result.sources) for each in result.diagnostics)
 
 
+def test_a_variable_of_the_environment_is_warned_about_in_a_service(compiled: Compile) -> None:
+    file = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\nenvironment:\n  variables:\n"
+    line = f"    DB_PASSWORD: {PLAIN}"
+    result = compiled(HELLO + "  environment: {X: '${DB_PASSWORD}'}\n", file=file + line)
+    (finding,) = (each for each in result.diagnostics if each.code == "W106")
+    assert "`DB_PASSWORD`" in finding.message and (finding.span.file, finding.span.line) == (
+        "environments/staging.yml",
+        6,
+    )
+    allowed = compiled(HELLO, file=f"{file}{line}  # fsdcf: allow W106 because it is a sample\n")
+    assert "W106" not in {each.code for each in allowed.diagnostics}
+    assert PLAIN in str(result.template and result.template.data), "the template is what the user wrote"
+
+
 def test_no_other_secret_on_the_line_is_quoted(compiled: Compile) -> None:
     result = compiled(HELLO + f"  environment: {{A_PASSWORD: {PLAIN}, B: x, C_TOKEN: 'other-{PLAIN}', D: $}}{{\n")
     assert all(PLAIN not in render(each, result.sources) for each in result.diagnostics)

@@ -32,7 +32,9 @@ def plain_secrets(case: Case) -> Problems:
     masked in everything that fsdcf prints, except in the template. An access key of AWS is not needed: the task role
     takes its place."""
     reported: set[str] = set()
-    for path, secret in case.document.secrets:
+    shared = case.file.document.secrets if case.file else ()
+    variables = [found for found in shared if found[0][:2] == ("environment", "variables")]  # the rest is in the spec
+    for path, secret in (*case.document.secrets, *variables):
         named: SpecPath = path
         while named and isinstance(named[-1], int):
             named = named[:-1]
