@@ -110,13 +110,15 @@ _ABOUT = _words(
     " scopes required store manager class table bucket queue topic field claim claims reset min max endpoint"
     " endpoints attribute attributes schema age domain samesite secure cost rounds interval location namespace"
     " label page form strength reference ref refs from regex pattern username user email role stdin"
+    " in at time times leeway grace window margin skew buffer budget period refresh rate ratio threshold through"
+    " backend driver engine source strategy kind helper encoder hasher hashing validator plugin rule rules"
 )
 """The last word of a name that is about a secret, and does not hold it: ``TOKEN_TTL``."""
 _ADDRESSES = frozenset(("url", "uri", "urls"))
 _FIRST = _words("use enable disable has is allow require max min num number no with without skip")
 _HARMLESS = _words(
-    "public publishable primary partition sort range foreign cache object s3 routing idempotency deduplication feature"
-    " translation lookup kms tokens per"
+    "public publishable site primary partition sort range foreign cache object s3 routing idempotency deduplication"
+    " feature translation lookup kms tokens per"
 )
 """A name with one of these words holds no secret, unless its value is one."""
 _HASHES = _words("sha digest hash checksum md5 commit revision rev etag integrity fingerprint thumbprint")
@@ -136,7 +138,7 @@ def is_secret_name(name: str) -> bool:
 
 
 _STRONG, _WEAK = 2, 1
-_REFERENCES = frozenset(("imageCredentials", "image_credentials", "CredentialsParameter", "secretKeys", "secret_keys"))
+_REFERENCES = _words("imageCredentials image_credentials CredentialsParameter secretKeys secret_keys")
 """Keys of the language and of CloudFormation that name where a secret is stored."""
 
 
@@ -185,7 +187,7 @@ _WORDS = _words(
 _PUBLIC = (
     r"\s*(?:(?:![A-Z]\w{1,20} )?arn:(?:[a-z0-9-]{1,20}|\$\{AWS::Partition\}):[a-z0-9-]{1,40}:"
     r"|secretsmanager:|ssm:[/\w]|\{\{resolve:"
-    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|\$\{[\w.]{1,99}\}$|\$\{(?:secrets|ssm|import):|\$\{\{|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
+    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|/[a-z]{1,20}/?$|\$\{[\w.]{1,99}\}$|\$\{(?:secrets|ssm|import):|\$\{\{|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
     r"|\$[A-Z_][A-Z0-9_]{0,99}$|\$\(|<[^<>]{1,99}>$|(?:\*{1,99}|x{3,99}|X{3,99}|\.{3,99}|•{1,99}|…)$"
     r"|%(?:s|\(\w{1,40}\)s|[A-Z_]{1,40}%)$|ssh-[a-z0-9-]{2,30} AAAA"
     r"|-----BEGIN (?:[A-Z]{1,20} ){0,3}(?:CERTIFICATE|PUBLIC KEY))"
