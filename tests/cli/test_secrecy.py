@@ -57,7 +57,7 @@ def string_keys(record: type) -> list[str]:
     return found
 
 
-def spec_with(path: str, secret: str, base: str = HELLO) -> str:
+def spec_with(path: str, secret: Any, base: str = HELLO) -> str:
     """A spec with a secret at a key, alone and as the item of a list or map."""
     path, _, kind = path.partition("@")
     data: Any = yaml.safe_load(base)
@@ -102,7 +102,8 @@ def test_no_finding_shows_a_secret_at_any_key(record: type) -> None:
     shown = {}
     for number, path in enumerate(string_keys(record)):
         for name, secret in (kinds[number % len(kinds)], kinds[(number * 7 + 3) % len(kinds)]):
-            result = run(Request("staging.yml", spec_with(path, secret, base).encode(), "staging"))
+            value = [secret] if number % 3 == 0 else secret
+            result = run(Request("staging.yml", spec_with(path, value, base).encode(), "staging"))
             text = "\n".join(render(each, result.sources) for each in result.diagnostics)
             if CORE in text or CORE in str([(each.message, each.hint) for each in result.diagnostics]):
                 shown[path, name] = next(line for line in text.splitlines() if CORE in line)

@@ -6,7 +6,7 @@ import pytest
 
 from fsdcf.language.model.service import HealthCheck
 from fsdcf.language.unknown import UnknownValue, record_without, until_unknown
-from tests.conftest import Compile
+from tests.conftest import HELLO, Compile
 
 HEAD = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: shop, owners: team}\n"
 CHECKED = "  healthCheck: {container: {command: 'true'}}\n"
@@ -87,3 +87,10 @@ def test_an_unknown_value_ends_a_rule() -> None:
     with pytest.raises(UnknownValue):
         _ = check.interval
     assert list(until_unknown(check.interval if number else number for number in (0, 1))) == [0]
+
+
+@pytest.mark.parametrize("key", ["overlay: [x]", "overlay: 5", "protected: [x]", "protected: {a: b}"])
+def test_a_wrong_value_that_decides_about_production_is_one_finding(compiled: Compile, key: str) -> None:
+    file = f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: staging, owners: t}}\nenvironment: {{{key}}}\n"
+    assert [each.code for each in compiled(file, name="staging.yml").diagnostics] == ["S102"]
+    assert "S102" in {each.code for each in compiled(HELLO, file=file).diagnostics}
