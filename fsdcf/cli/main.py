@@ -13,7 +13,8 @@ import click
 
 from fsdcf import __version__
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.render.stream import masked_streams
+from fsdcf.cli.render.stream import masked_streams, reported
+from fsdcf.wording import visible
 
 
 class Program(LazyGroup):
@@ -23,6 +24,14 @@ class Program(LazyGroup):
         """Run a command. No secret that it meets appears in its output, except in a template."""
         with masked_streams(sys.argv[1:] if args is None else args):
             return super().main(args, *more, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. What its errors quote is made visible."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = reported(error.message)
+            raise
 
     sections: ClassVar[Mapping[str, Table]] = {
         "Write a spec": {
@@ -140,9 +149,8 @@ def _run() -> int:
         click.echo(f"error: reading or writing failed: {error}", err=True)
         return 2
     except Exception as error:  # anything else is a bug in fsdcf, reported without a traceback
-        click.echo(
-            f"error: fsdcf failed ({type(error).__name__}: {error}); this is a bug in fsdcf, please report it", err=True
-        )
+        cause = f"{type(error).__name__}: {visible(error)}"
+        click.echo(f"error: fsdcf failed ({cause}); this is a bug in fsdcf, please report it", err=True)
         if os.environ.get("FSDCF_TRACEBACK"):
             raise
         return 2

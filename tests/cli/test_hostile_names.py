@@ -80,6 +80,25 @@ def check(told: str) -> None:
     assert not [line for line in told.split("\n") if line.startswith(("::error::x", "##[error]y"))]
 
 
+COMMAND = "::add-mask::a##[error]b.yml"
+"""The name of a file that is a workflow command from its first character on."""
+
+
+@pytest.mark.parametrize("folder", [HELLO], indirect=True, ids=["right"])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_name_is_not_a_workflow_command(
+    folder: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / COMMAND).write_text((folder / NAME).read_text())
+    words = [word.replace("{}", COMMAND) for word in command]
+    told = fsdcf(folder, *words, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="", GITHUB_WORKSPACE=str(folder))
+    lines = [line for line in told.split("\n") if not line.startswith(("::error ", "::warning ", "::group::"))]
+    assert not [line for line in lines if line.lstrip().startswith("::add-mask")]
+    if command[0] != "graph" and not {"json", "markdown"} & set(command):
+        assert not [line for line in lines if "##[" in line]
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_name_is_escaped_in_every_message(
     folder: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

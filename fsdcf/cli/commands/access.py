@@ -11,7 +11,7 @@ from fsdcf.cli.compiled import compile_together, title_of
 from fsdcf.cli.files import print_json
 from fsdcf.cli.lookup import line_of
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cli.render.stream import draw_table, painter
+from fsdcf.cli.render.stream import LineWriter, draw_table, painter
 from fsdcf.cloudformation.planned import logical_id_of, planned_together, template_of
 from fsdcf.deploy.model import Place
 from fsdcf.plan.access import (
@@ -56,7 +56,7 @@ def access_command(inputs: SpecInputs, form: str) -> None:
     elif sys.stdout.isatty():
         _draw(title, rows, lines)
     else:
-        click.echo("\n".join(_plain(title, rows, places)))
+        LineWriter(sys.stdout).lines(_plain(title, rows, places))
 
 
 def _record(row: Access, line: Place | None) -> dict[str, object]:

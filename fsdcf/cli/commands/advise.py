@@ -16,7 +16,7 @@ import click
 from fsdcf.cli.compiled import compile_files
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
-from fsdcf.cli.render.stream import json_text, painter
+from fsdcf.cli.render.stream import LineWriter, json_text, painter
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
@@ -275,7 +275,7 @@ def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirem
     if form == "json":
         click.echo(json_text(record(consultation)))
     else:
-        click.echo("\n".join(lines(consultation, painter(sys.stdout))), color=True)
+        LineWriter(sys.stdout).lines(lines(consultation, painter(sys.stdout)))
 
 
 def _from_terminal() -> Workload:

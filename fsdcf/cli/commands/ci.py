@@ -33,6 +33,7 @@ from fsdcf.cli.options import (
     variable_option,
 )
 from fsdcf.cli.render.findings import show
+from fsdcf.cli.render.stream import LineWriter
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
@@ -354,7 +355,7 @@ def _compare(files: Mapping[Path, str], command: str) -> None:
         if known != text:
             sides = known.splitlines(), text.splitlines()
             lines = difflib.unified_diff(*sides, str(target), "output of fsdcf ci github", lineterm="")
-            click.echo("\n".join(map(visible, lines)))
+            LineWriter(sys.stdout).lines(map(visible, lines))
             click.echo(f"{visible(target)} is out of date; rewrite it with `{command}`", err=True)
             context.exit(2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.files import is_spec, lint_folder
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
 from fsdcf.cli.render.findings import TOGETHER, as_github, as_json, show, subject_of, summary, unreported
+from fsdcf.cli.render.stream import LineWriter
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.pipeline import together
 
@@ -55,7 +57,7 @@ def validate_command(
         findings.extend(new)
         if form == "github":
             for diagnostic in new:
-                click.echo(as_github(diagnostic))
+                LineWriter(sys.stdout).command(as_github(diagnostic))
 
     options = BatchOptions(lint=not no_lint, cache=None if no_cache else lint_folder())
     for outcome in compile_all(requests, options):

@@ -14,6 +14,7 @@ import click
 
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.masking import mask_known, remember_secrets_in, remembering
+from fsdcf.wording import visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.model import Event
@@ -122,14 +123,22 @@ def _paint(text: str, role: str) -> str:
 
 
 class MaskedStream:
-    """A standard stream on which no secret appears that the command has met, and no token of a known form."""
+    """A standard stream on which no secret appears that the command has met, and no token of a known form.
 
-    def __init__(self, stream: TextIO) -> None:
+    If it ``guards``, what is written is not a workflow command of GitHub either, such as the name of a file that looks
+    like one: only ``write_command`` writes those.
+    """
+
+    def __init__(self, stream: TextIO, guards: bool = False) -> None:
         self.bare = stream
+        self._guards = guards
 
     def write(self, text: str) -> int:
-        self.bare.write(mask_known(text))
+        self.write_command(without_commands(text) if self._guards else text)
         return len(text)
+
+    def write_command(self, text: str) -> None:
+        self.bare.write(mask_known(text))
 
     def writelines(self, lines: Iterable[str]) -> None:
         self.write("".join(lines))
@@ -147,7 +156,8 @@ def masked_streams(words: Sequence[str] = ()) -> Iterator[None]:
         if isinstance(sys.stdout, MaskedStream):
             yield
             return
-        sys.stdout, sys.stderr = (cast("TextIO", MaskedStream(stream)) for stream in streams)
+        sys.stdout = cast("TextIO", MaskedStream(sys.stdout))
+        sys.stderr = cast("TextIO", MaskedStream(sys.stderr, guards=on_github()))
         try:
             yield
         finally:
@@ -189,6 +199,12 @@ def without_commands(text: str) -> str:
     return _COMMAND.sub(lambda found: f"{found[0]}\u200b", text)
 
 
+def reported(message: str) -> str:
+    """The message of an error with the characters of what it quotes visible, and without workflow commands."""
+    text = "\n".join(map(visible, message.split("\n")))
+    return without_commands(text) if on_github() else text
+
+
 def json_text(data: object, indent: int | None = 2) -> str:
     """Data as JSON; in ASCII alone if it contains control characters or, in the name of a file, lone surrogates."""
     text = json.dumps(data, indent=indent, ensure_ascii=False)
@@ -218,14 +234,15 @@ class LineWriter:
 
     def command(self, line: str) -> None:
         """Write a workflow command of GitHub Actions."""
-        self._write(f"{line}\n")
+        self._write(f"{line}\n", is_command=True)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, is_command: bool = False) -> None:
         if self.gone:
             return
         encoding = getattr(self.file, "encoding", None) or "utf-8"
+        write = self.file.write_command if is_command and isinstance(self.file, MaskedStream) else self.file.write
         try:
-            self.file.write(text.encode(encoding, "replace").decode(encoding))
+            write(text.encode(encoding, "replace").decode(encoding))
             self.file.flush()
         except (OSError, ValueError):  # a closed pipe or file
             self.gone = True
