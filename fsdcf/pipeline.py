@@ -22,6 +22,7 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
+from fsdcf.language.rules.secrets import plain_secrets_of
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
@@ -181,6 +182,7 @@ def _compiled(request: Request) -> Result:
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document)
     if check is not None:
+        diagnostics += [each for each in plain_secrets_of(check, document) if not document.allows(each)]
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
     template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)

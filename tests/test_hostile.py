@@ -141,7 +141,9 @@ def test_every_output_keeps_its_form(
     for path, data in ((spec, new), ("old.yml", old)):
         Path(path).write_text(dumps(data), encoding="utf-8")
     Path("Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
-    assert read(fsdcf("template", spec, "--no-lint"))["Resources"]
+    template = fsdcf("template", spec, "--no-lint")
+    shown(template, "\n\t")
+    assert read(template)["Resources"]
     for command in (["diff", "--first", spec], ["diff", "old.yml", spec], ["cost", spec], ["access", spec]):
         shown(fsdcf(*command))
         markdown(fsdcf(*command, "--format", "markdown"))

@@ -42,7 +42,13 @@ def to_yaml(template: Mapping[str, Any]) -> str:
     _write(ordered(template), written)
     written += [events.DocumentEndEvent(explicit=False), events.StreamEndEvent()]
     text: str = yaml.emit(written, Dumper=_DUMPER, allow_unicode=True, width=120)
-    return text
+    return _INVISIBLE.sub(lambda match: f"\\U{ord(match[0]):08x}", text)
+
+
+_INVISIBLE = re.compile(
+    "[\xad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+"""What changes the order of the text around it, or is not seen at all: it is an escape in a text in double quotes."""
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -82,7 +88,7 @@ def _is_function(name: str, section: str) -> bool:
 @lru_cache(maxsize=4096)
 def _text(text: str, tag: str) -> Any:
     """A string as an event, cached, because templates repeat strings."""
-    style = "|" if "\n" in text else "'" if not text else None
+    style = '"' if _INVISIBLE.search(text) else "|" if "\n" in text else "'" if not text else None
     if tag:
         return events.ScalarEvent(None, tag, (False, False), text, style=style)
     plain = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"

@@ -221,6 +221,19 @@ def test_a_healthcheck_is_checked_at_the_key_that_names_its_file(command: str, c
     assert errors == ([(code, ("service", "build", "dockerfile"))] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("command", "is_secret"),
+    [("curl -u admin:hunter2hunter2 localhost", True), ('["CMD", "a", "AKIAIOSFODNN7EXAMPLE"]', True), ("true", False)],
+)
+@pytest.mark.parametrize("comment", ["", "  # fsdcf: allow W106"])
+def test_a_secret_in_a_healthcheck_is_found(command: str, is_secret: bool, comment: str) -> None:
+    spec = HELLO.split("  healthCheck")[0] + f"  build:\n    dockerfile: Dockerfile{comment}\n"
+    file = f"FROM scratch\nHEALTHCHECK CMD {command}\n".encode()
+    result = run(Request("a.yml", spec.encode(), "staging", beside=lambda _: file))
+    found = [each.path for each in result.diagnostics if each.code == "W106"]
+    assert found == ([("service", "build", "dockerfile")] if is_secret and not comment else [])
+
+
 @pytest.mark.parametrize("variables", [{"V": "a"}, {"V": "{{resolve:ssm:x}}"}])
 def test_a_key_and_a_description_are_checked(compiled: Compile, variables: dict[str, str]) -> None:
     text = HELLO.replace("  owners: team", '  owners: team\n  description: "${V}"')

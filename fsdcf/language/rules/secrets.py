@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
-from fsdcf.diagnostics import SpecPath
+from fsdcf.diagnostics import Diagnostic, SpecPath
+from fsdcf.language.document import Document
+from fsdcf.language.model.service import ContainerCheck
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import BY_TASK_ROLE, DEACTIVATE
-from fsdcf.masking import CREDENTIAL_VARIABLES
+from fsdcf.masking import CREDENTIAL_VARIABLES, secrets_in
 
 _ACCESS_KEY = r"(?<![A-Z0-9])A[KS]IA[0-9A-Z]{16}"
 _STORE = "store the secret in Secrets Manager or the Parameter Store"
@@ -25,12 +29,12 @@ _HINTS = (
 @rule("W106", "a plain value that looks like a secret", conceal=True, kinds=BOTH)
 def plain_secrets(case: Case) -> Problems:
     """A spec is in a repository, and most of its values appear in plain text in the template, the task definition and
-    the console: variables, commands, build arguments, tags, and defaults and variables of an environment. Store a
-    secret in Secrets Manager or the Parameter Store, and read it with `secrets`, or with ${secrets:path} and
-    ${ssm:/path}. A value is taken for a secret because of its name, its form (a token, a private key, a password in a
-    connection string, a URL or an option) or because it looks random. The first place of a value is reported. It is
-    masked in everything that fsdcf prints, except in the template. An access key of AWS is not needed: the task role
-    takes its place."""
+    the console: variables, commands, build arguments, tags, and defaults and variables of an environment. The
+    HEALTHCHECK of a Dockerfile goes to the task definition, too. Store a secret in Secrets Manager or the Parameter
+    Store, and read it with `secrets`, or with ${secrets:path} and ${ssm:/path}. A value is taken for a secret because
+    of its name, its form (a token, a private key, a password in a connection string, a URL or an option) or because it
+    looks random. The first place of a value is reported. It is masked in everything that fsdcf prints, except in the
+    template. An access key of AWS is not needed: the task role takes its place."""
     reported: set[str] = set()
     shared = case.file.document.secrets if case.file else ()
     variables = [found for found in shared if found[0][:2] == ("environment", "variables")]  # the rest is in the spec
@@ -42,6 +46,15 @@ def plain_secrets(case: Case) -> Problems:
             continue  # another rule reports those variables
         reported.add(secret)
         yield Problem(named, f"the value of `{named[-1]}` looks like a secret", _hint(named, secret), key=True)
+
+
+def plain_secrets_of(check: ContainerCheck, document: Document) -> Iterator[Diagnostic]:
+    """The finding about secrets in the HEALTHCHECK of a Dockerfile, at the key that names the file."""
+    path = ("service", "build", "dockerfile")
+    if any(True for _ in secrets_in(check.command, "command")):
+        hint = f"{_STORE}, give it to the container as a variable with ${{secrets:path}}, and use the variable there"
+        finding = plain_secrets.at(document.span(path), path, "the HEALTHCHECK looks like it contains a secret", hint)
+        yield replace(finding, conceal=False)  # the secret is in another file
 
 
 def _hint(path: SpecPath, secret: str) -> str:
