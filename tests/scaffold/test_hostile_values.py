@@ -72,7 +72,7 @@ def strings(data: Any) -> Iterator[str]:
 
 @given(LINES)
 def test_a_scalar_arrives_as_it_is(text: str) -> None:
-    if fits(text):
+    if fits(2 * text) and len(text) < LONGEST // 3:
         data, expressions = read(
             f"key: {scalar('a ', text)}\nother: {scalar(text, Expression('${{ github.sha }}'), text)}"
         )
@@ -82,7 +82,8 @@ def test_a_scalar_arrives_as_it_is(text: str) -> None:
 
 @given(LINES)
 def test_a_string_in_an_expression_arrives_as_it_is(text: str) -> None:
-    assert evaluated(f"${{{{ {string('a ', text)} }}}}", []) == f"a {text}"
+    if len(text) < LONGEST // 2:
+        assert evaluated(f"${{{{ {string('a ', text)} }}}}", []) == f"a {text}"
 
 
 @pytest.mark.parametrize("names", [("shop",), ("on", "null"), ("on",)])
@@ -119,7 +120,8 @@ def test_a_shell_gets_the_words_of_a_command(option: str, argument: str) -> None
     done = subprocess.run(
         ["bash", "-c", f"fsdcf() {{ printf '%s\\0' \"$@\"; }}; {command}"], capture_output=True, check=True
     )
-    expected = ["ci", "github", words[0], "--var", words[1] or "a"]
+    argument = f"./{words[0]}" if words[0].startswith("-") else words[0]  # a file, not an option
+    expected = ["ci", "github", argument, "--var", words[1] or "a"]
     assert done.stdout.decode().split("\0")[:-1] == expected
     if "$'" not in command:
         assert shlex.split(command)[1:] == expected
