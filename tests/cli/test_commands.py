@@ -221,9 +221,10 @@ def test_init_writes_a_spec_that_compiles_without_warnings(folder: Path) -> None
         assert fsdcf("init", *arguments, cwd=folder).returncode == 0
         result = fsdcf("template", f"{arguments[0]}.yml", "--no-lint", "--strict", cwd=folder)
         assert (result.returncode, result.stderr) == (0, "")
-    for spec, codes in {"cruncher.yml": {"W123"}, "shop.yml": {"W112", "W123"}}.items():
+    hardening = {"W123", "W140", "W141"}
+    for spec, codes in {"cruncher.yml": hardening, "shop.yml": {"W112", *hardening}}.items():
         prod = fsdcf("validate", spec, "--env", "prod", "--format", "json", cwd=folder)
-        assert {one["code"] for one in json.loads(prod.stdout)} == codes, "only the author knows certificate and zones"
+        assert {one["code"] for one in json.loads(prod.stdout)} == codes, "only the author knows these"
     again = fsdcf("init", "shop", cwd=folder)
     assert again.returncode == 2 and "already exists" in again.stderr
 

@@ -148,18 +148,21 @@ def test_the_template_spec_is_the_default(folder: Path) -> None:
     [
         (("staging",), set()),
         (("dev", "--region", "us-west-1", "--owner", "team x"), set()),
-        (("prod", "--region", "eu-west-1"), {"W112"}),
-        (("prod",), {"W112", "W123"}),
+        (("prod", "--region", "eu-west-1"), {"S286"}),
+        (("prod",), {"S286", "W123"}),
     ],
 )
 def test_the_file_of_an_environment_is_valid_at_once(folder: Path, words: tuple[str, ...], codes: set[str]) -> None:
-    """What production lacks, HTTPS and the ids of its zones, is a warning."""
+    """Except that production needs a domain for HTTPS, which only the author knows, and should have ids of zones."""
     result = init("environment", *words)
     name = f"environments/{words[0]}.yml"
     assert result.exit_code == 0 and f"wrote {name}\n" in result.stderr
-    compiled = run(Request(name, Path(name).read_bytes(), "staging"))
+    raw = Path(name).read_bytes()
+    assert {each.code for each in run(Request(name, raw, "staging")).diagnostics} == codes
+    domain = b"{domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}"
+    compiled = run(Request(name, raw.replace(b"public: {}", b"public: " + domain), "staging"))
     assert compiled.environment == words[0]
-    assert {each.code for each in compiled.diagnostics} == codes
+    assert {each.code for each in compiled.diagnostics} == codes - {"S286"}
     assert compiled.file is None and compiled.environment_spec is not None
     assert compiled.environment_spec.environment.protected == (words[0] == "prod")
 
