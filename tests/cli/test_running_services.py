@@ -162,7 +162,7 @@ def test_following_ends_with_ctrl_c_and_130(stage: Stage) -> None:
     stage.site.pressing(30)
     result = stage("logs", "hello", "--since", LONG_AGO, "--follow", "--filter", "?red ?Waiting", expect=130)
     assert result.stdout.count("Waiting for work") == 2
-    assert result.stdout.splitlines()[-1].endswith(r" abc password=geheim red\u0007")
+    assert result.stdout.splitlines()[-1].endswith(r" abc password=******** red\u0007")
     assert "interrupted: stopped following" in result.stderr
 
 

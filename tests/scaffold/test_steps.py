@@ -309,7 +309,9 @@ def test_comment_and_summary_are_put_together(runner: Workshop) -> None:
     (folder / "plan.md").write_text("2 changes", encoding="utf-8")
     done, comment = write_summary(runner)
     assert (
-        comment == done.summary and comment.startswith("<!-- fsdcf -->\n") and "### `shop.yml`\n\n2 changes" in comment
+        comment == done.summary
+        and comment.startswith("<!-- fsdcf -->\n")
+        and "### <code>shop.yml</code>\n\n2 changes" in comment
     )
 
 
