@@ -120,6 +120,8 @@ NEEDS: dict[str, dict[str, Any]] = {
 VALUES: dict[str, list[Any]] = {
     "service.networking.vpc.cidr": ["10.0.0.0/16", "192.168.254.0/23"],
     "service.networking.loadBalancer.allowCidrs": [["0.0.0.0/0"], ["2001:db8::/32"]],
+    "service.networking.egress": [[{"to": "0.0.0.0/0"}, *({"to": f"10.{number}.0.0/16"} for number in range(59))]],
+    "service.networking.egress.to": ["0.0.0.0/0"],
     "service.networking.loadBalancer.sslPolicy": ["ELBSecurityPolicy-TLS13-1-3-2021-06"],
     "service.taskRole.statements.resources": [["*"], [f"arn:aws:s3:::{'x' * 900}/{number}" for number in range(9)]],
     "service.executionRole.statements.resources": [["*"], ["arn:aws:s3:::" + "é" * 5000]],
@@ -137,6 +139,8 @@ VALUES: dict[str, list[Any]] = {
 
 ELSEWHERE = {
     "service.networking.loadBalancer.name": "names a load balancer",
+    "service.networking.egress.ports": "belongs to a destination",
+    "service.networking.egress.protocol": "belongs to a destination",
     "service.volumes.efs.dependency": "names a dependency",
     "service.imageCredentials": "belongs to an image of another registry",
     "aws_dynamodb_table.keySchema": "belongs to attributes",

@@ -30,6 +30,7 @@ ORDERED = {
     "environment.network.availabilityZones": "each zone belongs to the subnet of its number",
     "environment.network.privateSubnets": "each subnet has the export of its number",
     "environment.network.publicSubnets": "each subnet has the export of its number",
+    "service.capabilities.add": "Fargate allows only one",
     "service.tmpfs[].options": "the last of two opposite options counts",
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
@@ -51,6 +52,10 @@ service:
   secrets:
     - {name: B, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/b"}
     - {name: A, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/a"}
+  secretKeys:
+    - arn:aws:kms:us-east-1:123456789012:key/2234abcd-12ab-34cd-56ef-1234567890ab
+    - arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  capabilities: {drop: [SETUID, NET_RAW]}
   volumes:
     - {name: tmp, mountPath: /tmp}
     - {name: run, mountPath: /run}
@@ -61,6 +66,7 @@ service:
       privateSubnets: [subnet-0bbbbbbb, subnet-0aaaaaaa]
       publicSubnets: [subnet-0ddddddd, subnet-0ccccccc]
     securityGroups: [sg-0bbbbbbb, sg-0aaaaaaa]
+    egress: [{to: 10.0.0.0/8, ports: [6379, 5432, 80-90]}, {to: 0.0.0.0/0, ports: [443]}]
     loadBalancer:
       allowCidrs: [203.0.113.0/24, 198.51.100.0/24, "2001:db8::/32"]
       domain: {name: c.example.com, hostedZoneId: Z1, aliases: [b.example.com, a.example.com]}
