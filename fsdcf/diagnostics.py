@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 
 from fsdcf.masking import MASK, hidden_parts, mask_line
+from fsdcf.wording import readable
 
 SpecPath = tuple[str | int, ...]
 """The path of a value in a spec: mapping keys and list indexes from the root."""
@@ -63,8 +65,9 @@ class Rule:
         return Severity.WARNING if self.code.startswith("W") else Severity.ERROR
 
     def at(self, span: Span, path: SpecPath, message: str, hint: str = "", notes: tuple[str, ...] = ()) -> Diagnostic:
-        """Return a finding of this rule at a position."""
-        return Diagnostic(self.code, self.severity, message, path, span, hint, notes, self.conceal)
+        """Return a finding of this rule at a position. Long values in its texts are cut."""
+        texts = (readable(message), path, span, readable(hint), tuple(map(readable, notes)))
+        return Diagnostic(self.code, self.severity, *texts, self.conceal)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,12 @@ def plain(text: str, role: str) -> str:
     return text
 
 
+@lru_cache(maxsize=8)
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines of a text, split once for all that is looked up in it."""
+    return tuple(LINE_BREAK.split(text))
+
+
 def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = plain) -> str:
     """Return a finding as text: code and message, position, the source line with the range underlined, and the hint.
 
@@ -119,7 +128,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     role = diagnostic.severity.value
     head = paint(f"{role}[{diagnostic.code}]", role) + f": {_visible(diagnostic.message)}"
     text = sources.get(span.file)
-    lines = [] if text is None else LINE_BREAK.split(text)
+    lines = () if text is None else lines_of(text)
     gutter = " " * len(str(span.line))
     out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):
@@ -137,11 +146,17 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
 
 def _masked(line: str, span: Span) -> tuple[str, Span]:
     """Return a source line without its secrets, and the span in it."""
-    parts = hidden_parts(line)
+    line, parts = _without_secrets(line)
     moved = [_moved(column, parts) for column in (span.column, span.end_column)]
-    line = mask_line(line) if parts else line
     end = moved[1] if span.end_line == span.line else span.end_column
     return line, replace(span, column=moved[0], end_column=max(end, moved[0] + 1))
+
+
+@lru_cache(maxsize=128)
+def _without_secrets(line: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return a line without its secrets, and where they are in it, once for all findings about a long line."""
+    parts = tuple(hidden_parts(line))
+    return mask_line(line) if parts else line, parts
 
 
 def _moved(column: int, parts: Iterable[tuple[int, int]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 
@@ -15,6 +16,19 @@ def counted(count: object, noun: str) -> str:
 def cut(text: str, longest: int = 200) -> str:
     """The text with at most this many characters: the last one of a longer text is ``…``."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+_LONG_WORD = re.compile(r"\S{121,}")
+
+
+def readable(text: str, longest: int = 1000) -> str:
+    """A sentence with foreign values, at most this long: of its long words the beginning is left, and their last
+    character, which closes what encloses them; of a sentence that is still too long its beginning and its end."""
+    if len(text) <= 120:
+        return text
+    text = _LONG_WORD.sub(lambda word: f"{word[0][:100]}…{word[0][-1]}", text)
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
 
 
 def moment(time: datetime | None) -> str:

@@ -35,6 +35,7 @@ from fsdcf.wording import counted, visible
 
 _SPEC = re.compile(rb"^(apiVersion|kind|service|environments)\s*:", re.M)
 _LARGEST_BLOB = 1 << 24
+_MOST_REFUSED = 20
 _TEMPLATE = re.compile(rb"""^["']?(AWSTemplateFormatVersion|Resources)["']?\s*:""", re.M)
 
 
@@ -198,6 +199,8 @@ def compile_all_or_refuse(inputs: SpecInputs, as_json: bool, failure: str, lint:
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
 
+        if len(refused) > _MOST_REFUSED:
+            refused[_MOST_REFUSED:] = [f"{counted(len(refused) - _MOST_REFUSED, 'more spec')} with errors"]
         end(Outcome(Exit.USAGE, "; ".join((*refused, failure)), next=(inputs.validate_command,)), as_json)
     for result in results:
         _check_environment(inputs, result)

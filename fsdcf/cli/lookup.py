@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.compiled import Compiled
@@ -15,7 +14,7 @@ from fsdcf.cli.render.plan import ChangedProperty, changed_properties
 from fsdcf.cloudformation.change import Change, Detail, at, path_of
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.model import Place
-from fsdcf.diagnostics import LINE_BREAK, SpecPath
+from fsdcf.diagnostics import SpecPath, lines_of
 from fsdcf.language.document import locate
 from fsdcf.masking import mask_line
 from fsdcf.pipeline import Result
@@ -34,15 +33,9 @@ def line_at(result: Result | None, path: str, below: SpecPath = ()) -> Place | N
     if result is None or result.document is None:
         return None
     span = result.document.key_span((*locate(result.document, path, types()), *below))
-    lines = _lines(result.sources.get(span.file, ""))
+    lines = lines_of(result.sources.get(span.file, ""))
     text = lines[span.line - 1] if span.line <= len(lines) else ""
     return Place(mask_line(span.file), span.line, span.column, mask_line(text))
-
-
-@lru_cache(maxsize=8)
-def _lines(text: str) -> tuple[str, ...]:
-    """The lines of a source, split once: a large plan looks up hundreds of them."""
-    return tuple(LINE_BREAK.split(text))
 
 
 def line_of(compiled: Compiled, logical_id: str, path: SpecPath = (), item: str = "") -> Place | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from fsdcf.diagnostics import LINE_BREAK, Diagnostic, Span, SpecPath
+from fsdcf.diagnostics import Diagnostic, Span, SpecPath, lines_of
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import String, Text
@@ -117,7 +117,7 @@ class Document:
         return rest if re.match("#[^# ]", rest) else ""
 
     def _line(self, span: Span) -> str:
-        lines = LINE_BREAK.split(self.sources.get(span.file, ""))
+        lines = lines_of(self.sources.get(span.file, ""))
         return lines[span.line - 1] if span.line <= len(lines) else ""
 
     def allows(self, finding: Diagnostic) -> bool:

@@ -27,14 +27,11 @@ def local_name(name: String) -> str:
     return text.strip("-_.")
 
 
-def declared_as(written: String, names: Iterable[String]) -> str | None:
-    """Return the local name of the dependency that a text names, among these: by the local name itself, or by the name
-    as it is declared. None if there is none."""
-    given = sample(written)
-    by_name = {local_name(name): sample(name) for name in names}
-    if given in by_name:
-        return given
-    return next((local for local, name in by_name.items() if name == given), None)
+def local_names(names: Iterable[String]) -> dict[str, str]:
+    """Return the local names of dependencies by what may name them elsewhere: the local names themselves, and the names
+    as they are declared."""
+    own = {local_name(name): sample(name) for name in names}
+    return {**{name: local for local, name in reversed(own.items())}, **{local: local for local in own}}
 
 
 def logical_id(local: str, suffix: str) -> str:

@@ -143,13 +143,19 @@ def parse(text: str, variables: Mapping[str, str], keep: str = "") -> tuple[Stri
     problems: list[PlaceholderProblem] = []
     position = 0
 
+    literal: list[str] = []
+
     def add(part: Part) -> None:
-        if not isinstance(part, str):
-            parts.append(part)
-        elif part and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        elif part:
-            parts.append(part)
+        if isinstance(part, str):
+            literal.append(part)
+            return
+        close()
+        parts.append(part)
+
+    def close() -> None:
+        if text := "".join(literal):
+            parts.append(text)
+        literal.clear()
 
     for match in _FORM.finditer(text):
         add(text[position : match.start()])
@@ -164,6 +170,7 @@ def parse(text: str, variables: Mapping[str, str], keep: str = "") -> tuple[Stri
         else:
             add(Known(keep, part) if isinstance(part, str) and match.group(1) == keep else part)
     add(text[position:])
+    close()
     if all(isinstance(part, str) for part in parts):
         return "".join(map(str, parts)), tuple(problems)
     return Text(tuple(parts)), tuple(problems)

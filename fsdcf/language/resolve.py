@@ -4,8 +4,9 @@ placeholders."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cloudformation.references import HOLE, is_dynamic
@@ -15,7 +16,7 @@ from fsdcf.language import placeholders
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark, names_of_type
 from fsdcf.language.model import KINDS, SpecKind, kind_of
-from fsdcf.language.names import declared_as
+from fsdcf.language.names import local_names
 from fsdcf.language.placeholders import Attribute, Known, Part, Pseudo, String, Text, parts_of, sample
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse, quoted
@@ -91,6 +92,7 @@ def resolve(
     substitution = _Substitution(base, types, known, lambda: _about_domain(environment, file, balancer, kind))
     # The names of the dependencies come first, because placeholders elsewhere refer to them.
     substitution.dependencies = substitution.value(base.data.get("dependencies"), ("dependencies",))
+    substitution.declared.clear()
     data = {
         name: value if name == "environments" else substitution.value(value, (name,))
         for name, value in base.data.items()
@@ -182,20 +184,30 @@ def overlay_of(document: Document, environment: str) -> Document | None:
     overlay = overlays.get(environment) if isinstance(overlays, dict) else None
     if not isinstance(overlay, dict):
         return None
-    root: SpecPath = ("environments", environment)
-    marks = {path[2:]: mark for path, mark in document.marks.items() if path[:2] == root}
-    return Document(overlay, marks, document.sources, document.allowed)
+    return Document(overlay, _overlay_marks(document)[environment], document.sources, document.allowed)
+
+
+@lru_cache(maxsize=2)
+def _overlay_marks(document: Document) -> Mapping[str, Mapping[SpecPath, Mark]]:
+    """Return the marks below each environment of ``environments``, which are sorted once for all of them."""
+    marks: dict[Any, dict[SpecPath, Mark]] = {}
+    for path, mark in document.marks.items():
+        if len(path) > 1 and path[0] == "environments":
+            marks.setdefault(path[1], {})[path[2:]] = mark
+    return marks
 
 
 def merged(base: Document, over: Document, only_known: bool = False) -> Document:
     """Return ``base`` with ``over`` merged over it: maps merge, ``null`` removes a key, everything else is replaced.
     Marks follow the values. With ``only_known``, a ``null`` without a key to remove stays."""
     marks, removed = dict(base.marks), dict(base.removed)
+    tables = [(marks, _by_ancestor(base.marks)), (removed, _by_ancestor(base.removed))]
+    new = _by_ancestor(over.marks)
 
     def forget(path: SpecPath) -> None:
-        for table in (marks, removed):
-            for known in [each for each in table if each[: len(path)] == path]:
-                del table[known]
+        for table, below in tables:
+            for known in below.get(path, ()):
+                table.pop(known, None)
 
     def merge(low: dict[Any, Any], high: dict[Any, Any], path: SpecPath) -> dict[Any, Any]:
         out = dict(low)
@@ -213,11 +225,20 @@ def merged(base: Document, over: Document, only_known: bool = False) -> Document
             else:
                 forget(here)
                 out[name] = value
-                marks.update({known: mark for known, mark in over.marks.items() if known[: len(here)] == here})
+                marks.update({known: over.marks[known] for known in new.get(here, ())})
         return out
 
     data = merge(base.data, over.data, ())
     return Document(data, marks, {**base.sources, **over.sources}, base.allowed, removed)
+
+
+def _by_ancestor(paths: Iterable[SpecPath]) -> Mapping[SpecPath, list[SpecPath]]:
+    """Return the paths at and below each path."""
+    below: dict[SpecPath, list[SpecPath]] = {}
+    for path in paths:
+        for depth in range(1, len(path) + 1):
+            below.setdefault(path[:depth], []).append(path)
+    return below
 
 
 def overrides_for(kind: SpecKind, overrides: Sequence[str]) -> tuple[str, ...]:
@@ -304,6 +325,7 @@ class _Substitution:
         self.variables = variables
         self.about_domain = about_domain
         self.dependencies: Any = None
+        self.declared: dict[str, Mapping[str, str]] = {}
         self.marks = dict(document.marks)
         self.findings: list[Diagnostic] = []
 
@@ -345,7 +367,9 @@ class _Substitution:
         """Return an attribute with the local name of its dependency: ``${sqs:${ENV}-orders:url}``."""
         if not isinstance(part, Attribute):
             return part
-        local = declared_as(part.name, names_of_type(self.dependencies, part.kind, self.types))
+        if part.kind not in self.declared:
+            self.declared[part.kind] = local_names(names_of_type(self.dependencies, part.kind, self.types))
+        local = self.declared[part.kind].get(sample(part.name))
         return part if local is None else replace(part, name=local)
 
     def _span_within(self, path: SpecPath, text: str, start: int, end: int) -> Span:

@@ -18,7 +18,7 @@ from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, names_of_type
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
-from fsdcf.language.names import declared_as
+from fsdcf.language.names import local_names
 from fsdcf.language.placeholders import Pseudo, Text, sample
 from fsdcf.language.rules.references import misplaced
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of
@@ -166,11 +166,15 @@ class Checker:
         self.findings: list[Diagnostic] = []
         self.wrong: set[SpecPath] = set()
         self.dependencies: list[int] = []
+        self.declared: dict[str, Mapping[str, str]] = {}
+        self.removed: dict[SpecPath, list[Any]] = {}
+        for *above, name in document.removed:
+            self.removed.setdefault(tuple(above), []).append(name)
 
     def record(self, record: type, data: dict[Any, Any], path: SpecPath, partial: bool = False) -> Any:
         """Return a record's value; with ``partial`` nothing is required, and None is returned."""
         names = names_of(record)
-        removed = [at[-1] for at in self.document.removed if at[:-1] == path]
+        removed = self.removed.get(path, ())
         level = self._not_indented(data, names, path)
         known = {name: value for name, value in data.items() if name in names and (*path, name) not in self.wrong}
         if partial:
@@ -218,10 +222,16 @@ class Checker:
         errors: list[Any] = validator._errors
         return errors
 
+    def _declared(self, kind: str) -> Mapping[str, str]:
+        """The local names of the dependencies of a type, by the names with which other keys may refer to them."""
+        if kind not in self.declared:
+            names = names_of_type(self.document.data.get("dependencies"), kind, self.types)
+            self.declared[kind] = local_names(names)
+        return self.declared[kind]
+
     def _value(self, each: Field, value: Any, path: SpecPath, partial: bool) -> Any:
         if each.key.refers_to and isinstance(value, (str, Text)):
-            names = names_of_type(self.document.data.get("dependencies"), each.key.refers_to, self.types)
-            value = declared_as(value, names) or value
+            value = self._declared(each.key.refers_to).get(sample(value), value)
         chosen = _chosen(each.types, value)
         if chosen.name == "record" and chosen.record:
             return self.record(chosen.record, value, path, partial)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.compiler.emit import to_json
-from fsdcf.language.names import declared_as
+from fsdcf.language.names import local_names
 from fsdcf.language.placeholders import Known, Pseudo, Text
 from tests.conftest import HELLO, Compile
 
@@ -48,7 +48,8 @@ def test_an_unknown_name_lists_those_that_exist(compiled: Compile, written: str,
 
 def test_a_local_name_comes_before_a_name_in_the_environment() -> None:
     names = [Text((Known("ENV", "staging"), "-a")), "staging-a", "b", Text(("c-", Pseudo("AWS::Region")))]
-    assert declared_as("a", names) == "a"
-    assert declared_as("staging-a", names) == "staging-a"
-    assert declared_as("c-us-east-1", names) == "c"
-    assert declared_as("d", names) is None
+    known = local_names(names)
+    assert known.get("a") == "a"
+    assert known.get("staging-a") == "staging-a"
+    assert known.get("c-us-east-1") == "c"
+    assert known.get("d") is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import tracemalloc
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +17,9 @@ import pytest
 
 from fsdcf.storage.migration.model import MigrationError
 from fsdcf.storage.migration.source import (
+    LARGEST_VALUE,
     check_integrity,
+    check_sizes,
     column_names,
     consistent_copy,
     count_rows,
@@ -183,3 +188,61 @@ def test_unique_column_sets(sql: Sql) -> None:
     with consistent_copy(path) as copy:
         assert sorted(map(sorted, unique_column_sets(copy, "u"))) == [["a", "b"], ["a", "b"], ["c"]]
         assert unique_column_sets(copy, "things") == [{"id"}]
+
+
+ENDLESS = "CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+
+
+class Pressed(BaseException):
+    """What the handler of a signal raises."""
+
+
+@pytest.mark.parametrize("query", [count_rows, lambda copy, name: check_sizes(copy, name, False, ())])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, Pressed])
+def test_a_signal_ends_a_query_without_end(
+    sql: Sql, query: Callable[[sqlite3.Connection, str], object], failure: type[BaseException]
+) -> None:
+    def press(*_: object) -> None:
+        raise failure
+
+    path = str(sql(ENDLESS))
+    former = signal.signal(signal.SIGALRM, press)
+    try:
+        with pytest.raises(failure), consistent_copy(path) as copy, sqlite_errors(path):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            query(copy, "endless")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def test_a_large_value_is_not_read(sql: Sql) -> None:
+    path = str(
+        sql(
+            "CREATE TABLE photos (id INTEGER PRIMARY KEY, photo BLOB, note TEXT)",
+            f"INSERT INTO photos VALUES (1, zeroblob({LARGEST_VALUE}), 'a')",
+            f"INSERT INTO photos VALUES (2, zeroblob({LARGEST_VALUE * 20}), 'b')",
+            f"INSERT INTO photos VALUES (3, x'00', printf('%.*c', {LARGEST_VALUE + 1}, 'x'))",
+        )
+    )
+    with consistent_copy(path) as copy:
+        tracemalloc.start()
+        with pytest.raises(MigrationError) as found:
+            check_sizes(copy, "photos", True, ())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert "photos contains values of more than 4 MiB" in found.value.sentence and "--skip" in found.value.hint
+        (finding,) = found.value.findings
+        assert finding.count == 2 and most < 1 << 20
+        assert finding.examples[0] == "row 2: photo has 83,886,080 bytes" and "row 3: note has" in finding.examples[1]
+        check_sizes(copy, "photos", True, ("photo", "note"))
+        assert [row[1:] for row in rows(copy, "photos", True, 0, ("photo", "note"))] == [(None, None)] * 3
+
+
+def test_a_wide_table_is_measured(sql: Sql) -> None:
+    columns = ", ".join(f"c{number}" for number in range(1500))
+    values = f"zeroblob({LARGEST_VALUE + 1}){', NULL' * 1499}"
+    path = str(sql(f"CREATE TABLE wide ({columns})", f"INSERT INTO wide VALUES ({values})"))
+    with consistent_copy(path) as copy, pytest.raises(MigrationError) as found:
+        check_sizes(copy, "wide", True, ())
+    assert found.value.findings[0].examples == ["row 1: c0 has 4,194,305 bytes"]

@@ -11,7 +11,7 @@ import click
 from fsdcf.batch import BatchOptions, compile_all
 from fsdcf.cli.files import is_spec, lint_folder
 from fsdcf.cli.options import SpecInputs, format_option, lint_options, spec_inputs
-from fsdcf.cli.render.findings import TOGETHER, as_github, as_json, show, subject_of, summary, unreported
+from fsdcf.cli.render.findings import TOGETHER, as_json, github_lines, show, subject_of, summary, unreported
 from fsdcf.cli.render.stream import LineWriter
 from fsdcf.diagnostics import Diagnostic, Severity, has_errors
 from fsdcf.pipeline import together
@@ -56,8 +56,8 @@ def validate_command(
         new = unreported(found)
         findings.extend(new)
         if form == "github":
-            for diagnostic in new:
-                LineWriter(sys.stdout).command(as_github(diagnostic))
+            for line in github_lines(new):
+                LineWriter(sys.stdout).command(line)
 
     options = BatchOptions(lint=not no_lint, cache=None if no_cache else lint_folder())
     for outcome in compile_all(requests, options):

@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fsdcf.cli.render.stream import LineWriter, json_text, on_github
 from fsdcf.diagnostics import Diagnostic, Severity, render
-from fsdcf.wording import counted, visible
+from fsdcf.wording import counted, cut, visible
 
 if TYPE_CHECKING:
     from fsdcf.batch import BatchResult
 
 
+MOST_SHOWN = 100
+"""Maximum number of findings that a command shows in full; further findings are counted, by code."""
+
+_CODES = 10
+"""Maximum number of codes in the count of further findings."""
+
+
+def limited(diagnostics: Sequence[Diagnostic]) -> tuple[list[Diagnostic], Counter[str]]:
+    """The findings to show in full, until the command has shown MOST_SHOWN, errors first; and the number of the others
+    by code."""
+    meta = _meta()
+    room = MOST_SHOWN - meta.get(_SHOWN, 0)
+    if len(diagnostics) > room:
+        errors_first = sorted(range(len(diagnostics)), key=lambda at: diagnostics[at].severity is not Severity.ERROR)
+        shown = [diagnostics[at] for at in sorted(errors_first[:room])]
+        others = Counter(diagnostics[at].code for at in errors_first[room:])
+    else:
+        shown, others = list(diagnostics), Counter[str]()
+    meta[_SHOWN] = meta.get(_SHOWN, 0) + len(shown)
+    return shown, others
+
+
+def rest_of(others: Mapping[str, int]) -> str:
+    """``and 49,900 more findings: 49,900 S032``; empty if there are none."""
+    total = sum(others.values())
+    codes = sorted(others.items(), key=lambda each: (-each[1], each[0]))
+    words = [f"{count:,} {code}" for code, count in codes[:_CODES]]
+    words += [f"{sum(count for _, count in codes[_CODES:]):,} with other codes"] if len(codes) > _CODES else []
+    return f"and {counted(f'{total:,}', 'more finding')}: {', '.join(words)}" if total else ""
+
+
+_SHOWN = f"{__name__}.shown"
+
+
+def _meta() -> dict[str, Any]:
+    """What this command remembers; nothing outside of a command."""
+    context = click.get_current_context(silent=True)
+    return context.meta if context else {}
+
+
 def unreported(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The findings that this command has not reported yet: those about an environment's file come with every spec that
     it applies to. From now on they are reported."""
-    context = click.get_current_context(silent=True)
-    reported = context.meta.setdefault(__name__, set()) if context else set()
+    reported = _meta().setdefault(__name__, set())
     new = {(one.span, one.code, one.message): one for one in diagnostics}
     found = [one for place, one in new.items() if place not in reported]
     reported.update(new)
@@ -29,11 +69,12 @@ def unreported(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
     """Print the findings that are not reported yet to standard error, in colour on a terminal unless NO_COLOR is set.
-    On GitHub Actions they are also annotations."""
-    diagnostics = unreported(diagnostics)
+    On GitHub Actions they are also annotations. After MOST_SHOWN findings the others are counted."""
+    diagnostics, others = limited(unreported(diagnostics))
     out = LineWriter(sys.stderr)
     for diagnostic in diagnostics:
         out.lines([render(diagnostic, sources, out.paint), ""])
+    out.lines([rest_of(others), ""] if others else [])
     if on_github():
         from fsdcf.cli.render.actions import MOST_ANNOTATIONS
 
@@ -59,13 +100,31 @@ def add_errors_to_summary(title: str, diagnostics: Iterable[Diagnostic]) -> None
     from fsdcf.plan.markdown import markdown
 
     errors = [each for each in diagnostics if each.severity is Severity.ERROR]
-    items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in errors]
+    shown = errors[:MOST_SHOWN]
+    items = [f"- **{each.code}**: {markdown(each.message)}{markdown_place(each.span)}" for each in shown]
+    others = Counter(each.code for each in errors[MOST_SHOWN:])
+    items += [f"- {rest_of(others)}"] if others else []
     add_to_summary([f"### {markdown(title)}: {summary(errors)}", "", *items])
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Findings as a JSON list, with the same positions as the text."""
-    return json_text([_record(one) for one in diagnostics])
+def as_json(diagnostics: Sequence[Diagnostic]) -> str:
+    """Findings as a JSON list, with the same positions as the text. If there are more than MOST_SHOWN, the last item is
+    a note with the number of the others, by code."""
+    shown, others = limited(diagnostics)
+    records = [_record(one) for one in shown]
+    if others:
+        note = Diagnostic("", Severity.WARNING, rest_of(others), (), diagnostics[-1].span)
+        records.append({**_record(note), "severity": "note", "omitted": dict(sorted(others.items()))})
+    return json_text(records)
+
+
+def github_lines(diagnostics: Sequence[Diagnostic]) -> list[str]:
+    """Findings as workflow commands; a notice counts those after MOST_SHOWN."""
+    from fsdcf.cli.render.actions import workflow_command  # loaded on GitHub alone
+
+    shown, others = limited(diagnostics)
+    rest = [workflow_command("notice", {"title": "fsdcf"}, rest_of(others))] if others else []
+    return [*map(as_github, shown), *rest]
 
 
 def as_github(diagnostic: Diagnostic) -> str:
@@ -108,7 +167,7 @@ def _record(one: Diagnostic) -> dict[str, object]:
         "message": one.message,
         "hint": one.hint,
         "notes": list(one.notes),
-        "path": ".".join(str(step) for step in one.path),
+        "path": ".".join(cut(str(step)) for step in one.path),
         "file": span.file,
         "line": span.line,
         "column": span.column,

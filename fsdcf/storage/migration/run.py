@@ -19,6 +19,7 @@ from fsdcf.storage.migration.model import (
 )
 from fsdcf.storage.migration.source import (
     check_integrity,
+    check_sizes,
     column_names,
     consistent_copy,
     count_rows,
@@ -71,12 +72,17 @@ def _migrate_copy(
     columns, names = migration.columns, column_names(copy, source_table)
     Encoder(names, columns, migration.table)  # reports a key without a column before any call to AWS
     check_integrity(copy, migration.source)
+    check_sizes(copy, source_table, is_table, columns.skipped)
     description = target.describe()
     table = with_live_key(migration.table, description)
     encode = Encoder(names, columns, table)
     total = count_rows(copy, source_table)
     unique = is_table and keys_are_unique(copy, source_table, names, columns, table)
-    result = survey(copy, source_table, is_table, encode, lambda row: tell(Progress("check", row, total)), unique)
+
+    def on_row(row: int) -> None:
+        tell(Progress("check", row, total))
+
+    result = survey(copy, source_table, is_table, encode, on_row, unique, columns.skipped)
     if result.findings:
         sentence = f"{source_table} contains data that DynamoDB rejects; nothing was written"
         hint = "correct the rows, or migrate a view that corrects them"
@@ -105,13 +111,14 @@ def _migrate_copy(
     if migration.dry_run:
         return report
     if not done.finished:
-        left = rows(copy, source_table, is_table, done.through)
+        left = rows(copy, source_table, is_table, done.through, columns.skipped)
         write(left, result.rows, done, encode, target, migration, tell)
     report.written, report.same, report.kept = done.written, done.same, done.kept
     if migration.verify != "none":
         if done.empty:
             count_items(target, report, migration.workers, tell)
-        compare_items(rows(copy, source_table, is_table), encode, target, migration, report, tell, chance)
+        every = rows(copy, source_table, is_table, 0, columns.skipped)
+        compare_items(every, encode, target, migration, report, tell, chance)
     return report
 
 

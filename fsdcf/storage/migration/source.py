@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,22 @@ _CACHE = "PRAGMA cache_size = -8192"
 _STEP = 8192
 """Pages copied in one step, about 32 MB."""
 
+LARGEST_VALUE = 4 << 20
+"""Maximum bytes of a value that is read. A document in JSON may be longer than the item that it becomes, but not ten
+times as long."""
+
+_INSTRUCTIONS = 100_000
+"""Instructions of SQLite between two looks at signals: some milliseconds."""
+
+_MOST_ARGUMENTS = 100
+"""A function of SQLite takes 127 arguments."""
+
+_MOST_NAMED = 100
+"""Columns among which the large value of a row is looked for."""
+
+_SIZE = "octet_length" if sqlite3.sqlite_version_info >= (3, 43) else "length"
+"""The function that has the size of a value without reading it; an older SQLite counts the characters of text."""
+
 _CHUNK = 1000
 _RESTORE = "restore a backup, or use .recover of the sqlite3 shell to create a new file"
 _ERRORS = (
@@ -48,6 +64,11 @@ _ERRORS = (
         ("readonly", "read-only", "unable to open"),
         "{path!r} cannot be read without a repair: {error}",
         "an interrupted write may have left a journal: open the file once with the sqlite3 shell, which repairs it",
+    ),
+    (
+        ("too big",),
+        "{path!r} has a view with a value of more than a gigabyte",
+        "migrate a view with smaller values; DynamoDB accepts items of 400 KB",
     ),
     (
         ("full",),
@@ -74,7 +95,8 @@ def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite
     """Copy a database with SQLite's backup API, as of one moment, even if other processes write to it.
 
     The copy is a temporary database in TMPDIR without a name: it disappears with the process, even after kill -9. The
-    source is opened read-only. MigrationError if it is not a database, is locked, or needs a repair.
+    source is opened read-only. MigrationError if it is not a database, is locked, or needs a repair. A signal ends any
+    query at once, also one over a view without end.
     """
     if not Path(path).is_file():
         problem = "is not a regular file" if Path(path).exists() else "does not exist"
@@ -86,9 +108,36 @@ def consistent_copy(path: str, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite
             # In one read transaction: a writer cannot make the backup start over between two steps.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            source.backup(copy, pages=_STEP)
+            source.backup(copy, pages=_STEP, progress=lambda *_: None)  # Python heeds signals in the function
         copy.text_factory = bytearray  # keeps TEXT and BLOB apart, and reports text that is not UTF-8
-        yield copy
+        signals: list[BaseException] = []
+        heed = _heed(signals)
+        next(heed)
+        copy.set_progress_handler(heed.__next__, _INSTRUCTIONS)
+        try:
+            yield copy
+        except (sqlite3.OperationalError, MigrationError):
+            if signals:
+                raise signals[0] from None
+            raise
+        finally:
+            copy.set_progress_handler(None, 0)
+
+
+def _heed(signals: list[BaseException]) -> Generator[bool, None, None]:
+    """Whether a signal ends the query, asked by SQLite again and again: its exception is kept, since SQLite drops it.
+
+    The handlers of signals run when this function continues, and so within its ``try``.
+    """
+    while not signals:
+        try:
+            yield False
+        except GeneratorExit:
+            return
+        except BaseException as pressed:
+            signals.append(pressed)
+    while True:
+        yield True
 
 
 def select_table(copy: sqlite3.Connection, path: str, name: str | None) -> tuple[str, bool]:
@@ -137,13 +186,56 @@ def count_rows(copy: sqlite3.Connection, table: str) -> int:
     return int(count)
 
 
-def rows(copy: sqlite3.Connection, table: str, is_table: bool, skip: int = 0) -> Iterator[tuple[Any, ...]]:
+def rows(
+    copy: sqlite3.Connection, table: str, is_table: bool, skip: int = 0, unread: Collection[str] = ()
+) -> Iterator[tuple[Any, ...]]:
     """The rows in a reproducible order, starting after ``skip`` rows; TEXT as bytearray, BLOB as bytes.
 
-    A table, unlike a view, is read in the order of its key and not through an index.
+    A table, unlike a view, is read in the order of its key and not through an index. Columns that are ``unread`` are
+    None.
     """
+    listed = ", ".join("NULL" if name in unread else quote(name) for name in column_names(copy, table))
+    return _select(copy, listed, table, is_table, skip)
+
+
+def _select(copy: sqlite3.Connection, listed: str, table: str, is_table: bool, skip: int = 0) -> sqlite3.Cursor:
     hint = " NOT INDEXED" if is_table else ""
-    return copy.execute(f"SELECT * FROM {quote(table)}{hint} LIMIT -1 OFFSET ?", (skip,))  # noqa: S608
+    return copy.execute(f"SELECT {listed} FROM {quote(table)}{hint} LIMIT -1 OFFSET ?", (skip,))  # noqa: S608
+
+
+def check_sizes(copy: sqlite3.Connection, table: str, is_table: bool, unread: Collection[str]) -> None:
+    """Ask SQLite for the sizes of all values before one is read. MigrationError for those of more than LARGEST_VALUE
+    bytes."""
+    names = [name for name in column_names(copy, table) if name not in unread]
+    finding = DataFinding("value too large")
+    for number, (size,) in enumerate(_select(copy, _largest(names), table, is_table), 1):
+        if size > LARGEST_VALUE:
+            finding.count += 1
+            if len(finding.examples) < EXAMPLES:
+                listed = ", ".join(map(_size, names[:_MOST_NAMED]))
+                sizes = zip(names, _select(copy, listed, table, is_table, number - 1).fetchone() or (), strict=False)
+                large = [f"{name} has {size:,}" for name, size in sizes if size > LARGEST_VALUE]
+                finding.examples.append(f"row {number}: {', '.join(large) or f'a value has {size:,}'} bytes")
+    if finding.count:
+        raise MigrationError(
+            f"{table} contains values of more than {LARGEST_VALUE >> 20} MiB, which are not read; nothing was written",
+            "leave the column out with --skip COLUMN, or migrate a view without these rows; DynamoDB accepts items of"
+            " 400 KB, and large values belong in a bucket",
+            findings=(finding,),
+        )
+
+
+def _size(name: str) -> str:
+    return f"ifnull({_SIZE}({quote(name)}), 0)"
+
+
+def _largest(names: list[str]) -> str:
+    """SQL for the size of the largest value of a row."""
+    sizes = list(map(_size, names))
+    while len(sizes) > 1:
+        parts = (sizes[at : at + _MOST_ARGUMENTS] for at in range(0, len(sizes), _MOST_ARGUMENTS))
+        sizes = [f"max({', '.join(part)}, 0)" for part in parts]
+    return "".join(sizes) or "0"
 
 
 def check_integrity(copy: sqlite3.Connection, path: str) -> None:
@@ -183,13 +275,14 @@ def survey(
     encode: Encoder,
     on_progress: Callable[[int], None],
     unique: bool,
+    unread: Collection[str] = (),
 ) -> Survey:
     """Encode every row and collect the findings. ``unique``: keys cannot repeat, so that they need no check."""
     findings = _Findings()
     hashed = hashlib.blake2b(digest_size=16)
     keys = None if unique else _Keys(copy, encode)
     total = units = largest = number = 0
-    for number, row in enumerate(rows(copy, table, is_table), 1):
+    for number, row in enumerate(rows(copy, table, is_table, 0, unread), 1):
         hashed.update(repr(row).encode("utf-8", "surrogatepass"))
         item, size, problems = encode(row)
         for problem in problems:
