@@ -127,17 +127,12 @@ def _image_patterns() -> Iterator[str]:
 
 
 DATA: Mapping[str, Callable[[], Iterable[str]]] = {
-    "cli/home.py: keys[name].key.pattern": spec_patterns,
     "cli/image.py: _pattern(expected)": _image_patterns,
     "cloudformation/registries.py: pattern": lambda: (pattern for pattern, _, _ in registries._KNOWN),
     "cloudformation/types/__init__.py: one.path": lambda: (each.path for one in records() for each in one.managed),
     "deploy/ecs/tasks.py: pattern": lambda: (pattern for _, pattern, _ in tasks._WORDS),
-    "language/advice.py: key.pattern": spec_patterns,
-    "language/advice.py: one.key.pattern": spec_patterns,
-    "language/advice.py: key.key_pattern": spec_patterns,
     "language/placeholders.py: STORED_NAMES[store]": placeholders.STORED_NAMES.values,
     "language/schema.py: pattern": spec_patterns,
-    "language/schema.py: each.key.key_pattern": spec_patterns,
     "masking.py: rest": lambda: (rest for _, rest in masking._BEGINNINGS),
     "plan/graph/architecture.py: drawing.arn_name": lambda: (
         one.drawing.arn_name for one in records() if one.drawing and one.drawing.arn_name
@@ -216,7 +211,8 @@ def _patterns(one: _Module, call: Any, place: str) -> Iterable[re.Pattern[Any]] 
         return [re.compile(value, flags)]
     if place in FOREIGN or place == REASON:
         return []
-    texts = list(DATA[place]()) if place in DATA else list(_arguments(one, expression))
+    of_key = place.endswith(("key.pattern", "key.key_pattern"))
+    texts = list(DATA.get(place, spec_patterns if of_key else lambda: _arguments(one, expression))())
     if isinstance(expression, ast.JoinedStr) and not texts:
         parts = (
             part.value if isinstance(part, ast.Constant) else one.value(part.value, "x") for part in expression.values
