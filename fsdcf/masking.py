@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64, b2a_base64
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -622,9 +623,85 @@ def _item_name(value: Mapping[Any, Any]) -> str:
 
 # What a command has met
 
-_known: dict[str, None] | None = None
+
+class SecretForms:
+    """Forms of secrets, which are found in a text in one pass, however many there are: by their first letters, and then
+    by their lengths."""
+
+    def __init__(self, forms: Iterable[str] = ()) -> None:
+        self._forms = _Prefixes(_SHORTEST)
+        self._bare = _Prefixes(_SHORTEST_BARE)
+        self.add(forms)
+
+    def __bool__(self) -> bool:
+        return bool(self._forms.all)
+
+    def add(self, forms: Iterable[str]) -> None:
+        """Add forms."""
+        for form in forms:
+            self._forms.add(form)
+            self._bare.add(_squashed(form))
+
+    def occurrences(self, text: str) -> Iterator[Range]:
+        """The ranges of secrets in a text, also where one is cut off with ``…``."""
+        cuts = [cut.start() for cut in re.finditer(r"…|\.\.\.", text)] if "…" in text or "..." in text else []
+        for at, sizes in self._forms.places(text):
+            for size in sizes:
+                around = text[max(0, at - 1) : at] + text[at + size : at + size + 1]
+                if text[at : at + size] in self._forms.all and (size >= 12 or not any(map(str.isalnum, around))):
+                    yield at, at + size
+            following = bisect_left(cuts, at + _SHORTEST)
+            cut = cuts[following] if following < len(cuts) else len(text) + max(sizes)
+            if cut - at <= max(sizes) and self._forms.is_beginning(text[at:cut]):
+                yield at, cut
+
+    def is_spelled_in(self, text: str) -> bool:
+        """Whether a text has the letters and digits of a secret, in any case and with anything between them."""
+        bare = _squashed(text)
+        return any(bare[at : at + size] in self._bare.all for at, sizes in self._bare.places(bare) for size in sizes)
+
+
+class _Prefixes:
+    """Texts by their first letters; shorter ones are left out."""
+
+    def __init__(self, letters: int) -> None:
+        self._letters = letters
+        self._sizes: dict[str, set[int]] = {}
+        self._sorted: list[str] | None = None
+        self.all: set[str] = set()
+
+    def add(self, text: str) -> None:
+        if len(text) >= self._letters:
+            self.all.add(text)
+            self._sizes.setdefault(text[: self._letters], set()).add(len(text))
+            self._sorted = None
+
+    def is_beginning(self, text: str) -> bool:
+        """Whether one of the texts begins with this one."""
+        self._sorted = self._sorted or sorted(self.all)
+        at = bisect_left(self._sorted, text)
+        return at < len(self._sorted) and self._sorted[at].startswith(text)
+
+    def places(self, text: str) -> Iterator[tuple[int, set[int]]]:
+        """Where the first letters of a text occur in another one, with the lengths of those that begin with them."""
+        if len(self._sizes) > _FEW:
+            for at in range(len(text) - self._letters + 1):
+                if sizes := self._sizes.get(text[at : at + self._letters]):
+                    yield at, sizes
+            return
+        for first, sizes in self._sizes.items():
+            at = text.find(first)
+            while at >= 0:
+                yield at, sizes
+                at = text.find(first, at + 1)
+
+
+_known: SecretForms | None = None
 """The forms in which the secrets may be shown that this run of a command has met; None outside of a command."""
 _SHORTEST = 5
+_SHORTEST_BARE = 8
+_FEW = 100
+"""So many beginnings of secrets are looked for one after the other."""
 _COMMON = _words(
     "admin guest local localhost mysql mariadb postgres postgresql redis rabbitmq mongo mongodb oracle password secret"
     " token default example changeme development production staging testing test1 user1 users world hello"
@@ -641,7 +718,7 @@ def remembering() -> Iterator[None]:
     if _known is not None:
         yield
         return
-    _known = {}
+    _known = SecretForms()
     try:
         yield
     finally:
@@ -652,7 +729,7 @@ def remember(secrets: Iterable[str]) -> None:
     """Mask these secrets in everything that the command shows from now on, also where nothing tells that they are
     secrets."""
     if _known is not None:
-        _known.update(dict.fromkeys(secrets))
+        _known.add(secrets)
 
 
 def remember_secrets_in(value: Any) -> None:
@@ -687,25 +764,9 @@ def _forms(secret: str) -> Iterator[str]:
         yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= 12)
 
 
-def occurrences(text: str, forms: Iterable[str]) -> Iterator[Range]:
-    """The ranges of secrets in a text, also where one is cut off with ``…``."""
-    cuts = list(re.finditer(r"…|\.\.\.", text)) if "…" in text or "..." in text else []
-    for form in forms:
-        at, size = text.find(form), len(form)
-        while at >= 0:
-            around = text[max(0, at - 1) : at] + text[at + size : at + size + 1]
-            if size >= 12 or not any(map(str.isalnum, around)):
-                yield at, at + size
-            at = text.find(form, at + size)
-        for cut in cuts:
-            start = text.rfind(form[:_SHORTEST], max(0, cut.start() - size), cut.start())
-            if start >= 0 and form.startswith(text[start : cut.start()]):
-                yield start, cut.start()
-
-
 def known_parts(text: str) -> Iterator[Range]:
     """The ranges of the secrets in a text that this run has met."""
-    return occurrences(text, tuple(_known or ()))
+    return iter(()) if _known is None else _known.occurrences(text)
 
 
 def mask_known(text: str) -> str:
@@ -717,11 +778,10 @@ def _without_known(text: str) -> str:
     return _without(text, _apart(known_parts(text))) if _known else text
 
 
-def mask_forms(text: str, forms: Collection[str]) -> str:
+def mask_forms(text: str, forms: SecretForms) -> str:
     """A text without these secrets. A text that spells one in another way, such as a suggested name, is empty."""
-    text = _without(text, _apart(occurrences(text, forms)))
-    bare = _squashed(text)
-    return "" if any(len(_squashed(form)) >= 8 and _squashed(form) in bare for form in forms) else text
+    text = _without(text, _apart(forms.occurrences(text)))
+    return "" if forms.is_spelled_in(text) else text
 
 
 def _squashed(text: str) -> str:

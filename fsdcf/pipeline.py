@@ -26,7 +26,7 @@ from fsdcf.language.rules.secrets import plain_secrets_of
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
 from fsdcf.language.validate import validate
-from fsdcf.masking import mask_forms, memorable, remember, secret_parts
+from fsdcf.masking import SecretForms, mask_forms, memorable, remember, secret_parts
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
@@ -147,10 +147,11 @@ def _masked(result: Result) -> Result:
     """The result without secrets in its findings."""
     secrets = memorable(result.secrets, (result.service_name, result.environment))
     remember(secrets)
-    return replace(result, diagnostics=tuple(_without(secrets, each) for each in result.diagnostics))
+    forms = SecretForms(secrets)
+    return replace(result, diagnostics=tuple(_without(forms, each) for each in result.diagnostics))
 
 
-def _without(secrets: Collection[str], finding: Diagnostic) -> Diagnostic:
+def _without(secrets: SecretForms, finding: Diagnostic) -> Diagnostic:
     if not secrets:
         return finding
     message = mask_forms(finding.message, secrets) or "a value that looks like a secret is not valid"

@@ -44,6 +44,8 @@ HOSTILE = {
     "a long value of words": f"{HELLO}  cpuArchitecture: {'k ' * 50_000}\n",
     "a long placeholder": f"{HELLO}  image: ${{{'k' * 100_000}}}\n",
     "a long line": f"{HELLO}  environment: {{{', '.join(f'V{number}: x' for number in range(9000))}, V1: 2}}\n",
+    "secrets in a line": f"{HELLO}  environment: {{{', '.join(f'PASSWORD_{n}: hunter{n}' for n in range(9000))}}}\n",
+    "secrets": f"{HELLO}  environment:\n{_lines('    PASSWORD_#: hunter2hunter#', 9000)}",
     "depth": f"{HELLO}  environment: {'{a: ' * 5000}1{'}' * 5000}\n",
 }
 
