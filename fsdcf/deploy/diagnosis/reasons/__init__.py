@@ -5,6 +5,7 @@ The words of AWS, the cause, the advice, the spec key and the next command; a mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,7 +61,9 @@ REASONS = tuple(reason for group in TASK_GROUPS.values() for reason in group)
 STACK_REASONS = tuple(reason for group in STACK_GROUPS.values() for reason in group)
 
 
-LONGEST = 2_500
+_SPACE = re.compile(r"\s+")
+
+LONGEST = 2_000
 """Maximum number of characters that are matched: the patterns look for words at any distance from each other."""
 
 
@@ -82,7 +85,7 @@ def match_reason(
     testimony: str, context: DiagnosisContext, reasons: Sequence[Reason] = REASONS
 ) -> MatchedReason | None:
     """The first reason that matches the words of AWS, of which ``LONGEST`` characters are read; None if none does."""
-    testimony = testimony[:LONGEST]
+    testimony = _SPACE.sub(lambda gap: "\n" if "\n" in gap[0] else " ", testimony[:LONGEST])
     for reason in reasons:
         match = reason.words.search(testimony)
         if match is not None:
