@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 
 from fsdcf.masking import MASK, hidden_parts, mask_line
-from fsdcf.wording import readable
+from fsdcf.wording import readable, visible
 
 SpecPath = tuple[str | int, ...]
 """The path of a value in a spec: mapping keys and list indexes from the root."""
@@ -126,11 +126,11 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
     """
     span = diagnostic.span
     role = diagnostic.severity.value
-    head = paint(f"{role}[{diagnostic.code}]", role) + f": {_visible(diagnostic.message)}"
+    head = paint(f"{role}[{diagnostic.code}]", role) + f": {visible(diagnostic.message)}"
     text = sources.get(span.file)
     lines = () if text is None else lines_of(text)
     gutter = " " * len(str(span.line))
-    out = [head, f"{gutter}{paint('-->', 'frame')} {_visible(span.file)}:{span.line}:{span.column}"]
+    out = [head, f"{gutter}{paint('-->', 'frame')} {visible(span.file)}:{span.line}:{span.column}"]
     if 1 <= span.line <= len(lines):
         line = lines[span.line - 1]
         if diagnostic.conceal:
@@ -139,8 +139,8 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], paint: Paint = pl
         bar = paint("|", "frame")
         out += [f"{gutter} {bar}", f"{paint(str(span.line), 'frame')} {bar} {shown}".rstrip()]
         out += [f"{gutter} {bar} {paint(marker, role)}"]
-    out += [f"{gutter} {paint('= help:', 'hint')} {_visible(diagnostic.hint)}"] if diagnostic.hint else []
-    out += [f"{gutter} {paint('= note:', 'hint')} {_visible(note)}" for note in diagnostic.notes]
+    out += [f"{gutter} {paint('= help:', 'hint')} {visible(diagnostic.hint)}"] if diagnostic.hint else []
+    out += [f"{gutter} {paint('= note:', 'hint')} {visible(note)}" for note in diagnostic.notes]
     return "\n".join(out)
 
 
@@ -181,18 +181,14 @@ def _excerpt(line: str, span: Span) -> tuple[str, str]:
     suffix = "…" if cut + _WIDEST_LINE < len(line) else ""
     before = _columns(prefix + line[cut:start])
     under = max(1, _columns(line[start : min(end, cut + _WIDEST_LINE)]))
-    return prefix + _visible(window) + suffix, " " * before + "^" * under
+    return prefix + _without_tabs(window) + suffix, " " * before + "^" * under
 
 
-def _visible(text: str) -> str:
-    """Return the text with control characters escaped, so that none reaches the terminal."""
-    return "".join(
-        f"\\u{ord(each):04x}" if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each
-        for each in text.replace("\t", "    ")
-    )
+def _without_tabs(text: str) -> str:
+    return visible(text.replace("\t", "    "))
 
 
 def _columns(text: str) -> int:
     """Return the number of terminal columns that the visible text takes."""
     wide = unicodedata.east_asian_width
-    return sum(2 if wide(each) in ("W", "F") else not unicodedata.combining(each) for each in _visible(text))
+    return sum(2 if wide(each) in ("W", "F") else not unicodedata.combining(each) for each in _without_tabs(text))

@@ -125,7 +125,7 @@ _HARMLESS = _words(
 _HASHES = _words("sha digest hash checksum md5 commit revision rev etag integrity fingerprint thumbprint")
 """Words of a name whose value looks random, and is not a secret."""
 _IDS = _words("id ids arn arns uuid guid image tag version build git trace task request")
-"""The same, if the value has letters of one case: IDs in both cases cannot be told from secrets."""
+"""The same, if the value has letters of one case: IDs in both cases look like secrets."""
 
 
 def words_of_name(name: str) -> list[str]:
@@ -188,7 +188,8 @@ _WORDS = _words(
 _PUBLIC = (
     r"\s*(?:(?:![A-Z]\w{1,20} )?arn:(?:[a-z0-9-]{1,20}|\$\{AWS::Partition\}):[a-z0-9-]{1,40}:"
     r"|secretsmanager:|ssm:[/\w]|\{\{resolve:"
-    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|/[a-z]{1,20}/?$|\$\{[\w.]{1,99}\}$|\$\{(?:secrets|ssm|import):|\$\{\{|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
+    r"|(?:file:/{0,2})?(?:/[\w.@+-]{1,40}){2,20}/?$|/[a-z]{1,20}/?$"
+    r"|\$\{[\w.]{1,99}\}$|\$\{(?:secrets|ssm|import):|\$\{\{|\$\{[\w.-]{1,40}:[^-=?}][^}]{0,600}\}$"
     r"|\$[A-Z_][A-Z0-9_]{0,99}$|\$\(|<[^<>]{1,99}>$|(?:\*{1,99}|x{3,99}|X{3,99}|\.{3,99}|•{1,99}|…)$"
     r"|%(?:s|\(\w{1,40}\)s|[A-Z_]{1,40}%)$|ssh-[a-z0-9-]{2,30} AAAA"
     r"|-----BEGIN (?:[A-Z]{1,20} ){0,3}(?:CERTIFICATE|PUBLIC KEY))"
@@ -399,7 +400,7 @@ _PAIR = r"(?<![\w.-])(-{0,2}[A-Za-z_][\w.-]{0,99})(\\{0,4}[\"']?[ \t]{0,3}(?:=|:
 _SCHEMES = r"(?i:bearer|basic|token|digest|apikey|aws4-hmac-sha256)[ \t]{1,3}"
 _HEADERS = ("authorization", "proxy-authorization")
 _SIGNATURES = ("sig", "signature", "code", "x-amz-signature", "x-amz-security-token", "x-goog-signature")
-"""The parameters of a URL that stand for its signature."""
+"""The parameters of a URL that hold its signature."""
 _SCHEME = r"(?i:\b(?:bearer|basic)) {1,3}([\w.~+/-]{8,4000}={0,2})"
 _OPENING = r"\\{0,4}[\"']"
 
@@ -440,7 +441,7 @@ def _pairs(text: str, in_spec: bool) -> Iterator[Range]:
 
 
 def _value_of(text: str, pair: re.Match[str], in_spec: bool) -> Range | None:
-    """The range of the value in a pair; None for one that is no pair."""
+    """The range of the value in a pair; None if it is not a pair."""
     separator, before = pair[2], text[pair.start() - 1 : pair.start()]
     is_key = separator.lstrip("\\")[0] in "\"'"
     colon = separator.rstrip().endswith(":")

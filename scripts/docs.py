@@ -97,7 +97,7 @@ show the tasks that stopped and why, the service events, the targets with the lo
 last. They exit with 6 if tasks are still starting and nothing has failed.
 
 Who stopped a task decides before its exit code: a task that AWS stopped (maintenance, a Spot interruption, zone
-rebalancing), that a person stopped, or that was not needed any more, is no failure of the version. Tasks, events and
+rebalancing), that a person stopped, or that was not needed any more, is not a failure of the version. Tasks, events and
 log lines of another version are no evidence against the new one.
 
 A message that you copied from a console, a terminal or a colleague is explained without AWS: the stopped reason of a

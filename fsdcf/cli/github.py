@@ -1,4 +1,4 @@
-"""The repository on GitHub: what its environments must be told, and what ``gh`` knows of them if it is logged in."""
+"""The repository on GitHub: the rules that its environments need, and those that ``gh`` finds, if it is logged in."""
 
 from __future__ import annotations
 

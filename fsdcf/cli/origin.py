@@ -23,7 +23,7 @@ def pinned_requirement() -> str:
     """The requirement of this fsdcf: its repository at a full commit (``git+https://…@COMMIT``).
 
     It is that of the installation by pip or uv (PEP 610), or else that of the clone which contains the package.
-    Raises UnknownOrigin if there is neither, and for a clone whose commit nobody else can fetch.
+    Raises UnknownOrigin if there is neither, and for a clone whose commit others cannot fetch.
     Source: https://packaging.python.org/en/latest/specifications/direct-url/
     """
     try:

@@ -17,15 +17,15 @@ VARIABLE_NAME = re.compile(r"[A-Za-z0-9_.:]+")
 
 
 HOLE = "\0"
-"""What stands in a text for a part that is known to CloudFormation alone, such as the name of a queue."""
+"""The placeholder in a text for a part that is known to CloudFormation alone, such as the name of a queue."""
 
 _RESOLVE = "resolve:"
 _OPENS = "{{"
 
 
 def is_dynamic(text: str) -> bool:
-    """Whether a text may be a dynamic reference, ``{{resolve:…}}``, which CloudFormation replaces by a secret. Holes
-    stand for any text without braces and colons."""
+    """Whether a text may be a dynamic reference, ``{{resolve:…}}``, which CloudFormation replaces by a secret. A hole
+    is any text without braces and colons."""
     text = re.sub(f"{HOLE}+", HOLE, text) if HOLE in text else text
     start = text.find(_OPENS)
     while start >= 0:

@@ -13,10 +13,10 @@ _Balancer = TypeVar("_Balancer", LoadBalancer, SharedLoadBalancer)
 
 
 def with_defaults(spec: Any, environment: str, file: EnvironmentSpec | None) -> Any:
-    """Return a spec with the defaults of its environment in the place of what nobody wrote.
+    """Return a spec with the defaults of its environment in the place of what is not written.
 
-    ``file`` is what the environment's file says, if there is one. Elsewhere than in production, and for a spec with
-    unknown values, nothing changes.
+    ``file`` is the content of the environment's file, if there is one. Elsewhere than in production, and for a spec
+    with unknown values, nothing changes.
     """
     settings = spec if isinstance(spec, EnvironmentSpec) else file
     try:

@@ -69,7 +69,7 @@ def _is_locked(path: Path, purpose: str, held: ExitStack, alone: bool) -> bool:
     """Whether this process now holds a lock on a state, alone or with others, until ``held`` is closed.
 
     The files of the state are closed to other users. Raises StoreError without access. The lock of a process ends with
-    it. On Windows there is no lock.
+    it. Windows has no lock.
     """
     lock = path.with_name(f"{path.name}.{purpose}")
     try:

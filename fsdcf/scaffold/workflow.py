@@ -36,7 +36,7 @@ class Expression(str):
 
 
 class Written(str):
-    """A text that stands in the workflow as it is: a scalar of YAML, or words that are quoted for a shell."""
+    """A text that is in the workflow as it is: a scalar of YAML, or words that are quoted for a shell."""
 
 
 def use(action: str) -> Written:

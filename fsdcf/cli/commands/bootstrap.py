@@ -97,7 +97,7 @@ _region = matching(r"[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1")
 _POLICY_NAME = r"([A-Za-z0-9+=,.@_-]|\$\{ENV\}|\$\{SERVICE\})"
 _policy = matching(
     rf"{_POLICY_NAME}{{1,128}}|arn:aws(-[a-z]+)*:iam::(\d{{12}}|aws):policy/({_POLICY_NAME}|/)+",
-    "the name or ARN of a policy, in which ${ENV} stands for the environment and ${SERVICE} for the service",
+    "the name or ARN of a policy, with ${ENV} for the environment and ${SERVICE} for the service",
 )
 _bucket = matching(BUCKET_NAME, "the name of a bucket")
 _repository = matching(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", "ORG/REPO")
@@ -289,8 +289,8 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
     *("--permissions-boundary", "boundary"),
     callback=_policy,
     metavar="NAME|ARN",
-    help="Name of the permissions boundaries to create, or ARN of an existing one; ${ENV} stands for the environment, "
-    f"${{SERVICE}} for the service.  [default: {BOUNDARY}, with --per-service {BOUNDARY}-${{SERVICE}}]",
+    help="Name of the permissions boundaries to create, or ARN of an existing one; ${ENV} in it is the environment, "
+    f"${{SERVICE}} the service.  [default: {BOUNDARY}, with --per-service {BOUNDARY}-${{SERVICE}}]",
 )
 @format_option("yaml", "json", help="Output format of the template.")
 @click.option("-o", "--output", metavar="FILE", help="File to write instead of standard output (-).")
@@ -478,8 +478,8 @@ class Bootstrap:
         ids = f"$(gh api repos/{self.repository} --jq '\"\\(.owner.id)/\\(.id)\"')"
         return (
             "GitHub includes IDs in the tokens of repositories created, renamed or transferred since 2026-07-15, and "
-            f"the roles reject such a repository unless you add --github-ids {ids}; with them, nobody who later takes "
-            f"the name {self.repository} gets the roles"
+            f"the roles reject such a repository unless you add --github-ids {ids}; with them, whoever takes "
+            f"the name {self.repository} later does not get the roles"
         )
 
     def notes(self) -> list[str]:

@@ -474,7 +474,7 @@ def _deploy(
 
 
 def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> None:
-    """Raise Stop (exit 3) for a plan that what services share stands in the way of: it would fail after minutes."""
+    """Raise Stop (exit 3) for a plan that is blocked by what services share: it would fail after minutes."""
     from fsdcf.cli.render.plan import remarks_of
     from fsdcf.deploy.run import Stop
 

@@ -73,7 +73,8 @@ IN_PRODUCTION = f"true in prod and production, and {IN_PROTECTED.removeprefix('t
 """The defaults of what production turns on, and of what only a protected environment does."""
 
 INSIGHTS = ("enabled", "enhanced", "disabled")
-"""Settings of Container Insights. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterSetting.html"""
+"""Settings of Container Insights.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterSetting.html"""
 
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),

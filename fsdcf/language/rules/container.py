@@ -181,7 +181,7 @@ def root_user(case: Case) -> Problems:
 
 
 def is_root(user: str) -> bool:
-    """Whether the user of an image or a container, by name or number, is root; so is one that nobody names."""
+    """Whether the user of an image or a container, by name or number, is root; so is one without a name."""
     return user in ("", "root", "0")
 
 

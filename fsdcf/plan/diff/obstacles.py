@@ -489,7 +489,7 @@ def _of_environment(changes: Sequence[Change], sides: Sides, importers: Importer
 
 
 def _root(export: _AffectedExport, known: Mapping[str, Change]) -> Change | None:
-    """The change from which that of an export follows; None for a value that is no resource's."""
+    """The change from which that of an export follows; None for a value that does not belong to a resource."""
     change = next((known[one.target] for one in unknowns(export.value) if one.target in known), None)
     return origin(change, known)[0] if change is not None else None
 

@@ -283,7 +283,7 @@ def _is_own(pattern: str, environment: str) -> bool:
 
 
 def _parts(pattern: str) -> tuple[str, str]:
-    """The service of an ARN, and what comes after its account; empty for what is no ARN."""
+    """The service of an ARN, and what comes after its account; empty for any other text."""
     marked = re.sub(r"\$\{AWS::(\w+)\}", r"\1", pattern)
     parts = marked.split(":", 5)
     return (parts[2], parts[5]) if len(parts) == 6 and parts[0] == "arn" else ("", "")

@@ -197,7 +197,7 @@ def uses_managed_keys(stack: DeployedStack) -> bool:
 
 
 def resources_but_roles(stack: DeployedStack) -> list[Any]:
-    """The properties of all resources that are no identities."""
+    """The properties of all resources except identities."""
     resources = stack.template["Resources"].values()
     return [one.get("Properties", {}) for one in resources if record_of(one["Type"]).policies.kind != "identity"]
 

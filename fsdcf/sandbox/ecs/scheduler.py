@@ -234,7 +234,7 @@ def _drain(state: SandboxState, service: Document, known: list[Document]) -> Non
 def _count_failures(state: SandboxState, service: Document, primary: Document, known: list[Document]) -> None:
     """Count the failed tasks of a deployment in progress. Tasks that never ran also delay the next start.
 
-    In the sandbox, so do many that ran, lest a crash loop that nobody watches fills the state.
+    In the sandbox, so do many that ran, so that an unwatched crash loop does not fill the state.
     """
     for body in known:
         if body["counted"] or not body["failed"]:
