@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fsdcf.cloudformation.template import read
 from fsdcf.compiler.pipeline import ISSUER
 from fsdcf.sandbox.cloudformation.resources import add
 from tests.cli.stage import Stage
-from tests.conftest import HELLO
+from tests.conftest import HELLO, ROOT
 
 BOUND = "  permissionsBoundary: fsdcf-boundary-${ENV}\n"
 
@@ -59,6 +60,18 @@ def test_it_prints_the_stack_and_what_to_do_with_it(folder: Path) -> None:
         assert variable in done.stderr
     assert "--github-ids" not in done.stderr and "permissionsBoundary" not in done.stderr
     assert found["ProdBoundary"]["Properties"]["ManagedPolicyName"] == "fsdcf-boundary-prod"
+
+
+def test_the_how_to_s_spec_has_the_boundary_of_each_environment(folder: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "pipeline.md").read_text(encoding="utf-8")
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (folder / "shop.yml").write_text(spec, encoding="utf-8")
+    done = fsdcf("bootstrap", "--github", "acme/shop", "shop.yml", "--github-ids", "12/34")
+    assert done.exit_code == 0, done.output
+    assert "permissionsBoundary" not in done.stderr
+    assert {"fsdcf-boundary-staging", "fsdcf-boundary-prod"} == {
+        one["Properties"]["ManagedPolicyName"] for name, one in resources(done).items() if name.endswith("Boundary")
+    }
 
 
 def test_production_is_for_its_branch_alone(folder: Path) -> None:

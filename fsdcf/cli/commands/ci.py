@@ -168,7 +168,7 @@ def _requirement() -> str:
         return origin.pinned_requirement()
     except origin.UnknownOrigin as reason:
         raise click.UsageError(
-            f"the workflow cannot install this fsdcf: {reason}. Name one that it can, with all of its hash: "
+            f"the workflow cannot install this fsdcf: {reason}. Name one that it can install, with its whole hash: "
             f"--fsdcf git+{REPOSITORY}@COMMIT, or --fsdcf 'fsdcf=={__version__} --hash=sha256:HASH'"
         ) from None
 
