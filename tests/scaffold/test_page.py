@@ -53,6 +53,10 @@ def test_the_names_on_the_page_are_those_of_the_workflow() -> None:
     assert BOUNDARY in PAGE and WORKFLOW in PAGE and role_variable("staging") in PAGE
 
 
+def test_the_spec_on_the_page_has_the_boundary_that_bootstrap_creates() -> None:
+    assert set(re.findall(r"^ +permissionsBoundary: (.+)$", PAGE, re.MULTILINE)) == {BOUNDARY}
+
+
 def test_the_schema_that_a_new_spec_names_is_the_file_in_the_repository() -> None:
     home, _, file = SCHEMA.partition("/main/")
     assert home == "https://raw.githubusercontent.com/" + re.findall(r"uses: (\S+)@COMMIT", PAGE)[0]

@@ -34,6 +34,9 @@ _NAMES_WITH_SLASHES = frozenset({"ecr", "iam", "logs", "secretsmanager", "ssm"})
 _OF_AWS = ("bedrock:foundation-model/",)
 """How what AWS itself offers to every account is called, by service."""
 
+_UNTOLD = frozenset({"dynamodb", "s3"})
+"""Services that tell requests by the tags of a resource only where an account has switched it on."""
+
 _NFS = "elasticfilesystem:Client"
 _FILE_SYSTEMS = arn("elasticfilesystem", "file-system/*")
 """How the actions of NFS clients begin, for which EFS knows no tags, and all file systems, whose IDs AWS generates.
@@ -103,7 +106,7 @@ def boundary(stacks: Sequence[DeployedStack], environment: str) -> dict[str, Any
     if environment == PIPELINE[1]:
         raise ValueError(f"an environment cannot be called {environment}, which marks the stack of a pipeline")
     grants = _Grants(environment, stacks)
-    for shorten in (_unchanged, grants.by_environment, grants.anywhere):
+    for shorten in (_unchanged, _anywhere, grants.by_environment):
         statements = grants.statements(shorten)
         if policy_size(statements) <= POLICY_CHARACTERS:
             return policy_document(statements)
@@ -127,6 +130,13 @@ Shorten = Callable[[str], str]
 
 def _unchanged(name: str) -> str:
     return name
+
+
+def _anywhere(name: str) -> str:
+    """An ARN that leaves out partition, region and account, which the roles' own policies have."""
+    head = f"arn:{PARTITION}:"
+    short = name.replace(f":{REGION}:{ACCOUNT}:", ":*:*:", 1)
+    return f"arn:*:{short.removeprefix(head)}" if short.startswith(head) else short
 
 
 class _Grants:
@@ -183,17 +193,16 @@ class _Grants:
         return [*out, administration, *walls((self._environment,))]
 
     def by_environment(self, name: str) -> str:
-        """An ARN with any service in place of a stack's: all names that CloudFormation makes contain the stack's."""
-        for stack in self._stacks:
-            for before in ":/":
-                name = name.replace(f"{before}{stack.stack}-", f"{before}*-{self._environment}-")
-        return name
-
-    def anywhere(self, name: str) -> str:
-        """An ARN that leaves out partition, region and account, which the roles' own policies have."""
-        head = f"arn:{PARTITION}:"
-        short = self.by_environment(name).replace(f":{REGION}:{ACCOUNT}:", ":*:*:", 1)
-        return f"arn:*:{short.removeprefix(head)}" if short.startswith(head) else short
+        """An ARN anywhere, with any service in place of a stack's if CloudFormation generated the name: such a resource
+        has the tag of its environment, which tells ``staging`` from ``pre-staging``. Other names stay."""
+        if _parts(name)[0] not in _UNTOLD:
+            for stack in self._stacks:
+                for logical_id in stack.template["Resources"]:
+                    own = stack.generated_name(logical_id)
+                    shared = f"*-{self._environment}-{own.removeprefix(f'{stack.stack}-')}"
+                    for before in ":/":
+                        name = name.replace(f"{before}{own}", f"{before}{shared}")
+        return _anywhere(name)
 
 
 def _covering(actions: Iterable[str]) -> tuple[str, ...]:

@@ -229,6 +229,30 @@ def test_shortened_names_let_nothing_of_another_environment_in() -> None:
     assert not allows(found, "logs:PutLogEvents", other.replace("pre-staging", "prod"), {})
 
 
+NAMED = """  secrets: [{name: PASSWORD, valueFrom: 'secretsmanager:NAME-${ENV}-database'}]
+dependencies:
+  - type: aws_s3_bucket
+    name: NAME-${ENV}-files
+  - type: aws_sqs_queue
+    name: NAME-${ENV}-jobs
+"""
+
+
+@pytest.mark.parametrize("other", ["pre-staging", "eu-staging", "staging-eu", "prod"])
+def test_names_that_specs_choose_are_never_shortened(other: str) -> None:
+    """Such a resource may have no tag that tells it apart, so that its name must."""
+    stacks = many(16, NAMED)
+    found = limits(*stacks)
+    assert "*-staging-LogGroup-*" in json.dumps(found)
+    for action, arn in (
+        ("s3:GetObject", "arn:aws:s3:::team-service-a-staging-files/a"),
+        ("sqs:SendMessage", f"arn:aws:sqs:{AT}:team-service-a-staging-jobs"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{AT}:secret:team-service-a-staging-database-a1B2c3"),
+    ):
+        assert allows(found, action, arn, {}), action
+        assert not allows(found, action, arn.replace("-staging-", f"-{other}-"), {}), action
+
+
 def test_the_execution_role_gives_roles_the_boundary_of_the_environment_alone() -> None:
     one = stack("  permissionsBoundary: fsdcf-boundary-prod\n")
     policy = fill_in(
