@@ -36,6 +36,11 @@ def moment(time: datetime | None) -> str:
     return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if time else ""
 
 
+def without_controls(text: str) -> str:
+    """A text with spaces for the characters that cannot be printed, for drawings, whose formats do not permit them."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
 def visible(text: object) -> str:
     """A text or a path with control characters and line breaks escaped, so that none of them reaches the terminal."""
     return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in str(text))

@@ -85,22 +85,26 @@ def texts_of(template: Template) -> Iterator[tuple[Text, str, SpecPath]]:
         yield text, *(source or (origin.path if origin else "metadata", ()))
 
 
+def _is_suspect(text: str) -> bool:
+    return "{{" in text or not text.isprintable()
+
+
 def _collect(value: Any, path: PropertyPath, found: list[tuple[PropertyPath, Text]]) -> None:
     """Add the texts of a part of a template. Most have no braces: they take no more time than a look at them."""
     if isinstance(value, str):
-        if "{{" in value or not value.isprintable():
+        if _is_suspect(value):
             found.append((path, Text((value,))))
     elif (function := function_of(value)) in ("Fn::Sub", "Fn::Join"):
         argument = value[function]
-        if not isinstance(argument, str) or "{{" in argument or not argument.isprintable():
+        if not isinstance(argument, str) or _is_suspect(argument):
             found.append((path, Text(tuple(_parts(value)))))
         if not isinstance(argument, str):
             _collect(argument[1], (*path, str(function)), found)
     elif not isinstance(value, (int, float)):
         for key, below in steps(value):
-            if isinstance(key, str) and ("{{" in key or not key.isprintable()):
+            if isinstance(key, str) and _is_suspect(key):
                 found.append((path, Text((key,))))
-            if not isinstance(below, str) or "{{" in below or not below.isprintable():
+            if not isinstance(below, str) or _is_suspect(below):
                 _collect(below, (*path, key), found)
 
 

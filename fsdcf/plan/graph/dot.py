@@ -9,6 +9,7 @@ import html
 
 from fsdcf.cloudformation.types import NodeKind
 from fsdcf.plan.graph.model import AREAS, COLOURS, Edge, Graph, Group, Node
+from fsdcf.wording import without_controls
 
 _SHAPES: dict[NodeKind, str] = {"database": "cylinder", "storage": "folder", "queue": "cds", "outside": "oval"}
 _HEAD = (
@@ -37,13 +38,13 @@ def dot(graph: Graph) -> str:
 def quoted(text: str) -> str:
     """A text between quotes, without the HTML entities and the escapes such as ``\\\\N`` that Graphviz would read."""
     safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(character if character.isprintable() else " " for character in safe) + '"'
+    return f'"{without_controls(safe)}"'
 
 
 def _html(text: str) -> str:
     """A text in an HTML-like label. Graphviz also fails at a ``]`` before a tag."""
     safe = html.escape(text, quote=True).replace("&#x27;", "'").replace("]", "&#93;")
-    return "".join(character if character.isprintable() else " " for character in safe) or " "
+    return without_controls(safe) or " "
 
 
 def _opening(group: Group) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from fsdcf.cloudformation.types import NodeKind
 from fsdcf.plan.graph.model import AREAS, COLOURS, Edge, Graph, Group, Node
+from fsdcf.wording import without_controls
 
 Side = Literal["left", "right", "top", "bottom"]
 
@@ -550,4 +551,4 @@ def _share(character: str) -> float:
 
 def _text(text: str) -> str:
     """A text without markup, and without characters that XML does not permit."""
-    return html.escape("".join(character if character.isprintable() else " " for character in text))
+    return html.escape(without_controls(text))
