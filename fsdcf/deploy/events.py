@@ -16,7 +16,7 @@ _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_
 _HANDLER = re.compile(
     r'^Resource handler returned message: "?(?P<message>.*?)"?(?P<tail> ?\([^()]*RequestToken: [^()]*\))?$', re.DOTALL
 )
-_TOKEN = re.compile(r"RequestToken: [\w-]+,? ?")
+_TOKEN = re.compile(r"RequestToken: [^\s,()]+,? ?")
 _ATTEMPTS = re.compile(r" ?\((?:SDK Attempt Count: \d+|Service: [^()]*Request ID: [^()]*)\)")
 
 

@@ -106,7 +106,7 @@ def ci_command() -> None:
 @click.option(
     "--per-service",
     is_flag=True,
-    help="Deploy each service by a job of its own, with the roles that `fsdcf bootstrap --per-service` creates for it.",
+    help="Deploy each service by a job of its own, with the roles that bootstrap creates with this option.",
 )
 def github_command(
     specs: tuple[Path, ...],

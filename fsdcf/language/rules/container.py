@@ -15,7 +15,7 @@ from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Uli
 from fsdcf.language.placeholders import SecretRef, String, Text, fields_of_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.unknown import until_unknown
-from fsdcf.links import HEALTH_CHECKS, PRIVATE_REGISTRIES
+from fsdcf.links import CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
@@ -147,7 +147,7 @@ def _is_ecr(image: str) -> bool:
 @rule(
     "S211",
     "ECS Exec with a read-only root file system",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
+    ECS_EXEC,
 )
 def exec_on_read_only_root(case: Case) -> Problems:
     """ECS Exec writes its agent into the container's root file system, so it cannot work with
@@ -160,7 +160,7 @@ def exec_on_read_only_root(case: Case) -> Problems:
 @rule(
     "W140",
     "a container of root in production",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-tasks-containers.html",
+    CONTAINER_SECURITY,
     only=in_production,
 )
 def root_user(case: Case) -> Problems:
@@ -188,7 +188,7 @@ def is_root(user: str) -> bool:
 @rule(
     "W141",
     "a root file system that can be written in production",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-tasks-containers.html",
+    CONTAINER_SECURITY,
     only=in_production,
 )
 def writable_root(case: Case) -> Problems:
@@ -207,7 +207,7 @@ def writable_root(case: Case) -> Problems:
 @rule(
     "W142",
     "sessions of ECS Exec that are not recorded in production",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
+    ECS_EXEC,
     only=in_production,
 )
 def unrecorded_sessions(case: Case) -> Problems:

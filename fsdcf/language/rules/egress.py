@@ -14,6 +14,7 @@ from fsdcf.language.model.service import Vpc
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.rules.network import needed_endpoints
+from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES
 
 _PATH: SpecPath = ("service", "networking", "egress")
 _HTTPS, _NFS = 443, 2049
@@ -23,7 +24,7 @@ _EVERYWHERE = "0.0.0.0/0"
 @rule(
     "S385",
     "egress rules that EC2 rejects",
-    "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
+    SECURITY_GROUP_QUOTAS,
 )
 def egress_rules(case: Case) -> Problems:
     """A port is a number from 1 to 65535, or two with a hyphen, the lower one first; a rule for every protocol has no
@@ -52,7 +53,7 @@ def egress_rules(case: Case) -> Problems:
 @rule(
     "S386",
     "egress that lets no task start or reach its data",
-    "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
+    IMAGE_ENDPOINTS,
 )
 def closed_egress(case: Case) -> Problems:
     """A task reaches ECR, CloudWatch Logs, the stores of its secrets, and what its dependencies are in by HTTPS: at
@@ -95,7 +96,7 @@ def narrow_egress(case: Case) -> Problems:
 @rule(
     "W159",
     "security groups that may open the egress again",
-    "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    SECURITY_GROUP_RULES,
 )
 def open_groups(case: Case) -> Problems:
     """The rules of all security groups of a task add up, and EC2 gives a new group a rule for egress to everywhere. The

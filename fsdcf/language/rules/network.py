@@ -17,7 +17,7 @@ from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, in_production, in_protected, rule
 from fsdcf.language.unknown import until_unknown
-from fsdcf.links import ZONE_IDS
+from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES, ZONE_IDS
 
 _VPC = "service.networking.vpc"
 _BALANCER = "service.networking.loadBalancer"
@@ -226,7 +226,7 @@ def endpoints(case: Case) -> Problems:
 @rule(
     "S250",
     "more sources than a security group takes",
-    "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups",
+    SECURITY_GROUP_QUOTAS,
     kinds=BOTH,
 )
 def rules_of_groups(case: Case) -> Problems:
@@ -250,7 +250,7 @@ def rules_of_groups(case: Case) -> Problems:
 @rule(
     "S251",
     "a security group of another network",
-    "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
+    SECURITY_GROUP_RULES,
     kinds=BOTH,
 )
 def foreign_groups(case: Case) -> Problems:
@@ -281,7 +281,7 @@ def ipv6_ranges(case: Case) -> Problems:
 @rule(
     "S216",
     "tasks that cannot reach AWS",
-    "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
+    IMAGE_ENDPOINTS,
 )
 def no_route(case: Case) -> Problems:
     """Without NAT and without public addresses, a task reaches AWS only through endpoints. It must be able to pull
