@@ -172,8 +172,9 @@ def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, 
         try:
             change_set = _plan(run, ChangeSetRequest(release.stack, release.image_sha or "", members), leftovers)
             _tell_of_modes(run, release, options, change_set, creates)
+            protects = _tell_of_protection(run, release, None if creates else stack)
             if options.plan_only:
-                return _planned(run, options, change_set)
+                return _planned(run, options, change_set, protects)
             if change_set.empty:
                 _protect(run, release, stack)
                 return _unchanged(run, stack)
@@ -277,12 +278,13 @@ def _express(release: Release, creates: bool) -> str:
     )
 
 
-def _planned(run: Run, options: Options, change_set: ChangeSet) -> Outcome:
-    """The outcome of ``--plan-only``."""
-    if change_set.empty:
+def _planned(run: Run, options: Options, change_set: ChangeSet, protects: bool) -> Outcome:
+    """The outcome of ``--plan-only``. ``protects``: the deploy changes the termination protection of the stack."""
+    if change_set.empty and not protects:
         return _up_to_date(run)
     count = len(change_set.plan.changes)
-    changes = f"{counted(count, 'resource')} would change" if count else "only outputs would change"
+    other = "the termination protection" if change_set.empty else "outputs"
+    changes = f"{counted(count, 'resource')} would change" if count else f"only {other} would change"
     code = Exit.CHANGES if options.detailed_exitcode else Exit.DONE
     return Outcome(code, f"{changes}: nothing was executed (--plan-only)", next=(run.target.redeploy(),))
 
@@ -299,6 +301,16 @@ def _tell_of_modes(run: Run, release: Release, options: Options, change_set: Cha
         _tell_of_drift(run, change_set.plan)
     if options.express and not change_set.empty:
         run.tell(NoticeIssued("express", _express(release, creates)))
+
+
+def _tell_of_protection(run: Run, release: Release, stack: Snapshot | None) -> bool:
+    """Whether a deploy changes the termination protection of a stack, which it says: no change set shows it."""
+    wanted = release.termination_protection
+    if wanted is None or stack is None or stack.protected is wanted:
+        return False
+    verb = "enables" if wanted else "disables"
+    run.tell(NoticeIssued("protection", f"the deploy {verb} the termination protection of {stack.name}"))
+    return True
 
 
 def _protect(run: Run, release: Release, stack: Snapshot | None) -> None:

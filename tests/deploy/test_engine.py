@@ -201,6 +201,25 @@ def test_a_stack_has_the_termination_protection_that_its_release_wants() -> None
     assert any("no longer protected" in event.text for event in made.told if isinstance(event, NoticeIssued))
 
 
+def test_a_plan_shows_that_the_termination_protection_changes() -> None:
+    made = site()
+    assert made.run(replace(made.release(), termination_protection=True)).exit is Exit.DONE
+
+    def planned(wanted: bool | None) -> tuple[Exit, str, list[str]]:
+        made.told.clear()
+        release = replace(made.release(), termination_protection=wanted)
+        outcome = made.run(release, plan_only=True, detailed_exitcode=True)
+        notices = [event.text for event in made.told if isinstance(event, NoticeIssued)]
+        return outcome.exit, outcome.sentence, [text for text in notices if "termination protection" in text]
+
+    assert planned(True)[0] is planned(None)[0] is Exit.DONE
+    assert not planned(True)[2] + planned(None)[2]
+    code, sentence, notices = planned(False)
+    assert code is Exit.CHANGES and "only the termination protection would change" in sentence
+    assert len(notices) == 1 and "disables" in notices[0]
+    assert made.call("DescribeStacks")["Stacks"][0]["EnableTerminationProtection"] is True
+
+
 def test_a_creation_that_fails_leaves_a_stack_that_can_be_deleted() -> None:
     made = site("Release:create:no parameter")
     assert made.run(replace(made.release(), termination_protection=True)).exit is Exit.FAILED
