@@ -34,6 +34,11 @@ class MountedFileSystem(Dependency):
         """Whether the service may only read the files."""
         raise NotImplementedError
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the stack lets the tasks out to the mount targets: it makes them, or knows their security group."""
+        raise NotImplementedError
+
 
 class EncryptedDependency(Dependency):
     """A capability: a dependency that a customer's KMS key can encrypt, by the key ``encryption``."""

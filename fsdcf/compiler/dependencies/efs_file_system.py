@@ -148,6 +148,10 @@ class EfsFileSystem(MountedFileSystem, EncryptedDependency):
         wanted = granted(self)
         return wanted == "read" if isinstance(wanted, str) else _WRITE not in wanted
 
+    @property
+    def is_reached(self) -> bool:
+        return is_managed(self) or (self.unmanaged or _UNKNOWN).security_group_id is not None
+
 
 _OF_CREATION = {
     name: names_of(EfsFileSystem)[name]

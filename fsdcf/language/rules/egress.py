@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import SpecPath, joined
+from fsdcf.language.dependency import MountedFileSystem
 from fsdcf.language.ingress import MOST_RULES, is_range
 from fsdcf.language.model.service import Vpc
 from fsdcf.language.placeholders import sample
@@ -17,7 +18,11 @@ from fsdcf.language.rules.network import needed_endpoints
 from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES
 
 _PATH: SpecPath = ("service", "networking", "egress")
-_HTTPS, _NFS = 443, 2049
+_HTTPS, _NFS = 443, (2049,)
+_KAFKA = (9098, 9198, 14001)
+"""The ports of IAM authentication: in the VPC, over the internet, and from another VPC.
+Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html"""
+
 _EVERYWHERE = "0.0.0.0/0"
 
 
@@ -58,8 +63,9 @@ def egress_rules(case: Case) -> Problems:
 def closed_egress(case: Case) -> Problems:
     """A task reaches ECR, CloudWatch Logs, the stores of its secrets, and what its dependencies are in by HTTPS: at
     addresses of the internet, or at endpoints in the VPC. fsdcf opens the way to the endpoints of a new network, to the
-    file systems of the spec and to the services that it calls. DNS in the VPC, the metadata of the task and the clock
-    are never closed: security groups do not apply to them."""
+    file systems of the stack and to the services that it calls. The way to an MSK cluster, and to the file system of
+    another stack whose security group the spec does not name, needs a rule. DNS in the VPC, the metadata of the task
+    and the clock are never closed: security groups do not apply to them."""
     if not case.service.networking.egress:
         return
     closed = [what for what, is_open in _needs(case) if is_open is False]
@@ -69,11 +75,11 @@ def closed_egress(case: Case) -> Problems:
         is_new = case.joined is None and network.id is None
         way = "networking.vpc.endpoints and the prefix list of S3" if is_new else "the addresses of its endpoints"
         yield Problem(_PATH, message, f"add `{{to: {_EVERYWHERE}, ports: [{_HTTPS}]}}`, or {way}", key=True)
-    for path in _existing_systems(case):
-        if not any(wanted.covers(_NFS) for wanted in case.service.networking.egress):
-            message = f"the tasks cannot mount it: no egress rule allows port {_NFS}"
-            hint = f"add its security group or the addresses of its subnets to networking.egress, with ports: [{_NFS}]"
-            yield Problem(path, message, hint)
+    for path, ports, action in _existing_targets(case):
+        if not any(wanted.covers(port) for wanted in case.service.networking.egress for port in ports):
+            message = f"the tasks cannot {action}: no egress rule allows port {ports[0]}"
+            where = "its security group or the addresses of its subnets"
+            yield Problem(path, message, f"add {where} to networking.egress, with ports: [{ports[0]}]")
 
 
 @rule(
@@ -159,8 +165,14 @@ def _is_inside(destination: str) -> bool:
         return False
 
 
-def _existing_systems(case: Case) -> Iterator[SpecPath]:
-    """The paths of the volumes that name a file system by its id, which no dependency opens the way to."""
+def _existing_targets(case: Case) -> Iterator[tuple[SpecPath, tuple[int, ...], str]]:
+    """What exists outside of the stack, which does not open the way to it: the path, the ports of which one must be
+    open, and what the tasks do there."""
     for index, volume in enumerate(case.service.volumes):
         if volume.efs is not None and volume.efs.file_system_id is not None:
-            yield "service", "volumes", index, "efs", "fileSystemId"
+            yield ("service", "volumes", index, "efs", "fileSystemId"), _NFS, "mount it"
+    for path, each, kind in case.dependencies():
+        if isinstance(each, MountedFileSystem) and not each.is_reached:
+            yield (*path, "name"), _NFS, "mount it"
+        if kind.category == "msk":
+            yield (*path, "name"), _KAFKA, "connect to the cluster"
