@@ -322,3 +322,16 @@ def test_each_service_has_a_job_of_its_own_after_those_that_it_calls(repository:
         and "bootstrap --github ORG/REPO --per-service" in done.stderr
     )
     assert fsdcf("ci", "github", "--per-service", "--branch", "main=staging", "--check").exit_code == 0
+
+
+def test_two_jobs_of_one_name_are_refused(repository: Path) -> None:
+    """The job of the environment prod-eu would have the name of that of the service eu in prod."""
+    (repository / "hello.yml").write_text(spec("eu"), encoding="utf-8")
+    (repository / "environments").mkdir()
+    for name in ("prod", "prod-eu"):
+        (repository / "environments" / f"{name}.yml").write_text(ENVIRONMENT.replace("staging", name), encoding="utf-8")
+    branches = ("--branch", "main=prod", "--branch", "eu=prod-eu")
+    refused = fsdcf("ci", "github", "--per-service", *branches)
+    assert refused.exit_code == 2 and not WORKFLOW.exists()
+    assert "eu in prod and prod-eu would have the same variable FSDCF_ROLE_PROD_EU" in refused.output, refused.output
+    assert fsdcf("ci", "github", *branches).exit_code == 0, "one job for each environment"

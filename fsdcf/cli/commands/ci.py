@@ -134,6 +134,8 @@ def github_command(
         raise click.UsageError("a workflow needs the spec of a service")
     lanes = tuple(replace(lane, file=_environment_file(lane.environment, files, root)) for lane in lanes)
     sources, lanes = services(replace(inputs, files=files), root, lanes, test)
+    scopes = _scopes(sources, lanes, per_service)
+    _check_roles(scopes)
     place = None if output is None or str(output) == "-" else os.path.relpath(output.resolve(), root)
     paths = [source.spec for source in sources if specs]
     pinned = requirement or _requirement()
@@ -159,7 +161,27 @@ def github_command(
         check_output(target)
     for target, content in written.items():
         write(target, content)
-    _notes(sources, lanes, test, per_service)
+    _notes(sources, scopes, test, per_service)
+
+
+def _scopes(sources: Sequence[ServiceSource], lanes: Sequence[Lane], per_service: bool) -> list[tuple[str, str]]:
+    """What has roles of its own: the environments, or the services in them, by the names of both."""
+    apart = [source.name for source in sources] if per_service else []
+    return [
+        (lane.environment, owner) for lane in lanes for owner in (*apart, *([""] if lane.file or not apart else []))
+    ]
+
+
+def _check_roles(scopes: Sequence[tuple[str, str]]) -> None:
+    """A usage error if two jobs would have one name, and their roles one variable: ``prod-eu``, and ``eu`` in
+    ``prod``."""
+    known: dict[str, tuple[str, str]] = {}
+    for environment, service in scopes:
+        variable = role_variable(environment, service)
+        other = known.setdefault(variable, (environment, service))
+        if other != (environment, service):
+            names = (f"{one[1]} in {one[0]}" if one[1] else one[0] for one in (other, (environment, service)))
+            raise click.UsageError(f"{' and '.join(names)} would have the same variable {variable}: rename one")
 
 
 def _requirement() -> str:
@@ -371,7 +393,9 @@ def _is_ours(target: Path) -> bool:
         return False
 
 
-def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: str | None, per_service: bool) -> None:
+def _notes(
+    sources: Sequence[ServiceSource], scopes: Sequence[tuple[str, str]], test: str | None, per_service: bool
+) -> None:
     for source in sources:
         if test is None and source.test.startswith("docker build"):
             click.echo(
@@ -379,13 +403,7 @@ def _notes(sources: tuple[ServiceSource, ...], lanes: tuple[Lane, ...], test: st
                 "set the command with --test",
                 err=True,
             )
-    owners = [source.name for source in sources] if per_service else [""]
-    variables = [
-        variable(lane.environment, owner)
-        for lane in lanes
-        for owner in ((*owners, "") if per_service and lane.file else owners)
-        for variable in (role_variable, execution_role_variable)
-    ]
+    variables = [variable(*scope) for scope in scopes for variable in (role_variable, execution_role_variable)]
     command = suggested("bootstrap", github="ORG/REPO", per_service=per_service)
     click.echo(
         f"note: the workflow needs the repository variables AWS_REGION, {', '.join(variables)}; "
