@@ -124,6 +124,29 @@ def test_a_boundary_is_that_of_one_environment(folder: Path) -> None:
     assert line not in fsdcf(*command, "team-${ENV}").stderr, "the line that it names is right"
 
 
+def test_a_resource_with_the_name_of_another_environment_is_named(folder: Path) -> None:
+    """The boundary allows what a spec names, and not every service compares tags."""
+    for name in ("prod", "pre-prod"):
+        (folder / "environments").mkdir(exist_ok=True)
+        file = f"apiVersion: fsd/v1\nkind: Environment\nmetadata: {{name: {name}, owners: t}}\n"
+        (folder / "environments" / f"{name}.yml").write_text(file, encoding="utf-8")
+    role = "  taskRole:\n    statements: [{actions: ['s3:GetObject'], resources: ['arn:aws:s3:::NAME/*']}]\n"
+
+    def notes(bucket: str) -> list[str]:
+        text = HELLO.replace("name: hello", "name: prod-tools") + BOUND + role.replace("NAME", bucket)
+        (folder / "tools.yml").write_text(text, encoding="utf-8")
+        command = ("bootstrap", "--github", "acme/shop", "tools.yml", "--env", "prod", "--env", "pre-prod")
+        done = fsdcf(*command, "--github-ids", "1/2")
+        assert done.exit_code == 0, done.output
+        return [one for one in done.stderr.splitlines() if "a name of another environment" in one]
+
+    (note,) = notes("prod-data")
+    assert "tools.yml: s3:GetObject on arn:aws:s3:::prod-data/*" in note and "prod-tools-pre-prod may do so" in note
+    (note,) = notes("data-pre-prod")
+    assert "prod-tools-prod may do so" in note and note.endswith("name one of prod")
+    assert notes("data-${ENV}") == notes("media") == []
+
+
 def test_a_wildcard_in_a_spec_widens_its_own_role_alone_and_the_cost_is_named(folder: Path) -> None:
     role = "  taskRole:\n    statements: [{actions: ['dynamodb:GetItem', 's3:GetObject'], resources: ['*']}]\n"
     (folder / "wide.yml").write_text(HELLO.replace("name: hello", "name: wide") + BOUND + role, encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -70,7 +70,7 @@ from fsdcf.language.model.environment import is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME
 from fsdcf.pipeline import Result
-from fsdcf.plan.permissions.boundary import widened
+from fsdcf.plan.permissions.boundary import WideResource, of_others, widened
 from fsdcf.plan.permissions.policy import (
     BOUNDARY,
     Permissions,
@@ -520,8 +520,8 @@ class Bootstrap:
                 f"note: {visible(one.file)}: the roles of {one.stack.stack} have the boundary {others}, and the "
                 f"pipeline creates them within that of {one.environment} alone: write {line}"
             )
-        for wide in _wide(one):
-            yield f"note: {visible(one.file)}: {wide}"
+        for found in (*_wide(one), *_foreign(one, self._environments)):
+            yield f"note: {visible(one.file)}: {found}"
         image = registry(one.spec) if one.spec else None
         if image is not None and image[:2] != (None, None):
             yield (
@@ -578,16 +578,30 @@ class Bootstrap:
 
 def _wide(one: CompiledService) -> Iterator[str]:
     """What wildcards in the statements of a service cost."""
-    actions: dict[str, list[str]] = {}
-    for wide in widened(one.stack, one.environment):
-        actions.setdefault(fill_in(wide.resource, _ANY), []).extend(wide.actions)
-    for resource, found in sorted(actions.items()):
-        names = sorted(set(found))
-        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    for resource, actions in _by_resource(widened(one.stack, one.environment)):
         yield (
-            f"{shown} on {resource}: within the boundary, {one.stack.stack} may do so only with what has the tag "
+            f"{actions} on {resource}: within the boundary, {one.stack.stack} may do so only with what has the tag "
             f"{ENVIRONMENT_TAG} of {one.environment}, and not with what has no tags: name the resources to include them"
         )
+
+
+def _foreign(one: CompiledService, environments: Sequence[str]) -> Iterator[str]:
+    """The statements of a service on resources with the name of another environment."""
+    for resource, actions in _by_resource(of_others(one.stack, one.environment, environments)):
+        yield (
+            f"{actions} on {resource}: this is a name of another environment, and {one.stack.stack} may do so unless "
+            f"AWS compares the tag {ENVIRONMENT_TAG} of the resource: name one of {one.environment}"
+        )
+
+
+def _by_resource(found: Iterable[WideResource]) -> Iterator[tuple[str, str]]:
+    """The resources as a reader sees them, each with its actions in words."""
+    actions: dict[str, set[str]] = {}
+    for one in found:
+        actions.setdefault(fill_in(one.resource, _ANY), set()).update(one.actions)
+    for resource, names in sorted(actions.items()):
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield resource, ", ".join(sorted(names)[:_SHOWN]) + more
 
 
 def _service(one: CompiledService) -> str:

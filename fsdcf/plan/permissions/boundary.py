@@ -93,6 +93,22 @@ def widened(stack: DeployedStack, environment: str) -> Iterator[WideResource]:
                 yield WideResource(one.logical_id, one.path, limited, wide[0])
 
 
+def of_others(stack: DeployedStack, environment: str, environments: Iterable[str]) -> Iterator[WideResource]:
+    """What the roles of a template allow on resources with the name of another one of the environments. Its boundary
+    allows that, too, because a spec names them; it denies only what has the other one's tag."""
+    names = sorted({environment, *environments}, key=len, reverse=True)
+    word = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, names))})(?![A-Za-z0-9])")
+    for one in _allowed(stack):
+        for resource in one.resources:
+            if _is_generated(stack, resource):
+                continue
+            for pattern in _patterns(stack, resource):
+                service, rest = _parts(pattern)
+                found = set(word.findall(rest)) if service != "ecr" else set()
+                if found and environment not in found and _is_own(pattern, environment):
+                    yield WideResource(one.logical_id, one.path, one.actions, pattern)
+
+
 def boundary(stacks: Sequence[DeployedStack], environment: str) -> dict[str, Any]:
     """The document of an environment's boundary. Its strings are fragments.
 

@@ -184,7 +184,9 @@ def permissions(stacks: Sequence[DeployedStack], boundary: str, bucket: str | No
     """
     resources = resources_of(stacks)
     limits = frozenset(one for stack in stacks for one in boundaries(stack) or {boundary})
-    return _needed(resources, _engine(stacks, resources, bucket), _deployed(stacks, resources, limits))
+    return _needed(
+        resources, _engine(stacks, resources, bucket), _exports(stacks), _deployed(stacks, resources, limits)
+    )
 
 
 def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, bucket: str | None = None) -> Permissions:
@@ -194,14 +196,15 @@ def engine_permissions(stacks: Sequence[DeployedStack], execution_role: str, buc
     to_service: Conditions = {"StringEquals": {"iam:PassedToService": ("cloudformation.amazonaws.com",)}}
     passed = IamStatement("PassExecutionRole", ("iam:PassRole",), (execution_role,), to_service)
     called = _engine(stacks, resources, bucket, execution_role)
-    return _needed(resources, called, [passed], walls(resources.environments))
+    return _needed(resources, called, _exports(stacks), [passed], walls(resources.environments))
 
 
 def execution_permissions(stacks: Sequence[DeployedStack], boundary: str) -> Permissions:
     """The permissions of the role with which CloudFormation deploys these stacks. ``boundary`` is the ARN, as a
     fragment, of the only permissions boundary that it gives to roles, whichever one the templates name."""
     resources = resources_of(stacks)
-    return _needed(resources, _deployed(stacks, resources, frozenset({boundary})), walls(resources.environments))
+    called = _deployed(stacks, resources, frozenset({boundary}))
+    return _needed(resources, called, _exports(stacks), walls(resources.environments))
 
 
 def _needed(deployed: DeployedResources, *statements: Iterable[IamStatement]) -> Permissions:
@@ -227,17 +230,24 @@ def _deployed(
 
 def _environments(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
     """What a deploy of services reads of the stacks of their environments, unless it may change these anyway: their
-    outputs, such as the listener whose rules it counts, and the exports.
-
-    No page says with whose rights CloudFormation reads an export; ListExports has no resource.
-    """
-    imported = {exporting_stack(one.name) for stack in stacks for one in planned(stack.template).imports}
+    outputs, such as the listener whose rules it counts."""
+    imported = _imported(stacks)
     others = sorted(imported - {stack.stack for stack in stacks})
     if others:
         arns = tuple(arn("cloudformation", f"stack/{name}/*") for name in others)
         yield IamStatement("Environment", ("cloudformation:DescribeStacks",), arns)
-    if imported:
+
+
+def _exports(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
+    """The right to read exports, for stacks that import some. No page says whether CloudFormation uses that of the one
+    who deploys or that of the role which it is given; both have it. ListExports has no resource."""
+    if _imported(stacks):
         yield IamStatement("Exports", ("cloudformation:ListExports",), ("*",))
+
+
+def _imported(stacks: Sequence[DeployedStack]) -> frozenset[str]:
+    """The names of the stacks whose exports these stacks import."""
+    return frozenset(exporting_stack(one.name) for stack in stacks for one in planned(stack.template).imports)
 
 
 def operating(stacks: Sequence[DeployedStack]) -> Permissions:
