@@ -141,15 +141,13 @@ def is_secret_name(name: str) -> bool:
 _STRONG, _WEAK = 2, 1
 _REFERENCES = _words("imageCredentials image_credentials CredentialsParameter secretKeys secret_keys")
 """Keys of the language and of CloudFormation that name where a secret is stored."""
-_REQUESTS = _words("RequestToken ClientRequestToken ClientToken")
-"""Names by which AWS tells one request from another: a token of this kind opens nothing."""
 
 
 @lru_cache(4096)
 def _weight(name: str) -> int:
     """Whether what a name holds is a secret, or is one if its value looks like one, or neither."""
     words = words_of_name(name)
-    if name in _REFERENCES or name in _REQUESTS or not words or words[-1] in _ABOUT or not _HARMLESS.isdisjoint(words):
+    if name in _REFERENCES or not words or words[-1] in _ABOUT or not _HARMLESS.isdisjoint(words):
         return 0
     says_it = any(map(_is_secret_word, words)) or any(pair in _PAIRS for pair in pairwise(words))
     if says_it and words[0] not in _FIRST and (words[-1] not in _ADDRESSES or "webhook" in words):
