@@ -219,6 +219,11 @@ class Access:
         return ("everything but",) if self.except_actions else levels(self.actions)
 
     @property
+    def only_looks_up(self) -> bool:
+        """Whether it only lists what there is of a kind (``log-group:*``), which reaches no resource."""
+        return self.levels == ("describe",) and all(map(_WHOLE_KIND.fullmatch, map(shortened, self.resources)))
+
+    @property
     def broad(self) -> bool:
         """Whether a statement is broad: a wildcard action, all resources, or anyone without a condition."""
         if self.effect != "Allow" or self.unavoidable or self.kind in ("network", "group"):
@@ -348,6 +353,7 @@ BROAD = "!"
 
 _OWN = r"(?:\$\{[A-Za-z:]+\})?"
 _ARN = re.compile(rf"arn:{re.escape('${AWS::Partition}')}:([a-z0-9-]+):{_OWN}:{_OWN}:(.+)")
+_WHOLE_KIND = re.compile(r"\S+ [\w-]+[:/]\*")
 _VERBS = {"Allow": "may", "Deny": "may not", "Limit": "may at most"}
 
 

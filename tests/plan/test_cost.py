@@ -390,7 +390,7 @@ def test_usage_without_a_price_is_named() -> None:
 
 
 def test_what_exists_already_is_named(compiled: Compile) -> None:
-    text = HELLO + "dependencies:\n"
+    text = HELLO + "  enableExecuteCommand: true\n  executeCommandLogs: true\ndependencies:\n"
     text += "  - {type: aws_dynamodb_table, name: orders, unmanaged: {permissions: read}}\n"
     text += "  - {type: aws_s3_bucket, name: reports, unmanaged: {permissions: read}}\n"
     text += "  - {type: aws_sqs_queue, name: jobs}\n"

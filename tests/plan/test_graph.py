@@ -219,6 +219,21 @@ def test_access_logs_lead_to_their_bucket() -> None:
     sound(graph)
 
 
+def test_the_log_group_of_sessions_is_drawn_and_not_the_look_up() -> None:
+    text = HELLO + "  enableExecuteCommand: true\n"
+    own = architecture(compiled(text + "  executeCommandLogs: true\n").template, "x")
+    assert [node.lines[1] for node in own.nodes if node.lines[0] == "CloudWatch logs"] == [
+        "ExecuteCommandLogGroup",
+        "LogGroup",
+    ]
+    export = {"Fn::ImportValue": "fsdcf-live-ExecuteCommandLogGroupArn"}
+    statement = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": [export]}
+    template = compiled(text).template
+    policy = {"PolicyName": "a", "PolicyDocument": {"Statement": [statement]}, "Roles": [{"Ref": "TaskRole"}]}
+    template["Resources"]["Recording"] = {"Type": "AWS::IAM::Policy", "Properties": policy}
+    assert ("ExecuteCommandLogGroup of fsdcf-live",) in [node.lines for node in architecture(template, "x").nodes]
+
+
 def test_roles_and_plumbing_are_left_out() -> None:
     for name in NAMES:
         kinds = {line for node in drawn(name).nodes for line in node.lines}

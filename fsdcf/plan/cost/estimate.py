@@ -253,7 +253,7 @@ def _left_out(stack: PlannedStack, own: PlannedStack) -> Iterator[Unpriced]:
 def _existing(stack: PlannedStack) -> set[str]:
     """The resources outside the template that the roles may use; the parts of one belong to it."""
     rows = [row for row in access(stack) if row.kind == "identity" and row.effect == "Allow" and not row.targets]
-    arns = {text for row in rows for text in row.resources if _ARN.match(text)}
+    arns = {text for row in rows if not row.only_looks_up for text in row.resources if _ARN.match(text)}
     return {shortened(arn) for arn in arns if not any(arn.startswith(f"{other}/") for other in arns)}
 
 

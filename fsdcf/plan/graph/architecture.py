@@ -190,7 +190,7 @@ def _reached_by(stack: PlannedStack, row: Access, label: str) -> Iterator[Reach]
         drawing = record_of(resource.type).drawing
         if drawing is not None:
             yield Reach(_node(resource, drawing), drawing.access or label, faint=bool(drawing.access))
-    if row.targets:
+    if row.targets or row.only_looks_up:
         return
     for text in row.resources:
         if text == "*":
@@ -225,7 +225,11 @@ def _existing(text: str, label: str) -> Iterator[Reach]:
     """An existing resource, by its ARN; the repositories of images are drawn by what the task runs."""
     match = _ARN.fullmatch(_PSEUDO.sub(r"${\1}", text))  # the colons of a pseudo parameter are not the ARN's
     if match is None:
-        yield Reach(_outside(f"resource {text}", (text,)), label)
+        export = text.removeprefix("${").removesuffix("}")
+        stack_name = exporting_stack(export)
+        output = export.removeprefix(f"{stack_name}-").removesuffix("Arn")
+        lines = (text,) if stack_name == export else (f"{output} of {stack_name}",)
+        yield Reach(_outside(f"resource {text}", lines), label)
         return
     service, rest = match[1], match[2]
     if service == "ecr":
