@@ -64,7 +64,7 @@ def log_encryption_key() -> Any:
         default=None,
         pattern=f"{OWNED}|{KMS_KEY}",
         expects=f"{OWNED} or {KMS_KEY_WORDS}",
-        computed_default="service.encryption, else owned",
+        computed_default="service.encryption in the stack of a service, else owned",
     )
 
 

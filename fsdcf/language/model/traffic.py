@@ -116,12 +116,12 @@ def allow_cidrs_key(network: str) -> Any:
     )
 
 
-def access_logs_key(more: str = "") -> Any:
-    """The key `accessLogs` of a load balancer or bucket."""
+def access_logs_key(more: str = "", default: bool | None = None) -> Any:
+    """The key `accessLogs` of a bucket, or of a load balancer, whose ``default`` depends on the environment."""
     return spec_key(
         f"Write a log of all requests{more}: `true` to a bucket in the stack, or the details.",
-        default=None,
-        computed_default=IN_PROTECTED,
+        default=default,
+        computed_default=IN_PROTECTED if default is None else "",
     )
 
 
