@@ -51,6 +51,15 @@ class EncryptedDependency(Dependency):
         return ()
 
 
+class LoggedDependency(Dependency):
+    """A capability: a dependency whose requests AWS can log to a bucket."""
+
+    @property
+    def log_bucket(self) -> String | None:
+        """The existing bucket that the spec names for the log, by the key ``accessLogs.bucket``."""
+        raise NotImplementedError
+
+
 class SqliteFile(Dependency):
     """A capability: a dependency that is an SQLite database file.
 
@@ -103,8 +112,8 @@ Violations = Iterator[Violation]
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
-    A class in ``model`` that derives from ``MountedFileSystem``, ``EncryptedDependency``, ``SqliteFile`` or
-    ``ReachedService`` has that capability; the other capabilities are fields here:
+    A class in ``model`` that derives from ``MountedFileSystem``, ``EncryptedDependency``, ``LoggedDependency``,
+    ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

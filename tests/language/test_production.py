@@ -98,6 +98,14 @@ def test_each_has_a_key_in_any_environment(compiled: Compile) -> None:
     assert compiled(TLS).termination_protection is None, "a stack that somebody protects stays protected"
 
 
+def test_an_existing_log_group_keeps_its_own_settings() -> None:
+    raw = file("cluster: {executeCommandLogs: {logGroup: /x, retention: 30}}").encode()
+    findings = run(Request("environments/eu.yml", raw, "eu")).diagnostics
+    assert [one.path for one in findings if one.code == "S387"] == [
+        ("environment", "cluster", "executeCommandLogs", "retention")
+    ]
+
+
 def test_a_cluster_without_sessions_records_none(compiled: Compile) -> None:
     text = TLS.replace("  enableExecuteCommand: true\n", "")
     assert "sessions" not in turned_on(compiled(text, "prod"))

@@ -12,7 +12,7 @@ from fsdcf.compiler.parts.roles import allow, from_account
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, Sources, present
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
+from fsdcf.language.dependency import EncryptedDependency, LoggedDependency, Violation, Violations
 from fsdcf.language.model.common import OWNED, encryption_key
 from fsdcf.language.model.traffic import AccessLogs, access_logs_key
 from fsdcf.language.placeholders import String
@@ -75,7 +75,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.
 
 
 @spec_record
-class S3Bucket(EncryptedDependency):
+class S3Bucket(EncryptedDependency, LoggedDependency):
     """An S3 bucket."""
 
     name: String = spec_key(
@@ -89,7 +89,13 @@ class S3Bucket(EncryptedDependency):
         "Rules for the expiry and transition of objects.", default=(), most=MOST_RULES
     )
     encryption: String | None = encryption_key("aws/s3", more=". A change is for new objects")
-    access_logs: bool | AccessLogs | None = access_logs_key(", which S3 delivers within hours and without a guarantee")
+    access_logs: bool | AccessLogs | None = access_logs_key(
+        ", which S3 delivers within hours and without a guarantee", default=False
+    )
+
+    @property
+    def log_bucket(self) -> String | None:
+        return self.access_logs.bucket if isinstance(self.access_logs, AccessLogs) else None
 
 
 def check(bucket: S3Bucket) -> Violations:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from fsdcf.language.dependency import MountedFileSystem, SqliteFile, file_systems, sqlite_file
+from collections.abc import Iterator
+
+from fsdcf.diagnostics import SpecPath
+from fsdcf.language.dependency import LoggedDependency, MountedFileSystem, SqliteFile, file_systems, sqlite_file
+from fsdcf.language.model.service import FlowLogs
+from fsdcf.language.model.traffic import AccessLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import Known, parts_of, sample
+from fsdcf.language.placeholders import Known, String, parts_of, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 
 
@@ -30,6 +35,34 @@ def nameless(case: Case) -> Problems:
         if not local_name(dependency.name):
             message = f"the name `{dependency.name}` is empty without `${{ENV}}`"
             yield Problem((*path, "name"), message, "use a name such as ${ENV}-orders")
+
+
+@rule(
+    "S388",
+    "a log in a bucket that does not admit it",
+    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html",
+)
+def log_buckets(case: Case) -> Problems:
+    """The policy of a bucket of the spec admits no AWS service: what a load balancer, a VPC or another bucket logs
+    there is lost, or the deploy fails. A bucket that logs to itself would log the writing of its own log. Without a
+    name, the stack makes a bucket that admits the log."""
+    made = {sample(each.name) for _, each, kind in case.dependencies() if kind.category == "s3" and kind.managed(each)}
+    for path, bucket in _named_log_buckets(case):
+        if sample(bucket) in made:
+            message = f"`{sample(bucket)}` is a bucket of this spec, and does not admit a log"
+            yield Problem(path, message, "leave the name out: the stack makes a bucket for the log", key=True)
+
+
+def _named_log_buckets(case: Case) -> Iterator[tuple[SpecPath, String]]:
+    """The buckets that the spec names for logs, each with its path."""
+    balancer, logs = case.service.load_balancer, case.service.networking.network.flow_logs
+    if balancer is not None and isinstance(balancer.access_logs, AccessLogs) and balancer.access_logs.bucket:
+        yield ("service", "networking", "loadBalancer", "accessLogs", "bucket"), balancer.access_logs.bucket
+    if isinstance(logs, FlowLogs) and not isinstance(logs.bucket, bool):
+        yield ("service", "networking", "vpc", "flowLogs", "bucket"), logs.bucket
+    for path, each in case.having(LoggedDependency):
+        if each.log_bucket is not None:
+            yield (*path, "accessLogs", "bucket"), each.log_bucket
 
 
 @rule("S230", "two mounts at the same path")

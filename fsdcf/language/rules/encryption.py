@@ -70,6 +70,22 @@ def regions(case: Case) -> Problems:
 
 
 @rule(
+    "S387",
+    "a key that has no effect on an existing log group",
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
+    kinds=BOTH,
+)
+def log_group_keys(case: Case) -> Problems:
+    """A log group that exists already keeps its records for as long as it says itself, and has its own encryption."""
+    sessions, at = _recorded(case), _CLUSTERS[case.kind]
+    if isinstance(sessions, ExecuteCommandLogs) and sessions.log_group is not None:
+        for key in ("retention", "encryption"):
+            if case.wrote(f"{at}.{key}"):
+                message = f"`{key}` has no effect on an existing log group"
+                yield Problem(f"{at}.{key}", message, "leave it out, or leave out `logGroup`", key=True)
+
+
+@rule(
     "W156",
     "a KMS key whose policy must admit an AWS service",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
