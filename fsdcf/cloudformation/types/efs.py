@@ -137,9 +137,15 @@ RECORDS = (
     ResourceType(
         MOUNT_TARGET,
         "free",
-        # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html
+        # Source of the permissions: https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html,
+        # API_DeleteMountTarget.html, API_ModifyMountTargetSecurityGroups.html
         Simulation("fsmt-{hex}", {"IpAddress": "10.{address}"}, create=85.0, delete=90.0),
-        DeployPermissions(more=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")),
+        DeployPermissions(
+            more=(
+                *("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+                *("ec2:DeleteNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"),
+            )
+        ),
         # Source: https://docs.aws.amazon.com/efs/latest/ug/manage-fs-access-create-delete-mount-targets.html
         single=Single(
             ("FileSystemId", "SubnetId"),

@@ -368,6 +368,13 @@ RECORDS = (
                 "Ipv4IpamPoolId": ("ec2:DescribeIpamPools", "elasticloadbalancing:ModifyIpPools"),
                 "MinimumLoadBalancerCapacity": ("elasticloadbalancing:ModifyCapacityReservation",),
             },
+            # Without them, the first load balancer of an account is refused.
+            # Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/900, and what AWS grants:
+            # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/ElasticLoadBalancingFullAccess.html
+            more=tuple(
+                f"ec2:Describe{kind}"
+                for kind in ("AccountAttributes", "Addresses", "InternetGateways", "SecurityGroups", "Subnets", "Vpcs")
+            ),
             linked_role="elasticloadbalancing.amazonaws.com",
         ),
         updates=_settings("LoadBalancerAttributes"),

@@ -142,6 +142,12 @@ _ATTACH = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
 _CHANGE_TRUST = "iam:UpdateAssumeRolePolicy"
 """Never needed: fsdcf does not change the trust policy of a role. Whoever may change it could let others use it."""
 
+_BY_SERVICES = frozenset({"ec2:DeleteNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"})
+"""Actions on what has no tags, which another service calls with the rights of the role: EFS does on the interfaces of
+its mount targets.
+Source:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-viaawsservice"""
+
 _WRITE_RECORDS = "route53:ChangeResourceRecordSets"
 _TASKS = "ecs-tasks.amazonaws.com"
 
@@ -330,8 +336,12 @@ def _resources(deployed: DeployedResources) -> Iterator[IamStatement]:
         apart |= set() if KEY_IAM_TYPE in deployed.names else keys
         managed: Conditions = {"ForAnyValue:StringLike": {"kms:ResourceAliases": (MANAGED_KEYS,)}}
         yield IamStatement("ManagedKeys", tuple(sorted(keys)), (arn("kms", "key/*"),), managed)
-    called = (one for one in sorted(deployed.actions - apart) if service_of(one) != "iam")
-    allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in called]
+    called = deployed.actions & _BY_SERVICES
+    by_services: Conditions = {"Bool": {"aws:ViaAWSService": ("true",)}}
+    yield from _statements(((one, deployed.arns(one)) for one in sorted(called)), "ByServices", by_services)
+    apart |= called
+    direct = (one for one in sorted(deployed.actions - apart) if service_of(one) != "iam")
+    allowed = [(one, deployed.arns(one) or _ANYWHERE) for one in direct]
     yield from _statements((one for one in allowed if not deployed.needs_owner_tags(one[0])), "")
     yield from _statements((one for one in allowed if deployed.needs_owner_tags(one[0])), "Own", _owner(deployed))
 

@@ -37,7 +37,7 @@ from tests.conftest import HELLO, ROOT
 from tests.deploy.site import Site, site
 from tests.plan.permissions.iam import ACCOUNT, allows, allows_within
 from tests.plan.permissions.test_policy import EXAMPLES, stack_of
-from tests.plan.permissions.things import AT, VALUES, Call, calls_of, concrete, roles_of
+from tests.plan.permissions.things import AT, BY_SERVICES, VALUES, Call, calls_of, concrete, roles_of
 from tests.plan.shared import compiled, environment_file, joined
 
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/fsdcf-pipeline-StagingExecutionRole-1"
@@ -274,6 +274,9 @@ def test_cloudformation_may_do_all_that_the_templates_need(name: str) -> None:
         if call.action not in wanted:
             continue
         more: dict[str, Any] = {"iam:PermissionsBoundary": limit} if call.action.startswith("iam:") else {}
+        if call.action in BY_SERVICES:
+            assert not allows(policy, *call), "not by CloudFormation itself, which could do so to any interface"
+            more["aws:ViaAWSService"] = "true"
         creating = {
             f"aws:RequestTag/{key.partition('/')[2]}": value
             for key, value in call.context.items()

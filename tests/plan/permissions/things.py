@@ -70,6 +70,10 @@ class Call(NamedTuple):
     context: Mapping[str, Any]
 
 
+BY_SERVICES = _actions("ec2", "DeleteNetworkInterface ModifyNetworkInterfaceAttribute")
+"""What EFS does to the network interfaces of its mount targets, with the rights of the role."""
+
+
 def concrete(pattern: str, name: str = "0a1b2c3d4e5f") -> str:
     """A pattern of an ARN with a name for each part that is only known after the deploy."""
     filled = re.sub(r"\$\{(\w+)\}", lambda match: VALUES.get(match[1].replace("Account", "AccountId"), name), pattern)
