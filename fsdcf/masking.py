@@ -98,6 +98,7 @@ _PAIRS = frozenset(
         "string": "connection conn",
         "code": "auth access recovery",
         "sas": "azure",
+        "auth": "basic http proxy",
     }.items()
     for first in _words(names)
 )
@@ -113,6 +114,7 @@ _ABOUT = _words(
     " label page form strength reference ref refs from regex pattern username user email role stdin"
     " in at time times leeway grace window margin skew buffer budget period refresh rate ratio threshold through"
     " backend driver engine source strategy kind helper encoder hasher hashing validator plugin rule rules"
+    " lambda function handler"
 )
 """The last word of a name that is about a secret, and does not hold it: ``TOKEN_TTL``."""
 _ADDRESSES = frozenset(("url", "uri", "urls"))
@@ -175,7 +177,7 @@ def _is_secret_pair(name: str, value: str) -> bool:
 
 def _is_varied(value: str) -> bool:
     """Whether a value may be random: no word, number, address or path."""
-    if not 8 <= len(value) <= 500:
+    if not 8 <= len(value) <= _LONGEST_VARIED:
         return False
     mixed = any(each.isdigit() for each in value) and any(each.isalpha() for each in value)
     return mixed and not any(each in value for each in " /:") and "." not in value[1:-1]
@@ -255,10 +257,14 @@ _KEY_BLOCK = (
 _PUBLIC_BLOCK = r"-----BEGIN (?:[A-Z]{1,20} ){0,3}(?:CERTIFICATE|PUBLIC KEY)-----[A-Za-z0-9+/=\s\\]{0,20000}"
 _RUN = r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,20000}={0,2}(?![A-Za-z0-9+/_-])"
 _BEFORE_HASH = r"(?i:sha\d{1,3}|md5)[:=-]$|ssh-[a-z0-9-]{2,30} $"
+_PUBLIC_BEGINNINGS = ("AAAA", "pk_live_", "pk_test_")
+"""The beginnings of public keys: of SSH, and of Stripe for web pages."""
 _MOST = 1 << 20
 """The characters of a text that are searched."""
 _LONGEST = 8000
 """The characters of a value in a pair."""
+_LONGEST_VARIED = 500
+"""The characters of a value that is a secret only if it looks like one."""
 
 
 def _tokens(text: str) -> Iterator[Range]:
@@ -314,6 +320,8 @@ def _user_infos(text: str) -> Iterator[Range]:
         start = following + 3
 
 
+_ORACLE = r"(?<=jdbc:oracle:)\w{1,10}:([\w$#.-]{1,60}/(?![/@])[^\s@]{1,200})(?=@)"
+"""User and password in a URL of Oracle's JDBC driver: ``jdbc:oracle:thin:user/password@host``."""
 _NAME_BEFORE = r"([\w.-]{1,50})[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?$"
 
 
@@ -323,8 +331,9 @@ def _runs(text: str, name: str) -> Iterator[Range]:
         run, start = match[0], match.start()
         named = re.search(_NAME_BEFORE, text[max(0, start - 60) : start])
         words = {*words_of_name(named[1] if named else name)}
-        if re.search(_BEFORE_HASH, text[max(0, start - 40) : start]) or run.startswith("AAAA"):
-            continue  # also a public key of SSH
+        is_hash = re.search(_BEFORE_HASH, text[max(0, start - 40) : start])
+        if is_hash or run.startswith(_PUBLIC_BEGINNINGS) or _is_public_key(named[1] if named else name):
+            continue
         decoded = _decoded(run)
         if decoded is not None:
             if decoded and next(secret_parts(decoded), None):
@@ -336,6 +345,14 @@ def _runs(text: str, name: str) -> Iterator[Range]:
         is_id = not words.isdisjoint(_HASHES if not one_case else _HASHES | _IDS) and len(run) <= 64
         if not is_id and (_looks_random(run) or (is_whole and _is_hexadecimal(run))) and not _in_arn(text, start):
             yield match.span()
+
+
+def _is_public_key(name: str) -> bool:
+    """Whether a name says that its value is a key or ID for everybody, such as that of a web page."""
+    words = words_of_name(name)
+    last = words[-1:]
+    says_public = last in (["key"], ["id"]) and not {"publishable", "public", "site"}.isdisjoint(words)
+    return (says_public or words[-2:] == ["client", "id"]) and not any(map(_is_secret_word, words))
 
 
 def _in_arn(text: str, start: int) -> bool:
@@ -447,42 +464,47 @@ def _value_of(text: str, pair: re.Match[str], in_spec: bool) -> Range | None:
     colon = separator.rstrip().endswith(":")
     if (is_key and before not in ("'", '"')) or (colon and before == ":"):
         return None  # the end of a quoted text; a part of an ARN
-    start, end = _value_at(text, pair.end(), before, in_spec, separator)
+    if colon and text[pair.end() : pair.end() + 1] in ("{", "[", "#"):
+        return None  # a map, a list or a comment
+    may_be_message = colon and not is_key and not in_spec
+    longest = _LONGEST_VARIED + 1 if may_be_message else _LONGEST
+    start, end = _value_at(text, pair.end(), before, in_spec, separator, longest)
     if before == "{" and text[pair.start() - 2 : pair.start() - 1] == "$":  # ``${NAME:-default}``
         return (start + 1, _end(text, start, r"\}|$")) if text[start : start + 1] in ("-", "=") else None
     if pair[1].lower() in _HEADERS:
         scheme = re.match(_SCHEMES, text[start : start + 40])
         if scheme:
             return start + scheme.end(), _end(text, start + scheme.end(), r"[\s\"'`\\]|$")
-    if colon and text[start : start + 1] in ("{", "[", "#"):
-        return None  # a map, a list or a comment
-    if in_spec and colon:
-        return start, end
-    is_message = colon and not is_key and not _is_varied(text[start:end])  # ``ExpiredToken: The token has expired``
+    is_message = may_be_message and not _is_varied(text[start:end])  # ``ExpiredToken: The token has expired``
     return None if is_message else (start, end)
 
 
-def _value_at(text: str, start: int, before: str, in_spec: bool, separator: str) -> Range:
+def _value_at(text: str, start: int, before: str, in_spec: bool, separator: str, longest: int) -> Range:
     """The range of a value that begins at an offset, without its quotes."""
+
+    def until(stop: str) -> Range:
+        return start, _end(text, start, stop, longest)
+
     opening = re.compile(_OPENING).match(text, start)
     if opening:
-        end = text.find(opening[0], opening.end(), opening.end() + _LONGEST)
-        return opening.end(), end if end >= 0 else _end(text, opening.end(), r"[\r\n]|$")
+        start = opening.end()
+        end = text.find(opening[0], start, start + longest)
+        return (start, end) if end >= 0 else until(r"[\r\n]|$")
     if text[start : start + 1] == "{" and "=" in separator:  # ODBC
-        return start, _end(text, start, r"(?<=\})|[\r\n]|$")
+        return until(r"(?<=\})|[\r\n]|$")
     if in_spec and "=" not in separator:
         in_flow = text.find("{", 0, start) >= 0
-        return start, _end(text, start, r"[,}\]\r\n]|$" if in_flow else r" #|[\r\n]|$")
+        return until(r"[,}\]\r\n]|$" if in_flow else r" #|[\r\n]|$")
     if before in ("?", "&"):
-        return start, _end(text, start, r"[&#\s\"'<>]|$")
+        return until(r"[&#\s\"'<>]|$")
     if "=" in separator and ";" in text[max(0, start - 400) : start + 400]:
-        return start, _end(text, start, r"[;\r\n\"']|$")
-    return start, _end(text, start, r"[,;)\]}]{1,9}(?:\s|$)|[\s\"'`]|$")
+        return until(r"[;\r\n\"']|$")
+    return until(r"[,;)\]}]{1,9}(?:\s|$)|[\s\"'`]|$")
 
 
-def _end(text: str, start: int, stop: str) -> int:
-    match = re.compile(stop).search(text, start, start + _LONGEST)
-    return match.start() if match else min(len(text), start + _LONGEST)
+def _end(text: str, start: int, stop: str, longest: int = _LONGEST) -> int:
+    match = re.compile(stop).search(text, start, start + longest)
+    return match.start() if match else min(len(text), start + longest)
 
 
 _WORD = r"(?:\"[^\"]{0,8000}\"|'[^']{0,8000}'|[^\s\"'])+"
@@ -570,6 +592,8 @@ def secret_parts(text: str, name: str = "", in_spec: bool = False) -> Iterator[R
     found = [*_tokens(text), *_marked(text)]
     if "://" in text:
         found += _user_infos(text)
+    if "jdbc:oracle:" in text:
+        found += [match.span(1) for match in re.finditer(_ORACLE, text) if not _is_public(match[1].partition("/")[2])]
     if "earer " in text or "asic " in text:
         found += _schemes(text)
     if _may_have_pairs(text):

@@ -26,7 +26,11 @@ def readable(text: str, longest: int = 1000) -> str:
     character, which closes what encloses them; of a sentence that is still too long its beginning and its end."""
     if len(text) <= 120:
         return text
-    text = _LONG_WORD.sub(lambda word: f"{word[0][:100]}…{word[0][-1]}", text)
+    return shortened(_LONG_WORD.sub(lambda word: f"{word[0][:100]}…{word[0][-1]}", text), longest)
+
+
+def shortened(text: str, longest: int = 2000) -> str:
+    """The text without the middle of one that is longer than this."""
     half = longest // 2
     return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
 

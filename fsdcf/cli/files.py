@@ -256,9 +256,18 @@ def check_output(target: Path, *inputs: str | Path) -> None:
     for given in inputs:
         with suppress(OSError, ValueError):
             _remember(os.stat(given))
-    with suppress(OSError, ValueError):
-        if _identity(os.stat(target)) in _inputs() or is_spec(target):
-            raise click.UsageError(f"{_named(target)} is an input of fsdcf: choose another file to write")
+    for path in (target, Path(_without_dots(target))):
+        with suppress(OSError, ValueError):
+            if _identity(os.stat(path)) in _inputs() or is_spec(path):
+                raise click.UsageError(f"{_named(target)} is an input of fsdcf: choose another file to write")
+
+
+def _without_dots(target: Path) -> str:
+    """Where a path leads once its missing folders are made: ``missing/../spec.yml`` is ``spec.yml``."""
+    try:
+        return os.path.realpath(target)
+    except (OSError, ValueError):
+        return str(target)
 
 
 def _named(path: Path) -> str:

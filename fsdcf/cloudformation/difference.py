@@ -125,16 +125,24 @@ def _chosen(value: Any, conditions: Mapping[str, bool]) -> Any:
     return [_chosen(child, conditions) for child in value] if isinstance(value, list) else value
 
 
-def _written_at(value: Any, path: Path) -> Any:
-    """What the template has at a path of an evaluated value, or the function around it that gives the value."""
+def _written_at(value: Any, path: Path, shifting: dict[int, bool]) -> Any:
+    """What the template has at a path of an evaluated value, or the function around it that gives the value.
+
+    ``shifting`` remembers of each list, by its identity, whether an item may vanish.
+    """
     for step in path:
         if function_of(value) is not None:
             return value
         if isinstance(step, str):
             if not isinstance(value, Mapping) or step not in value:
                 return None
-        elif not isinstance(value, list) or step >= len(value) or any(map(_may_vanish, value)):
+        elif not isinstance(value, list) or step >= len(value):
             return value
+        else:
+            if id(value) not in shifting:
+                shifting[id(value)] = any(map(_may_vanish, value))
+            if shifting[id(value)]:
+                return value
         value = value[step]
     return value
 
@@ -270,8 +278,9 @@ def _property_details(pair: ResourcePair) -> Iterator[Detail]:
     if repr(before) == repr(after):
         return
     old_values, new_values = pair.old.scope.parameters, pair.new.scope.parameters
+    shifting: dict[int, bool] = {}
     for leaf in differences(before, after, pair.now.facts.unordered if pair.now.facts else ()):
-        was, now = (_written_at(one.written.get("Properties"), leaf.path) for one in (pair.was, pair.now))
+        was, now = (_written_at(one.written.get("Properties"), leaf.path, shifting) for one in (pair.was, pair.now))
         causes = [
             name
             for name in _parameters_of(now, pair.new)

@@ -161,6 +161,13 @@ def test_an_output_is_not_an_input(repository: Path, command: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize("command", WRITERS, ids=lambda words: words[0])
+def test_an_output_is_not_an_input_behind_a_folder_that_is_missing(repository: Path, command: tuple[str, ...]) -> None:
+    before = Path("hello.yml").read_text()
+    code, told = fsdcf(*command, "-o", "missing/folder/../../hello.yml")
+    assert code == 2 and "is an input of fsdcf" in told and Path("hello.yml").read_text() == before
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=lambda words: words[0])
 def test_an_output_keeps_its_mode_and_is_replaced_at_once(
     repository: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,3 +231,8 @@ def test_a_new_file_is_never_put_over_another(tmp_path: Path, monkeypatch: pytes
         "file": b"one",
         "new": b"two",
     }
+
+
+def test_an_error_shows_the_beginning_and_the_end_of_a_long_option() -> None:
+    code, told = fsdcf("advise", "storage", "--size", "9 " * 50_000)
+    assert code == 2 and "'9 9 9" in told and len(told) < 3000

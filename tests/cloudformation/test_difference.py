@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -219,6 +220,14 @@ def test_a_cause_is_found_behind_an_item_that_vanishes() -> None:
         ("/Properties/DisplayName/0", None),
         ("/Properties/DisplayName/0", "Q"),
     }
+
+
+def test_a_long_list_is_compared_in_time() -> None:
+    items = [f"item {number}" for number in range(5000)]
+    start = time.process_time()
+    change = only(made(T=one(TOPIC, DisplayName=items)), made(T=one(TOPIC, DisplayName=items[::-1])))
+    assert len(change.details) == len(items)
+    assert time.process_time() - start < 5
 
 
 def test_a_snapshot_of_a_type_without_snapshots_is_a_deletion() -> None:

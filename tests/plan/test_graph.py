@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fsdcf.plan.graph.architecture import architecture
 from fsdcf.plan.graph.dot import dot
 from fsdcf.plan.graph.mermaid import MAX_TEXT, block, mermaid
-from fsdcf.plan.graph.model import Edge, Graph, Group, Node
+from fsdcf.plan.graph.model import Edge, Graph, Group, Node, other_id
 from fsdcf.plan.graph.svg import Rectangle, places_of, svg
 from tests.conftest import HELLO, ROOT
 from tests.fuzz import examples
@@ -370,3 +370,11 @@ def test_a_topic_names_the_queues_that_it_delivers_to() -> None:
     lines = {node.id: node.lines for node in architecture(compiled(text).template, "topics").nodes}
     assert lines["r_EventsTopic"][2:] == ("to staging-invoices", "to staging-orders")
     assert lines["r_AlertsTopic"][2:] == ("FIFO", "to staging-orders")
+
+
+def test_long_names_are_cut_and_told_apart() -> None:
+    nodes = [Node(other_id(f"s3 {'*' * 5000}{end}"), "storage", ("S3 bucket", f"{'*' * 5000}{end}")) for end in "ab"]
+    assert len({node.id for node in nodes}) == 2
+    graph = Graph("long", tuple(nodes), (), (Edge(nodes[0].id, nodes[1].id, "r" * 5000),))
+    for drawing in (mermaid, dot, svg):
+        assert len(drawing(graph)) < 8000, drawing

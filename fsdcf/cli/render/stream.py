@@ -14,7 +14,7 @@ import click
 
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.masking import mask_known, remember_secrets_in, remembering
-from fsdcf.wording import visible
+from fsdcf.wording import shortened, visible
 
 if TYPE_CHECKING:
     from fsdcf.deploy.model import Event
@@ -200,8 +200,8 @@ def without_commands(text: str) -> str:
 
 
 def reported(message: str) -> str:
-    """The message of an error with the characters of what it quotes visible, and without workflow commands."""
-    text = "\n".join(map(visible, message.split("\n")))
+    """The message of an error with what it quotes cut and made visible, and without workflow commands."""
+    text = "\n".join(visible(shortened(line)) for line in message.split("\n"))
     return without_commands(text) if on_github() else text
 
 

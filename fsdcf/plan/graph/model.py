@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from fsdcf.cloudformation.types import NodeKind
+from fsdcf.wording import cut
 
 COLOURS: Mapping[NodeKind, tuple[str, str]] = {
     "outside": ("#ffffff", "#545b64"),
@@ -47,9 +48,18 @@ def id_of(logical_id: str) -> str:
     return "r_" + _safe(logical_id)
 
 
+_LONGEST_ID = 200
+"""The characters of an ID before it is cut, and told apart by a hash."""
+
+
 def other_id(name: str) -> str:
     """The ID of a node for something outside the template."""
-    return "x_" + _safe(name)
+    safe = "x_" + _safe(name)
+    if len(safe) <= _LONGEST_ID:
+        return safe
+    from hashlib import sha256  # few names are so long
+
+    return f"{safe[:_LONGEST_ID]}_{sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def _safe(name: str) -> str:
@@ -59,9 +69,8 @@ def _safe(name: str) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A box. ``lines`` are its text, the title first; ``group`` is the id of its group, empty for none.
-
-    ``exists`` tells what is not the stack's own.
+    """A box. ``lines`` are its text, the title first, each cut if it is long; ``group`` is the id of its group,
+    empty for none. ``exists`` tells what is not the stack's own.
     """
 
     id: str
@@ -69,6 +78,9 @@ class Node:
     lines: tuple[str, ...]
     group: str = ""
     exists: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", tuple(map(cut, self.lines)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,9 @@ class Edge:
     label: str = ""
     faint: bool = False
     back: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", cut(self.label))
 
 
 @dataclass(frozen=True)
