@@ -47,8 +47,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 
 UNTAGGED_DAYS = 7
 IMAGES_KEPT = 500
-"""The images kept for each environment, which pushes images of its own: more than the 100 releases that SSM keeps, so
-that a rollback finds its image."""
+"""The images kept in a repository to which one environment pushes: more than the 100 releases that SSM keeps, so that a
+rollback finds its image."""
 ARTIFACT_DAYS = 90
 REPLACED_DAYS = 30
 
@@ -223,8 +223,9 @@ def _repository_id(name: str) -> str:
 
 
 def _add_repositories(stack: StackPart, names: list[str], environments: int) -> None:
-    """Add ECR repositories with immutable tags and scans, which expire their oldest images."""
-    lifecycle = json.dumps(_lifecycle(IMAGES_KEPT * max(1, environments)), separators=(",", ":"))
+    """Add ECR repositories with immutable tags and scans, whose oldest images expire if one environment alone pushes
+    to them: another one could otherwise push until the images of the first expire, and then take their tags."""
+    lifecycle = json.dumps(_lifecycle(environments == 1), separators=(",", ":"))
     for name in names:
         title = _repository_id(name)
         repository = ecr.Repository(
@@ -239,16 +240,21 @@ def _add_repositories(stack: StackPart, names: list[str], environments: int) -> 
         stack.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
 
 
-def _lifecycle(kept: int) -> dict[str, list[dict[str, object]]]:
-    """Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html"""
+def _lifecycle(expires: bool) -> dict[str, list[dict[str, object]]]:
+    """``expires``: also the oldest images with tags do.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
+    """
     untagged = {
         "tagStatus": "untagged",
         "countType": "sinceImagePushed",
         "countUnit": "days",
         "countNumber": UNTAGGED_DAYS,
     }
-    oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept}
-    rules = ((f"no tag for {UNTAGGED_DAYS} days", untagged), (f"all but the newest {kept}", oldest))
+    oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT}
+    rules = [(f"no tag for {UNTAGGED_DAYS} days", untagged)]
+    if expires:
+        rules.append((f"all but the newest {IMAGES_KEPT}", oldest))
     return {
         "rules": [
             {"rulePriority": number, "description": text, "selection": selection, "action": {"type": "expire"}}

@@ -188,9 +188,24 @@ def test_repositories_keep_their_tags_and_are_scanned() -> None:
             "ScanOnPush": True
         }
         assert (one["DeletionPolicy"], one["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-        rules = json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
-        assert [rule["rulePriority"] for rule in rules] == [1, 2] and rules[0]["selection"]["tagStatus"] == "untagged"
-        assert rules[1]["selection"]["countNumber"] == 1000, "a rollback may go 100 releases back, in each environment"
+        assert [rule["selection"]["tagStatus"] for rule in expiring(one)] == ["untagged"]
+
+
+def expiring(repository: dict[str, Any]) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = json.loads(repository["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"])[
+        "rules"
+    ]
+    assert [rule["rulePriority"] for rule in rules] == list(range(1, len(rules) + 1))
+    return rules
+
+
+@pytest.mark.parametrize("scopes", [(), (PROD,), PER_SERVICE.scopes, (STAGING, PROD)])
+def test_no_tag_becomes_free_for_another_environment(scopes: tuple[DeployScope, ...]) -> None:
+    """Staging could push until the images of production expire, and then push its own ones under their tags."""
+    for one in of_type(replace(PIPELINE, scopes=scopes), "AWS::ECR::Repository").values():
+        counts = [rule["selection"]["countNumber"] for rule in expiring(one) if rule["selection"]["tagStatus"] == "any"]
+        alone = len({scope.environment for scope in scopes}) == 1
+        assert counts == ([500] if alone else []), "a rollback may go 100 releases back"
 
 
 def test_the_bucket_is_private_encrypted_versioned_and_expires_artifacts() -> None:
