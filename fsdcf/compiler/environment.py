@@ -205,8 +205,6 @@ def _add_balancer(
         add_provider_egress(part, prefix, f"{origin}.auth")
     protected = balancer.deletion_protection or False
     edge = [] if balancer.internal or spec.environment.network.id else [ATTACHMENT]
-    if protected and balancer.makes_certificate:
-        edge.append(f"{prefix}Certificate")  # a rollback while it waits could not delete a protected load balancer
     subnets = (there.private or there.public) if balancer.internal else there.public
     protection = (protected, f"{origin}.deletionProtection")
     add_load_balancer(part, prefix, balancer, origin, subnets, list(map(Ref, groups)), edge, protection)

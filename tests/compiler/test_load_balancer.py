@@ -64,6 +64,15 @@ def test_a_domain_has_its_certificate_and_its_record(compiled: Compile) -> None:
     assert ports == {80, 443}
 
 
+def test_a_protected_load_balancer_waits_for_its_certificate(compiled: Compile) -> None:
+    waits = [
+        "Certificate"
+        in balanced(compiled, f"{DOMAIN}, deletionProtection: {wanted}{more}")["LoadBalancer"]["DependsOn"]
+        for wanted, more in (("true", ""), ("false", ""), ("true", f", certificateArn: '{CERTIFICATE}'"))
+    ]
+    assert waits == [True, False, False]
+
+
 def test_a_given_certificate_takes_the_place_of_that_of_the_domain(compiled: Compile) -> None:
     resources = balanced(compiled, f"certificateArn: '{CERTIFICATE}', {DOMAIN}")
     assert not of_type(resources, "Certificate") and of_type(resources, "RecordSet")
@@ -337,7 +346,8 @@ def test_what_a_load_balancer_has_is_made_for_any_prefix() -> None:
     assert ids == ["PublicHttpsListener", "PublicHttpListener"]
     resources = {name: one.to_dict() for name, one in part.resources.items()}
     assert all(name.startswith("Public") for name in resources)
-    assert resources["PublicLoadBalancer"]["DependsOn"] == ["Attachment", "PublicAccessLogsBucketPolicy"]
+    waits = ["Attachment", "PublicCertificate", "PublicAccessLogsBucketPolicy"]
+    assert resources["PublicLoadBalancer"]["DependsOn"] == waits
     listed = {
         one["Key"]: one["Value"] for one in resources["PublicLoadBalancer"]["Properties"]["LoadBalancerAttributes"]
     }

@@ -91,7 +91,8 @@ def add_load_balancer(
     protection: tuple[bool, str] | None = None,
 ) -> None:
     """Add a load balancer with its access logs and its web ACL. It waits for the resources in ``edge``; ``protection``
-    is whether it is protected from deletion, and the spec path of that; None leaves it as it is."""
+    is whether it is protected from deletion, and the spec path of that; None leaves it as it is. A protected one waits
+    for its certificate, too: a rollback while that waits for its record could not delete the load balancer."""
     attributes = {
         "idle_timeout.timeout_seconds": balancer.idle_timeout,
         "routing.http.drop_invalid_header_fields.enabled": "true",
@@ -99,7 +100,8 @@ def add_load_balancer(
     }
     logs = _log_attributes(part, prefix, balancer.access_logs, f"{origin}.accessLogs")
     policy = f"{prefix}AccessLogsBucketPolicy"
-    waits = [*edge, *((policy,) if policy in part.resources else ())]
+    certificate = [f"{prefix}Certificate"] if protection and protection[0] and balancer.makes_certificate else []
+    waits = [*edge, *certificate, *((policy,) if policy in part.resources else ())]
     resource = elb.LoadBalancer(
         f"{prefix}LoadBalancer",
         Type="application",
