@@ -160,6 +160,11 @@ def test_a_wildcard_in_a_spec_widens_its_own_role_alone_and_the_cost_is_named(fo
     assert "hello.yml" not in done.stderr
 
 
+def test_the_name_of_pipelines_is_no_environment(folder: Path) -> None:
+    done = fsdcf("bootstrap", "--github", "acme/shop", "hello.yml", "--env", "pipeline", "--new-env")
+    assert done.exit_code == 2 and done.stderr.endswith("which marks the stack of a pipeline\n"), done.stderr
+
+
 def test_more_specs_than_fit_need_roles_for_each_service(folder: Path) -> None:
     for number in range(40):
         (folder / f"s{number}.yml").write_text(HELLO.replace("name: hello", f"name: s{number}") + BOUND)
@@ -459,6 +464,9 @@ def test_without_an_answer_of_gh_the_commands_are_printed(
     done = fsdcf(*HELLO_PROD)
     assert done.exit_code == 0 and word in done.stderr and "--github-ids" in done.stderr, done.output
     assert "gh api --method PUT repos/acme/shop/environments/prod" in done.stderr
+    assert "which these commands set in place of all others:" in done.stderr
+    other = fsdcf(*HELLO_PROD[:-1], "qa", "--new-env").stderr
+    assert "method PUT" not in other, "it would take away the rules of an environment for which none are wanted"
     explicit = fsdcf(*HELLO_PROD, "--github-ids", "1/2")
     assert "repo:acme@1/shop@2:environment:prod" in explicit.stdout
 

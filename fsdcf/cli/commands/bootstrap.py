@@ -437,7 +437,8 @@ class Bootstrap:
             raise self._too_large(error) from None
 
     def _too_large(self, error: ValueError) -> click.UsageError:
-        if self.per_service or "--per-service" in str(error):
+        is_of_policies = "IAM" in str(error)  # the stack itself would be even larger
+        if self.per_service or not is_of_policies:
             return click.UsageError(str(error))
         return click.UsageError(f"{error}: give each service roles of its own with --per-service")
 
@@ -554,7 +555,11 @@ class Bootstrap:
         """What the environments on GitHub lack, and the commands that set their rules, as lines to print."""
         notes, commands = self.missing_rules
         if commands:
-            notes = [*notes, "the roles rely on the rules of the environments on GitHub, which these commands set:"]
+            others = " in place of all others" if self.github.trouble else ""
+            notes = [
+                *notes,
+                f"the roles rely on the rules of the environments on GitHub, which these commands set{others}:",
+            ]
         return [*(f"note: {note}" for note in notes), *(f"  {command}" for command in commands)]
 
     @cached_property
@@ -567,7 +572,7 @@ class Bootstrap:
             wanted = GitHubEnvironment(name, branches.get(name, ""), name in protected)
             found = self.github.lacking(wanted)
             if found is None:
-                commands += self.github.commands(wanted)
+                commands += self.github.commands(wanted) if wanted.branch or wanted.protected else []
             elif found[0]:
                 notes.append(f"the environment {name} of {self.repository} on GitHub: {'; '.join(found[0])}")
                 commands += found[1]
