@@ -168,10 +168,10 @@ def _is_secret_word(word: str) -> bool:
 def _is_secret_pair(name: str, value: str) -> bool:
     """Whether a value is a secret because of its name."""
     weight = _weight(name) if name else 0
-    if not weight or _is_public(value):
+    if not weight or (weight == _WEAK and not _is_varied(value)) or _is_public(value):
         return False
     if weight == _WEAK:
-        return _is_varied(value)
+        return True
     return not (value.isdigit() and len(value) < 6) or "pass" in name.lower() or "pwd" in name.lower()
 
 
@@ -444,67 +444,76 @@ def _may_have_pairs(text: str) -> bool:
     return ("=" in text or ":" in text) and any(stem in lower for stem in _STEMS)
 
 
-def _pairs(text: str, in_spec: bool) -> Iterator[Range]:
-    last = 0
-    for match in re.finditer(_PAIR, text):
-        name = match[1].lower()
-        if match.start() >= last and (_weight(match[1]) or name in _HEADERS or name in _SIGNATURES):
-            part = _value_of(text, match, in_spec)
-            value = text[part[0] : part[1]] if part else ""
-            signed = name in _SIGNATURES and len(value) >= 16 and text[match.start() - 1 : match.start()] in ("?", "&")
-            if part and (signed or (name in _HEADERS and not _is_public(value)) or _is_secret_pair(match[1], value)):
-                yield part
-                last = part[1]
+class _NamedValues:
+    """The values behind names in a text."""
 
+    def __init__(self, text: str, in_spec: bool) -> None:
+        self._text = text
+        self._in_spec = in_spec
+        self._searched: dict[str, Range] = {}
+        """The range that was searched last for the end of a value and has none, for each pattern of an end."""
 
-def _value_of(text: str, pair: re.Match[str], in_spec: bool) -> Range | None:
-    """The range of the value in a pair; None if it is not a pair."""
-    separator, before = pair[2], text[pair.start() - 1 : pair.start()]
-    is_key = separator.lstrip("\\")[0] in "\"'"
-    colon = separator.rstrip().endswith(":")
-    if (is_key and before not in ("'", '"')) or (colon and before == ":"):
-        return None  # the end of a quoted text; a part of an ARN
-    if colon and text[pair.end() : pair.end() + 1] in ("{", "[", "#"):
-        return None  # a map, a list or a comment
-    may_be_message = colon and not is_key and not in_spec
-    longest = _LONGEST_VARIED + 1 if may_be_message else _LONGEST
-    start, end = _value_at(text, pair.end(), before, in_spec, separator, longest)
-    if before == "{" and text[pair.start() - 2 : pair.start() - 1] == "$":  # ``${NAME:-default}``
-        return (start + 1, _end(text, start, r"\}|$")) if text[start : start + 1] in ("-", "=") else None
-    if pair[1].lower() in _HEADERS:
-        scheme = re.match(_SCHEMES, text[start : start + 40])
-        if scheme:
-            return start + scheme.end(), _end(text, start + scheme.end(), r"[\s\"'`\\]|$")
-    is_message = may_be_message and not _is_varied(text[start:end])  # ``ExpiredToken: The token has expired``
-    return None if is_message else (start, end)
+    def secrets(self) -> Iterator[Range]:
+        text, last = self._text, 0
+        for match in re.finditer(_PAIR, text):
+            name = match[1].lower()
+            if match.start() >= last and (_weight(match[1]) or name in _HEADERS or name in _SIGNATURES):
+                part = self._value_of(match)
+                value = text[part[0] : part[1]] if part else ""
+                signs = name in _SIGNATURES and len(value) >= 16 and self._before(match) in ("?", "&")
+                is_credential = name in _HEADERS and not _is_public(value)
+                if part and (signs or is_credential or _is_secret_pair(match[1], value)):
+                    yield part
+                    last = part[1]
 
+    def _before(self, pair: re.Match[str]) -> str:
+        return self._text[pair.start() - 1 : pair.start()]
 
-def _value_at(text: str, start: int, before: str, in_spec: bool, separator: str, longest: int) -> Range:
-    """The range of a value that begins at an offset, without its quotes."""
+    def _value_of(self, pair: re.Match[str]) -> Range | None:
+        """The range of the value in a pair; None if it is not a pair."""
+        text, separator, before = self._text, pair[2], self._before(pair)
+        is_key = separator.lstrip("\\")[0] in "\"'"
+        colon = separator.rstrip().endswith(":")
+        if (is_key and before not in ("'", '"')) or (colon and before == ":"):
+            return None  # the end of a quoted text; a part of an ARN
+        if colon and text[pair.end() : pair.end() + 1] in ("{", "[", "#"):
+            return None  # a map, a list or a comment
+        may_be_message = colon and not is_key and not self._in_spec  # ``ExpiredToken: The token has expired``
+        longest = _LONGEST_VARIED + 1 if may_be_message else _LONGEST
+        start, end = self._value_at(pair.end(), before, separator, longest)
+        if before == "{" and text[pair.start() - 2 : pair.start() - 1] == "$":  # ``${NAME:-default}``
+            return (start + 1, self._end(start, r"\}|$")) if text[start : start + 1] in ("-", "=") else None
+        if pair[1].lower() in _HEADERS:
+            scheme = re.match(_SCHEMES, text[start : start + 40])
+            if scheme:
+                return start + scheme.end(), self._end(start + scheme.end(), r"[\s\"'`\\]|$")
+        return None if may_be_message and not _is_varied(text[start:end]) else (start, end)
 
-    def until(stop: str) -> Range:
-        return start, _end(text, start, stop, longest)
+    def _value_at(self, start: int, before: str, separator: str, longest: int) -> Range:
+        """The range of a value that begins at an offset, without its quotes, which enclose at most ``longest``."""
+        text = self._text
+        opening = re.compile(_OPENING).match(text, start)
+        if opening:
+            end = text.find(opening[0], opening.end(), opening.end() + longest)
+            return opening.end(), end if end >= 0 else self._end(opening.end(), r"[\r\n]|$")
+        if text[start : start + 1] == "{" and "=" in separator:  # ODBC
+            return start, self._end(start, r"(?<=\})|[\r\n]|$")
+        if self._in_spec and "=" not in separator:
+            in_flow = text.find("{", 0, start) >= 0
+            return start, self._end(start, r"[,}\]\r\n]|$" if in_flow else r" #|[\r\n]|$")
+        if before in ("?", "&"):
+            return start, self._end(start, r"[&#\s\"'<>]|$")
+        if "=" in separator and ";" in text[max(0, start - 400) : start + 400]:
+            return start, self._end(start, r"[;\r\n\"']|$")
+        return start, self._end(start, r"[,;)\]}]{1,9}(?:\s|$)|[\s\"'`]|$")
 
-    opening = re.compile(_OPENING).match(text, start)
-    if opening:
-        start = opening.end()
-        end = text.find(opening[0], start, start + longest)
-        return (start, end) if end >= 0 else until(r"[\r\n]|$")
-    if text[start : start + 1] == "{" and "=" in separator:  # ODBC
-        return until(r"(?<=\})|[\r\n]|$")
-    if in_spec and "=" not in separator:
-        in_flow = text.find("{", 0, start) >= 0
-        return until(r"[,}\]\r\n]|$" if in_flow else r" #|[\r\n]|$")
-    if before in ("?", "&"):
-        return until(r"[&#\s\"'<>]|$")
-    if "=" in separator and ";" in text[max(0, start - 400) : start + 400]:
-        return until(r"[;\r\n\"']|$")
-    return until(r"[,;)\]}]{1,9}(?:\s|$)|[\s\"'`]|$")
-
-
-def _end(text: str, start: int, stop: str, longest: int = _LONGEST) -> int:
-    match = re.compile(stop).search(text, start, start + longest)
-    return match.start() if match else min(len(text), start + longest)
+    def _end(self, start: int, stop: str) -> int:
+        """The end of a value, which is at most ``_LONGEST``. No character is searched twice for the same pattern."""
+        first, last = self._searched.get(stop, (0, 0))
+        match = re.compile(stop).search(self._text, last if first <= start < last else start, start + _LONGEST)
+        end = match.start() if match else min(len(self._text), start + _LONGEST)
+        self._searched[stop] = start, end
+        return end
 
 
 _WORD = r"(?:\"[^\"]{0,8000}\"|'[^']{0,8000}'|[^\s\"'])+"
@@ -597,7 +606,7 @@ def secret_parts(text: str, name: str = "", in_spec: bool = False) -> Iterator[R
     if "earer " in text or "asic " in text:
         found += _schemes(text)
     if _may_have_pairs(text):
-        found += _pairs(text, in_spec)
+        found += _NamedValues(text, in_spec).secrets()
     if " -" in text or text.startswith("-"):
         found += _options(text)
     if len(text) >= 20:

@@ -224,7 +224,7 @@ def _patterns(one: _Module, call: Any, place: str) -> Iterable[re.Pattern[Any]] 
 def _arguments(one: _Module, expression: ast.expr) -> Iterator[str]:
     """The texts that the calls of the functions around an expression give to the parameter that it names."""
     for function in one.functions_around(expression):
-        names = [parameter.arg for parameter in function.args.args]
+        names = [parameter.arg for parameter in function.args.args if parameter.arg not in ("self", "cls")]
         if not isinstance(expression, ast.Name) or expression.id not in names:
             continue
         at = names.index(expression.id)

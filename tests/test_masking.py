@@ -299,6 +299,9 @@ WORST = [
         "token: ",
         "secret:",
         "code=",
+        "key=",
+        "--key=",
+        "token=${secrets:",
         "{token: [",
         "${token:-",
     ),
@@ -311,7 +314,7 @@ def test_a_long_text_takes_no_longer_than_its_length(bit: str) -> None:
     start = time.process_time()
     for in_spec in (False, True):
         list(secret_parts(text, "x_key", in_spec))
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("bit", ["@password:", '{"password":', "/token:", "secret:="])
