@@ -98,6 +98,19 @@ def test_what_nothing_uses_may_change_except_the_network():
         assert "in the way" in found.why
 
 
+@pytest.mark.parametrize(
+    ("written", "step"),
+    [("false", "1. deploy the services from the new file"), ("{logGroup: /x}", "1. write `execute")],
+)
+def test_the_log_group_of_sessions_goes_once_no_service_writes_to_it(written: str, step: str):
+    recorded, other = (
+        environment(("  loadBalancers:", f"  cluster: {{executeCommandLogs: {one}}}\n  loadBalancers:"))
+        for one in ("true", written)
+    )
+    (found,) = blocked(other, lambda name: ("shop-staging",) if "ExecuteCommand" in name else (), recorded)
+    assert found.logical_id == "ExecuteCommandLogGroup" and found.way_out.startswith(step)
+
+
 def test_fewer_zones_need_the_services_first():
     three = environment((ZONES, "availabilityZones: [use1-az1, use1-az2, use1-az3]"))
     (found,) = blocked(environment(), lambda name: ("shop-staging",) if "Subnet" in name else (), three)

@@ -426,6 +426,7 @@ def _affected(changes: Sequence[Change], sides: Sides, importers: Importers | No
             yield _AffectedExport(name, output, value, effect, stacks)
 
 
+_REMOVED = "is removed"
 _ENVIRONMENT = "environment."
 """How the spec paths begin in the stack of an environment."""
 
@@ -434,6 +435,11 @@ _ANOTHER = (
     "3. delete this one"
 )
 _FEWER_ZONES = "1. deploy the services from the new file, so that none uses the subnets; 2. deploy the environment"
+_NO_SESSIONS = "1. deploy the services from the new file, so that none records its sessions; 2. deploy the environment"
+_OTHER_SESSIONS = (
+    "1. write `executeCommandLogs: false`, deploy the services, then the environment; 2. write the other log group, "
+    "deploy the environment, then the services"
+)
 _OTHER_ZONES = "keep the zones in their order and append new ones, which only adds subnets; or " + _ANOTHER
 _NO_BALANCER = (
     "1. move the services to another load balancer, with networking.loadBalancer.name, and deploy them; 2. remove this "
@@ -447,6 +453,7 @@ _SHARED_PARTS = {
     "network": re.compile(r"VpcId|(Public|Private)Subnet\d+|ServicesSecurityGroupId"),
     "cluster": re.compile(r"ClusterName"),
     "namespace": re.compile(r"Namespace(Arn|Id)"),
+    "sessions": re.compile(r"ExecuteCommandLogGroupArn"),
     "load balancer": re.compile(
         r"([A-Z][A-Za-z0-9]*?)(LoadBalancer(?:(?!LoadBalancer)[A-Za-z])+|Https?ListenerArn|Domain)"
     ),
@@ -477,7 +484,7 @@ def _of_environment(changes: Sequence[Change], sides: Sides, importers: Importer
         if part == "network":
             roots = [*(one for one in replaced if one.type == ec2.VPC), *replaced, *roots]
         first = min(roots, key=lambda root: root.replacement != "True", default=None)
-        way_out = _way_out(part, name, first)
+        way_out = _way_out(part, name, first, exports)
         output = exports[0].output if exports else ""
         yield Obstacle(
             "environment",
@@ -512,8 +519,10 @@ def _why_not(root: Change | None, exports: Sequence[_AffectedExport]) -> str:
     return f"{lead}{what}; {used}, and {in_use}"
 
 
-def _way_out(part: str, name: str, root: Change | None) -> str:
+def _way_out(part: str, name: str, root: Change | None, exports: Sequence[_AffectedExport]) -> str:
     is_gone = root is not None and root.action == "Remove"
+    if part == "sessions":
+        return _NO_SESSIONS if all(one.effect == _REMOVED for one in exports) else _OTHER_SESSIONS
     if part == "load balancer":
         return _NO_BALANCER if is_gone else _SECOND_BALANCER.format(name=name[:1].lower() + name[1:])
     if root is not None and root.type == ec2.SUBNET:
@@ -574,7 +583,7 @@ def _exported(side: Side, pseudo: Mapping[str, Any]) -> dict[str, tuple[str, Any
 def _effect(name: str, value: Any, new: Mapping[str, tuple[str, Any]], changes: Sequence[Change]) -> str:
     """What happens to an export, as a verb phrase; empty if it stays."""
     if name not in new:
-        return "is removed"
+        return _REMOVED
     if canonical(value) != canonical(new[name][1]):
         return "changes its value"
     moves = {move(one, [change for change in changes if change.logical_id == one.target]) for one in unknowns(value)}
