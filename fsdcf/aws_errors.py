@@ -98,7 +98,7 @@ def categorize(code: str, status: int = 400, message: str = "") -> Category:
 
 
 def lacks_credentials(error: Exception) -> bool:
-    """Whether an exception of botocore says that there are no usable credentials.
+    """Whether an exception of botocore reports missing or unusable credentials.
 
     botocore versions differ, so names decide.
     """

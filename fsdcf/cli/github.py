@@ -24,7 +24,7 @@ _CALL_SECONDS = 8.0
 class GitHubEnvironment:
     """An environment of the pipeline. ``branch`` is the one that deploys to it; empty if it is unknown.
 
-    ``protected``: people approve each deploy, and nobody bypasses that.
+    ``protected``: people approve each deploy, and administrators cannot bypass that.
     """
 
     name: str

@@ -92,7 +92,7 @@ class Document:
 
     def moved(self, source: SpecPath, target: SpecPath) -> Document:
         """Return a part of the document in another place, with the positions that it has here; an empty document if
-        there is no such part, or if it cannot be in that place."""
+        that part does not exist, or if it cannot be in that place."""
         value: Any = self.value(source)
         marks: dict[SpecPath, Mark] = {(): self.marks[()]}
         if value is None or (not target and not isinstance(value, dict)):

@@ -106,7 +106,7 @@ class DeployJob:
     """A job that deploys ``specs`` to an environment with the roles in two variables.
 
     ``service`` are the fields of the service whose image it builds, pushes and deploys, ``region`` that of the image;
-    None if other jobs do so, or if there is no image.
+    None if other jobs do so, or without an image.
     """
 
     id: str

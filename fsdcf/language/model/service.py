@@ -1019,7 +1019,7 @@ class Service:
 
     @property
     def grace_period(self) -> int | None:
-        """Seconds during which ECS ignores failed checks; None if it is not set and there is no load balancer."""
+        """Seconds during which ECS ignores failed checks; None without a load balancer, if it is not set."""
         written = self.health_check.grace_period
         return DEFAULT_GRACE_PERIOD if written is None and self.load_balancer is not None else written
 

@@ -49,7 +49,7 @@ def id_of(logical_id: str) -> str:
 
 
 _LONGEST_ID = 200
-"""The characters of an ID before it is cut, and told apart by a hash."""
+"""The characters of an ID before it is cut, and ends in a hash that keeps it unique."""
 
 
 def other_id(name: str) -> str:
