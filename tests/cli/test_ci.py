@@ -335,3 +335,11 @@ def test_two_jobs_of_one_name_are_refused(repository: Path) -> None:
     assert refused.exit_code == 2 and not WORKFLOW.exists()
     assert "eu in prod and prod-eu would have the same variable FSDCF_ROLE_PROD_EU" in refused.output, refused.output
     assert fsdcf("ci", "github", *branches).exit_code == 0, "one job for each environment"
+
+
+def test_a_spec_that_looks_like_an_option_is_refused(repository: Path) -> None:
+    (repository / "-x.yml").write_text(spec("orders"))
+    result = fsdcf("ci", "github", "-o", "-")
+    assert result.exit_code == 2 and "'-x.yml'" in result.output and "not begin with -" in result.output
+    (repository / "-x.yml").rename(repository / "x.yml")
+    assert fsdcf("ci", "github", "-o", "-").exit_code == 0

@@ -53,7 +53,7 @@ from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, fits, is_managed, r
 from fsdcf.suggested import Value, suggested, words_of
 from fsdcf.wording import visible
 
-_PATH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
+_PATH = re.compile(r"[A-Za-z0-9._+@][A-Za-z0-9._+@-]*(/[A-Za-z0-9._+@-]+)*")
 _PINNED = r"fsdcf==[0-9][A-Za-z0-9.+!]*( --hash=sha256:[0-9a-f]{64})+|git\+https://[A-Za-z0-9.:_/-]+@[0-9a-f]{40}"
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/^~-]*")
 _MOST_BYTES = 1 << 24
@@ -310,7 +310,8 @@ def _relative(target: Path, root: Path, spec: Path) -> str:
         ) from None
     if not _PATH.fullmatch(text):
         raise click.UsageError(
-            f"{visible(spec)}: a workflow cannot contain the path {text!r}: use letters, digits and . _ - + @ /"
+            f"{visible(spec)}: a workflow cannot contain the path {text!r}: use letters, digits and . _ - + @ /, and do"
+            " not begin with -"
         )
     return text
 
