@@ -12,6 +12,7 @@ from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.links import ECS_EXEC
 
 _DEFAULT = "service.encryption"
 _LOGS = "service.observability.logs.encryption"
@@ -72,7 +73,7 @@ def regions(case: Case) -> Problems:
 @rule(
     "S387",
     "a key that has no effect on an existing log group",
-    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html",
+    ECS_EXEC,
     kinds=BOTH,
 )
 def log_group_keys(case: Case) -> Problems:
