@@ -92,7 +92,8 @@ def is_supported(type: str) -> bool:
 
 def actual_resources(state: SandboxState, stack: Document) -> dict[str, ActualResource]:
     """Return the resources of a stack that drift detection supports, as their services have them, by logical id."""
-    template = records.template(state, stack["settings"]["template"])
+    settings = stack["settings"]
+    template = records.template(state, settings["template"]) if settings else {}
     rows = records.rows(state, stack["id"])
     checked = {key: row for key, row in rows.items() if row["status"] not in GONE and is_supported(row["type"])}
     return {key: _actual(state, row, template) for key, row in checked.items()}

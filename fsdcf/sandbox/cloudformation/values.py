@@ -341,8 +341,13 @@ def _text(value: Any) -> str:
     return ",".join(map(_text, value)) if isinstance(value, list) else str(value)
 
 
-def imports(state: SandboxState, stack: Document, settings: Document) -> list[str]:
-    """Return the exports of other stacks that a stack with these settings imports. Raises EvaluationError."""
+def imports(state: SandboxState, stack: Document, settings: Document | None) -> list[str]:
+    """Return the exports of other stacks that a stack with these settings imports. Raises EvaluationError.
+
+    A stack whose creation failed, and was kept, has no settings to which an update could roll back.
+    """
+    if settings is None:
+        return []
     template = records.template(state, settings["template"])
     names: set[str] = set()
 

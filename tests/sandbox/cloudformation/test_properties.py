@@ -101,6 +101,21 @@ def test_a_stack_settles_and_matches_its_records(
         account.state.store.close()
 
 
+def test_an_update_of_a_creation_that_failed_rolls_back_to_nothing() -> None:
+    account = Account()
+    try:
+        group = {"A": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "one"}}}
+        account.state.faults.add(ResourceFault("A", "create", "no luck", times=2))
+        arn = account.cfn.create_stack(**account.given(of(**group), {}), DisableRollback=True)["StackId"]
+        assert scenes.settle(account.state, arn) == "CREATE_FAILED"
+        attempt(account, arn, "update", group, False)
+        assert scenes.settle(account.state, arn) == "UPDATE_ROLLBACK_COMPLETE"
+        account.cfn.detect_stack_drift(StackName=arn)
+        in_the_end(account, arn, "UPDATE_ROLLBACK_COMPLETE")
+    finally:
+        account.state.store.close()
+
+
 def in_the_end(account: Account, arn: str, status: str) -> None:
     """What each end means for the resources, and that a stack without faults can be got rid of."""
     stack = records.find(account.state, arn)
