@@ -221,7 +221,8 @@ class Access:
     @property
     def only_looks_up(self) -> bool:
         """Whether it only lists what there is of a kind (``log-group:*``), which reaches no resource."""
-        return self.levels == ("describe",) and all(map(_WHOLE_KIND.fullmatch, map(shortened, self.resources)))
+        kinds = all(_WHOLE_KIND.fullmatch(shortened(one)) for one in self.resources)
+        return self.levels == ("describe",) and kinds
 
     @property
     def broad(self) -> bool:
