@@ -18,7 +18,7 @@ LIMIT = 3.0
 """CPU seconds for a text of SIZE. A pattern that is linear takes a hundredth of it, and one that is quadratic five
 times as long."""
 GROUPS = 8
-pytestmark = pytest.mark.hypothesis  # for ``make fuzz``, which tries every text
+pytestmark = pytest.mark.hypothesis  # for ``make fuzz``, which tries every pattern, with more texts
 TEXTS = 300 if FUZZ else 12
 """Texts for each use of a pattern."""
 

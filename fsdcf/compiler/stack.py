@@ -15,7 +15,7 @@ from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Model
-from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer, is_production, is_protected
+from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
 
@@ -223,16 +223,6 @@ class Context:
     @property
     def service(self) -> Service:
         return self.spec.service
-
-    @property
-    def is_production(self) -> bool:
-        """Whether the service is compiled for production, or for an environment whose file says ``protected: true``."""
-        return is_production(self.environment, self.settings)
-
-    @property
-    def is_protected(self) -> bool:
-        """Whether the environment's file says ``protected: true``."""
-        return is_protected(self.settings)
 
     @property
     def joined(self) -> EnvironmentSpec | None:
