@@ -135,6 +135,8 @@ ELSEWHERE = {
     "service.networking.loadBalancer.type": "has one value",
     "service.build.context": "for the pipeline",
     "service.build.dockerfile": "tested with a Dockerfile",
+    "service.build.target": "of the build; tests/cli/test_building.py has it",
+    "service.build.secrets": "of the build; tests/cli/test_building.py has it",
     "service.networking.vpc": "true is the default",
     "service.networking.shared": "false is the default; tests/cases/joined has it",
     "service.networking.vpc.id": "excludes the details of a new network; an example has it",

@@ -33,12 +33,13 @@ MAY_IMPORT = {
     "cloudformation": set(),
     "deploy": {"cloudformation"},
     "operate": {"cloudformation", "deploy"},
+    "images": {"cloudformation", "deploy"},
     "plan": {"cloudformation"},
     "sandbox": {"cloudformation"},
     "storage": set(),
     "cli": {
         *("diagnostics", "language", "compiler", "lint", "scaffold", "pipeline", "batch"),
-        *("cloudformation", "deploy", "operate", "plan", "sandbox", "storage"),
+        *("cloudformation", "deploy", "operate", "images", "plan", "sandbox", "storage"),
     },
     "__main__": {"cli"},
 }
@@ -65,7 +66,7 @@ HOMES = {
 HEAVY = {"cfnlint", "boto3", "botocore"}
 """Loaded when a command needs them: imported inside functions alone, but for the parts that no compile loads."""
 
-TALKERS = {"deploy", "operate", "sandbox", "storage"}
+TALKERS = {"deploy", "images", "operate", "sandbox", "storage"}
 """The parts that speak to AWS, or as AWS does: a compile loads none of them."""
 
 TERMINAL = {"sys.exit", "os._exit", "os.environ", "os.environb", "os.getenv", "print", "input", "exit", "quit"}

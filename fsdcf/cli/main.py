@@ -50,6 +50,7 @@ class Program(LazyGroup):
             "permissions": ("bootstrap", "Print the IAM policy that a deploy needs."),
         },
         "Deploy": {
+            "build": ("build", "Build the image of a service, and push it."),
             "deploy": ("deploy", "Compile a spec and deploy it."),
             "watch": ("stack", "Follow the operation in progress."),
             "cancel": ("stack", "Cancel the update in progress."),

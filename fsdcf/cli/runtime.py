@@ -321,6 +321,26 @@ def run_all(
     context.exit(int(Exit.DONE if outcome.detached and on_github() else outcome.exit))
 
 
+def perform_here(as_json: bool, act: Callable[[Tell], Outcome]) -> NoReturn:
+    """Perform an action that needs no connection, report its outcome, and end the command with its exit code.
+
+    Messages for people go to standard error.
+    """
+    from fsdcf.deploy.run import Stop
+
+    gc.enable()
+    reporter = Reporter(sinks("", as_json, aside=True), Connection(), context=click.get_current_context())
+    try:
+        with terminable():
+            outcome = act(reporter)
+    except Stop as stop:
+        outcome = stop.outcome
+    except (KeyboardInterrupt, Terminated):
+        outcome = Outcome(Exit.INTERRUPTED, "interrupted")
+    reporter(RunEnded(outcome))
+    click.get_current_context().exit(int(outcome.exit))
+
+
 def end(outcome: Outcome, as_json: bool) -> NoReturn:
     """Report the outcome of a command that needed no connection, and end with its exit code."""
     Reporter(sinks("", as_json), Connection())(RunEnded(outcome))

@@ -842,8 +842,24 @@ class HealthCheck:
 
 
 @spec_record
+class BuildSecret:
+    """A secret of the image build, which `RUN --mount=type=secret,id=ID` reads. The image does not keep it."""
+
+    id: str = spec_key(
+        "Id of the secret in the Dockerfile.", pattern=r"[A-Za-z0-9_.-]+", expects="letters, digits and _ . -"
+    )
+    file: str | None = spec_key("File with the secret, relative to the spec.", default=None)
+    environment: str | None = spec_key(
+        "Variable in the environment of the build that has the secret.",
+        default=None,
+        pattern=VARIABLE,
+        expects="a variable name",
+    )
+
+
+@spec_record
 class Build:
-    """The image build in a pipeline."""
+    """The build of the image, by `fsdcf build`, `fsdcf deploy --build` and the pipeline."""
 
     context: str = spec_key("Folder with the build context.", default=".")
     dockerfile: str | None = spec_key(
@@ -854,6 +870,14 @@ class Build:
     args: Mapping[str, str] = spec_key(
         "Build arguments.", default_factory=dict, as_text=True, key_pattern=VARIABLE, key_expects=VARIABLE_WORDS
     )
+    target: str | None = spec_key(
+        "Stage of the Dockerfile to build.",
+        default=None,
+        pattern=r"[A-Za-z][A-Za-z0-9_.-]*",
+        expects="the name of a stage",
+        computed_default="the last stage",
+    )
+    secrets: tuple[BuildSecret, ...] = spec_key("Secrets of the build.", default=())
 
 
 @spec_record

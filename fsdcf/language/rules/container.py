@@ -39,6 +39,17 @@ def image(case: Case) -> Problems:
         yield Problem("service.image", f"`{text}` is not a repository", hint)
 
 
+@rule("S288", "a secret of the build without one source")
+def build_secret_source(case: Case) -> Problems:
+    """A secret of the build comes from a `file`, or from a variable in the `environment` of the build."""
+    for index, secret in enumerate(case.service.build.secrets):
+        if (secret.file is None) == (secret.environment is None):
+            path = ("service", "build", "secrets", index)
+            problem = "both a `file` and" if secret.file else "neither a `file` nor"
+            hint = f"write `file: PATH` or `environment: NAME` beside `id: {secret.id}`"
+            yield Problem(path, f"the secret `{secret.id}` of the build has {problem} an `environment`", hint)
+
+
 BUILD_ARGUMENT = Rule(
     "S372",
     "a build argument that a workflow cannot pass",
