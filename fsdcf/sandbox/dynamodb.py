@@ -1,7 +1,7 @@
-"""Amazon DynamoDB: the tables of stacks and their items, as far as a data migration needs them.
+"""Amazon DynamoDB: the tables of stacks and their items, as far as a migration and the services of `init` need them.
 
-Batches, conditional puts, reads by key and scans in pages and segments work with DynamoDB's limits. Queries, updates,
-deletions, transactions and streams are not offered.
+Batches, conditional puts, updates and deletions, reads by key, and scans in pages and segments work with DynamoDB's
+limits. Queries, transactions and streams are not offered.
 """
 
 from __future__ import annotations
@@ -50,6 +50,17 @@ _SETS = {"SS": ("string", "S"), "NS": ("number", "N"), "BS": ("binary", "B")}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EXACT = Context(prec=2 * DIGITS)
 _CONDITION = re.compile(r"\s*(?P<function>attribute_exists|attribute_not_exists)\s*\(\s*(?P<name>#?\w+)\s*\)\s*")
+_EQUATION = re.compile(r"\s*(?P<name>#?\w+)\s*=\s*(?P<value>:\w+)\s*")
+_SET = re.compile(r"\s*SET\s(?P<assignments>.*)", re.IGNORECASE | re.DOTALL)
+_CONDITIONAL = (
+    "TableName",
+    "ConditionExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnValuesOnConditionCheckFailure",
+)
+"""The parameters of a write that may have a condition."""
+
 _INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid."
 
@@ -344,30 +355,88 @@ def _scanned(
 
 
 def put_item(state: SandboxState, params: Document) -> Document:
-    """PutItem, with a condition on the existence of an attribute."""
-    _supported("PutItem", params, "TableName", "Item", "ConditionExpression", "ExpressionAttributeNames")
+    """PutItem, with a condition on an attribute."""
+    _supported("PutItem", params, *_CONDITIONAL, "Item")
     table = _table(state, params["TableName"])
     item = _checked_item(table, params["Item"])
-    if "ConditionExpression" in params:
-        text = params["ConditionExpression"]
-        condition = _CONDITION.fullmatch(text)
-        if condition is None:
-            offered = "attribute_exists or attribute_not_exists of one attribute"
-            raise _invalid(f"the sandbox supports only {offered} as a ConditionExpression, not {text!r}")
-        name = condition["name"]
-        if name.startswith("#"):
-            names = params.get("ExpressionAttributeNames", {})
-            if name not in names:
-                reason = (
-                    f"An expression attribute name used in the document path is not defined; attribute name: {name}"
-                )
-                raise _invalid(f"Invalid ConditionExpression: {reason}")
-            name = names[name]
-        existing = _find(state, table, item) or {}
-        if (name in existing) != (condition["function"] == "attribute_exists"):
-            raise ServiceError("ConditionalCheckFailedException", "The conditional request failed")
+    _check_condition(params, _find(state, table, item))
     _put(state, table, item)
     return {}
+
+
+def update_item(state: SandboxState, params: Document) -> Document:
+    """UpdateItem that sets attributes to values, with a condition on an attribute. It makes an item that is absent."""
+    _supported("UpdateItem", params, *_CONDITIONAL, "Key", "UpdateExpression")
+    table = _table(state, params["TableName"])
+    key = _checked_key(table, params["Key"])
+    text = params.get("UpdateExpression", "")
+    update = _SET.fullmatch(text)
+    equations = [_EQUATION.fullmatch(part) for part in update["assignments"].split(",")] if update else [None]
+    assigned: Item = {}
+    for equation in equations:
+        if equation is None:
+            raise _invalid(f"the sandbox supports only SET NAME = :VALUE, ... as an UpdateExpression, not {text!r}")
+        name, value = _equation("UpdateExpression", params, equation)
+        if name in key:
+            raise _invalid(f"{_INVALID}Cannot update attribute {name}. This attribute is part of the key")
+        assigned[name] = value
+    existing = _find(state, table, key)
+    _check_condition(params, existing)
+    _put(state, table, _checked_item(table, {**(existing or key), **assigned}))
+    return {}
+
+
+def delete_item(state: SandboxState, params: Document) -> Document:
+    """DeleteItem, with a condition on an attribute. It succeeds for an item that is absent."""
+    _supported("DeleteItem", params, *_CONDITIONAL, "Key")
+    table = _table(state, params["TableName"])
+    key = _checked_key(table, params["Key"])
+    _check_condition(params, _find(state, table, key))
+    state.store.remove(ITEM, _place(table, key))
+    return {}
+
+
+def _check_condition(params: Document, existing: Item | None) -> None:
+    """Raise ServiceError unless the item that a write would change meets the condition of the write, if it has one."""
+    text = params.get("ConditionExpression")
+    if text is None:
+        return
+    item = existing or {}
+    if condition := _CONDITION.fullmatch(text):
+        name = _attribute("ConditionExpression", params, condition["name"])
+        holds = (name in item) == (condition["function"] == "attribute_exists")
+    elif equation := _EQUATION.fullmatch(text):
+        name, value = _equation("ConditionExpression", params, equation)
+        holds = item.get(name) == value
+    else:
+        offered = "attribute_exists, attribute_not_exists and NAME = :VALUE of one attribute"
+        raise _invalid(f"the sandbox supports only {offered} as a ConditionExpression, not {text!r}")
+    if not holds:
+        wanted = params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        members = {"Item": existing} if wanted and existing else {}
+        raise ServiceError("ConditionalCheckFailedException", "The conditional request failed", members=members)
+
+
+def _equation(expression: str, params: Document, equation: re.Match[str]) -> tuple[str, Item]:
+    """Return the attribute and the value of ``NAME = :VALUE``. Raises ServiceError for one that is not defined."""
+    value = params.get("ExpressionAttributeValues", {}).get(equation["value"])
+    if value is None:
+        raise _undefined(expression, "value used in expression", f"attribute value: {equation['value']}")
+    return _attribute(expression, params, equation["name"]), _normalized(value)
+
+
+def _attribute(expression: str, params: Document, name: str) -> str:
+    """Return the name of an attribute, which ``#NAME`` may stand for. Raises ServiceError if that is not defined."""
+    if not name.startswith("#"):
+        return name
+    names: Mapping[str, str] = params.get("ExpressionAttributeNames", {})
+    if name not in names:
+        raise _undefined(expression, "name used in the document path", f"attribute name: {name}")
+    return names[name]
+
+
+def _undefined(expression: str, what: str, which: str) -> ServiceError:
+    return _invalid(f"Invalid {expression}: An expression attribute {what} is not defined; {which}")
 
 
 def get_item(state: SandboxState, params: Document) -> Document:
@@ -484,9 +553,11 @@ def _segment(params: Document) -> tuple[int, int]:
 OPERATIONS = {
     "BatchGetItem": batch_get_item,
     "BatchWriteItem": batch_write_item,
+    "DeleteItem": delete_item,
     "DescribeTable": describe_table,
     "GetItem": get_item,
     "ListTables": list_tables,
     "PutItem": put_item,
     "Scan": scan,
+    "UpdateItem": update_item,
 }

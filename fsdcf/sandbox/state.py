@@ -143,11 +143,20 @@ class SandboxState:
 class ServiceError(Exception):
     """An error with which AWS answers a call: code, message and HTTP status. The call has no effect.
 
-    ``headers`` are additional headers of the answer, which only S3 uses.
+    ``headers`` are additional headers of the answer, which only S3 uses, and ``members`` those of the error's shape
+    besides its message, which only DynamoDB uses.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+        members: Data | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
+        self.members = members or {}
         self.headers = headers or {}
         self.code = code
         self.message = message

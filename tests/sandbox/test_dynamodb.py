@@ -283,7 +283,8 @@ def test_conditions_guard_puts(made: Sandbox) -> None:
             assert error.response["Error"]["Code"] == "ConditionalCheckFailedException" and not holds, (text, error)
     for text, words in (
         ("attribute_exists(#x)", "attribute name: #x"),
-        ("text = :a", "the sandbox supports only"),
+        ("text = :a", "attribute value: :a"),
+        ("text > :a", "the sandbox supports only"),
         ("attribute_exists(id) AND attribute_exists(text)", "the sandbox supports only"),
         ("", "the sandbox supports only"),
     ):
@@ -293,6 +294,61 @@ def test_conditions_guard_puts(made: Sandbox) -> None:
     assert client.get_item(TableName="plain", Key={"id": {"N": "1"}})["Item"]["text"] == {
         "S": "attribute_not_exists(none)"
     }
+
+
+def changed(client: Any, key: str, update: str, condition: str = "", **values: Any) -> Any:
+    given = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if condition else {}
+    return client.update_item(
+        TableName="plain",
+        Key={"id": {"N": key}},
+        UpdateExpression=update,
+        ExpressionAttributeNames={"#v": "version"},
+        ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+        **given,
+    )
+
+
+def test_an_update_sets_attributes_if_its_condition_holds(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    item = {"id": {"N": "1"}, "data": {"B": b"\x00"}, "version": {"N": "1"}}
+    put(client, **item)
+    changed(
+        client, "1", "SET #v = :next, text = :text", "#v = :seen", next={"N": "2.0"}, text=ALL["map"], seen={"N": "1"}
+    )
+    item = {**item, "version": {"N": "2"}, "text": ALL["map"]}
+    assert client.get_item(TableName="plain", Key={"id": {"N": "1"}})["Item"] == item
+    for key, old in (("1", item), ("2", None)):
+        with pytest.raises(client.exceptions.ConditionalCheckFailedException) as raised:
+            changed(client, key, "set #v = :next", "#v = :seen", next={"N": "9"}, seen={"N": "1"})
+        assert raised.value.response.get("Item") == old
+    changed(client, "3", "set #v = :next", next={"N": "9"})
+    assert client.get_item(TableName="plain", Key={"id": {"N": "3"}})["Item"] == {
+        "id": {"N": "3"},
+        "version": {"N": "9"},
+    }
+    for update, words in (
+        ("SET id = :next", "Cannot update attribute id"),
+        ("SET #v = :none", "attribute value: :none"),
+        ("SET #w = :next", "attribute name: #w"),
+        ("SET #v = #v + :next", "the sandbox supports only SET"),
+        ("SET #v = :next REMOVE data", "the sandbox supports only SET"),
+        ("REMOVE #v", "the sandbox supports only SET"),
+    ):
+        with pytest.raises(ClientError, match="ValidationException") as refused:
+            changed(client, "3", update, next={"N": "1"})
+        assert words in refused.value.response["Error"]["Message"], update
+
+
+def test_a_deletion_may_have_a_condition_and_repeats(made: Sandbox) -> None:
+    client = made.client("dynamodb")
+    put(client, id={"N": "1"}, version={"N": "1"})
+    key = {"TableName": "plain", "Key": {"id": {"N": "1.0"}}}
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException) as raised:
+        client.delete_item(**key, ConditionExpression="version = :v", ExpressionAttributeValues={":v": {"N": "2"}})
+    assert "Item" not in raised.value.response
+    client.delete_item(**key, ConditionExpression="attribute_exists(version)")
+    client.delete_item(**key)
+    assert "Item" not in client.get_item(**key)
 
 
 def everything(client: Any, table: str, **more: Any) -> Iterator[dict[str, Any]]:

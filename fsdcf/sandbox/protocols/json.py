@@ -75,7 +75,9 @@ def _encoded(shape: Shape, value: Any) -> Any:
 
 def error(service: ServiceModel | None, failure: ServiceError, request_id: str) -> HttpResponse:
     """Return an error response."""
-    body = {"__type": failure.code, "message": failure.message}
+    shape = service.shape_for_error_code(failure.code) if service is not None and failure.members else None
+    members = {} if shape is None else _encoded(shape, failure.members)
+    body = {"__type": failure.code, "message": failure.message, **members}
     return _response(failure.status, body, request_id, service, {"x-amzn-ErrorType": failure.code})
 
 
