@@ -142,6 +142,7 @@ ELSEWHERE = {
     "service.networking.egress.ports": "belongs to a destination",
     "service.networking.egress.protocol": "belongs to a destination",
     "service.volumes.efs.dependency": "names a dependency",
+    "service.build.secrets": "needs one source of two",
     "service.imageCredentials": "belongs to an image of another registry",
     "aws_dynamodb_table.keySchema": "belongs to attributes",
     "aws_dynamodb_table.attributes": "belongs to keySchema",

@@ -56,6 +56,7 @@ service:
     - arn:aws:kms:us-east-1:123456789012:key/2234abcd-12ab-34cd-56ef-1234567890ab
     - arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
   capabilities: {drop: [SETUID, NET_RAW]}
+  build: {secrets: [{id: b, file: npmrc}, {id: a, environment: TOKEN}]}
   volumes:
     - {name: tmp, mountPath: /tmp}
     - {name: run, mountPath: /run}
