@@ -39,7 +39,8 @@ def problem_of(command: str) -> str:
         words = shlex.split(command)[1:]
     except ValueError as error:
         return str(error)
-    strange = [word for word in words if _CAPITALS.fullmatch(word) and word not in PLACEHOLDERS and len(word) > 2]
+    known = PLACEHOLDERS | {*(words[3:4] if words[0] == "secret" else ())}  # the name of a variable
+    strange = [word for word in words if _CAPITALS.fullmatch(word) and word not in known and len(word) > 2]
     if strange:
         return f"unknown placeholders {strange}"
     words = [_VALUES.get(word, word) for word in words]

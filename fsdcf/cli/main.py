@@ -74,6 +74,7 @@ class Program(LazyGroup):
             "resume": ("stack", "Start the tasks of a paused service again."),
             "exec": ("exec", "Open a shell in a running container."),
             "run": ("run", "Run a command in a one-off task."),
+            "secret": ("secret", "Store the values of a service's secrets."),
             "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),
         },
         "Data": {

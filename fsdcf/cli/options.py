@@ -233,6 +233,26 @@ def complete_environments(context: click.Context, parameter: click.Parameter, in
     return _starting_with(incomplete, sorted(set(chain.from_iterable(known or [known_environments({}, ())]))))
 
 
+def complete_secrets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The variables that are secrets in the given spec; without one, the specs here and the variables of all."""
+    given = [Path(word) for word in context.params.get(parameter.name or "") or () if os.path.isfile(word)]
+    names = {name for path in given or specs_here() for name in _secret_names(_document(path))}
+    specs = [] if given else complete_specs(context, parameter, incomplete)
+    return [*_starting_with(incomplete, sorted(names)), *specs]
+
+
+def _secret_names(document: Document | None) -> Iterator[str]:
+    """The variables of a spec whose values are secrets, as far as its keys have their usual names."""
+    service = document.data.get("service") if document else None
+    block: dict[str, Any] = service if isinstance(service, dict) else {}
+    secrets, environment = block.get("secrets"), block.get("environment")
+    named = [each.get("name") for each in secrets if isinstance(each, dict)] if isinstance(secrets, list) else []
+    yield from (name for name in named if isinstance(name, str))
+    for name, value in environment.items() if isinstance(environment, dict) else ():
+        if re.match(r"\$\{(?:ssm|secrets):", str(value)):
+            yield name
+
+
 def _starting_with(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
     """The names that begin like this. The shell itself completes those that it has to quote: these are code to it."""
     from click.shell_completion import CompletionItem  # loaded when the shell completes

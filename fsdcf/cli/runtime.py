@@ -247,12 +247,14 @@ def perform(
     quiet: bool = False,
     aside: bool = False,
     also: tuple[str, ...] = (),
+    about_tasks: bool = True,
 ) -> Outcome:
     """Connect, act and report the outcome.
 
     ``about`` is the stack, or the title of a live display. ``quiet``: a success prints nothing more for people.
     ``aside``: messages for people go to standard error, since standard output belongs to the action. ``also`` is what
-    the action may need beside a connection: a sentence and commands.
+    the action may need beside a connection: a sentence and commands. ``about_tasks``: the action shows or changes what
+    runs.
 
     On a terminal, a person is asked for a missing region or profile.
     """
@@ -268,7 +270,7 @@ def perform(
     reporter = Reporter(outputs, connection, target, quiet, context=click.get_current_context())
     try:
         with terminable():
-            if connection.sandbox and target:
+            if connection.sandbox and target and about_tasks:
                 reporter(NoticeIssued("sandbox", MADE_UP))
             complete = reporter.complete if person(reporter.pause) is not None and not as_json else None
 
@@ -429,7 +431,7 @@ def sinks_of_several(
 
 # The commands that an outcome suggests next.
 
-_IN_SANDBOX = ("cloudformation", "ecs")
+_IN_SANDBOX = ("cloudformation", "ecs", "secretsmanager", "ssm")
 """The services of the AWS CLI whose commands the sandbox answers. An injected failure has no causes in the others."""
 
 _KEPT = (

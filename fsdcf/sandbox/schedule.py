@@ -29,6 +29,7 @@ NAMES = (
     "iam",
     "logs",
     "s3",
+    "secretsmanager",
     "ssm",
     "sts",
     "application-autoscaling",

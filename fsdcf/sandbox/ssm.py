@@ -1,9 +1,11 @@
-"""Parameter Store: parameters and their versions."""
+"""Parameter Store: parameters, their versions and their tags."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+from fsdcf.sandbox import ids
 from fsdcf.sandbox.state import Document, SandboxState, ServiceError, page
 
 PARAMETER = "ssm.parameter"
@@ -13,19 +15,32 @@ MOST_VERSIONS = 100
 Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
 """
 
-STANDARD_BYTES = 4096
+BYTES = {"Standard": 4096, "Advanced": 8192}
+"""Maximum size of a value, by the tier of its parameter."""
+
+SECURE = "SecureString"
+DEFAULT_KEY = "alias/aws/ssm"
 PAGE = 50
 
 
 def put(
-    state: SandboxState, name: str, value: str, type: str = "String", description: str = "", overwrite: bool = True
+    state: SandboxState,
+    name: str,
+    value: str,
+    type: str = "String",
+    description: str = "",
+    overwrite: bool = True,
+    tags: Mapping[str, str] | None = None,
+    key: str = "",
+    tier: str = "Standard",
 ) -> int:
-    """Write the next version of a parameter and return its number.
+    """Write the next version of a parameter, which keeps its type and its tags, and return its number.
 
-    Raises ServiceError for an invalid name or value, and for an existing parameter unless ``overwrite`` is set.
+    ``key`` encrypts a SecureString, that of AWS if it is empty, also where an earlier version had another one. Raises
+    ServiceError for an invalid name or value, and for an existing parameter unless ``overwrite`` is set.
     """
-    _check(name, value)
-    body = state.store.get(PARAMETER, name) or {"name": name, "type": type, "versions": []}
+    _check(name, value, tier)
+    body = state.store.get(PARAMETER, name) or {"name": name, "type": type, "versions": [], "tags": tags}
     versions = body["versions"]
     if versions and not overwrite:
         message = (
@@ -34,7 +49,8 @@ def put(
         raise ServiceError("ParameterAlreadyExists", message)
     number = versions[-1]["number"] + 1 if versions else 1
     versions.append({"number": number, "value": value, "at": state.clock.now(), "description": description})
-    state.store.put(PARAMETER, name, {**body, "versions": versions[-MOST_VERSIONS:]})
+    body |= {"versions": versions[-MOST_VERSIONS:], "tier": tier}
+    state.store.put(PARAMETER, name, {**body, "key": (key or DEFAULT_KEY) if body["type"] == SECURE else ""})
     return int(number)
 
 
@@ -49,7 +65,7 @@ def value_of(state: SandboxState, name: str) -> str | None:
     return None if body is None else str(body["versions"][-1]["value"])
 
 
-def _check(name: str, value: str) -> None:
+def _check(name: str, value: str, tier: str) -> None:
     message = ""
     if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
         message = (
@@ -62,11 +78,12 @@ def _check(name: str, value: str) -> None:
             "1 validation error detected: Value '' at 'value' failed to satisfy constraint: "
             "Member must have length greater than or equal to 1"
         )
-    elif len(value.encode()) > STANDARD_BYTES:
-        message = (
-            f"Standard tier parameters support a maximum parameter value of {STANDARD_BYTES} characters. To create a "
-            "larger parameter value, upgrade the parameter to use the advanced-parameter tier."
-        )
+    elif len(value.encode()) > BYTES[tier]:
+        message = f"{tier} tier parameters support a maximum parameter value of {BYTES[tier]} characters."
+        if tier == "Standard":
+            message += " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier."
+    elif re.search(r"\{\{.*\}\}", value):
+        message = 'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.'
     if message:
         raise ServiceError("ValidationException", message)
 
@@ -75,8 +92,11 @@ def _parameter(state: SandboxState, name: str) -> Document:
     return state.existing(PARAMETER, name, ServiceError("ParameterNotFound", ""))  # AWS sends no message
 
 
-def _described(state: SandboxState, identifier: str) -> Document:
-    """Return a parameter by name, ``name:version`` or ARN in the form of GetParameter."""
+def _described(state: SandboxState, identifier: str, decrypted: object = True) -> Document:
+    """Return a parameter by name, ``name:version`` or ARN in the form of GetParameter.
+
+    Unless it is ``decrypted``, the value of a SecureString is a text that does not tell it.
+    """
     path = identifier.partition(":parameter")[2] or identifier
     name, _, version = path.partition(":")
     if path is not identifier and state.store.get(PARAMETER, name) is None:
@@ -85,8 +105,12 @@ def _described(state: SandboxState, identifier: str) -> Document:
     found = next((one for one in reversed(body["versions"]) if not version or str(one["number"]) == version), None)
     if found is None:
         raise _no_version(name, version)
+    hidden = (
+        {} if decrypted or body["type"] != SECURE else {"Value": ids.token("ssm", name, found["number"], length=64)}
+    )
     return {
         **_version(body, found),
+        **hidden,
         "Selector": f":{version}" if version else None,
         "ARN": state.arn("ssm", f"parameter/{name.removeprefix('/')}"),
     }
@@ -104,14 +128,43 @@ def _version(body: Document, version: Document) -> Document:
 
 
 def put_parameter(state: SandboxState, params: Document) -> Document:
-    """PutParameter, of the standard tier."""
-    options = params.get("Type", "String"), params.get("Description", ""), params.get("Overwrite", False)
-    return {"Version": put(state, params["Name"], params["Value"], *options), "Tier": "Standard"}
+    """PutParameter."""
+    overwrite, tier = params.get("Overwrite", False), params.get("Tier", "Standard")
+    if overwrite and params.get("Tags"):
+        message = (
+            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please "
+            "remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or "
+            "RemoveTagsFromResource."
+        )
+        raise ServiceError("ValidationException", message)
+    known, type = state.store.get(PARAMETER, params["Name"]), params.get("Type", "String")
+    if overwrite and known and params.get("Type", known["type"]) != known["type"]:
+        message = (
+            "Parameter Store doesn't support changing a parameter type in a hierarchy. For example, you can't change a "
+            "parameter from a String type to a SecureString type. You must create a new, unique parameter."
+        )
+        raise ServiceError("HierarchyTypeMismatchException", message)
+    version = put(
+        state,
+        params["Name"],
+        params["Value"],
+        type,
+        params.get("Description", ""),
+        overwrite,
+        _tags(params),
+        params.get("KeyId", ""),
+        tier if tier in BYTES else "Standard",
+    )
+    return {"Version": version, "Tier": tier if tier in BYTES else "Standard"}
+
+
+def _tags(params: Document) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()}
 
 
 def get_parameter(state: SandboxState, params: Document) -> Document:
     """GetParameter, by name, ``name:version`` or ARN."""
-    return {"Parameter": _described(state, params["Name"])}
+    return {"Parameter": _described(state, params["Name"], params.get("WithDecryption"))}
 
 
 def get_parameters(state: SandboxState, params: Document) -> Document:
@@ -119,10 +172,64 @@ def get_parameters(state: SandboxState, params: Document) -> Document:
     parameters, invalid = [], []
     for name in params["Names"]:
         try:
-            parameters.append(_described(state, name))
+            parameters.append(_described(state, name, params.get("WithDecryption")))
         except ServiceError:
             invalid.append(name)
     return {"Parameters": parameters, "InvalidParameters": invalid}
+
+
+def describe_parameters(state: SandboxState, params: Document) -> Document:
+    """DescribeParameters: all of them, or those whose names equal one of the given texts, or begin with it."""
+    every = [body for _, body in state.store.every(PARAMETER)]
+    for wanted in params.get("ParameterFilters") or ():
+        option, values = wanted.get("Option", "Equals"), tuple(wanted.get("Values") or ())
+        if wanted["Key"] != "Name" or option not in ("Equals", "BeginsWith"):
+            message = f"the sandbox does not support the filter {wanted['Key']} with the option {option}"
+            raise ServiceError("InvalidFilterOption", message)
+        is_whole = option == "Equals"
+        every = [body for body in every if (body["name"] in values if is_whole else body["name"].startswith(values))]
+    described = [
+        {
+            "Name": body["name"],
+            "ARN": state.arn("ssm", f"parameter/{body['name'].removeprefix('/')}"),
+            "Type": body["type"],
+            "KeyId": body.get("key") or None,
+            "Version": body["versions"][-1]["number"],
+            "LastModifiedDate": body["versions"][-1]["at"],
+            "Description": body["versions"][-1]["description"] or None,
+            "Tier": body.get("tier", "Standard"),
+            "DataType": "text",
+        }
+        for body in every
+    ]
+    invalid = ServiceError("InvalidNextToken", "The specified token isn't valid.")
+    return page(described, params, "Parameters", PAGE, invalid, "NextToken", "MaxResults")
+
+
+def delete_parameter(state: SandboxState, params: Document) -> Document:
+    """DeleteParameter."""
+    delete(state, _parameter(state, params["Name"])["name"])
+    return {}
+
+
+def add_tags_to_resource(state: SandboxState, params: Document) -> Document:
+    """AddTagsToResource, of a parameter."""
+    body = _resource(state, params)
+    state.store.put(PARAMETER, body["name"], {**body, "tags": {**(body.get("tags") or {}), **_tags(params)}})
+    return {}
+
+
+def list_tags_for_resource(state: SandboxState, params: Document) -> Document:
+    """ListTagsForResource, of a parameter."""
+    tags = _resource(state, params).get("tags") or {}
+    return {"TagList": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _resource(state: SandboxState, params: Document) -> Document:
+    """Return the parameter whose tags a call is about."""
+    if params["ResourceType"] != "Parameter":
+        raise ServiceError("InvalidResourceType", f"the sandbox has no tags of {params['ResourceType']}")
+    return state.existing(PARAMETER, params["ResourceId"], ServiceError("InvalidResourceId", ""))
 
 
 def get_parameter_history(state: SandboxState, params: Document) -> Document:
@@ -193,10 +300,14 @@ def _is_label(label: str) -> bool:
 
 
 OPERATIONS = {
+    "AddTagsToResource": add_tags_to_resource,
+    "DeleteParameter": delete_parameter,
+    "DescribeParameters": describe_parameters,
     "GetParameter": get_parameter,
     "GetParameterHistory": get_parameter_history,
     "GetParameters": get_parameters,
     "LabelParameterVersion": label_parameter_version,
+    "ListTagsForResource": list_tags_for_resource,
     "PutParameter": put_parameter,
     "UnlabelParameterVersion": unlabel_parameter_version,
 }

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fsdcf.sandbox import cloudwatch, dynamodb, ecs, elbv2, logs, s3, schedule, ssm
+from fsdcf.sandbox import cloudwatch, dynamodb, ecs, elbv2, logs, s3, schedule, secretsmanager, ssm
 from fsdcf.sandbox.cloudformation.resources import add
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
@@ -34,6 +34,7 @@ SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExe
 def prepare(state: SandboxState) -> None:
     """Create a little of everything."""
     ssm.put(state, "/a/p", "v")
+    secretsmanager.create_secret(state, {"Name": "shop/db", "SecretString": "v"})
     logs.write(state, "group", "stream", ["one", "two"])
     elbv2.put_target_group(state, GROUP, {"Port": 8000})
     elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
@@ -123,10 +124,25 @@ GOOD: list[Call] = [
     ("s3", "HeadObject", {"Bucket": "bucket", "Key": "k"}),
     ("s3", "ListObjectsV2", {"Bucket": "bucket"}),
     ("s3", "PutObject", {"Bucket": "bucket", "Key": "k", "Body": b"content"}),
+    ("secretsmanager", "CreateSecret", {"Name": "new", "SecretString": "v", "ClientRequestToken": "t" * 32}),
+    ("secretsmanager", "DeleteSecret", {"SecretId": "shop/db", "RecoveryWindowInDays": 7}),
+    ("secretsmanager", "DescribeSecret", {"SecretId": "shop/db"}),
+    ("secretsmanager", "GetSecretValue", {"SecretId": "shop/db"}),
+    ("secretsmanager", "PutSecretValue", {"SecretId": "shop/db", "SecretString": "w"}),
+    ("secretsmanager", "RestoreSecret", {"SecretId": "shop/db"}),
+    ("secretsmanager", "TagResource", {"SecretId": "shop/db", "Tags": [{"Key": "k", "Value": "v"}]}),
+    (
+        "ssm",
+        "AddTagsToResource",
+        {"ResourceType": "Parameter", "ResourceId": "/a/p", "Tags": [{"Key": "k", "Value": "v"}]},
+    ),
+    ("ssm", "DeleteParameter", {"Name": "/a/p"}),
+    ("ssm", "DescribeParameters", {"ParameterFilters": [{"Key": "Name", "Values": ["/a/p", "none"]}]}),
     ("ssm", "GetParameter", {"Name": "/a/p"}),
     ("ssm", "GetParameterHistory", {"Name": "/a/p"}),
     ("ssm", "GetParameters", {"Names": ["/a/p", "none"]}),
     ("ssm", "LabelParameterVersion", {"Name": "/a/p", "Labels": ["good", "awsbad", "1"]}),
+    ("ssm", "ListTagsForResource", {"ResourceType": "Parameter", "ResourceId": "/a/p"}),
     ("ssm", "PutParameter", {"Name": "q", "Value": "v", "Type": "String"}),
     ("ssm", "UnlabelParameterVersion", {"Name": "/a/p", "ParameterVersion": 1, "Labels": ["good"]}),
     ("sts", "GetCallerIdentity", {}),

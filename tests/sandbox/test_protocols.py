@@ -52,7 +52,8 @@ def written(service: str, operation: str, params: dict[str, Any]) -> HttpRequest
 def test_every_service_speaks_a_protocol_that_the_sandbox_speaks() -> None:
     assert {name: shapes.protocol(name) for name in schedule.NAMES} == {
         **dict.fromkeys(("cloudformation", "elbv2", "iam", "sts"), "query"),
-        **dict.fromkeys(("application-autoscaling", "cloudwatch", "dynamodb", "ecr", "ecs", "logs", "ssm"), "json"),
+        **dict.fromkeys(("application-autoscaling", "cloudwatch", "dynamodb", "ecr", "ecs", "logs"), "json"),
+        **dict.fromkeys(("secretsmanager", "ssm"), "json"),
         "s3": "rest-xml",
     }
     assert set(PROTOCOLS) == {"query", "json", "rest-xml"}

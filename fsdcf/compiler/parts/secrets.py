@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.compiler.text import fragment, intrinsic, literal
+from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.service import Service
 from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text, fields_of_arn
 
@@ -20,12 +22,40 @@ class ContainerSecret:
     resource: str
 
 
+@dataclass(frozen=True)
+class SecretSource:
+    """A place of the spec that names a secret: the variable that gets the value, or the key of the spec; the path of
+    the spec; and the secret as ``valueFrom`` names it, a fragment."""
+
+    name: str
+    path: SpecPath
+    source: str
+
+
 def secrets_of(service: Service) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, by name."""
-    sources = [(secret.name, secret.value_from) for secret in service.secrets]
-    sources += [(name, text) for name, text in service.environment.items() if _reference(text)]
-    secrets = [_secret(name, _source(text)) for name, text in sources]
+    secrets = [_secret(each.name, each.source) for each in variable_sources(service)]
     return sorted(secrets, key=lambda secret: secret.name)
+
+
+def secret_sources(service: Service) -> list[SecretSource]:
+    """Every place of a spec that names a secret: the variables, the registry's credentials, and the secret with which
+    the load balancer signs users in."""
+    found = list(variable_sources(service))
+    auth = service.networking.balancer.auth
+    oidc = auth.oidc if auth else None
+    sign_in = ("service", "networking", "loadBalancer", "auth", "oidc", "clientSecret")
+    others = ((("service", "imageCredentials"), service.image_credentials), (sign_in, oidc and oidc.client_secret))
+    return [*found, *(SecretSource(".".join(path), path, _source(text)) for path, text in others if text)]
+
+
+def variable_sources(service: Service) -> Iterator[SecretSource]:
+    """The variables whose values ECS reads, in the order of the spec."""
+    for index, secret in enumerate(service.secrets):
+        yield SecretSource(secret.name, ("service", "secrets", index), _source(secret.value_from))
+    for name, text in service.environment.items():
+        if _reference(text):
+            yield SecretSource(name, ("service", "environment", name), _source(text))
 
 
 def image_credentials(service: Service) -> ContainerSecret | None:

@@ -1,0 +1,216 @@
+"""``fsdcf secret``: values are stored, listed and removed, and never shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.stage import SMALL, Stage, lines
+
+VALUE = "q7Zk2mV9xR4tY8wB3nL6"
+OURS = [{"Key": "fsdcf:service", "Value": "hello"}, {"Key": "fsdcf:environment", "Value": "staging"}]
+SPEC = SMALL.replace("  networking:", "  environment:\n    LOG: info\n    KEY: ${secrets:shop/api:key}\n  networking:")
+
+
+def stored(stage: Stage, name: str) -> str:
+    answer = stage.site.call("GetParameter", "ssm", Name=name, WithDecryption=True)
+    return str(answer["Parameter"]["Value"])
+
+
+def secret(stage: Stage, name: str) -> str:
+    return str(stage.site.call("GetSecretValue", "secretsmanager", SecretId=name)["SecretString"])
+
+
+def put(stage: Stage, *words: str, value: str | bytes = VALUE, expect: int = 0) -> Any:
+    """``fsdcf secret set hello.yml WORDS``, with the value in a file."""
+    (stage.folder / "value").write_bytes(value if isinstance(value, bytes) else value.encode())
+    result = stage("secret", "set", "hello.yml", *words, "--file", "value", expect=expect)
+    assert VALUE not in result.output
+    return result
+
+
+def test_a_value_is_stored_and_the_line_is_printed(stage: Stage) -> None:
+    result = put(stage, "TOKEN")
+    assert result.stdout == "TOKEN: ${ssm:/hello/${ENV}/TOKEN}\n"
+    assert "service.environment" in result.stderr and "version 1" in result.stderr
+    assert stored(stage, "/hello/staging/TOKEN") == VALUE
+    told = stage.site.call("DescribeParameters", "ssm")["Parameters"][0]
+    assert (told["Type"], told["KeyId"], told["Tier"]) == ("SecureString", "alias/aws/ssm", "Standard")
+    tags = stage.site.call("ListTagsForResource", "ssm", ResourceType="Parameter", ResourceId="/hello/staging/TOKEN")
+    assert tags["TagList"] == OURS
+
+
+def test_a_value_is_stored_in_secrets_manager(stage: Stage) -> None:
+    result = put(stage, "TOKEN", "--store", "secretsmanager")
+    assert result.stdout == "TOKEN: ${secrets:/hello/${ENV}/TOKEN}\n"
+    assert secret(stage, "/hello/staging/TOKEN") == VALUE
+    assert stage.site.call("DescribeSecret", "secretsmanager", SecretId="/hello/staging/TOKEN")["Tags"] == OURS
+
+
+def test_a_path_of_one_s_own_with_the_environment_and_a_key(stage: Stage) -> None:
+    assert put(stage, "A", "--path", "/x/${ENV}/a").stdout == "A: ${ssm:/x/${ENV}/a}\n"
+    assert stored(stage, "/x/staging/a") == VALUE
+    words = ("B", "--store", "secretsmanager", "--path", "x/${ENV}:b")
+    assert put(stage, *words).stdout == "B: ${secrets:x/${ENV}:b}\n"
+    assert json.loads(secret(stage, "x/staging")) == {"b": VALUE}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [(f"{VALUE}\n", VALUE), (f"{VALUE}\r\n", VALUE), (f"{VALUE}\n\n", f"{VALUE}\n"), (f" {VALUE} ", f" {VALUE} ")],
+)
+def test_one_line_break_at_the_end_is_left_out(stage: Stage, text: str, kept: str) -> None:
+    said = put(stage, "TOKEN", value=text).stderr
+    assert stored(stage, "/hello/staging/TOKEN") == kept
+    assert ("line break" in said) == (text != kept)
+
+
+def test_a_key_of_a_secret_is_set_without_losing_the_others(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SPEC)
+    before = '{"one": 1.10, "big": 12345678901234567890123, "nested": {"a": [true, null, "ä"]}, "key": "old"}'
+    stage.site.call("CreateSecret", "secretsmanager", Name="shop/api", SecretString=before, Tags=OURS)
+    assert "reads it" in put(stage, "KEY").stderr
+    assert secret(stage, "shop/api") == before.replace('"old"', f'"{VALUE}"')
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[1]", '"text"', '{"a": 1, "a": 2}', ""])
+def test_a_key_of_a_secret_that_is_no_object_is_refused(stage: Stage, text: str) -> None:
+    (stage.folder / "hello.yml").write_text(SPEC)
+    stage.site.call("CreateSecret", "secretsmanager", Name="shop/api", SecretString=text or " ", Tags=OURS)
+    assert "not a JSON object" in put(stage, "KEY", expect=3).stderr
+    assert secret(stage, "shop/api") == (text or " ")
+
+
+def test_what_the_spec_says_wins(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SPEC)
+    assert put(stage, "KEY").stdout == ""
+    assert json.loads(secret(stage, "shop/api")) == {"key": VALUE}
+    for words in (("--store", "ssm"), ("--path", "other:key"), ("--path", "shop/api:other")):
+        assert "hello.yml:12 reads KEY from" in put(stage, "KEY", *words, expect=2).stderr
+
+
+OTHER = [{"Key": "fsdcf:service", "Value": "other"}, {"Key": "fsdcf:environment", "Value": "prod"}]
+
+
+@pytest.mark.parametrize(("tags", "said"), [(OTHER, "other in prod"), ([], "no tags of fsdcf")])
+def test_what_belongs_to_another_is_not_overwritten_without_consent(
+    stage: Stage, tags: list[dict[str, str]], said: str
+) -> None:
+    name = "/hello/staging/TOKEN"
+    stage.site.call("PutParameter", "ssm", Name=name, Value="before", Type="SecureString", KeyId="mine", Tags=tags)
+    assert said in put(stage, "TOKEN", expect=3).stderr
+    assert stored(stage, name) == "before"
+    put(stage, "TOKEN", "--yes")
+    assert stored(stage, name) == VALUE
+    told = stage.site.call("DescribeParameters", "ssm")["Parameters"][0]
+    assert told["KeyId"] == "mine", "the key stays"
+    after = stage.site.call("ListTagsForResource", "ssm", ResourceType="Parameter", ResourceId=name)
+    assert after["TagList"] == tags, "consent to overwrite is not consent to own"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("hello.yml", f"TOKEN={VALUE}"), "history of your shell"),
+        (("hello.yml", "TOKEN", VALUE), "history of your shell"),
+        (("TOKEN", VALUE), "history of your shell"),
+        ((f"TOKEN={VALUE}",), "history of your shell"),
+        (("hello.yml", "TOKEN", "--file", VALUE), "cannot read the file"),
+        (("hello.yml", f"{VALUE}!"), "NAME is not the name of a variable"),
+        (("hello.yml", "TOKEN", f"--value={VALUE}"), "No such option"),
+        (("hello.yml",), "NAME is missing"),
+        (("hello.yml", "TOKEN"), "no terminal"),
+    ],
+)
+def test_a_value_is_never_a_word_and_no_error_repeats_it(stage: Stage, words: tuple[str, ...], said: str) -> None:
+    for more in ((), ("--json",)):
+        result = stage("secret", "set", *words, *more, expect=2)
+        assert said in result.stderr and VALUE not in result.output
+    assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"  ", "is blank"),
+        (b"a\0b", "NUL"),
+        (b"\xff\xfe", "not text"),
+        (b"x" * 4097, "--store secretsmanager"),
+        ("ä".encode() * 2049, "4,098 bytes"),
+        (b"a {{b}}", "--store secretsmanager"),
+    ],
+)
+def test_values_that_ssm_does_not_take(stage: Stage, value: bytes, said: str) -> None:
+    assert said in put(stage, "TOKEN", value=value, expect=2).stderr
+    assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+
+
+def test_secrets_manager_takes_more(stage: Stage) -> None:
+    put(stage, "TOKEN", "--store", "secretsmanager", value="x" * 65_536)
+    assert "takes 65,536" in put(stage, "TOKEN", "--store", "secretsmanager", value="x" * 65_537, expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--path", "/aws/x"), "/services/aws/x"),
+        (("--path", "SSMx"), "reserves"),
+        (("--path", "a/b"), "--path /a/b"),
+        (("--path", "/a b"), "letters"),
+        (("--path", "/a" * 16), "15 levels"),
+        (("--path", "/${NOPE}/a"), "NOPE"),
+        (("--path", "/${AWS::Region}/a"), "known now"),
+        (("--store", "secretsmanager", "--path", "prod/db-secret"), "end of an ARN"),
+        (("--store", "secretsmanager", "--path", "a b"), "512"),
+        (("--store", "secretsmanager", "--path", "a:b:c"), "JSON key"),
+    ],
+)
+def test_paths_that_the_stores_do_not_take(stage: Stage, words: tuple[str, ...], said: str) -> None:
+    assert said in put(stage, "TOKEN", *words, expect=2).stderr
+
+
+def test_list_shows_where_and_whether_and_no_value(stage: Stage) -> None:
+    more = "  image: ghcr.io/a/b\n  imageCredentials: secretsmanager:registry\n"
+    more += "  secrets: [{name: A, valueFrom: /a}, {name: B, valueFrom: 'ssm:b'}]\n"
+    spec = SPEC.replace("  networking:", f"{more}  networking:")
+    (stage.folder / "hello.yml").write_text(spec)
+    put(stage, "A")
+    result = stage("secret", "list", "hello.yml")
+    rows = {row.split()[0]: row for row in result.stdout.splitlines()}
+    assert list(rows) == ["NAME", "A", "B", "KEY", "service.imageCredentials"]
+    assert " stored " in rows["A"] and "missing" in rows["B"] and "shop/api:key" in rows["KEY"]
+    assert "fsdcf secret set hello.yml B --env staging" in result.stderr
+    told = {row["name"]: row for row in lines(stage("secret", "list", "hello.yml", "--json"))[:-1]}
+    assert (told["A"]["exists"], told["A"]["version"], told["B"]["exists"]) == (True, "1", False)
+    assert VALUE not in result.output + str(told)
+
+
+def test_a_parameter_is_removed_after_a_confirmation(stage: Stage) -> None:
+    put(stage, "TOKEN")
+    assert "cannot restore" in stage("secret", "remove", "hello.yml", "TOKEN", expect=3).stderr
+    stage("secret", "remove", "hello.yml", "TOKEN", "--yes")
+    assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+    assert "does not exist" in stage("secret", "remove", "hello.yml", "TOKEN", "--yes", expect=2).stderr
+
+
+def test_a_secret_is_removed_with_its_recovery_window_and_set_again(stage: Stage) -> None:
+    put(stage, "TOKEN", "--store", "secretsmanager")
+    result = stage("secret", "remove", "hello.yml", "TOKEN", "--store", "secretsmanager")
+    assert "can be restored until 20" in result.stderr and "restore-secret" in result.stderr
+    again = put(stage, "TOKEN", "--store", "secretsmanager", value="another value")
+    assert "was marked for deletion" in again.stderr
+    assert secret(stage, "/hello/staging/TOKEN") == "another value"
+
+
+def test_removing_a_key_keeps_the_others(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SPEC)
+    text = '{"one": 1.10, "key": "old"}'
+    stage.site.call("CreateSecret", "secretsmanager", Name="shop/api", SecretString=text, Tags=OURS)
+    refused = stage("secret", "remove", "hello.yml", "KEY", expect=3).stderr
+    assert "hello.yml:12 still reads it, as KEY" in refused
+    assert "other keys stay" in stage("secret", "remove", "hello.yml", "KEY", "--yes").stderr
+    assert secret(stage, "shop/api") == '{"one": 1.10}'
