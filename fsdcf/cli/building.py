@@ -14,10 +14,12 @@ import click
 
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.git import git
-from fsdcf.cli.image import valid_tag
+from fsdcf.cli.image import registry, valid_tag
 from fsdcf.cli.options import decorate
 from fsdcf.cloudformation.types.ecs import docker_platform
+from fsdcf.compiler.parts.image import repository
 from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, SecretSource, find_builder
+from fsdcf.images.repository import Destination
 from fsdcf.language.model.service import Build
 from fsdcf.repository import check_inside, repository_root
 from fsdcf.wording import visible
@@ -74,6 +76,11 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorate(command, options)
 
 
+create_repository_option = click.option(
+    "--create-repository", is_flag=True, help="Create the repository in ECR if it does not exist."
+)
+
+
 def builder_named(name: str | None) -> Builder:
     """The builder with this name, or the first that works here. A usage error if there is none."""
     try:
@@ -112,6 +119,21 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
         epoch=revision.time if revision else None,
         use_cache=options.use_cache,
     )
+
+
+def destination(compiled: Compiled, again: str) -> Destination:
+    """Where the image of a service goes; ``again`` is the command that pushes it.
+
+    A usage error if only CloudFormation knows the name of the repository.
+    """
+    spec = compiled.service()
+    address, ecr = repository(spec), registry(spec)
+    if "${" in (ecr[2] if ecr else address):
+        raise click.UsageError(
+            f"{visible(compiled.name)}: the image {address!r} has a placeholder that CloudFormation alone fills in: "
+            "push it with the builder itself"
+        )
+    return Destination(address, ecr, compiled.tags or {}, again)
 
 
 def dockerfile(folder: Path, build: Build) -> Path:

@@ -36,6 +36,7 @@ from fsdcf.cli.files import (
 from fsdcf.cli.home import NOWHERE, Home, home_in, home_of
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
+from fsdcf.cloudformation.registries import is_loopback
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, PIPELINE_STACK
 from fsdcf.language.environment import name_of
 from fsdcf.language.model import ENVIRONMENT, SERVICE
@@ -744,8 +745,22 @@ def connected(connection: Connection, pause: Callable[[], None] = lambda: None) 
     from fsdcf.cli.rehearsal import fault_of, rehearsing
 
     region = region or os.environ.get("AWS_DEFAULT_REGION") or SANDBOX_REGION
-    with rehearsing(state_file(), region, PACE, [fault_of(text) for text in connection.faults]) as aws:
+    faults = [fault_of(text) for text in connection.faults]
+    with rehearsing(state_file(), region, PACE, faults, sandbox_registry()) as aws:
         yield aws
+
+
+def sandbox_registry() -> str:
+    """The host and port of the registry with the sandbox's images; empty if there is none. A usage error for one that
+    is not on this machine."""
+    name, address = "FSDCF_SANDBOX_REGISTRY", os.environ.get("FSDCF_SANDBOX_REGISTRY", "")
+    host, colon, port = address.rpartition(":")
+    if address and not (colon and port.isdecimal() and 0 < int(port) < 65536 and is_loopback(host)):
+        raise click.UsageError(
+            f"{name}: {address!r} is not the host and port of a registry on this machine; use one such as "
+            "localhost:5000"
+        )
+    return address
 
 
 def state_file() -> Path:

@@ -25,15 +25,24 @@ from fsdcf.suggested import quoted
 
 
 @contextmanager
-def rehearsing(state: Path, region: str, pace: float, faults: Sequence[Fault] = ()) -> Iterator[Aws]:
-    """The sandbox as AWS, where a second takes ``pace`` real seconds.
+def rehearsing(
+    state: Path, region: str, pace: float, faults: Sequence[Fault] = (), registry: str = ""
+) -> Iterator[Aws]:
+    """The sandbox as AWS, where a second takes ``pace`` real seconds. Its images are in the ``registry``, if any.
 
     With faults this process alone advances the sandbox while it runs, so that the faults strike even if others watch.
     Raises ConnectionProblem for an unusable state, also one found later, as when the disk is full.
     """
     try:
         with Store(state) as store:
-            sandbox = SandboxState(store, faults=Faults(faults), region=region, pace=pace, runner=runner_of(faults))
+            sandbox = SandboxState(
+                store,
+                faults=Faults(faults),
+                region=region,
+                pace=pace,
+                runner=runner_of(faults),
+                registry=registry,
+            )
             try:
                 yield Aws(
                     clients(sandbox, configuration()),

@@ -20,6 +20,14 @@ def registry_host(image: str) -> str:
     return host if slash and ("." in host or ":" in host or host == "localhost") else DOCKER_HUB
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine: builders speak to its registries without TLS.
+
+    Source: https://docs.docker.com/reference/cli/dockerd/#insecure-registries
+    """
+    return re.fullmatch(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?", host) is not None
+
+
 @dataclass(frozen=True)
 class Registry:
     """A registry: its name in a sentence, its host, and the credentials with which it serves private images.

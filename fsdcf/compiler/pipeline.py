@@ -3,13 +3,13 @@ a permissions boundary, the role that deploys, and the role with which CloudForm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, ecr, iam, s3
 
+from fsdcf.cloudformation.ecr import PUSH_ACTIONS, lifecycle_policy
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.buckets import add_bucket
 from fsdcf.compiler.parts.roles import allow, document, inline_policy
@@ -45,24 +45,8 @@ MOST_POLICIES = 10
 """Managed policies of a role, by default.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
-UNTAGGED_DAYS = 7
-IMAGES_KEPT = 500
-"""The images kept in a repository to which one environment pushes: more than the 100 releases that SSM keeps, so that a
-rollback finds its image."""
 ARTIFACT_DAYS = 90
 REPLACED_DAYS = 30
-
-_PUSH = (
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:BatchGetImage",
-    "ecr:CompleteLayerUpload",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecr:GetDownloadUrlForLayer",
-    "ecr:InitiateLayerUpload",
-    "ecr:PutImage",
-    "ecr:UploadLayerPart",
-)
 
 
 @dataclass(frozen=True)
@@ -225,7 +209,7 @@ def _repository_id(name: str) -> str:
 def _add_repositories(stack: StackPart, names: list[str], environments: int) -> None:
     """Add ECR repositories with immutable tags and scans, whose oldest images expire if one environment alone pushes
     to them: another one could otherwise push until the images of the first expire, and then take their tags."""
-    lifecycle = json.dumps(_lifecycle(environments == 1), separators=(",", ":"))
+    lifecycle = lifecycle_policy(environments == 1)
     for name in names:
         title = _repository_id(name)
         repository = ecr.Repository(
@@ -238,29 +222,6 @@ def _add_repositories(stack: StackPart, names: list[str], environments: int) -> 
         )
         stack.keep(repository, f"images.{name}")
         stack.output(f"{title}Uri", f"Repository of the images of {name}", GetAtt(title, "RepositoryUri"))
-
-
-def _lifecycle(expires: bool) -> dict[str, list[dict[str, object]]]:
-    """``expires``: also the oldest images with tags do.
-
-    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
-    """
-    untagged = {
-        "tagStatus": "untagged",
-        "countType": "sinceImagePushed",
-        "countUnit": "days",
-        "countNumber": UNTAGGED_DAYS,
-    }
-    oldest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": IMAGES_KEPT}
-    rules = [(f"no tag for {UNTAGGED_DAYS} days", untagged)]
-    if expires:
-        rules.append((f"all but the newest {IMAGES_KEPT}", oldest))
-    return {
-        "rules": [
-            {"rulePriority": number, "description": text, "selection": selection, "action": {"type": "expire"}}
-            for number, (text, selection) in enumerate(rules, 1)
-        ]
-    }
 
 
 def _add_artifacts_bucket(stack: StackPart) -> None:
@@ -316,7 +277,7 @@ def _add_deploy_role(stack: StackPart, pipeline: Pipeline, scope: DeployScope) -
     repositories = [GetAtt(_repository_id(name), "Arn") for name in sorted(set(scope.images))]
     repositories += [intrinsic(arn) for arn in sorted(set(scope.elsewhere))]
     if repositories:
-        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(_PUSH, repositories)]
+        push = [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(PUSH_ACTIONS, repositories)]
         role.Policies = [inline_policy("Push", push)]
     _add_role(stack, scope, role, scope.variable, "that deploys")
 

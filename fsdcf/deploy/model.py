@@ -437,7 +437,7 @@ class Question:
     ``creates``: a yes creates the stack.
     """
 
-    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt", "environment"]
+    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt", "environment", "repository"]
     text: str
     details: tuple[str, ...] = ()
     creates: bool = False

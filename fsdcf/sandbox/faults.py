@@ -61,7 +61,18 @@ https://github.com/aws/aws-cdk-cli/issues/1780 (drop-values), https://github.com
 """
 
 CallKind = Literal[
-    "throttle", "error", "reset", "lost", "half", "delay", "expired", "html", "broken", "unreachable", "partial"
+    "throttle",
+    "error",
+    "reset",
+    "lost",
+    "half",
+    "delay",
+    "expired",
+    "html",
+    "broken",
+    "unreachable",
+    "partial",
+    "brief",
 ]
 Phase = Literal["create", "update", "delete", "cleanup", "rollback", "running"]
 
@@ -160,6 +171,7 @@ class CallFault:
     - ``reset`` closes the connection before the call takes effect, ``lost`` afterwards; ``half`` then sends half of
       the answer. ``unreachable`` refuses the connection (over a socket: like ``reset``).
     - ``delay`` answers late, by ``detail`` seconds. ``partial`` processes half of a batch of DynamoDB.
+      ``brief`` gives a token of ECR that expires at once.
 
     ``times`` None means always. The first ``after`` calls succeed; each later call fails with this ``probability``.
     """
@@ -362,6 +374,8 @@ def _parse_call_fault(text: str, match: re.Match[str]) -> CallFault:
         raise FaultError(f"{text!r}: {hint}")
     if kind == "partial" and not match["operation"].rpartition(".")[2].startswith("Batch"):
         raise FaultError(f"{text!r}: only a batch can be processed in part: BatchWriteItem, BatchGetItem")
+    if kind == "brief" and match["operation"].rpartition(".")[2] != "GetAuthorizationToken":
+        raise FaultError(f"{text!r}: only the token of GetAuthorizationToken can be brief")
     probability = int(match["percent"] or 100) / 100
     return CallFault(match["operation"], kind, detail, _times(match["times"]), int(match["after"] or 0), probability)
 

@@ -95,8 +95,9 @@ class SandboxState:
     ``pace`` is a factor for every simulated duration: with 0.02 a minute takes a little over a second. ``sleep`` waits
     for delayed answers, in seconds that ``pace`` does not change. ``request_region`` is the region that the current
     call was signed for, which only S3 needs: a bucket answers in its own region. ``partial`` asks the current call to
-    process half of a batch. ``runner``, unless empty, names the process that alone runs due actions, so that its
-    faults strike even while other processes use the same store.
+    process half of a batch, ``brief`` to give a token with a short life. ``runner``, unless empty, names the process
+    that alone runs due actions, so that its faults strike even while other processes use the same store. ``registry``
+    is the host and port of a registry on this machine with the images of ECR; empty if there is none.
     """
 
     store: Store = field(default_factory=Store)
@@ -108,7 +109,9 @@ class SandboxState:
     sleep: Callable[[float], None] = time.sleep
     request_region: str = ""
     partial: bool = False
+    brief: bool = False
     runner: str = ""
+    registry: str = ""
 
     @property
     def partition(self) -> str:

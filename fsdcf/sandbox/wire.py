@@ -29,6 +29,9 @@ PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1>The sandbox simulates a broke
 _DELIVERIES: Mapping[str, Delivery] = {"lost": "reset", "half": "half"}
 """Faults that apply after the call has taken effect, and how its answer is delivered."""
 
+_SHORTENED = ("partial", "brief")
+"""Faults that the handler of the call applies."""
+
 _SCOPE = re.compile(
     r"(?:Credential=|^)[^/\s]{1,256}/\d{8}/(?P<region>[^/\s]{1,64})/(?P<service>[^/\s]{1,64})/aws4_request"
 )
@@ -64,10 +67,11 @@ def handle(state: SandboxState, method: str, url: str, headers: Mapping[str, str
         kind = fault.kind if fault is not None else ""
         if fault is not None and kind == "delay":
             state.sleep(float(fault.detail))
-        elif fault is not None and kind not in (*_DELIVERIES, "partial"):
+        elif fault is not None and kind not in (*_DELIVERIES, *_SHORTENED):
             return _faulty_answer(call, fault, protocol, request_id)
         params = _params(call, operation, protocol, http)
-        asked = replace(state, request_region=call.region or state.region, partial=kind == "partial")
+        region, partial, brief = call.region or state.region, kind == "partial", kind == "brief"
+        asked = replace(state, request_region=region, partial=partial, brief=brief)
         answer: HttpResponse = protocol.encode(operation, _result(asked, handler, params), request_id)
     except ServiceError as error:
         answer = protocol.error(call.model, error, request_id)

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fsdcf.sandbox import cloudwatch, dynamodb, ecs, elbv2, logs, s3, schedule, secretsmanager, ssm
+from fsdcf.cloudformation.ecr import lifecycle_policy
+from fsdcf.sandbox import cloudwatch, dynamodb, ecr, ecs, elbv2, logs, s3, schedule, secretsmanager, ssm
 from fsdcf.sandbox.cloudformation.resources import add
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
@@ -47,6 +48,7 @@ def prepare(state: SandboxState) -> None:
     ecs.register(state, {"family": "f", "containerDefinitions": CONTAINERS, "tags": [{"key": "k", "value": "v"}]})
     ecs.create_service(state, SERVICE)
     ecs.create_cluster(state, {"clusterName": "empty"})
+    ecr.put_repository(state, "made", {"LifecyclePolicy": {"LifecyclePolicyText": "{}"}})
     dynamodb.put_table(replace(state, pace=0.0), "notes", TABLE)
 
 
@@ -83,8 +85,15 @@ GOOD: list[Call] = [
             "ExpressionAttributeValues": {":a": {"S": "b"}},
         },
     ),
+    ("ecr", "BatchGetImage", {"repositoryName": "made", "imageIds": [{"imageTag": "t"}]}),
+    ("ecr", "CreateRepository", {"repositoryName": "new", "imageTagMutability": "IMMUTABLE"}),
     ("ecr", "DescribeImages", {"repositoryName": "repo", "imageIds": [{"imageTag": "t"}]}),
-    ("ecr", "DescribeRepositories", {"repositoryNames": ["repo"]}),
+    ("ecr", "DescribeRepositories", {"repositoryNames": ["made"]}),
+    ("ecr", "GetAuthorizationToken", {}),
+    ("ecr", "GetLifecyclePolicy", {"repositoryName": "made"}),
+    ("ecr", "ListTagsForResource", {"resourceArn": "arn:aws:ecr:us-east-1:000000000000:repository/made"}),
+    ("ecr", "PutImage", {"repositoryName": "made", "imageManifest": "{}", "imageTag": "t"}),
+    ("ecr", "PutLifecyclePolicy", {"repositoryName": "made", "lifecyclePolicyText": lifecycle_policy(True)}),
     ("ecs", "DescribeClusters", {"clusters": ["c", "none"]}),
     (
         "ecs",

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.compiler.pipeline import _PUSH
+from fsdcf.cloudformation.ecr import PUSH_ACTIONS
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.scaffold.workflow import PINS, Workflow, scalar, workflow
 from tests.scaffold.samples import ALL, ENVIRONMENTS, MONOREPO, ONE, PER_SERVICE, UNUSUAL, parsed, step
@@ -271,7 +271,7 @@ def test_the_deploy_role_permits_the_ecr_calls_of_the_workflow(wanted: Workflow)
         "ecr:" + "".join(word.capitalize() for word in name.split("-"))
         for name in re.findall(r"aws ecr ([a-z-]+)", scripts)
     }
-    assert asked == {"ecr:DescribeRepositories"} and asked <= set(_PUSH)
+    assert asked == {"ecr:DescribeRepositories"} and asked <= set(PUSH_ACTIONS)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
 import click
 
-from fsdcf.cli.building import BuildOptions, build_options, builder_named, image_build
-from fsdcf.cli.compiled import compile_all_or_refuse
-from fsdcf.cli.options import SpecInputs, json_option, spec_inputs
-from fsdcf.cli.runtime import perform_here
-from fsdcf.deploy.model import Exit, Outcome, Tell
+from fsdcf.cli.building import (
+    BuildOptions,
+    build_options,
+    builder_named,
+    create_repository_option,
+    destination,
+    image_build,
+)
+from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
+from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
+from fsdcf.cli.runtime import perform_here, run
+from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
+from fsdcf.suggested import suggested
 from fsdcf.wording import counted
+
+if TYPE_CHECKING:
+    from fsdcf.deploy.aws import Aws
+    from fsdcf.images.build import Show
+    from fsdcf.images.builders import Builder, ImageBuild
 
 
 @click.command()
@@ -17,28 +33,90 @@ from fsdcf.wording import counted
 @click.option("--tag", metavar="TAG", help="Tag of the images.  [default: the commit's short SHA]")
 @build_options
 @click.option("--no-cache", is_flag=True, help="Build every step again.")
+@click.option("--push", is_flag=True, help="Push the images to the repositories of the specs.")
+@create_repository_option
+@connection_options
 @json_option
 def build_command(
-    inputs: SpecInputs, tag: str | None, builder: str | None, allow_dirty: bool, no_cache: bool, as_json: bool
+    inputs: SpecInputs,
+    tag: str | None,
+    builder: str | None,
+    allow_dirty: bool,
+    no_cache: bool,
+    push: bool,
+    create_repository: bool,
+    connection: Connection,
+    as_json: bool,
 ) -> None:
     """Build the images of specs with what is there: docker, podman, buildah, nerdctl or finch.
 
-    The name of each image is printed. FOLDER means every spec below it.
+    The name of each image is printed, with --push that of the pushed image and its digest. FOLDER means every spec
+    below it.
     """
+    if not push and (create_repository or connection.flags):
+        raise click.UsageError("--create-repository and the options of a connection need --push")
     options = BuildOptions(tag, builder, allow_dirty, not no_cache)
     compiled = compile_all_or_refuse(inputs.in_one_environment(), as_json, "nothing built")
-    builds = [image_build(one, options) for one in compiled if one.spec]
+    services = [one for one in compiled if one.spec]
+    builds = [image_build(one, options) for one in services]
     if not builds:
         raise click.UsageError("only services have images")
     program = builder_named(builder)
+
+    def show(line: str) -> None:
+        click.echo(line, err=True)
+
+    if push:
+        given = {"env": inputs.environment, "tag": tag, "builder": builder, "allow_dirty": allow_dirty}
+        _push(services, builds, program, connection, create_repository, given, as_json, show)
 
     def act(tell: Tell) -> Outcome:
         from fsdcf.images.build import build_image
 
         for build in builds:
-            build_image(program, build, tell, lambda line: click.echo(line, err=True))
+            build_image(program, build, tell, show)
             if not as_json:
                 click.echo(build.image)
         return Outcome(Exit.DONE, f"built {counted(len(builds), 'image')} with {program.title}")
 
     perform_here(as_json, act)
+
+
+def _push(
+    services: Sequence[Compiled],
+    builds: Sequence[ImageBuild],
+    program: Builder,
+    connection: Connection,
+    create: bool,
+    given: Mapping[str, str | bool | None],
+    as_json: bool,
+    show: Show,
+) -> NoReturn:
+    """Build images and push them, and end the command. ``given`` are the options to give again."""
+    targets, destinations = [], []
+    for one in services:
+        connection = at_home(connection, one.home)
+        targets.append(
+            Target(one.service().metadata.name, one.environment, suggested("deploy", one.name, env=one.environment))
+        )
+        destinations.append(destination(one, suggested("build", one.name, push=True, **given)))
+
+    def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        from fsdcf.deploy.run import Run
+        from fsdcf.images.build import build_image
+        from fsdcf.images.push import signed_in
+        from fsdcf.images.repository import repository_of
+
+        pushed = {}
+        runs = [Run(aws, tell, target, ask) for target in targets]
+        repositories = [repository_of(each, one, create) for each, one in zip(runs, destinations, strict=True)]
+        for each, repository, build in zip(runs, repositories, builds, strict=True):
+            with signed_in(each, program, repository) as pusher:
+                local = build_image(pusher.builder, build, tell, show)
+                image = pusher.push(build, local, show)
+            pushed[each.target.service] = str(image)
+            if not as_json:
+                click.echo(str(image))
+        return Outcome(Exit.DONE, f"pushed {counted(len(pushed), 'image')} with {program.title}", outputs=pushed)
+
+    run(f"push of {counted(len(builds), 'image')}", connection, as_json, act, aside=True)

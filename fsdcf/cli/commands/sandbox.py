@@ -11,14 +11,15 @@ from contextlib import suppress
 
 import click
 
-from fsdcf.cli.options import PACE, SANDBOX_PORT, SANDBOX_REGION, state_file
+from fsdcf.cli.options import PACE, SANDBOX_PORT, SANDBOX_REGION, sandbox_registry, state_file
 from fsdcf.cli.render.stream import LineWriter
 from fsdcf.diagnostics import Paint
 from fsdcf.wording import counted, visible
 
 _LIMITS = (
     "The sandbox simulates change sets, events, rollbacks, deletions and ECS rollouts as CloudFormation reports them.",
-    "It does not check quotas or IAM permissions. It pulls no images: every tag is assumed to exist.",
+    "It does not check quotas or IAM permissions, and pulls no images.",
+    "Every image of a repository that was not created here is assumed to exist.",
 )
 
 
@@ -54,14 +55,21 @@ def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float
     from fsdcf.sandbox.server import serving
     from fsdcf.sandbox.state import SandboxState
 
-    parsed, state = [fault_of(text) for text in faults], state_file()
+    parsed, state, registry = [fault_of(text) for text in faults], state_file(), sandbox_registry()
     gc.enable()
     with served(state, reset) as store:
-        sandbox = SandboxState(store, faults=Faults(parsed), region=region, pace=pace, runner=runner_of(parsed))
+        sandbox = SandboxState(
+            store,
+            faults=Faults(parsed),
+            region=region,
+            pace=pace,
+            runner=runner_of(parsed),
+            registry=registry,
+        )
         try:
             with serving(sandbox, port) as endpoint:
                 out = LineWriter(sys.stdout)
-                out.lines(_welcome(endpoint, region, len(faults), out.paint))
+                out.lines(_welcome(endpoint, region, registry, len(faults), out.paint))
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
                 with suppress(KeyboardInterrupt):
                     while True:
@@ -71,9 +79,11 @@ def sandbox_command(port: int, reset: bool, faults: tuple[str, ...], pace: float
     click.echo("the sandbox has stopped; its state is kept", err=True)
 
 
-def _welcome(endpoint: str, region: str, faults: int, paint: Paint) -> Iterator[str]:
+def _welcome(endpoint: str, region: str, registry: str, faults: int, paint: Paint) -> Iterator[str]:
     yield f"{paint('the sandbox listens on', 'soft')} {paint(endpoint, 'strong')}"
     yield f"{paint('its state is in', 'soft')} {visible(state_file())}"
+    if registry:
+        yield f"{paint('its images are in the registry', 'soft')} {registry}"
     if faults:
         yield paint(f"it injects {counted(faults, 'fault')}", "warn")
     yield ""

@@ -14,10 +14,11 @@ from fsdcf.cloudformation.types import (
 )
 
 PART: Part = "data"
+REPOSITORY = "AWS::ECR::Repository"
 _IMAGES = StoredData("its images", used_by_tasks=False)
 RECORDS = (
     ForeignType(
-        "AWS::ECR::Repository",
+        REPOSITORY,
         access=AccessActions(reading=("ecr:BatchCheckLayerAvailability",)),
         data=_IMAGES,
         drawing=Drawing("service", "ECR repository", "RepositoryName"),

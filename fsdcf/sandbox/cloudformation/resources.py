@@ -16,6 +16,7 @@ from fsdcf.cloudformation.types.certificatemanager import CERTIFICATE
 from fsdcf.cloudformation.types.cloudwatch import ALARM
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import ROUTE_TABLE_ASSOCIATION, SECURITY_GROUP, SUBNET
+from fsdcf.cloudformation.types.ecr import REPOSITORY
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, TASK_DEFINITION
 from fsdcf.cloudformation.types.efs import ACCESS_POINT, FILE_SYSTEM, MOUNT_TARGET
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
@@ -35,6 +36,7 @@ from fsdcf.sandbox import (
     application_autoscaling,
     cloudwatch,
     dynamodb,
+    ecr,
     ecs,
     efs,
     elbv2,
@@ -421,6 +423,11 @@ HANDLERS: Mapping[str, ResourceHandler] = {
         lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),
     BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
+    REPOSITORY: ResourceHandler(
+        lambda state, new, physical: ecr.add_repository(state, physical, new.properties),
+        lambda state, resource, properties, phase: ecr.put_repository(state, resource["physical"], properties),
+        ecr.remove_repository,
+    ),
     FILE_SYSTEM: _declared(efs.put_file_system, efs.remove_file_system),
     ACCESS_POINT: _stored(efs.ACCESS_POINT),
     MOUNT_TARGET: _stored(efs.MOUNT_TARGET),

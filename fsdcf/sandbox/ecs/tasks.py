@@ -7,7 +7,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.sandbox import efs, elbv2, logs
-from fsdcf.sandbox.ecr import digest_of
+from fsdcf.sandbox.ecr import known_digest
 from fsdcf.sandbox.ecs.definitions import STOPPED_TASK, TASK, add_event, cluster_arn, definition_of, task_arn
 from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, later, life, stopping
 from fsdcf.sandbox.ids import token, unique
@@ -326,7 +326,10 @@ def _pulled(state: SandboxState, body: Document, step: Step) -> None:
     for container in body["task"]["containers"]:
         repository, _, tag = container["image"].rpartition(":")
         suffix = token(container["name"], length=10, alphabet="0123456789")
-        container |= {"imageDigest": digest_of(repository.partition("/")[2], tag), "runtimeId": f"{task}-{suffix}"}
+        container |= {
+            "imageDigest": known_digest(state, repository.partition("/")[2], tag),
+            "runtimeId": f"{task}-{suffix}",
+        }
 
 
 def _set_health(state: SandboxState, body: Document, step: Step) -> None:
