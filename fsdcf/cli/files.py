@@ -248,6 +248,25 @@ def write(target: Path, text: str | bytes) -> None:
     click.echo(f"wrote {visible(target)}", err=True)
 
 
+def rewrite(path: Path, before: bytes, after: bytes) -> str:
+    """Replace the content of a spec in one step, if it is still as it was; return why it was not, empty if it was.
+
+    The file keeps its mode; of a symbolic link, the file that it leads to is replaced.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        with open_regular(target) as file:
+            status = os.fstat(file.fileno())
+            if file.read(LARGEST) != before:
+                return "it has been changed meanwhile"
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace_file(target, after, mode=stat.S_IMODE(status.st_mode) & 0o777, durable=True)
+    except OSError as error:
+        return error.strerror or "it cannot be written"
+    return ""
+
+
 def check_output(target: Path, *inputs: str | Path) -> None:
     """A usage error for a file to write that is a spec, one of the inputs, or a file that the command has read.
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from fsdcf.deploy.aws import ApiError
+from fsdcf.masking import MASK
 from tests.cli.stage import SMALL, Stage, lines
 
 VALUE = "q7Zk2mV9xR4tY8wB3nL6"
@@ -214,3 +216,152 @@ def test_removing_a_key_keeps_the_others(stage: Stage) -> None:
     assert "hello.yml:12 still reads it, as KEY" in refused
     assert "other keys stay" in stage("secret", "remove", "hello.yml", "KEY", "--yes").stderr
     assert secret(stage, "shop/api") == '{"one": 1.10}'
+
+
+# --write
+
+
+def test_the_line_is_put_into_the_spec(stage: Stage) -> None:
+    spec = stage.folder / "hello.yml"
+    text = (
+        SMALL.replace("  networking:", "  environment:  # what it needs\n    LOG: info # one\n\n  networking:")
+        + "# end"
+    )
+    spec.write_bytes(text.replace("\n", "\r\n").encode())
+    spec.chmod(0o640)
+    result = put(stage, "TOKEN", "--write")
+    assert result.stdout == "" and "hello.yml reads it from now on" in result.stderr
+    line = "    LOG: info # one\n    TOKEN: ${ssm:/hello/${ENV}/TOKEN}\n"
+    assert spec.read_bytes() == text.replace("    LOG: info # one\n", line).replace("\n", "\r\n").encode()
+    assert spec.stat().st_mode & 0o777 == 0o640
+    before = spec.read_bytes()
+    assert "hello.yml:12 reads it" in put(stage, "TOKEN", "--write").stderr
+    assert spec.read_bytes() == before
+    told = lines(put(stage, "MORE", "--write", "--json"))[0]
+    assert told["written"] and spec.read_bytes().count(b"${ssm:") == 2
+
+
+def test_the_line_fits_every_environment(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + "environments: {prod: {}, staging: {}}\n")
+    put(stage, "TOKEN", "--write")
+    assert " /hello/prod/TOKEN " in stage("secret", "list", "hello.yml", "--env", "prod").stdout
+    put(stage, "TOKEN", "--write", "--env", "prod", value="another value")
+    assert stored(stage, "/hello/staging/TOKEN") == VALUE and stored(stage, "/hello/prod/TOKEN") == "another value"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("  environment: {TOKEN: abcd}\n", "hello.yml:14 sets TOKEN to a plain value"),
+        ("  environment: &e {A: b}\nenvironments: {prod: {service: {environment: *e}}}\n", "alias"),
+        ("environments: {staging: {service: {environment: {TOKEN: null}}}}\n", "would not read it in staging"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_refused_before_anything_is_stored(stage: Stage, more: str, said: str) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + more)
+    result = put(stage, "TOKEN", "--write", expect=2)
+    assert said in result.stderr and "TOKEN: ${ssm:/hello/${ENV}/TOKEN}" in result.stderr
+    assert (stage.folder / "hello.yml").read_text() == SMALL + more
+    assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+
+
+def test_a_spec_that_was_changed_meanwhile_is_not_overwritten(stage: Stage) -> None:
+    spec = stage.folder / "hello.yml"
+    call = stage.site.aws.call
+
+    def changing(service: str, operation: str, /, **more: Any) -> Any:
+        spec.write_text(SMALL + "# changed\n")
+        return call(service, operation, **more)
+
+    stage.site.aws.call = changing  # type: ignore[method-assign]
+    result = put(stage, "TOKEN", "--write", expect=1)
+    assert "changed meanwhile" in result.stderr and result.stdout == "TOKEN: ${ssm:/hello/${ENV}/TOKEN}\n"
+    assert spec.read_text() == SMALL + "# changed\n"
+    assert stored(stage, "/hello/staging/TOKEN") == VALUE
+
+
+def test_a_link_stays_one(stage: Stage) -> None:
+    (stage.folder / "real").mkdir()
+    (stage.folder / "hello.yml").rename(stage.folder / "real" / "spec.yml")
+    (stage.folder / "hello.yml").symlink_to("real/spec.yml")
+    put(stage, "TOKEN", "--write")
+    assert (stage.folder / "hello.yml").is_symlink() and "TOKEN" in (stage.folder / "real" / "spec.yml").read_text()
+
+
+# Faults
+
+
+FAULTS = [
+    *(f"api:PutParameter:{kind}" for kind in ("lost", "throttle", "half")),
+    *(f"api:CreateSecret:{kind}" for kind in ("lost", "half")),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("again", [False, True], ids=["new", "again"])
+def test_a_call_that_is_repeated_stores_the_value_once(stage: Stage, fault: str, again: bool) -> None:
+    store = "ssm" if "Parameter" in fault else "secretsmanager"
+    if again:
+        put(stage, "TOKEN", "--store", store, value="before")
+    stage.site.fault(fault.replace("CreateSecret", "PutSecretValue") if again else fault)
+    put(stage, "TOKEN", "--store", store)
+    value = stored(stage, "/hello/staging/TOKEN") if store == "ssm" else secret(stage, "/hello/staging/TOKEN")
+    assert value == VALUE
+
+
+ENDS = {
+    "error=AccessDeniedException": 7,
+    "expired*9": 7,
+    "error=InvalidKeyId": 1,
+    "error=SomethingNew": 1,
+    "unreachable*99": 6,
+    "html*99": 6,
+}
+
+
+@pytest.mark.parametrize("operation", ["DescribeParameters", "PutParameter", "DescribeSecret", "CreateSecret"])
+@pytest.mark.parametrize(("kind", "code"), ENDS.items())
+def test_a_fault_is_explained_without_the_value(stage: Stage, kind: str, code: int, operation: str) -> None:
+    as_json = len(kind + operation) % 2
+    store = "ssm" if "Parameter" in operation else "secretsmanager"
+    stage.site.fault(f"api:{operation}:{kind}")
+    looks = operation.startswith("Describe") and kind.startswith("error")
+    words = ("--store", store, *(["--json"] if as_json else []))
+    result = put(stage, "TOKEN", *words, expect=0 if looks else code)
+    if not looks:
+        assert "next: " in result.stderr and "Traceback" not in result.output
+        assert operation.startswith("Describe") or "was not stored" in result.stderr or "may have been" in result.stderr
+
+
+def test_a_message_of_aws_that_quotes_the_value_is_not_shown(stage: Stage) -> None:
+    call = stage.site.aws.call
+
+    def quoting(service: str, operation: str, /, **more: Any) -> Any:
+        if operation == "PutParameter":
+            raise ApiError(service, operation, "ValidationException", f"Value '{more['Value']}' at 'value' is wrong")
+        return call(service, operation, **more)
+
+    stage.site.aws.call = quoting  # type: ignore[method-assign]
+    assert f"'{MASK}'" in put(stage, "TOKEN", expect=1).stderr
+    result = put(stage, "TOKEN", value="ab", expect=1)  # too short to be masked wherever it occurs
+    assert "quotes the value" in result.stderr and "'ab'" not in result.output
+
+
+def test_ctrl_c_says_whether_the_value_may_be_stored(stage: Stage) -> None:
+    call = stage.site.aws.call
+
+    def interrupting(service: str, operation: str, /, **more: Any) -> Any:
+        if operation == "PutParameter":
+            raise KeyboardInterrupt
+        return call(service, operation, **more)
+
+    stage.site.aws.call = interrupting  # type: ignore[method-assign]
+    result = put(stage, "TOKEN", expect=130)
+    assert "may have been stored" in result.stderr and "fsdcf secret list hello.yml" in result.stderr
+
+
+def test_no_file_but_the_sandbox_s_state_has_the_value(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
+    put(stage, "TOKEN", "--write")
+    stage("secret", "list", "hello.yml")
+    (stage.folder / "value").unlink()
+    assert not [path for path in stage.folder.rglob("*") if path.is_file() and VALUE.encode() in path.read_bytes()]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from fsdcf.cli.compiled import Compiled, compile_or_refuse
-from fsdcf.cli.files import only_spec
+from fsdcf.cli.files import only_spec, read, rewrite
 from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.lookup import line_at
 from fsdcf.cli.options import (
@@ -35,13 +35,16 @@ from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
 from fsdcf.cli.runtime import run
+from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.parts.secrets import SecretSource, secret_sources
 from fsdcf.compiler.text import fragment
-from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
+from fsdcf.deploy.model import Advice, Ask, Exit, Outcome, Target, Tell
 from fsdcf.language import placeholders
+from fsdcf.language.insertion import InsertionError, with_entry
 from fsdcf.language.model.common import VARIABLE, VARIABLE_WORDS
 from fsdcf.language.placeholders import RANDOM_END, STORED_NAMES, fields_of_arn
 from fsdcf.masking import memorable, remember
+from fsdcf.pipeline import run as compile_spec
 from fsdcf.suggested import quoted, suggested
 from fsdcf.wording import counted, moment, visible
 
@@ -97,9 +100,13 @@ class SecretCall:
 
     def places(self) -> dict[SecretSource, SecretPlace]:
         """Where the secrets of the spec are stored."""
+        return {source: self.place(source) for source in self.sources}
+
+    def place(self, source: SecretSource) -> SecretPlace:
+        """Where a secret is stored."""
         from fsdcf.operate.secrets import place_of
 
-        return {source: place_of(source.source, self.run.aws) for source in self.sources}
+        return place_of(source.source, self.run.aws)
 
     def line(self, source: SecretSource) -> str:
         """``shop.yml:12``, the line of the spec that names a secret."""
@@ -188,6 +195,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_words(takes_value=True)
 @click.option("--file", metavar="FILE", help="File with the value; - for standard input.  [default: a prompt]")
 @place_options
+@click.option("--write", is_flag=True, help="Put the line into the spec, and change nothing else in it.")
 @yes_option("Overwrite a value that does not belong to the service and environment without asking.")
 @connection_options
 @json_option
@@ -197,6 +205,7 @@ def set_command(
     file: str | None,
     store: str | None,
     path: str | None,
+    write: bool,
     yes: bool,
     connection: Connection,
     as_json: bool,
@@ -205,8 +214,8 @@ def set_command(
 
     The value comes from a prompt, from standard input (-) or from a file, and never from the command line. One line
     break at its end is left out. It is stored where the spec says for NAME, else in SSM under /SERVICE/ENV/NAME, and
-    encrypted with the first key of service.secretKeys in the Region, else with the key of AWS. The line for the spec is
-    printed if the spec lacks it.
+    encrypted with the first key of service.secretKeys in the Region, else with the key of AWS. If the spec lacks the
+    line that reads it, the line is printed, and --write puts it there.
     """
     value = _read(file) if file else None
     if value:
@@ -216,10 +225,11 @@ def set_command(
         from fsdcf.operate import secrets
 
         wanted = _wanted(call, name, store, path)
-        read = (lambda: value) if value is not None else (lambda: _entered(name))
+        change = _change(call, name, wanted) if write and wanted.line else None
+        given = (lambda: value) if value is not None else (lambda: _entered(name))
         key = _key(call, wanted.place)
-        written = secrets.store(call.run, wanted.place, read, call.agreed(yes), key)
-        return _stored(call, name, wanted, written)
+        written = secrets.store(call.run, wanted.place, given, call.agreed(yes), key)
+        return _stored(call, name, wanted, written, change)
 
     _perform(inputs, connection, as_json, "nothing was stored", act)
 
@@ -387,13 +397,46 @@ def _discard_input() -> None:
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
-def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written) -> Outcome:
-    """The outcome of a stored value, after the line for the spec was printed."""
-    place, target = wanted.place, call.run.target
+@dataclass(frozen=True)
+class _Change:
+    """The bytes of a spec before and after a line was put into it."""
+
+    before: bytes
+    after: bytes
+
+
+def _change(call: SecretCall, name: str, wanted: _Wanted) -> _Change:
+    """The spec with the line. Raises Stop (exit 2), before anything is stored, if it cannot be put there."""
+    from fsdcf.deploy.run import stop
+
+    file = call.compiled.name
+    before, problem = read(Path(file)), ""
+    text = wanted.line.removeprefix(f"{name}: ")
+    if name in call.compiled.service().service.environment:
+        problem = f"{_line_of_variable(call, name)} sets {name} to a plain value"
+    elif not os.access(file, os.W_OK):
+        problem = "the file cannot be written"
+    else:
+        try:
+            after = with_entry(before, file, ("service", "environment", name), text, types())
+            result = compile_spec(call.inputs.request(file, after))
+            sources = secret_sources(result.spec.service) if result.spec and result.template else []
+            if any(each.name == name and call.place(each) == wanted.place for each in sources):
+                return _Change(before, after)
+            problem = f"the spec would not read it in {call.compiled.environment}"
+        except InsertionError as error:
+            problem = str(error)
+    advice = Advice(f"put this line under service.environment yourself, and leave --write out: {wanted.line}")
+    raise stop(Exit.USAGE, f"nothing was stored: the line cannot be put into {visible(file)}: {problem}", advice=advice)
+
+
+def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written, change: _Change | None) -> Outcome:
+    """The outcome of a stored value, after the line for the spec was printed or put there."""
+    place, target, file = wanted.place, call.run.target, call.compiled.name
     version = f", version {written.version}" if place.store == "ssm" else ""
     sentence = f"stored {name} as {place.title}{version}"
-    if wanted.source:
-        sentence += f"; {call.line(wanted.source)} reads it"
+    problem = rewrite(Path(file), change.before, change.after) if change else ""
+    is_printed = bool(wanted.line) and (change is None or bool(problem))
     call.print(
         {
             "event": "secret",
@@ -402,16 +445,22 @@ def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written) -> O
             "version": written.version,
             "created": written.created,
             "line": wanted.line or None,
+            "written": bool(change) and not problem,
         }
     )
-    if wanted.line and not call.as_json:
+    if is_printed and not call.as_json:
         click.echo(_advice(call, name), err=True)
         click.echo(wanted.line)
-    again = not written.created and wanted.source
-    next = (suggested("restart", "SPEC", env=target.environment),) if again else ()
-    return Outcome(
-        Exit.DONE, sentence + ("; running tasks have the old value until a restart" if again else ""), next=next
-    )
+    if problem:
+        return Outcome(Exit.FAILED, f"{sentence}, but the line was not put into {visible(file)}: {problem}")
+    if wanted.source:
+        sentence += f"; {call.line(wanted.source)} reads it"
+    elif change:
+        sentence += f"; {visible(file)} reads it from now on"
+    if written.created or not wanted.source:
+        return Outcome(Exit.DONE, sentence)
+    next = (suggested("restart", "SPEC", env=target.environment),)
+    return Outcome(Exit.DONE, f"{sentence}; running tasks have the old value until a restart", next=next)
 
 
 def _advice(call: SecretCall, name: str) -> str:
@@ -419,9 +468,11 @@ def _advice(call: SecretCall, name: str) -> str:
     plain = call.compiled.service().service.environment.get(name)
     if plain is None:
         return "add this line to service.environment of the spec:"
-    path = ("service", "environment", name)
-    source = SecretSource(name, path, "")
-    return f"{call.line(source)} sets {name} to a plain value: replace it by this line"
+    return f"{_line_of_variable(call, name)} sets {name} to a plain value: replace it by this line"
+
+
+def _line_of_variable(call: SecretCall, name: str) -> str:
+    return call.line(SecretSource(name, ("service", "environment", name), ""))
 
 
 def _place_record(place: SecretPlace) -> dict[str, Any]:
