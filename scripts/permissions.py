@@ -24,7 +24,10 @@ ENGINE = ("cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs",
 """Services whose actions are all kept: the deploy engine and the pipeline call them, whatever a template makes."""
 
 
-OTHERS = {"ssm:getparameterhistory", "ssm:labelparameterversion"}
+OTHERS = {
+    *("ssm:describeparameters", "ssm:getparameterhistory", "ssm:labelparameterversion"),
+    "secretsmanager:restoresecret",
+}
 """Actions of other services that fsdcf calls."""
 
 

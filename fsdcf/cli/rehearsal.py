@@ -52,6 +52,7 @@ def rehearsing(
                     region,
                     partition_of(region),
                     pace=pace,
+                    rehearses=True,
                 )
             finally:
                 release(sandbox)

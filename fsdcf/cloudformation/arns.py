@@ -17,6 +17,11 @@ NamedArn = tuple[IamType, str]
 
 ACCOUNT, PARTITION, REGION = "${AWS::AccountId}", "${AWS::Partition}", "${AWS::Region}"
 _KNOWN = frozenset({ACCOUNT, PARTITION, REGION})
+_FIELD = re.compile(r"(?:^|:)((?:\$\{[^{}]*\}|[^:])*)")
+
+RANDOM_END = re.compile(r"(.+)-([A-Za-z0-9]{6})")
+"""The name in a secret's ARN, which ends in a hyphen and six random characters. Secrets Manager takes such an end for
+them, even if it belongs to the name."""
 
 
 class DeployedStack(NamedTuple):
@@ -50,6 +55,12 @@ class DeployedStack(NamedTuple):
 def arn(service: str, rest: str, region: str = REGION, account: str = ACCOUNT) -> str:
     """An ARN in the stack's own partition; without other arguments in its region and account."""
     return f"arn:{PARTITION}:{service}:{region}:{account}:{rest}"
+
+
+def fields_of_arn(text: str) -> list[str]:
+    """What the colons of an ARN, or of a secret's name, separate; those of a placeholder such as ``${AWS::Region}``
+    belong to its field."""
+    return _FIELD.findall(text)
 
 
 def text(value: Any, stack: str = "*") -> str:

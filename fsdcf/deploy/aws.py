@@ -211,7 +211,8 @@ class Aws:
     throttled ones. ``pace`` is how many seconds of AWS's time stamps pass in one second of the clock: 1, and less in an
     accelerated sandbox. ``make_hasty`` creates clients for optional looks, which do not wait long for an answer.
     ``alarm`` calls a function after some seconds of real time, so that a call without an answer says so. ``obtain``
-    obtains the credentials before that time runs: a person may have to enter a code.
+    obtains the credentials before that time runs: a person may have to enter a code. ``rehearses``: the answers are
+    those of the sandbox, and not of AWS.
 
     ``announce`` takes a sentence on what a call waits for, and for how long, once it waits for more than ``SILENCE``.
     """
@@ -231,6 +232,7 @@ class Aws:
         make_hasty: Callable[[str, str], Any] | None = None,
         alarm: Callable[[float, Callable[[], None]], threading.Timer] | None = None,
         obtain: Callable[[], object] = lambda: None,
+        rehearses: bool = False,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -238,6 +240,7 @@ class Aws:
         self.region = region
         self.partition = partition
         self.pace = pace
+        self.rehearses = rehearses
         self.deadline: float | None = None
         self.calls: list[tuple[float, str, str]] = []
         self.throttles = 0

@@ -6,8 +6,10 @@ paces and retries the calls. The pure parts (``state.decide``, ``gate``, the dia
 of inputs can test them. Below, "calls" is what a stage may call, and "leaves" is what it leaves behind.
 
 preflight (prepare.py)
-    Finds the stack, the account and the image. Refuses the wrong account and a missing image.
-    Calls: DescribeStacks, ECR's DescribeImages, and GetCallerIdentity before a first deploy. Leaves: nothing.
+    Finds the stack, the account, the image and the secrets. Refuses the wrong account, a missing image and a missing
+    secret.
+    Calls: DescribeStacks, ECR's DescribeImages, DescribeParameters, DescribeSecret, and GetCallerIdentity before a
+    first deploy. Leaves: nothing.
 
 decide (state.py, prepare.py)
     Maps the stack's status, tags and protection, and the options, to one action. Create and update continue. The other
@@ -152,7 +154,7 @@ def _deploy_once_more(run: Run, release: Release, options: Options, leftovers: L
 
 def _deploy(run: Run, release: Release, options: Options, leftovers: Leftovers, may_race: bool = True) -> Outcome:
     tags = tags_of(release)
-    stack = preflight(run, release)
+    stack = preflight(run, release, options)
     for _ in range(PLANS):
         action, stack, parameters = prepare(run, release, options, stack)
         creates = isinstance(action, Create)

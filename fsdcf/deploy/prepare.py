@@ -10,6 +10,7 @@ from fsdcf.cloudformation.ecr import create_command, push_commands
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of, zone_prefix
+from fsdcf.cloudformation.secrets import named_secrets
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, docker_platform
 from fsdcf.conventions import IMAGE_PARAMETER, artifacts_prefix, similar
 from fsdcf.deploy import operation
@@ -20,6 +21,7 @@ from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Relea
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.priorities import rule_parameters
 from fsdcf.deploy.run import Run, Stop, denied, stop
+from fsdcf.deploy.secrets import check_secrets
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
 
@@ -30,15 +32,16 @@ _IMAGE_ERRORS = {
 }
 
 
-def preflight(run: Run, release: Release) -> Snapshot | None:
+def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
     """The stack, None if it does not exist.
 
-    Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image (exit
-    2).
+    Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image or a
+    secret (exit 2).
     """
-    run.step(
-        "preflight", f"looking up the stack {release.stack}{' and the image' if release.image is not None else ''}"
-    )
+    named = named_secrets(release.template)
+    also = [*(["the image"] if release.image is not None else []), *(["the secrets"] if named else [])]
+    others, comma, last = ", ".join((f"the stack {release.stack}", *also)).rpartition(", ")
+    run.step("preflight", f"looking up {others}{' and ' if comma else ''}{last}")
     stack = snapshot(run.aws, release.stack)
     if stack is not None:
         account = stack.account
@@ -55,6 +58,8 @@ def preflight(run: Run, release: Release) -> Snapshot | None:
     sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
     if release.image is not None and sha:
         _check_image(run, release, sha, account)
+    if named:
+        check_secrets(run, named, account, options)
     return stack
 
 

@@ -27,11 +27,6 @@ STORED_NAMES = {
 Source: CreateSecret and PutParameter in the API references. Other AWS services own secrets such as ``rds!cluster-…``:
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
 """
-RANDOM_END = re.compile(r"(.+)-([A-Za-z0-9]{6})")
-"""The name in a secret's ARN, which ends in a hyphen and six random characters. Secrets Manager takes such an end for
-them, even if it belongs to the name."""
-
-_FIELD = re.compile(r"(?:^|:)((?:\$\{[^{}]*\}|[^:])*)")
 
 
 @dataclass(frozen=True)
@@ -124,12 +119,6 @@ def sample(value: String) -> str:
 def parts_of(value: String) -> tuple[Part, ...]:
     """Return the parts of a string; a plain string is a single literal."""
     return (value,) if isinstance(value, str) else value.parts
-
-
-def fields_of_arn(text: str) -> list[str]:
-    """Return what the colons of an ARN, or of a secret's name, separate; those of a placeholder such as
-    ``${AWS::Region}`` belong to its field."""
-    return _FIELD.findall(text)
 
 
 def parse(text: str, variables: Mapping[str, str], keep: str = "") -> tuple[String, tuple[PlaceholderProblem, ...]]:

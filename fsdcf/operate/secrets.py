@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from fsdcf.cloudformation.arns import RANDOM_END
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
@@ -46,7 +47,6 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Delet
 _MOST_NAMES = 50
 _PSEUDO = re.compile(r"\$\{(!?)([^{}]*)\}")
 _REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(.+)")
-_RANDOM_END = re.compile(r"(.+)-[A-Za-z0-9]{6}")
 _CURRENT = "AWSCURRENT"
 
 
@@ -90,7 +90,7 @@ class SecretPlace:
         return same and len({self.account, other.account} - {""}) < 2 and bool(self._names() & other._names())
 
     def _names(self) -> set[str]:
-        end = _RANDOM_END.fullmatch(self.name) if self.arn else None
+        end = RANDOM_END.fullmatch(self.name) if self.arn else None
         return {self.name.removeprefix("/"), *([end[1]] if end else [])}
 
 
@@ -332,7 +332,7 @@ def _check_writable(run: Run, found: StoredSecret) -> None:
     elif found.exists and place.store == SSM and found.kind not in (_SECURE, ""):
         problem = f"it is a {found.kind}, which is not encrypted, and its type cannot be changed"
         advice = "remove it and store it again, or name another one with --path and in the spec"
-    elif not found.exists and place.arn and _RANDOM_END.fullmatch(place.name):
+    elif not found.exists and place.arn and RANDOM_END.fullmatch(place.name):
         problem = "it does not exist, and AWS chooses the end of an ARN" if found.exists is False else ""
         advice = "name the secret in the spec without ARN, as secretsmanager:NAME"
     if problem:

@@ -137,6 +137,28 @@ def test_a_missing_image(stage: Stage) -> None:
     assert "does not exist" in stage.deploy("--yes", expect=2).stderr
 
 
+def test_missing_secrets_with_their_lines(stage: Stage) -> None:
+    more = "  environment: {TOKEN: '${ssm:/${ENV}/token}'}\n"
+    more += "  secrets: [{name: USER, valueFrom: 'secretsmanager:db:user'}]\n"
+    (stage.folder / "hello.yml").write_text(HELLO + more, encoding="utf-8")
+    shown = stage.deploy("--yes", expect=2)
+    first, second = (len(HELLO.splitlines()) + number for number in (1, 2))
+    for text in (
+        "2 secrets of the spec cannot be read",
+        f"TOKEN: the parameter /staging/token does not exist\n   --> hello.yml:{first}",
+        f"USER: the secret db does not exist\n   --> hello.yml:{second}",
+        "next: fsdcf secret set hello.yml TOKEN --env staging\n        fsdcf secret set hello.yml USER --env staging",
+    ):
+        assert text in shown.stderr, shown.stderr
+    record = lines(stage.deploy("--yes", "--json", expect=2))[-1]
+    assert [(one["source"], one["spec"]["line"]) for one in record["evidence"]] == [("TOKEN", first), ("USER", second)]
+    assert len(record["next"]) == 2
+    assert "CreateChangeSet" not in {name for *_, name in stage.site.aws.calls}
+    stage.site.store_secret("/staging/token")
+    stage.site.store_secret("db")
+    assert "looking up the stack hello-staging, the image and the secrets" in stage.deploy("--yes").stdout
+
+
 def test_detach_watch_and_cancel(stage: Stage) -> None:
     left = stage.deploy("--yes", "--detach", expect=6)
     assert "next: fsdcf watch hello --env staging" in left.stderr

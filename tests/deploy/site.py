@@ -179,6 +179,13 @@ class Site:
         answer: dict[str, Any] = getattr(client, _snake(operation))(**parameters)
         return answer
 
+    def store_secret(self, name: str, value: str = "a value", at: str | None = None) -> None:
+        """A secret that somebody has stored: a parameter if its name begins with a slash."""
+        if name.startswith("/"):
+            self.call("PutParameter", "ssm", at=at, Name=name, Value=value, Type="SecureString")
+        else:
+            self.call("CreateSecret", "secretsmanager", at=at, Name=name, SecretString=value)
+
     def beside(
         self, operation: str, body: Mapping[str, Any], sha: str, tags: Mapping[str, str] = TAGS, /, **more: Any
     ) -> dict[str, Any]:

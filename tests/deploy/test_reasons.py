@@ -661,7 +661,8 @@ def test_the_matched_name_is_part_of_the_sentence() -> None:
     assert secret is not None and secret.command == f"aws secretsmanager describe-secret --secret-id {SECRET}"
     assert (
         told["secret-missing"] is not None
-        and told["secret-missing"].command == "aws ssm get-parameter --name /web/token"
+        and told["secret-missing"].command
+        == "aws ssm describe-parameters --parameter-filters Key=Name,Values=/web/token"
     )
     lost = match_reason(next(words for _, words in WORDS if LOST in words), DiagnosisContext())
     assert lost is not None and lost.command == f"aws secretsmanager describe-secret --secret-id {LOST}"
@@ -689,6 +690,54 @@ def compiled(more: str = "", service: str = "") -> dict[str, Any]:
     result = run(Request("web.yml", text.encode(), "staging"))
     assert result.template is not None, result.diagnostics
     return dict(result.template.data)
+
+
+STORED = """  secrets:
+    - {name: TOKEN, valueFrom: /web/token}
+    - {name: USER, valueFrom: "secretsmanager:db:user"}
+    - {name: THEIRS, valueFrom: "arn:aws:secretsmanager:us-east-1:210987654321:secret:theirs-AbCdEf"}
+"""
+HERE = "arn:aws:secretsmanager:us-east-1:123456789012:secret"
+NOT_FOUND = "Secrets Manager can't find the specified secret"
+NO_VALUE = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT."
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: /web/token", "TOKEN"),
+        (f"{SECRETS} secrets from ssm: {RETRIED} invalid ssm parameters: web/token", "TOKEN"),
+        (f"{SECRETS} secret from asm: failed to fetch secret {HERE}:db from secrets manager: {NOT_FOUND}.", "USER"),
+        (
+            f"{SECRETS} secret from asm: failed to fetch secret {HERE}:db-AbCdEf from secrets manager: {NO_VALUE}",
+            "USER",
+        ),
+        (
+            f"{SECRETS} secret from asm: failed to fetch secret {HERE}:db-AbCdEf from secrets manager: {RETRIED} "
+            "retrieved secret from Secrets Manager did not contain json key user",
+            "USER",
+        ),
+        (f"{SECRETS} secret from asm: failed to fetch secret {HERE}:other from secrets manager: {NOT_FOUND}.", ""),
+        (f"{SECRETS} secret from asm: failed to fetch secret {HERE}:theirs-AbCdEf from asm: {NOT_FOUND}.", ""),
+        (f"{SECRETS} secret from asm: {NOT_FOUND}.", ""),
+    ],
+)
+def test_a_missing_value_is_stored_by_the_command_of_its_variable(words: str, command: str) -> None:
+    found = match_reason(words, context_of(compiled(service=STORED)))
+    assert found is not None
+    expected = f"fsdcf secret set {{spec}} {command} --env {{environment}}"
+    assert (found.command == expected) == bool(command), found.command
+    assert command or found.command.startswith("aws secretsmanager")
+
+
+def test_the_only_secret_of_a_template_is_meant_by_words_that_name_none() -> None:
+    found = match_reason(
+        f"{SECRETS} secret from asm: {NOT_FOUND}.",
+        context_of(
+            compiled(service="  image: registry.example.com/web\n  imageCredentials: secretsmanager:web/registry\n")
+        ),
+    )
+    assert found is not None and found.command.startswith("fsdcf secret set {spec} service.imageCredentials")
 
 
 def test_the_context_of_a_compiled_template() -> None:

@@ -35,6 +35,7 @@ from fsdcf.cli.render.durations import iso
 from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
 from fsdcf.cli.runtime import run
+from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.parts.secrets import SecretSource, secret_sources
 from fsdcf.compiler.text import fragment
@@ -42,7 +43,7 @@ from fsdcf.deploy.model import Advice, Ask, Exit, Outcome, Target, Tell
 from fsdcf.language import placeholders
 from fsdcf.language.insertion import InsertionError, with_entry
 from fsdcf.language.model.common import VARIABLE, VARIABLE_WORDS
-from fsdcf.language.placeholders import RANDOM_END, STORED_NAMES, fields_of_arn
+from fsdcf.language.placeholders import STORED_NAMES
 from fsdcf.masking import memorable, remember
 from fsdcf.pipeline import run as compile_spec
 from fsdcf.suggested import quoted, suggested

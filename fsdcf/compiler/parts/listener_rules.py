@@ -133,7 +133,9 @@ def _sources(rule: LoadBalancer | Redirect) -> dict[str | PropertyPath, str]:
     key = next(
         (key for key in ("hosts", "paths", "headers", "query") if getattr(rule, key)), "auth" if rule.auth else "hosts"
     )
-    return {"Conditions": f"{ORIGIN}.{key}", "Actions": f"{ORIGIN}.auth"}
+    secret: Sources = {("Actions", 0, "AuthenticateOidcConfig", "ClientSecret"): f"{ORIGIN}.auth.oidc.clientSecret"}
+    own = secret if rule.auth is not None and rule.auth.oidc is not None else {}
+    return {"Conditions": f"{ORIGIN}.{key}", "Actions": f"{ORIGIN}.auth", **own}
 
 
 def _matching(rule: LoadBalancer | Redirect, hosts: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:

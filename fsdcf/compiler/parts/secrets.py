@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
 from fsdcf.compiler.text import fragment, intrinsic, literal
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.service import Service
-from fsdcf.language.placeholders import RANDOM_END, SecretRef, String, Text, fields_of_arn
+from fsdcf.language.placeholders import SecretRef, String, Text
 
 
 @dataclass(frozen=True)
 class ContainerSecret:
-    """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments."""
+    """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments, ``origin``
+    is the spec path that names it."""
 
     name: str
     value_from: str
     action: str
     resource: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class SecretSource:
 
 def secrets_of(service: Service) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, by name."""
-    secrets = [_secret(each.name, each.source) for each in variable_sources(service)]
+    secrets = [_secret(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
     return sorted(secrets, key=lambda secret: secret.name)
 
 
@@ -60,7 +63,8 @@ def variable_sources(service: Service) -> Iterator[SecretSource]:
 
 def image_credentials(service: Service) -> ContainerSecret | None:
     """The secret with which ECS pulls the image; its ``name`` is empty."""
-    return _secret("", _source(service.image_credentials)) if service.image_credentials else None
+    source = service.image_credentials
+    return _secret("", _source(source), "service.imageCredentials") if source else None
 
 
 def stores_of(service: Service) -> list[str]:
@@ -89,7 +93,7 @@ def _source(text: String) -> str:
     return literal(reference.source) if reference else fragment(text)
 
 
-def _secret(name: str, source: str) -> ContainerSecret:
+def _secret(name: str, source: str, origin: str) -> ContainerSecret:
     """The secret at a source, which is written as in ``valueFrom``.
 
     The permission is for the secret that Secrets Manager reads for this ARN: an end of a hyphen and six characters
@@ -100,11 +104,11 @@ def _secret(name: str, source: str) -> ContainerSecret:
     fields = fields_of_arn(_arn(source))
     if fields[2] == "ssm":
         arn = ":".join(fields)
-        return ContainerSecret(name, arn, "ssm:GetParameters", arn)
+        return ContainerSecret(name, arn, "ssm:GetParameters", arn, origin)
     secret, selection = ":".join(fields[:7]), fields[7:]
     value_from = ":".join([secret, *selection, *[""] * (3 - len(selection))]) if any(selection) else secret
     resource = secret if RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
-    return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource)
+    return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource, origin)
 
 
 def dynamic_reference(text: String) -> Any:

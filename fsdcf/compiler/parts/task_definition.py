@@ -52,6 +52,7 @@ def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mou
         (*inside, *(int(step) if step.isdecimal() else step for step in path.split("."))): source
         for path, source in _MAIN_SOURCES.items()
     }
+    sources |= {(*inside, "Secrets", n): secret.origin for n, secret in enumerate(secrets_of(service))}
     for number, variable in enumerate(main.properties.get("Environment", [])):
         added = context.before.variables.get(variable.Name)
         if added and added.origin and variable.Name not in service.environment:

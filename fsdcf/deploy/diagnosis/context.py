@@ -19,6 +19,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
+from fsdcf.cloudformation.secrets import NamedSecret, named_secrets
 from fsdcf.cloudformation.types import ec2, ecs, iam
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
@@ -36,8 +37,8 @@ class DiagnosisContext:
     subnets are not in the template, so that their routes are unknown. ``statements`` are those of the execution role;
     None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
     check as a program with arguments, ``checked_port`` the port that the load balancer checks. ``credentials``: ECS
-    pulls the image with the credentials in a secret. ``proxy``: the tasks have the proxy of Service Connect. Times are
-    seconds, ``memory`` is MiB.
+    pulls the image with the credentials in a secret. ``proxy``: the tasks have the proxy of Service Connect.
+    ``secrets`` are those that the template names. Times are seconds, ``memory`` is MiB.
     """
 
     port: int | None = None
@@ -57,6 +58,7 @@ class DiagnosisContext:
     statements: tuple[IamStatement, ...] | None = None
     credentials: bool = False
     proxy: bool = False
+    secrets: tuple[NamedSecret, ...] = ()
 
     def allows(self, action: str, resource: str = "") -> Decision | None:
         """What the execution role's statements say of the action, on the resource if its ARN is known.
@@ -99,6 +101,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         endpoints=tuple(sorted(_endpoints(stack))),
         credentials=bool(container.get("RepositoryCredentials")),
         proxy=service in stack.resources and ecs.uses_connect(stack.resources[service]),
+        secrets=named_secrets(template or {}),
         statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fsdcf.aws_errors import Denial, denial_in
+from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
 from fsdcf.cloudformation.ecr import ADDRESS, create_command
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.cloudformation.registries import DOCKER_HUB, PUBLIC_ECR, registry_of
@@ -267,15 +268,35 @@ def refine_secret(context: DiagnosisContext, match: re.Match[str]) -> Refinement
     """The secret or parameter that was requested, and the command that looks for it."""
     named = _SECRET.search(match.string)
     if named is not None and named["parameter"]:
-        return _named(named["parameter"], "aws ssm get-parameter --name")
+        return _named(named["parameter"], "aws ssm describe-parameters --parameter-filters Key=Name,Values=")
     whole = named is not None and named.end() < len(match.string)  # ECS cuts an ARN off at the end of its message
     refinement = _named(named["secret"] if named and whole else "", "aws secretsmanager describe-secret --secret-id")
     return replace(refinement, key=_credentials_key(match.string))
 
 
+def refine_unstored(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """As ``refine_secret``, with the command that stores the value, if the template tells what reads it."""
+    refinement, named = refine_secret(context, match), _SECRET.search(match.string)
+    known = {one.place: one for one in reversed(context.secrets) if one.reader and not one.account}
+    if named is not None:
+        wanted = named["parameter"] or ":".join(fields_of_arn(named["secret"])[6:7])
+        known = {place: one for place, one in known.items() if _is_called(one.name, wanted)}
+    if len(known) != 1:
+        return refinement
+    (secret,) = known.values()
+    return replace(refinement, command=suggested("secret set", "{spec}", secret.reader, env="{environment}"))
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    """Whether a secret with this name is called so, perhaps without a slash, or with the end of its ARN."""
+    end = RANDOM_END.fullmatch(wanted)
+    return name.removeprefix("/") in {wanted.removeprefix("/"), *([end[1]] if end else [])}
+
+
 def _named(name: str | None, command: str) -> Refinement:
     """The resource that AWS's words name, and the command that looks for it; nothing if they name none."""
-    return Refinement(f"({name})", command=f"{command} {shlex.quote(name)}") if name else Refinement()
+    space = "" if command.endswith("=") else " "
+    return Refinement(f"({name})", command=f"{command}{space}{shlex.quote(name)}") if name else Refinement()
 
 
 def refine_id(pattern: str, command: str) -> Refine:

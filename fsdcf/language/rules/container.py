@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fsdcf.cloudformation.arns import fields_of_arn
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
-from fsdcf.language.placeholders import SecretRef, String, Text, fields_of_arn, sample
+from fsdcf.language.placeholders import SecretRef, String, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES

@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fsdcf.cloudformation.arns import RANDOM_END
 from fsdcf.cloudformation.partitions import PARTITIONS, domain_of, partition_of
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
-from fsdcf.language.placeholders import RANDOM_END, Attribute, SecretRef, Text, sample
+from fsdcf.language.placeholders import Attribute, SecretRef, Text, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
 from fsdcf.links import NAMES_LIKE_ARNS

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.aws_errors import iam_action
-from fsdcf.cloudformation.arns import DeployedStack, IamType, arn, text
+from fsdcf.cloudformation.arns import REGION, DeployedStack, IamType, arn, text
 from fsdcf.cloudformation.iam import Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import items, mapping, planned
+from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS
 from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
-from fsdcf.conventions import artifacts_prefix, exporting_stack
+from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, artifacts_prefix, exporting_stack
 from fsdcf.plan.permissions.boundary import boundary as boundary
 from fsdcf.plan.permissions.boundary import walls
 from fsdcf.plan.permissions.resources import (
     KEY_IAM_TYPE,
     MANAGED_KEYS,
+    OWNER_TAGS,
     WITHOUT_NAME,
     DeployedResources,
     identities,
@@ -67,7 +70,8 @@ CALLS: Mapping[str, frozenset[str]] = {
     "elbv2": frozenset({"DescribeRules", "DescribeTargetHealth", "ModifyLoadBalancerAttributes"}),
     "logs": frozenset({"GetLogEvents"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
-    "ssm": frozenset({"LabelParameterVersion"}),
+    "secretsmanager": frozenset({"DescribeSecret"}),
+    "ssm": frozenset({"DescribeParameters", "LabelParameterVersion"}),
     "sts": frozenset({"GetCallerIdentity"}),
 }
 """The operations that the engine calls, by botocore's names."""
@@ -83,6 +87,14 @@ OPERATING: Mapping[str, frozenset[str]] = {
 }
 """The operations of the commands that operate a service and start no deploy."""
 
+KEEPING_SECRETS: Mapping[str, frozenset[str]] = {
+    "secretsmanager": frozenset(
+        {"CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "RestoreSecret"}
+    ),
+    "ssm": frozenset({"DeleteParameter", "DescribeParameters", "ListTagsForResource", "PutParameter"}),
+}
+"""The operations of the commands that store secrets. Only a secret of which they change a key is read."""
+
 _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("cloudformation", "CreateChangeSet"): (
         "cloudformation:CreateChangeSet",
@@ -95,12 +107,14 @@ _ACTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
         "cloudformation:DetectStackResourceDrift",
     ),
     ("ecs", "RunTask"): ("ecs:RunTask", "ecs:TagResource"),
+    ("secretsmanager", "CreateSecret"): ("secretsmanager:CreateSecret", "secretsmanager:TagResource"),
+    ("ssm", "PutParameter"): ("ssm:AddTagsToResource", "ssm:PutParameter"),
     ("s3", "PutObject"): ("s3:GetObject", "s3:PutObject"),
     ("sts", "GetCallerIdentity"): (),
 }
 """Operations that need other actions than the one of their name: a change set may change the stack's tags, drift
-detection looks at each resource, a one-off task has tags, CloudFormation reads the staged template with the caller's
-rights, and GetCallerIdentity needs no permission.
+detection looks at each resource, a one-off task and a secret have tags, CloudFormation reads the staged template with
+the caller's rights, and GetCallerIdentity needs no permission.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html,
 list_amazons3.html"""
 
@@ -167,6 +181,10 @@ _ROLE_SIDS = {"StringEquals": "WithRole", "StringEqualsIfExists": "WithStackRole
 _OPTIONAL = frozenset({"s3:ListBucket"})
 """What a pipeline's role does without: whoever may ask for the region of a bucket may list all its objects, those of
 other environments as well. The engine then finds out by the upload."""
+
+_READ_VALUE, _LIST_PARAMETERS = "secretsmanager:GetSecretValue", "ssm:DescribeParameters"
+"""The second takes ``*`` alone, and shows names and descriptions, never a value.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html"""
 
 _ANYWHERE = frozenset("*")
 _LIST_TASKS = "ecs:ListTasks"
@@ -259,7 +277,61 @@ def _imported(stacks: Sequence[DeployedStack]) -> frozenset[str]:
 def operating(stacks: Sequence[DeployedStack]) -> Permissions:
     """The permissions of the commands that operate these stacks and start no deploy. A one-off task has their roles."""
     resources = resources_of(stacks)
-    return _needed(resources, _called(resources, OPERATING, "Operate"), _passed(stacks))
+    return _needed(
+        resources, _called(resources, OPERATING, "Operate"), _passed(stacks), _kept_secrets(stacks, resources)
+    )
+
+
+def _kept_secrets(stacks: Sequence[DeployedStack], deployed: DeployedResources) -> Iterator[IamStatement]:
+    """The commands that store secrets: those that the templates name, and all below the path of each service.
+
+    A value is read only where a spec names a key of its JSON, of which the others must stay.
+    """
+    own = [one for one in deployed.secrets if not one.account]
+    paths = [f"/{one.tags[SERVICE_TAG]}/{one.tags[ENVIRONMENT_TAG]}/*" for one in stacks if _has_tasks(one)]
+    kept = {
+        PARAMETERS: {arn(PARAMETERS, f"parameter{path}") for path in paths},
+        SECRETS: {arn(SECRETS, f"secret:{path}") for path in paths},
+    }
+    for one in own:
+        kept[one.store].update(one.arns)
+    for store, arns in kept.items():
+        actions = {*actions_of({store: KEEPING_SECRETS[store]})} - {_LIST_PARAMETERS, _READ_VALUE}
+        if arns:
+            yield IamStatement(f"Keep{_words(store)}", tuple(sorted(actions)), tuple(sorted(_widest(arns))))
+    read = sorted({each for one in own if one.store == SECRETS and one.key for each in one.arns})
+    yield IamStatement("ReadKeys", (_READ_VALUE,) if read else (), tuple(read))
+    yield IamStatement("ListParameters", (_LIST_PARAMETERS,) if kept[PARAMETERS] else (), ("*",))
+    yield from _encrypted(stacks)
+
+
+def _has_tasks(stack: DeployedStack) -> bool:
+    return bool(stack.resources(TASK_DEFINITION)) and all(stack.tags.get(name) for name in OWNER_TAGS)
+
+
+def _encrypted(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
+    """The KMS keys with which ECS may decrypt secrets, through the stores alone.
+
+    Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html and
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    keys = {
+        text(key)
+        for stack in stacks
+        for name, role in identities(stack)
+        if name == "ExecutionRole"
+        for policy in items(role.get("Policies"))
+        for statement in items(mapping(mapping(policy).get("PolicyDocument")).get("Statement"))
+        if mapping(statement).get("Action") == ["kms:Decrypt"]
+        for key in items(mapping(statement).get("Resource"))
+    }
+    through: Conditions = {
+        "StringLike": {"kms:ViaService": tuple(f"{one}.{REGION}.*" for one in (SECRETS, PARAMETERS))}
+    }
+    if keys:
+        yield IamStatement(
+            "SecretKeys", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"), tuple(sorted(keys)), through
+        )
 
 
 def boundary_name(written: str, environment: str, service: str = "") -> str:
@@ -292,10 +364,15 @@ def _called(
         names[("ecs", "cluster")] = clusters
     if bucket:
         names |= _artifacts(deployed, bucket)
+    names[(SECRETS, "secret")] = frozenset(
+        each for one in deployed.secrets if one.store == SECRETS for each in one.arns
+    )
     allowed, own = [], []
     skipped = {_LIST_TASKS, *(action for action, type in _CALLED_FOR.items() if type not in deployed.types)}
     if execution_role:
         skipped |= _OPTIONAL
+    if not any(one.store == PARAMETERS for one in deployed.secrets):
+        skipped.add(_LIST_PARAMETERS)
     for action in (one for one in actions_of(calls) if one not in skipped):
         targets = () if action in WITHOUT_NAME else targets_of(action)
         kinds = [(service_of(action), target.name) for target in targets]

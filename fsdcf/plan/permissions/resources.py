@@ -12,6 +12,7 @@ from typing import Any
 from fsdcf.cloudformation.arns import DeployedStack, IamType, arn, text
 from fsdcf.cloudformation.facts import tag_property
 from fsdcf.cloudformation.permissions import Handlers, handlers_of, targets_of
+from fsdcf.cloudformation.secrets import NamedSecret, named_secrets
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.route53 import zone_arn
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
@@ -99,7 +100,7 @@ class DeployedResources:
     tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
     ``joined`` are the ARNs of the clusters of other stacks in which services run. ``dns_records`` are patterns of the
     names of the DNS records that deploys write, by the ARN of their hosted zone. ``managed_keys``: a resource uses a
-    KMS key that AWS manages.
+    KMS key that AWS manages. ``secrets`` are those outside of the stacks that the templates name.
     """
 
     actions: frozenset[str]
@@ -112,6 +113,7 @@ class DeployedResources:
     joined: frozenset[str] = frozenset()
     dns_records: Mapping[str, frozenset[str]] = field(default_factory=dict)
     managed_keys: bool = False
+    secrets: tuple[NamedSecret, ...] = ()
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -165,6 +167,7 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         joined=frozenset(arn("ecs", f"cluster/{name}") for stack in stacks for name in stack.clusters),
         dns_records=_dns_records(resources),
         managed_keys=any(map(uses_managed_keys, stacks)),
+        secrets=tuple(one for stack in stacks for one in named_secrets(stack.template)),
     )
 
 

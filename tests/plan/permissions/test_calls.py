@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from fsdcf.cloudformation.permissions import is_action
-from fsdcf.plan.permissions.policy import CALLS, OPERATING, actions_of
+from fsdcf.plan.permissions.policy import CALLS, KEEPING_SECRETS, OPERATING, actions_of
 from tests.conftest import ROOT
 
 ENGINE = [
@@ -75,7 +75,7 @@ def test_the_reader_of_calls_sees_calls() -> None:
     assert sum(len(list(pairs(file))) for file in ENGINE) >= 15
 
 
-@pytest.mark.parametrize("calls", [CALLS, OPERATING], ids=["deploy", "operate"])
+@pytest.mark.parametrize("calls", [CALLS, OPERATING, KEEPING_SECRETS], ids=["deploy", "operate", "secrets"])
 def test_the_operations_exist(calls: Mapping[str, frozenset[str]]) -> None:
     for service, named in calls.items():
         assert named <= operations(service)
@@ -85,6 +85,7 @@ def test_the_actions_exist() -> None:
     actions = set(actions_of(CALLS))
     known_elsewhere = {"cloudwatch:DescribeAlarms"}
     known_elsewhere |= {f"application-autoscaling:{name}" for name in OPERATING["application-autoscaling"]}
-    assert [one for one in actions | set(actions_of(OPERATING)) - known_elsewhere if not is_action(one)] == []
+    actions |= {*actions_of(OPERATING), *actions_of(KEEPING_SECRETS)}
+    assert [one for one in actions - known_elsewhere if not is_action(one)] == []
     assert "sts:GetCallerIdentity" not in actions
     assert {"s3:ListBucket", "s3:GetObject", "cloudformation:TagResource"} <= actions

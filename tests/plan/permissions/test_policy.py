@@ -16,6 +16,7 @@ from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
+from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, named_secrets
 from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import run
 from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, boundary_name, operating, permissions
@@ -223,8 +224,12 @@ def test_every_action_of_every_resource_is_allowed_and_none_besides(example: Pat
     assert wanted - granted <= {"iam:UpdateAssumeRolePolicy"}
     besides = granted - wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}
     diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents", "ssm:LabelParameterVersion")
+    stores = {one.store for one in named_secrets(stack.template)}
+    looks = {PARAMETERS: "ssm:DescribeParameters", SECRETS: "secretsmanager:DescribeSecret"}
+    assert besides & set(looks.values()) == {looks[store] for store in stores}
     assert all(
         one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing))
+        or one in looks.values()
         for one in besides
     ), besides
     assert all(is_action(one) for one in granted)
@@ -412,3 +417,50 @@ def test_an_action_on_more_resources_widens_no_other_one() -> None:
     by_sid = {one["Sid"]: one for one in found["Statement"]}
     assert by_sid["Route53GetHostedZone"]["Resource"] == ["arn:aws:route53:::hostedzone/*"]
     assert "arn:aws:route53:::hostedzone/*" not in by_sid["Route53"]["Resource"]
+
+
+def test_the_commands_that_store_secrets_reach_those_of_the_service() -> None:
+    written = (
+        HELLO
+        + """  secrets:
+    - {name: WHOLE, valueFrom: "secretsmanager:shared/token"}
+    - {name: PART, valueFrom: "secretsmanager:shared/db:password"}
+    - {name: PARAMETER, valueFrom: /shared/key}
+    - {name: THEIRS, valueFrom: "arn:aws:secretsmanager:eu-west-1:210987654321:secret:theirs-a1B2c3"}
+"""
+    )
+    tags = {"fsdcf:service": "hello", "fsdcf:environment": "staging"}
+    stack = DeployedStack("hello-staging", compiled_text("hello.yml", written, "staging"), tags)
+    policy = fill_in(policy_document(operating([stack]).statements), VALUES)
+    parameters = ("PutParameter", "DeleteParameter", "AddTagsToResource", "ListTagsForResource")
+    for name, own in (("hello/staging/NEW", True), ("shared/key", True), ("hello/prod/NEW", False), ("other", False)):
+        for verb in parameters:
+            assert allows(policy, f"ssm:{verb}", f"arn:aws:ssm:{AT}:parameter/{name}", {}) == own, (verb, name)
+    secrets = ("CreateSecret", "PutSecretValue", "DeleteSecret", "RestoreSecret", "TagResource", "DescribeSecret")
+    for name, own in (("/hello/staging/N", True), ("shared/token", True), ("/hello/prod/N", False), ("shared", False)):
+        for verb in secrets:
+            for end in ("", "-a1B2c3"):
+                arn = f"arn:aws:secretsmanager:{AT}:secret:{name}{end}"
+                assert allows(policy, f"secretsmanager:{verb}", arn, {}) == own, (verb, arn)
+    assert not allows(policy, "secretsmanager:PutSecretValue", stack_secret("theirs", "210987654321"), {})
+    for name, read in (("shared/db", True), ("shared/token", False), ("/hello/staging/N", False)):
+        assert allows(policy, "secretsmanager:GetSecretValue", stack_secret(name), {}) == read, name
+    assert allows(policy, "ssm:DescribeParameters", "*", {})
+    for verb in ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"):
+        assert not allows(policy, f"ssm:{verb}", f"arn:aws:ssm:{AT}:parameter/shared/key", {}), verb
+
+
+def stack_secret(name: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:secretsmanager:{REGION}:{account}:secret:{name}-a1B2c3"
+
+
+def test_the_keys_of_secrets_are_used_through_the_stores_alone() -> None:
+    stack = stack_of(ROOT / "tests" / "cases" / "hardened" / "keys.spec.yml")
+    policy = fill_in(policy_document(operating([stack]).statements), VALUES)
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    for action in ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"):
+        for via in ("ssm", "secretsmanager"):
+            assert allows(policy, action, key, {"kms:ViaService": f"{via}.{REGION}.amazonaws.com"}), via
+        assert not allows(policy, action, key, {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"})
+        assert not allows(policy, action, key, {})
+        assert not allows(policy, action, f"{key[:-1]}1", {"kms:ViaService": f"ssm.{REGION}.amazonaws.com"})

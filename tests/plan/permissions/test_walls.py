@@ -17,6 +17,7 @@ import pytest
 from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document
 from fsdcf.cloudformation.permissions import targets_of
+from fsdcf.cloudformation.secrets import named_secrets
 from fsdcf.compiler.service import tags_of as stack_tags
 from fsdcf.conventions import PIPELINE
 from fsdcf.deploy.model import Exit, Options, Release, Target
@@ -43,6 +44,11 @@ from tests.plan.shared import compiled, environment_file, joined
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/fsdcf-pipeline-StagingExecutionRole-1"
 ARTIFACTS = "arn:aws:s3:::artifacts"
 EVERYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+SECRETS = """\
+  secrets:
+    - {name: PASSWORD, valueFrom: "secretsmanager:${ENV}/hello:password"}
+    - {name: TOKEN, valueFrom: "/${ENV}/hello/token"}
+"""
 LONG = "a-service-with-a-name-of-forty-character"
 
 Stacks = tuple[DeployedStack, ...]
@@ -118,6 +124,8 @@ def landscape(name: str, environment: str) -> Stacks:
         return (DeployedStack(f"fsdcf-{environment}", template, tags),)
     if name == "keys":
         return (stack_of(ROOT / "tests" / "cases" / "hardened" / "keys.spec.yml", environment),)
+    if name == "secrets":
+        return written(HELLO + SECRETS, environment, "hello")
     if name == "long names":
         return written(HELLO.replace("name: hello", f"name: {LONG}"), environment, LONG)
     described = environment in ("staging", "prod")
@@ -126,7 +134,8 @@ def landscape(name: str, environment: str) -> Stacks:
     return tuple(stack_of(file, environment) for file in files)
 
 
-LANDSCAPES = ["all examples", "shared", "long names", "keys", "hardened", "everything", *(one.stem for one in EXAMPLES)]
+LANDSCAPES = ["all examples", "shared", "long names", "keys", "secrets", "hardened", "everything"]
+LANDSCAPES += [one.stem for one in EXAMPLES]
 
 
 def uses(environment: str) -> Iterator[Call]:
@@ -147,12 +156,13 @@ def uses(environment: str) -> Iterator[Call]:
         yield Call(f"s3:{verb}", f"{ARTIFACTS}/{environment}/shop-{environment}/0a1b.json", {})
     yield Call("s3:ListBucket", ARTIFACTS, {})
     for service in ("shop", "orders"):
-        for verb in ("GetParameter", "GetParameters", "PutParameter", "DeleteParameter"):
+        for verb in ("GetParameter", "GetParameters", "GetParameterHistory", "PutParameter", "DeleteParameter"):
             yield Call(f"ssm:{verb}", f"arn:aws:ssm:{AT}:parameter/{service}/{environment}/password", {})
         for verb in ("GetSecretValue", "PutSecretValue", "DeleteSecret", "DescribeSecret"):
             yield Call(
                 f"secretsmanager:{verb}", f"arn:aws:secretsmanager:{AT}:secret:{service}/{environment}-a1B2c3", {}
             )
+    yield Call("ssm:DescribeParameters", "*", {})
     yield Call("kms:Decrypt", f"arn:aws:kms:{AT}:key/1", tags)
     for verb in ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"):
         yield Call(f"kms:{verb}", f"arn:aws:kms:{AT}:key/2", {"kms:ResourceAliases": [f"alias/{environment}"]})
@@ -165,6 +175,7 @@ SHARED = frozenset(
         "route53:GetChange",
         "route53:GetHostedZone",
         "route53:ListResourceRecordSets",
+        "ssm:DescribeParameters",
         "wafv2:AssociateWebACL",
         "wafv2:DisassociateWebACL",
         "wafv2:GetWebACL",
@@ -172,7 +183,7 @@ SHARED = frozenset(
     }
 )
 """What IAM cannot tell apart, as the page on walls says: reading a hosted zone in which several environments write
-records, and the web ACL of a load balancer, for which AWS WAF knows no tags."""
+records, the names of parameters, and the web ACL of a load balancer, for which AWS WAF knows no tags."""
 
 
 PAIRS = [(name, "prod") for name in LANDSCAPES]
@@ -239,6 +250,20 @@ def test_a_pipeline_cannot_widen_its_own_roles(name: str) -> None:
         assert not own.may(Call(action, "*", {}))
 
 
+def test_a_deploy_role_looks_up_the_secrets_of_its_specs_and_reads_no_value() -> None:
+    """Of Secrets Manager those that the specs name, whether they exist or not; of the Parameter Store all names."""
+    role, names = pipeline_of(landscape("secrets", "staging")).deploy, ("staging/hello", "prod/hello")
+    for own, name in zip((True, False), names, strict=True):
+        for end in ("", "-a1B2c3"):
+            arn = f"arn:aws:secretsmanager:{AT}:secret:{name}{end}"
+            assert allows(role, "secretsmanager:DescribeSecret", arn, {}) == own, arn
+            for verb in ("GetSecretValue", "PutSecretValue", "DeleteSecret", "UpdateSecret", "TagResource"):
+                assert not allows(role, f"secretsmanager:{verb}", arn, {}), arn
+        for verb in ("GetParameter", "GetParameters", "GetParameterHistory", "PutParameter", "DeleteParameter"):
+            assert not allows(role, f"ssm:{verb}", f"arn:aws:ssm:{AT}:parameter/{name}/token", {})
+    assert allows(role, "ssm:DescribeParameters", "*", {})
+
+
 def test_a_deploy_role_uses_the_execution_role_and_no_other() -> None:
     stacks = landscape("hello", "staging")
     role, (stack,) = pipeline_of(stacks).deploy, stacks
@@ -255,6 +280,7 @@ def test_a_deploy_role_uses_the_execution_role_and_no_other() -> None:
     assert not allows(role, "iam:PassRole", other["cloudformation:RoleArn"], to_service)
     actions = {action for one in role["Statement"] if one["Effect"] == "Allow" for action in one["Action"]}
     engine = {"cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs", "s3", "ssm"}
+    assert not {one for one in actions if one.partition(":")[2] in ("DescribeParameters", "DescribeSecret")}
     assert {one.partition(":")[0] for one in actions} <= engine
     assert {one for one in actions if one.startswith("iam:")} == {"iam:PassRole"}
 
@@ -374,6 +400,8 @@ def _request_of(action: str, given: dict[str, Any]) -> tuple[list[str], dict[str
         stacks = [one if one.startswith("arn:") else f"arn:aws:cloudformation:{AT}:stack/{one}/1" for one in named[:1]]
         role = {"cloudformation:RoleArn": given["RoleARN"]} if "RoleARN" in given else {}
         return stacks or ["*"], role
+    if action == "ssm:DescribeParameters":
+        return ["*"], {}
     if action == "ecs:ListTasks":
         return ["*"], {"ecs:cluster": f"arn:aws:ecs:{AT}:cluster/{given['cluster'].rpartition('/')[2]}"}
     cluster = given.get("cluster", "").rpartition("/")[2]
@@ -385,6 +413,7 @@ def _request_of(action: str, given: dict[str, Any]) -> tuple[list[str], dict[str
     forms = {
         "ecr": f"arn:aws:ecr:{AT}:repository/{given.get('repositoryName')}",
         "logs": f"arn:aws:logs:{AT}:log-group:{given.get('logGroupName')}:log-stream:{given.get('logStreamName')}",
+        "secretsmanager": f"arn:aws:secretsmanager:{AT}:secret:{given.get('SecretId')}-a1B2c3",
         "s3": f"arn:aws:s3:::{given.get('Bucket')}" + (f"/{given['Key']}" if "Key" in given else ""),
         "ssm": f"arn:aws:ssm:{AT}:parameter/{str(given.get('Name')).lstrip('/')}",
     }
@@ -401,7 +430,7 @@ def deploying(made: Site, stack: DeployedStack, sha: str | None, **options: Any)
     return made.run(release, **chosen).exit
 
 
-@pytest.mark.parametrize("name", ["hello", "api-dynamodb", "worker-queue", "shared"])
+@pytest.mark.parametrize("name", ["hello", "api-dynamodb", "worker-queue", "shared", "secrets"])
 def test_a_deploy_role_may_make_every_call_of_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deploy, an update, one that fails and is rolled back, drift, a rollback to an earlier release, a deletion."""
     stacks = landscape(name, "staging")
@@ -410,6 +439,8 @@ def test_a_deploy_role_may_make_every_call_of_the_engine(name: str, monkeypatch:
         assert deploying(made, stacks[0], None) is Exit.DONE
     stack = stacks[-1]
     target = Target(stack.tags["fsdcf:service"], "staging", "fsdcf deploy SPEC --env staging")
+    for one in named_secrets(stack.template):
+        made.store_secret(one.name)
     recorder = Recorder(monkeypatch, stack)
     sha = "one" if "ImageSha" in stack.template["Parameters"] else None
     assert deploying(made, stack, sha) is Exit.DONE
@@ -424,8 +455,9 @@ def test_a_deploy_role_may_make_every_call_of_the_engine(name: str, monkeypatch:
     role = pipeline_of(stacks).deploy
     missing = {one for one in map(_hashable, recorder.calls) if not allows(role, one[0], one[1], dict(one[2]))}
     assert {one for one in missing if one[0] not in OPTIONAL and one[0] != "ssm:GetParameterHistory"} == set()
-    if name == "shared":
-        assert "elasticloadbalancing:DescribeRules" in {one.action for one in recorder.calls}
+    actions = {one.action for one in recorder.calls}
+    assert ("elasticloadbalancing:DescribeRules" in actions) == (name == "shared")
+    assert ({"ssm:DescribeParameters", "secretsmanager:DescribeSecret"} <= actions) == (name == "secrets")
 
 
 def _hashable(call: Call) -> tuple[str, str, tuple[tuple[str, Any], ...]]:

@@ -12,6 +12,7 @@ from fsdcf.deploy.diagnosis.refinements import (
     refine_permission,
     refine_route,
     refine_secret,
+    refine_unstored,
 )
 
 _SECRETS = "aws secretsmanager list-secrets"
@@ -32,7 +33,7 @@ PREPARATION_REASONS = (
         "add the key to the secret, or use a key that it has; a secret that is not JSON has no keys",
         "service.secrets",
         _SECRETS,
-        refine_secret,
+        refine_unstored,
     ),
     Reason(
         "secret-deleted",
@@ -53,7 +54,7 @@ PREPARATION_REASONS = (
         "give it a value before the deploy",
         "service.secrets",
         _SECRETS,
-        refine_secret,
+        refine_unstored,
     ),
     Reason(
         "secret-missing",
@@ -66,7 +67,7 @@ PREPARATION_REASONS = (
         "create it, or correct its name or ARN, including the region and the account",
         "service.secrets",
         _SECRETS,
-        refine_secret,
+        refine_unstored,
     ),
     Reason(
         "secret-key-denied",

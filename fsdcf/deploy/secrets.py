@@ -1,0 +1,201 @@
+"""The look before a deploy at the secrets that its template names: whether they exist and have a value.
+
+Only their metadata is read, never a value. So whether a JSON key exists is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, NamedSecret
+from fsdcf.deploy.answers import Answer
+from fsdcf.deploy.aws import ApiError, Unreachable
+from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome
+from fsdcf.deploy.run import Run, Stop, describe_error, is_denied
+from fsdcf.suggested import quoted, suggested
+from fsdcf.wording import counted
+
+_NAMES = 50
+"""The most names of a request. Source:
+https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html"""
+
+_SETTLED = 3.0
+"""Seconds after which what was not found is looked up once more: a secret that was stored a moment ago may not be
+listed yet. Source: https://github.com/aws/aws-sdk-js/issues/4349"""
+
+_CURRENT = "AWSCURRENT"
+"""The stage of the version that is read unless a source selects another one."""
+
+_MISSING, _EMPTY, _DELETED = "does not exist", "has no value", "is scheduled for deletion"
+
+_Lacking = dict[NamedSecret, str]
+"""Why secrets cannot be read, in the order of the template."""
+
+_Result = TypeVar("_Result")
+
+
+def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, options: Options) -> None:
+    """Stop the run (exit 2) if one of the secrets does not exist or has no value.
+
+    With ``--plan-only`` that is a warning. So it is in the sandbox and at the endpoint of an emulator, whose secrets
+    are not those of AWS. What the caller may not look up does not concern the deploy: ECS reads it with another role.
+    """
+    look = _Look(run)
+    known = (one.within(run.aws.region, account, run.aws.partition) for one in named)
+    lacking = look.up([one for one in known if "${" not in one.name])
+    rehearses = run.aws.rehearses or run.aws.is_foreign(PARAMETERS)
+    if lacking and not rehearses:
+        run.rest(_SETTLED)
+        lacking = look.up(tuple(lacking))
+    if not lacking:
+        return
+    outcome = _refusal(run, lacking)
+    if not rehearses and not options.plan_only:
+        raise Stop(outcome)
+    reasons = "; ".join(f"{one.source}: {one.text}" for one in outcome.evidence)
+    when = "on AWS" if rehearses else "without --plan-only"
+    see = suggested("secret list", run.target.spec, env=run.target.environment, sandbox=run.aws.rehearses)
+    run.warn(f"{reasons}: this stops a deploy {when}; see `{see}`")
+
+
+class _Look:
+    """A look at secrets in their stores. A store that fails is not asked again."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._failed: set[tuple[str, str]] = set()
+
+    def up(self, named: Sequence[NamedSecret]) -> _Lacking:
+        """The secrets that cannot be read, as far as the stores tell. Parameters of another account do not."""
+        parameters = [one for one in named if one.store == PARAMETERS and not one.account]
+        lacking: _Lacking = {}
+        for region in dict.fromkeys(one.region for one in parameters):
+            here = [one for one in parameters if one.region == region]
+            names = sorted({name for one in here for name in _names(one)})
+            known = self._told(PARAMETERS, region, partial(self._listed, region, names))
+            lacking |= {one: _MISSING for one in here if known is not None and known.isdisjoint(_names(one))}
+        described: dict[tuple[str, ...], Answer | None] = {}
+        for one in (one for one in named if one.store == SECRETS):
+            if one.place not in described:
+                described[one.place] = self._told(SECRETS, one.region, partial(self._described, one))
+            if reason := _reason(one, described[one.place]):
+                lacking[one] = reason
+        return {one: lacking[one] for one in named if one in lacking}
+
+    def _listed(self, region: str, names: list[str]) -> set[str]:
+        """Which of the names are those of parameters.
+
+        Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+        """
+        call = partial(self._run.aws.call, at=region or None, look=True)
+        filters = (
+            [{"Key": "Name", "Option": "Equals", "Values": names[start : start + _NAMES]}]
+            for start in range(0, len(names), _NAMES)
+        )
+        pages = (
+            page
+            for some in filters
+            for page in self._run.aws.pages("ssm", "DescribeParameters", call=call, ParameterFilters=some)
+        )
+        return {str(one.get("Name")) for page in pages for one in page.get("Parameters") or []}
+
+    def _described(self, secret: NamedSecret) -> Answer:
+        """The metadata of a secret; empty if it does not exist."""
+        call = partial(self._run.aws.call, at=secret.region or None, look=True)
+        try:
+            return call("secretsmanager", "DescribeSecret", SecretId=_id(self._run, secret))
+        except ApiError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            return {}
+
+    def _told(self, store: str, region: str, read: Callable[[], _Result]) -> _Result | None:
+        """What a store answers; None if it fails, which is a notice, or if the caller may not ask it."""
+        if (store, region) in self._failed:
+            return None
+        try:
+            return read()
+        except (ApiError, Unreachable) as error:
+            if is_denied(error):
+                return None
+            self._failed.add((store, region))
+            if not isinstance(error, ApiError) or not error.unimplemented:
+                text = f"whether the secrets exist is not known: {describe_error(error)}"
+                self._run.tell(NoticeIssued("secrets", text))
+            return None
+
+
+def _id(run: Run, secret: NamedSecret) -> str:
+    """The name of a secret, or its ARN if that names the account."""
+    if not secret.account:
+        return secret.name
+    region = secret.region or run.aws.region
+    return f"arn:{run.aws.partition}:{SECRETS}:{region}:{secret.account}:secret:{secret.name}"
+
+
+def _names(secret: NamedSecret) -> tuple[str, ...]:
+    """The names that a parameter may have: its ARN does not tell whether a name without a path begins with a slash."""
+    bare = secret.name.removeprefix("/")
+    return (secret.name,) if "/" in bare else (bare, f"/{bare}")
+
+
+def _reason(secret: NamedSecret, described: Answer | None) -> str:
+    """Why a secret cannot be read; empty if it can, as far as is known.
+
+    A version without a stage is not in the metadata, though it may be read.
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+    """
+    if described is None:
+        return ""
+    if not described:
+        return _MISSING
+    if described.get("DeletedDate"):
+        return _DELETED
+    versions = described.get("VersionIdsToStages") or {}
+    stage = secret.stage or ("" if secret.version else _CURRENT)
+    having = [id for id, stages in versions.items() if stage in stages]
+    if not stage or (having and secret.version in ("", *having)):
+        return ""
+    if not having:
+        return _EMPTY if stage == _CURRENT else f"has no version with the stage {stage}"
+    return f"has the stage {stage} at another version than {secret.version}"
+
+
+def _title(secret: NamedSecret) -> str:
+    """``the parameter /shop/key``, with the region and the account if they are not those of the stack."""
+    kind = "parameter" if secret.store == PARAMETERS else "secret"
+    where = f" in {secret.region}" if secret.region else ""
+    return f"the {kind} {secret.name}{where}{f' of the account {secret.account}' if secret.account else ''}"
+
+
+def _refusal(run: Run, lacking: _Lacking) -> Outcome:
+    """The outcome that names all secrets that cannot be read, each with its line in the spec and what helps."""
+    grouped: dict[str, list[NamedSecret]] = {}
+    for secret, reason in lacking.items():
+        grouped.setdefault(f"{_title(secret)} {reason}", []).append(secret)
+    evidence = tuple(
+        Evidence(
+            ", ".join(dict.fromkeys(one.reader or one.logical_id for one in secrets)),
+            sentence,
+            run.place(secrets[0].logical_id, "/".join(map(str, secrets[0].path))),
+        )
+        for sentence, secrets in grouped.items()
+    )
+    parts = {(*one.place, one.key): one for one in reversed(lacking)}  # each key of a secret's JSON is stored alone
+    commands = dict.fromkeys(_remedy(run, one, lacking[one]) for one in reversed(parts.values()))
+    (first, *others) = grouped
+    sentence = f"{counted(len(grouped), 'secret')} of the spec cannot be read" if others else first
+    return Outcome(Exit.USAGE, sentence, evidence, tuple(commands))
+
+
+def _remedy(run: Run, secret: NamedSecret, reason: str) -> str:
+    """The command that stores a secret, restores it, or shows what is there."""
+    target = run.target
+    if reason in (_MISSING, _EMPTY) and secret.reader and not secret.account:
+        return suggested("secret set", target.spec, secret.reader, env=target.environment)
+    verb = "restore-secret" if reason == _DELETED else "describe-secret"
+    return (
+        f"aws secretsmanager {verb} --secret-id {quoted(_id(run, secret))} --region {secret.region or run.aws.region}"
+    )
