@@ -336,7 +336,7 @@ def _runs(text: str, name: str) -> Iterator[Range]:
             continue
         decoded = _decoded(run)
         if decoded is not None:
-            if decoded and next(secret_parts(decoded), None):
+            if decoded and secret_parts(decoded):
                 yield match.span()
             continue
         is_whole = len(run) == len(text.strip())
@@ -586,12 +586,26 @@ def _options(text: str, depth: int = 0) -> Iterator[Range]:
             yield from ((offset + left, offset + right) for left, right in _options(inner, depth + 1))
 
 
-def secret_parts(text: str, name: str = "", in_spec: bool = False) -> Iterator[Range]:
+def secret_parts(text: str, name: str = "", in_spec: bool = False) -> Sequence[Range]:
     """The ranges of the secrets in a text, in order and apart from each other.
 
     ``name`` is the name of the variable, key or option that has the text as its value. ``in_spec``: the text is a line
     of a spec, where a name before a colon has the rest as its value.
+
+    AWS repeats most of its short texts in every answer, so their ranges are kept.
     """
+    return _kept_parts(text, name, in_spec) if len(text) < _LONG else tuple(_found_parts(text, name, in_spec))
+
+
+_LONG = 2000
+
+
+@lru_cache(4096)
+def _kept_parts(text: str, name: str, in_spec: bool) -> Sequence[Range]:
+    return tuple(_found_parts(text, name, in_spec))
+
+
+def _found_parts(text: str, name: str, in_spec: bool) -> Iterator[Range]:
     if name and _is_secret_pair(name, text) and not text.isspace():
         yield from [*_user_infos(text)] or [(0, len(text))]
         return
@@ -643,12 +657,8 @@ def secrets_in(
         for index, part in enumerate(value):
             yield from secrets_in(part, name, (*path, index))
     elif value is not None and not isinstance(value, bool):
-        yield from ((path, secret) for secret in _secrets_of(str(value), name))
-
-
-@lru_cache(4096)
-def _secrets_of(text: str, name: str) -> tuple[str, ...]:
-    return tuple(text[start:end] for start, end in secret_parts(text, name))
+        text = str(value)
+        yield from ((path, text[start:end]) for start, end in secret_parts(text, name))
 
 
 def _item_name(value: Mapping[Any, Any]) -> str:
@@ -827,7 +837,7 @@ def _squashed(text: str) -> str:
 
 def contains_secret(text: str, name: str = "") -> bool:
     """Whether a text contains a secret; ``name`` is the name of what holds it."""
-    return next(secret_parts(text, name), None) is not None
+    return bool(secret_parts(text, name))
 
 
 def mask_value(value: Any, name: str = "") -> Any:

@@ -249,6 +249,7 @@ def test_a_certificate_that_is_never_valid_is_told_of(home: Stage) -> None:
     early = home("deploy", "shop.yml", "--image-sha", "one", "--yes", expect=5).output
     assert "the environment staging is not complete yet: the stack fsdcf-staging is CREATE_IN_PROGRESS" in early
     assert "next: fsdcf watch fsdcf --env staging" in early
+    home.site.clock.advance(11 * 3600)  # CloudFormation waits for twelve hours
     ended = home("watch", "fsdcf", "--env", "staging", expect=1).output
     for text in (warning, so_far, ended[ended.index("  help: ") :]):
         assert "Z0123456789ABCDEFGHIJ" in text and "dig +short NS example.com" in text
