@@ -14,7 +14,7 @@ from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
-from fsdcf.language.dockerfile import MOST_BYTES, container_check, image_user
+from fsdcf.language.dockerfile import MOST_BYTES, container_check, named_dockerfile
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
 from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
@@ -22,6 +22,7 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
+from fsdcf.language.rules.image import image_findings
 from fsdcf.language.rules.secrets import plain_secrets_of
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
@@ -175,13 +176,16 @@ def _compiled(request: Request) -> Result:
     spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
     beside = request.beside or reader_beside(request.name, MOST_BYTES)
-    check, unreadable = container_check(spec, document, beside)
+    image, unreadable = named_dockerfile(spec, document, beside)
+    check, unfit = container_check(spec, document, image)
     settled = {missing_check.code} if check is not None else set()
-    if any(each.code == root_user.code for each in diagnostics) and not is_root(image_user(spec, beside)):
-        settled |= {root_user.code} if spec.service.user is None else set()
-    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable
+    if any(each.code == root_user.code for each in diagnostics) and spec.service.user is None:
+        settled |= {root_user.code} if image is not None and not is_root(image.user) else set()
+    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable + unfit
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document)
+    if image is not None:
+        diagnostics += [each for each in image_findings(spec, document, image) if not document.allows(each)]
     if check is not None:
         diagnostics += [each for each in plain_secrets_of(check, document) if not document.allows(each)]
         health_check = replace(spec.service.health_check, container=check)

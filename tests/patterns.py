@@ -33,6 +33,7 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.shape import fields_of
 from fsdcf.sandbox import faults
+from fsdcf.scaffold.known import BASES, MANIFESTS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -137,6 +138,10 @@ DATA: Mapping[str, Callable[[], Iterable[str]]] = {
     "plan/graph/architecture.py: drawing.arn_name": lambda: (
         one.drawing.arn_name for one in records() if one.drawing and one.drawing.arn_name
     ),
+    "scaffold/application.py: pattern": lambda: (pattern for pattern, _ in MANIFESTS.values()),
+    "scaffold/application.py: row.name": lambda: (row.name for row in BASES),
+    "scaffold/application.py: row.tag": lambda: (row.tag for row in BASES),
+    "scaffold/application.py: words": lambda: (words for _, words in MANIFESTS.values() if words),
     "sandbox/faults.py: pattern": lambda: (
         *(pattern for _, _, pattern in faults.QUIRKS.values()),
         *(pattern for pattern, _ in faults._DETAILS.values()),

@@ -233,6 +233,12 @@ def _deployed_by(workflow: Path) -> list[str]:
     return _DEPLOYED.findall(text) if "fsdcf" in text and is_managed(text) else []
 
 
+def pipeline_workflow(folder: Path) -> Path | None:
+    """The workflow of fsdcf that deploys the specs of the repository around a folder; None if there is none."""
+    workflows = (folders_above(folder.resolve())[-1] / ".github" / "workflows").glob("*.yml")
+    return next((each for each in sorted(workflows) if _deployed_by(each)), None)
+
+
 def write(target: Path, text: str | bytes) -> None:
     """Write a file atomically, text in UTF-8, with its folder, and report it. A usage error if that fails.
 

@@ -141,6 +141,12 @@ def _remedies(wanted: NewPipeline, bounds: list[str], images: list[str]) -> Iter
         yield f"name another image repository in the spec, under service: `image: {image}`"
 
 
+def has_policy(aws: Aws, name: str) -> bool:
+    """Whether the account of a connection has a managed policy. Raises the errors of AWS."""
+    account = text(aws.call("sts", "GetCallerIdentity"), "Account")
+    return _exists(aws, "GetPolicy", PolicyArn=f"arn:{aws.partition}:iam::{account}:policy/{name}")
+
+
 def _exists(aws: Aws, operation: str, **arguments: str) -> bool:
     """Whether IAM finds what an operation reads. Raises its other errors."""
     try:

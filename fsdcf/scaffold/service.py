@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fsdcf.language.names import variable
+from fsdcf.scaffold.application import UNBOUND, Value
 from fsdcf.scaffold.render import render, templates_in
 from fsdcf.scaffold.workflow import scalar
 
@@ -15,8 +16,9 @@ KINDS: Mapping[str, str] = {
 """Descriptions of the services by the names of their templates: one HTTP API, two stores."""
 
 
-def service(kind: str, name: str, port: int, owner: str, schema: str) -> dict[str, str]:
-    """Render the files of a service, by path. ``kind`` is a key of KINDS, ``schema`` the URL of the JSON Schema."""
+def service(kind: str, name: str, port: int, owner: str, schema: str, boundary: Value = UNBOUND) -> dict[str, str]:
+    """Render the files of a service, by path. ``kind`` is a key of KINDS, ``schema`` the URL of the JSON Schema,
+    ``boundary`` the permissions boundary of its roles."""
     sources = {
         path: f"services/{folder}/{path}.j2"
         for folder in ("shared", kind)
@@ -30,5 +32,6 @@ def service(kind: str, name: str, port: int, owner: str, schema: str) -> dict[st
         "owner": scalar(owner),
         "schema": schema,
         "variable": variable(name, "TABLE_NAME"),
+        "boundary": boundary,
     }
     return {path: render(source, **values) for path, source in sorted(sources.items())}

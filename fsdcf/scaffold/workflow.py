@@ -255,6 +255,16 @@ def scalar(*parts: str) -> Written:
         joined = "".join(together)
         text += joined if is_expression else joined.replace(_OPENS, _LITERAL)
         shape += "x" if is_expression and _is_plain(joined) else joined
+    return _in_yaml(text, shape)
+
+
+def literal(text: str) -> Written:
+    """A YAML scalar of a spec that is the text, also if it looks like a placeholder."""
+    text = text.replace("${", "$${")
+    return _in_yaml(text, text)
+
+
+def _in_yaml(text: str, shape: str) -> Written:
     if _SAFE.fullmatch(shape) and not _NOT_TEXT.fullmatch(shape):
         return Written(text)
     return Written("".join(map(_in_quotes, json.dumps(text, ensure_ascii=False))))

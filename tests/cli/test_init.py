@@ -207,7 +207,9 @@ def test_environments_have_different_ranges(folder: Path) -> None:
         (("environment", "staging", "--port", "80"), "are for a service"),
         (("environment", "staging", "--region", "mars"), "'mars' is not a region"),
         (("environment", "staging", "-o", "other.yml"), "is named staging.yml"),
-        (("shop", "--region", "eu-west-1"), "--region is for an environment"),
+        (("environment", "staging", "--from", "."), "are for a service"),
+        (("environment", "staging", "--sandbox"), "are for a service"),
+        (("shop", "--region", "_"), "'_' is not a valid region"),
         (("shop", "more"), "unexpected argument 'more'"),
     ],
 )
