@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "cloudformation": set(),
     "deploy": {"cloudformation"},
     "operate": {"cloudformation", "deploy"},
-    "images": {"cloudformation", "deploy"},
+    "images": {"diagnostics", "language", "cloudformation", "deploy"},
     "plan": {"cloudformation"},
     "sandbox": {"cloudformation"},
     "storage": set(),

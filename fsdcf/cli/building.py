@@ -1,34 +1,50 @@
-"""From a compiled spec to a build: the paths, the tag and the labels of an image."""
+"""From a compiled spec to a build: the paths, the tag, the labels and the secrets of an image."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fsdcf.atomic import read_regular
 from fsdcf.cli.compiled import Compiled
-from fsdcf.cli.git import git
-from fsdcf.cli.image import registry, valid_tag
+from fsdcf.cli.git import git, git_or_refuse
+from fsdcf.cli.image import registry
 from fsdcf.cli.options import decorate
+from fsdcf.cli.render.findings import show, summary
 from fsdcf.cloudformation.types.ecs import docker_platform
 from fsdcf.compiler.parts.image import repository
+from fsdcf.diagnostics import Diagnostic, joined
 from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, SecretSource, find_builder
+from fsdcf.images.ignored import DockerIgnore, ignore_file
 from fsdcf.images.repository import Destination
-from fsdcf.language.model.service import Build
+from fsdcf.language.document import Document
+from fsdcf.language.model.service import Build, BuildSecret
+from fsdcf.language.rules.container import BUILD_PATH, MISSING_BUILD_SECRET
+from fsdcf.masking import contains_secret, memorable, remember, remember_secrets_in
 from fsdcf.repository import check_inside, repository_root
-from fsdcf.wording import visible
+from fsdcf.wording import counted, visible
 
 _SHORT = 12
 """Characters of a commit, or of a hash of changes, in a tag. The number is fixed, so that the tag of a commit is."""
 
-SOURCE, REVISION = "org.opencontainers.image.source", "org.opencontainers.image.revision"
-"""Labels of an image. Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
+_LONGEST_TAG = 128
+_TAG_RULE = "a tag has letters, digits and _ . -, and begins with a letter, a digit or _"
+_LARGEST_SECRET = 500 * 1024
+"""The largest secret that BuildKit passes to a build.
+Source: MaxSecretSize in https://github.com/moby/buildkit/blob/master/session/secrets/secretsprovider/secretsprovider.go"""
+
+_SHOWN_FILES = 3
+
+LABEL = "org.opencontainers.image."
+"""The beginning of the labels of an image. Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
 
 @dataclass(frozen=True)
@@ -46,12 +62,16 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class Revision:
-    """The commit of a working tree, whether what is built differs from it, and its time in seconds since 1970."""
+    """The commit of a working tree, its time in seconds since 1970, and the address of its repository.
+
+    ``changed`` are the files of what is built that differ from the commit, ``changes`` is a hash of them.
+    """
 
     commit: str
-    changes: str
     time: int
     source: str
+    changed: tuple[str, ...] = ()
+    changes: str = ""
 
     @property
     def tag(self) -> str:
@@ -61,8 +81,10 @@ class Revision:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of an image that is built from it."""
-        named = {SOURCE: self.source} if self.source else {}
-        return {**named, REVISION: "-dirty-".join(filter(None, (self.commit, self.changes)))}
+        made_at = datetime.fromtimestamp(self.time, timezone.utc)
+        named = {LABEL + "source": self.source} if self.source else {}
+        revision = "-dirty-".join(filter(None, (self.commit, self.changes)))
+        return {**named, LABEL + "revision": revision, LABEL + "created": f"{made_at:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,34 +112,30 @@ def builder_named(name: str | None) -> Builder:
 
 
 def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
-    """The build of a service's image. Usage errors for paths and tags, and for changes that are not committed."""
+    """The build of a service's image. Usage errors for paths, secrets and tags, and for changes that are not committed.
+
+    The values of its secrets are masked from now on.
+    """
     spec, folder = compiled.service(), Path(compiled.name).parent
     build = spec.service.build
-    context = folder / build.context
-    if not context.is_dir():
-        raise click.UsageError(f"{visible(compiled.name)}: the build context {str(context)!r} is not a folder")
-    file = dockerfile(folder, build)
-    if not file.is_file():
-        raise click.UsageError(f"{visible(compiled.name)}: the Dockerfile {str(file)!r} does not exist")
-    for path in (context, file):
-        try:
-            check_inside(path, folder)
-        except OSError as error:
-            raise click.UsageError(f"{visible(compiled.name)}: {str(path)!r}: {error.strerror}") from None
-    revision = revision_of((context, file, Path(compiled.name)), folder)
+    context, file = folder / build.context, dockerfile(folder, build)
+    _check(compiled, context, file)
+    secrets = [_source(one, folder) for one in build.secrets]
+    revision = _revision(compiled, context, file, options)
+    tag = _tag(revision, options)
+    version = {} if options.tag is None else {LABEL + "version": tag}
     return ImageBuild(
-        image=f"{spec.metadata.name}:{_tag(revision, options)}",
+        image=f"{spec.metadata.name}:{tag}",
         context=context,
         dockerfile=file,
         platform=docker_platform(spec.service.resources.architecture),
         arguments=build.args,
         target=build.target,
-        secrets=[
-            SecretSource(one.id, folder / one.file if one.file else None, one.environment) for one in build.secrets
-        ],
-        labels=revision.labels if revision else {},
+        secrets=secrets,
+        labels={**(revision.labels if revision else {}), **version},
         epoch=revision.time if revision else None,
         use_cache=options.use_cache,
+        notes=_ignored_by_git(context, file) if revision else (),
     )
 
 
@@ -142,44 +160,185 @@ def dockerfile(folder: Path, build: Build) -> Path:
     return inside if build.dockerfile is None and not beside.is_file() and inside.is_file() else beside
 
 
+# What is built
+
+
+def _check(compiled: Compiled, context: Path, file: Path) -> None:
+    """Show what is wrong with the paths and the secrets of a build, and end the command."""
+    document = compiled.result.document if compiled.result else None
+    findings = [*_problems(compiled, document, context, file)] if document else []
+    if findings and compiled.result:
+        show(findings, compiled.result.sources)
+        from fsdcf.cli.runtime import end
+        from fsdcf.deploy.model import Exit, Outcome
+
+        sentence = f"{visible(compiled.name)}: {summary(findings, compiled.name)}; nothing built"
+        end(Outcome(Exit.USAGE, sentence), bool(click.get_current_context().params.get("as_json")))
+
+
+def _problems(compiled: Compiled, document: Document, context: Path, file: Path) -> Iterator[Diagnostic]:
+    build, folder = compiled.service().service.build, Path(compiled.name).parent
+    paths = (
+        ("context", context, "" if context.is_dir() else "is not a folder"),
+        ("dockerfile", file, "" if file.is_file() else "does not exist"),
+    )
+    for key, path, problem in paths:
+        try:
+            check_inside(path, folder)
+        except OSError as error:
+            problem = str(error.strerror)
+        if problem:
+            place = ("service", "build", key)
+            hint = f"write the path of the {'folder' if key == 'context' else 'Dockerfile'}, relative to the spec"
+            yield BUILD_PATH.at(document.span(place), place, f"`{path}` {problem}", hint)
+    for index, secret in enumerate(build.secrets):
+        if problem := _problem_of(secret, _source(secret, folder)):
+            step = ("service", "build", "secrets", index)
+            hint = "write the path of the file, relative to the spec, or from the home folder as `~/…`"
+            hint = f"set the variable, for example `export {secret.environment}=…`" if secret.environment else hint
+            yield MISSING_BUILD_SECRET.at(document.span(step), step, f"the secret `{secret.id}`: {problem}", hint)
+
+
+def _source(secret: BuildSecret, folder: Path) -> SecretSource:
+    """Where a secret is: a file may be anywhere, since a secret is not committed; ``~`` is the home folder."""
+    file = folder / Path(os.path.expanduser(secret.file)) if secret.file else None
+    return SecretSource(secret.id, file, secret.environment)
+
+
+def _problem_of(secret: BuildSecret, source: SecretSource) -> str:
+    """Why a secret cannot be read; empty if it can. Its value is masked from then on."""
+    if source.file is None:
+        value = os.environ.get(source.variable or "")
+        if value is None:
+            return f"the variable {source.variable} is not set"
+    else:
+        try:
+            raw = read_regular(source.file, _LARGEST_SECRET + 1)
+        except (OSError, ValueError) as error:
+            return f"`{secret.file}` cannot be read: {getattr(error, 'strerror', None) or error}"
+        if len(raw) > _LARGEST_SECRET:
+            return f"`{secret.file}` has more than {_LARGEST_SECRET // 1024} KiB"
+        value = raw.decode("utf-8", "replace")
+    remember(memorable([value, value.strip()]))
+    remember_secrets_in(value.splitlines())
+    return ""
+
+
+def _ignored_by_git(context: Path, file: Path) -> tuple[str, ...]:
+    """A note about files of the build context that are not part of any commit, because git ignores them."""
+    words = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", ".")
+    found = (git("--literal-pathspecs", *words, folder=context) or b"").split(b"\0")
+    ignored = DockerIgnore.of(file, context)
+    names = [name for name in map(os.fsdecode, found) if name and not ignored.pattern_against(name)]
+    if not names:
+        return ()
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    listed = ", ".join(names[:_SHOWN_FILES]) + more if more else joined(names, "and")
+    ignore = ignored.name or str(context / ".dockerignore")
+    return (f"git ignores {listed}, which the build can copy all the same: name in {ignore} what the image is to lack",)
+
+
+# The tag
+
+
 def _tag(revision: Revision | None, options: BuildOptions) -> str:
-    if options.tag is None and revision is None:
+    if options.tag is not None:
+        check_tag(options.tag)
+    elif revision is None:
         raise click.UsageError("the image needs a tag: this is not a git repository with a commit; use --tag TAG")
     if revision and revision.changes and not options.allow_dirty:
-        raise click.UsageError("some of what is built is not committed: commit it, or use --allow-dirty")
-    return valid_tag(options.tag or (revision.tag if revision else ""), "--tag")
+        files = ", ".join(map(visible, revision.changed[:_SHOWN_FILES]))
+        more = f" and {len(revision.changed) - _SHOWN_FILES} more" if len(revision.changed) > _SHOWN_FILES else ""
+        raise click.UsageError(
+            f"{counted(len(revision.changed), 'file')} of what is built differ from the commit: {files}{more};"
+            " commit them, or use --allow-dirty"
+        )
+    return options.tag or (revision.tag if revision else "")
+
+
+def check_tag(tag: str) -> None:
+    """A usage error unless ECR accepts a tag.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html and
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+    """
+    wrong = re.search(r"[^A-Za-z0-9_.-]", tag, re.ASCII)
+    if not tag:
+        problem = "it is empty"
+    elif wrong:
+        problem = f"it contains {wrong[0]!r}"
+    elif tag[0] in ".-":
+        problem = f"it begins with {tag[0]!r}"
+    elif len(tag) > _LONGEST_TAG:
+        problem = f"it has {len(tag)} characters, and at most {_LONGEST_TAG} are allowed"
+    else:
+        return
+    raise click.UsageError(f"--tag {tag[:_LONGEST_TAG]!r} is not a tag: {problem}; {_TAG_RULE}")
+
+
+def _revision(compiled: Compiled, context: Path, file: Path, options: BuildOptions) -> Revision | None:
+    """The commit of what is built: the context, the Dockerfile with its .dockerignore, and the spec."""
+    folder = Path(compiled.name).parent
+    try:
+        return revision_of((context, file, ignore_file(file), Path(compiled.name)), folder)
+    except click.UsageError:
+        if options.tag is not None and options.allow_dirty:  # neither the tag nor the state of the files matters
+            return None
+        raise
 
 
 def revision_of(paths: Sequence[Path], folder: Path) -> Revision | None:
-    """The commit of a folder, and what differs from it at these paths; None outside a repository with a commit."""
-    answer = git("log", "-1", "--format=%H %ct", folder=folder)
-    if answer is None:
+    """The commit of a folder, and what differs from it at these paths; None outside a repository with a commit.
+
+    A usage error with the message of git if it refuses to read the repository.
+    """
+    if not (repository_root(Path(os.path.realpath(folder))) / ".git").exists():
         return None
-    commit, time = answer.decode().split()
-    root = repository_root(folder.absolute())
-    names = [os.path.relpath(path.absolute(), root) for path in paths]
-    status = (
-        git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *names, folder=root) or b""
-    )
+    commit = _words("rev-parse", "--verify", "--quiet", "HEAD^{commit}", folder=folder)
+    if not commit:
+        return None
+    root = Path(_words("rev-parse", "--show-toplevel", folder=folder))
+    real = Path(os.path.realpath(root))
+    names = {os.path.relpath(os.path.realpath(path), real) for path in paths}
+    entries = [*_changed(root, sorted(name for name in names if not name.startswith(f"..{os.sep}")))]
+    time = int(_words("show", "--no-patch", "--format=%ct", commit, folder=folder))
     remote = (git("remote", "get-url", "origin", folder=folder) or b"").decode("utf-8", "replace").strip()
-    return Revision(commit, _hash(root, status), int(time), _public(remote))
+    return Revision(commit, time, _public(remote), tuple(name for name, _ in entries), _hash(root, entries))
 
 
-def _hash(root: Path, status: bytes) -> str:
+def _words(*words: str, folder: Path) -> str:
+    return os.fsdecode(git_or_refuse(*words, folder=folder) or b"").removesuffix("\n")
+
+
+def _changed(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The files at some paths that differ from the commit, each with its entry in the status of git."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none")
+    status = git_or_refuse("--no-optional-locks", "--literal-pathspecs", "status", *options, "--", *names, folder=root)
+    for entry in filter(None, (status or b"").split(b"\0")):
+        yield os.fsdecode(entry[3:]), entry
+
+
+def _hash(root: Path, entries: Sequence[tuple[str, bytes]]) -> str:
     """A hash of the changed files: their names, modes and contents. Empty without changes."""
-    if not status:
+    if not entries:
         return ""
     whole = hashlib.sha256()
-    for entry in filter(None, status.split(b"\0")):
-        whole.update(entry)
-        for piece in _content(root / os.fsdecode(entry[3:])):
+    for name, entry in entries:
+        whole.update(entry + b"\0")
+        for piece in _content(root / name):
             whole.update(piece)
     return whole.hexdigest()[:_SHORT]
 
 
 def _content(path: Path) -> Iterator[bytes]:
+    """What is at a path: of a submodule or another repository, its commit and what differs from that."""
     if path.is_symlink():
         yield os.fsencode(os.readlink(path))
+    elif path.is_dir():
+        yield git("rev-parse", "HEAD", folder=path) or b""
+        for name, entry in _changed(path, ["."]):
+            yield entry
+            yield from _content(path / name)
     elif path.is_file():
         yield b"x" if os.access(path, os.X_OK) else b"-"
         with path.open("rb") as file:
@@ -187,7 +346,20 @@ def _content(path: Path) -> Iterator[bytes]:
                 yield piece
 
 
+# The labels
+
+_PATH = r"([\w.%+~-]+(?:/[\w.%+~-]+)*)/?"
+_URL = re.compile(rf"(https?|ssh|git)://(?:[^@/\s]*@)?([\w.-]+)(:\d+)?/{_PATH}", re.ASCII)
+_SCP = re.compile(rf"[\w.-]+@([\w.-]+):{_PATH}", re.ASCII)
+
+
 def _public(remote: str) -> str:
     """The address of a repository as a URL without a user and a password; empty for any other."""
-    found = re.fullmatch(r"(?:https?://|ssh://|git@)(?:[^@/]*@)?([^/:@]+)[/:]([^?#]+?)(?:\.git)?/?", remote)
-    return f"https://{found[1]}/{found[2]}" if found else ""
+    if found := _URL.fullmatch(remote):
+        web = found[1].startswith("http")
+        address = f"{found[1] if web else 'https'}://{found[2]}{found[3] or '' if web else ''}/{found[4]}"
+    elif found := _SCP.fullmatch(remote):
+        address = f"https://{found[1]}/{found[2]}"
+    else:
+        return ""
+    return "" if contains_secret(address) else address.removesuffix(".git")

@@ -350,6 +350,19 @@ class NoticeIssued:
 
 
 @dataclass(frozen=True)
+class ImageBuilt(NoticeIssued):
+    """An image is in the store of a builder: its name and tag, its id (``sha256:…``), its platform (``linux/arm64``),
+    the builder, and the seconds that the build took."""
+
+    name: str
+    tag: str
+    id: str
+    platform: str
+    builder: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class WarningIssued:
     """A problem that does not stop the run. ``denied``: a permission is missing."""
 

@@ -1,74 +1,259 @@
-"""A build: the builder runs, and the image that it made fits the spec."""
+"""A build: the builder runs, its progress is shown, and the image that it made fits the spec."""
 
 from __future__ import annotations
 
+import codecs
+import os
+import re
+import select
 import signal
 import subprocess
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import NoReturn
 
-from fsdcf.deploy.model import Evidence, Exit, StepStarted, Tell
+from fsdcf.deploy.model import Advice, Evidence, Exit, ImageBuilt, NoticeIssued, StepStarted, Tell
 from fsdcf.deploy.run import stop
+from fsdcf.diagnostics import Diagnostic
 from fsdcf.images.builders import Builder, BuilderError, Command, ImageBuild, LocalImage
+from fsdcf.images.failure import explain
+from fsdcf.wording import cut
 
 LAST_LINES = 20
 """Lines of a failed build that the outcome shows."""
 
+_KEPT_LINES = 400
+"""Lines of a build that are kept, to find the cause of a failure."""
+
+_LONGEST_LINE = 2000
+_MOST = 1 << 20
+"""Bytes of a line that wait for its end."""
+_POSIX = os.name == "posix"
 _ENDING = 10.0
 """Seconds after which a builder that was interrupted is killed."""
+_AFTERMATH = 1.0
+"""Seconds after the end of a builder in which its last output is read."""
+_PAUSE = 0.1
+"""Seconds without output after which the beginning of a line is shown."""
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+"""What moves the cursor of a terminal, or colours its text."""
 
-Show = Callable[[str], None]
-"""Shows a line of what a builder prints."""
+
+class Progress:
+    """Shows what builders print. This one shows nothing: the output is only kept for the account of a failure."""
+
+    terminal: int | None = None
+    """The terminal on which the builder's own display is shown, as a file descriptor; None for lines."""
+
+    def begin(self, title: str) -> None:
+        """A builder starts."""
+
+    def write(self, text: str) -> None:
+        """What a builder prints: whole lines, or what it has for a terminal."""
+
+    def end(self) -> None:
+        """The builder has ended."""
+
+    def report(self, finding: Diagnostic, sources: Mapping[str, str]) -> None:
+        """A finding about the Dockerfile, and the texts of the files that it is about."""
 
 
-def build_image(builder: Builder, build: ImageBuild, tell: Tell, show: Show) -> LocalImage:
+def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progress) -> LocalImage:
     """Build an image into the builder's store. Raises Stop if the build fails, or is for another platform."""
-    tell(StepStarted("build", f"{builder.title} builds {build.image} from {build.dockerfile} for {build.platform}"))
-    code, lines = run_builder(builder.build(build), show)
-    if code:
-        evidence = tuple(Evidence(builder.title, line) for line in lines)
-        raise stop(
-            Exit.FAILED, f"the build of {build.image} failed: {builder.title} exited with {code}", evidence=evidence
-        )
+    if refusal := builder.refusal(build):
+        raise stop(Exit.USAGE, refusal)
+    for note in build.notes:
+        tell(NoticeIssued("note", note))
+    chosen = f" ({builder.passed_over})" if builder.passed_over else ""
+    what = f"{builder.title} builds {build.image} from {build.dockerfile} for {build.platform}"
+    tell(StepStarted("build", what + chosen))
+    begun = time.monotonic()
+    progress.begin(what)
     try:
-        image = builder.local_image(build.image)
+        code, lines = run_builder(builder.build(build), progress)
+    finally:
+        progress.end()
+    if code:
+        _fail(builder, build, code, lines, progress)
+    try:
+        image = builder.local_image(build.image, build.platform)
     except BuilderError as error:
         raise stop(Exit.FAILED, f"the image {build.image} cannot be inspected: {error}") from None
     if image.platform != build.platform:
         sentence = f"the image is for {image.platform}, and the tasks of the spec run on {build.platform}"
-        raise stop(Exit.FAILED, sentence)
+        advice = Advice(
+            "look at --platform in the Dockerfile's FROM, change resources.architecture, or build with --no-cache if"
+            " the builder took the steps of an earlier build"
+        )
+        raise stop(Exit.FAILED, sentence, advice=advice)
+    seconds = round(time.monotonic() - begun, 1)
+    text = f"{build.image} for {image.platform} in {seconds} s: {image.id[:19]}"
+    tell(ImageBuilt("built", text, build.name, build.tag, image.id, image.platform, builder.title, seconds))
     return image
 
 
-def run_builder(command: Command, show: Show) -> tuple[int, list[str]]:
-    """Run a builder, and return its exit code and its last lines. Every line is shown.
+def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], progress: Progress) -> NoReturn:
+    """Report the step of the Dockerfile that failed, and raise Stop with the last lines and what helps."""
+    failure = explain(builder, build, lines)
+    if failure.finding:
+        progress.report(failure.finding, failure.sources)
+    shown = lines[-1:] if progress.terminal is not None else lines[-LAST_LINES:]  # the others are still on the terminal
+    evidence = (Evidence(builder.title, "\n".join(shown)),) if shown else ()
+    advice = Advice(failure.advice) if failure.advice and not failure.finding else None
+    died = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    sentence = f"the build of {build.image} failed: {failure.cause or f'{builder.title} {died}'}"
+    raise stop(Exit.FAILED, sentence, evidence=evidence, advice=advice)
 
-    An interrupt ends the builder, too. Raises Stop if it cannot start.
+
+def run_builder(command: Command, progress: Progress) -> tuple[int, list[str]]:
+    """Run a builder, and return its exit code and its last lines. Raises Stop if it cannot start.
+
+    On a terminal the builder gets one of its own, which is copied, so that its display works and the last lines are
+    known. An interrupt ends the builder and the processes that it started; a second one kills them.
     """
-    last: deque[str] = deque(maxlen=LAST_LINES)
+    last = _LastLines()
+    try:
+        process, output = _start(command, progress.terminal)
+    except (OSError, ValueError) as error:
+        raise stop(Exit.FAILED, f"{command.words[0]} cannot run: {error}") from None
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    try:
+        for text in map(decoder.decode, _chunks(output, process, progress.terminal)):
+            last.add(text)
+            progress.write(text)
+        return process.wait(), last.lines
+    except BaseException:
+        _end(process, output, progress)
+        raise
+    finally:
+        os.close(output)
+
+
+def _start(command: Command, terminal: int | None) -> tuple[subprocess.Popen[bytes], int]:
+    """A builder that runs in a session of its own, and where its output can be read."""
+    reading, writing = os.pipe() if terminal is None else _terminal_like(terminal)
     try:
         process = subprocess.Popen(  # noqa: S603
             command.words,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=writing,
+            stderr=writing,
             env=command.environment,
-            encoding="utf-8",
-            errors="replace",
+            start_new_session=True,
         )
-    except (OSError, ValueError) as error:
-        raise stop(Exit.FAILED, f"{command.words[0]} cannot run: {error}") from None
-    with process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        try:
-            for line in process.stdout:
-                last.append(line.rstrip())
-                show(line.rstrip())
-            return process.wait(), list(last)
-        except BaseException:
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_ENDING)
+    except BaseException:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
+    return process, reading
+
+
+def _terminal_like(terminal: int) -> tuple[int, int]:
+    """A new terminal of the same size: the sides of its reader and of a program."""
+    import pty
+
+    reading, writing = pty.openpty()
+    _resize(terminal, reading)
+    return reading, writing
+
+
+def _resize(terminal: int, other: int) -> None:
+    """Give a terminal the size of another one."""
+    import fcntl
+    import termios
+
+    with suppress(OSError):
+        fcntl.ioctl(other, termios.TIOCSWINSZ, fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8)))
+
+
+def _chunks(
+    output: int, process: subprocess.Popen[bytes], terminal: int | None, until: float = float("inf")
+) -> Iterator[bytes]:
+    """What a builder prints, as whole lines; for a terminal, the beginning of a line after a pause, too.
+
+    It ends soon after the builder, even if a process that it left behind keeps the output open.
+    """
+    waiting = b""
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            until = min(until, time.monotonic() + _AFTERMATH)
+        if terminal is not None:
+            _resize(terminal, output)
+        if not _is_ready(output):
+            if waiting and terminal is not None:
+                yield waiting
+                waiting = b""
+            continue
+        data = _read(output)
+        if not data:
+            break
+        waiting += data
+        end = max(waiting.rfind(b"\n"), waiting.rfind(b"\r")) + 1 or (len(waiting) if len(waiting) > _MOST else 0)
+        if end:
+            yield waiting[:end]
+            waiting = waiting[end:]
+    if waiting:
+        yield waiting
+
+
+def _is_ready(output: int) -> bool:
+    return not _POSIX or bool(select.select([output], [], [], _PAUSE)[0])
+
+
+def _read(output: int) -> bytes:
+    try:
+        return os.read(output, 1 << 16)
+    except OSError:  # the end of a terminal
+        return b""
+
+
+def _end(process: subprocess.Popen[bytes], output: int, progress: Progress) -> None:
+    """End a builder and all that it started. What it still prints is shown."""
+    try:
+        _signal(process, signal.SIGINT)
+        for chunk in _chunks(output, process, progress.terminal, time.monotonic() + _ENDING):
+            progress.write(chunk.decode("utf-8", "replace"))
+        process.wait(max(0.0, _AFTERMATH))
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if process.poll() is None:
+            _signal(process, None)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int | None) -> None:
+    """Send a signal to a builder and to what it started; None kills them."""
+    with suppress(ProcessLookupError, PermissionError):
+        if _POSIX:
+            os.killpg(process.pid, number or signal.SIGKILL)
+        else:
             process.kill()
-            raise
+
+
+class _LastLines:
+    """The last lines of a text, as a reader would see them."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._begun = ""
+
+    def add(self, text: str) -> None:
+        """Add what was printed."""
+        whole, _, begun = (self._begun + text).rpartition("\n")
+        self._lines.extend(seen_lines(whole))
+        self._begun = begun[-_LONGEST_LINE:]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, without empty ones."""
+        return [*self._lines, *seen_lines(self._begun)]
+
+
+def seen_lines(text: str) -> list[str]:
+    """The lines of a text as a reader would see them: without colours, what was written over, and empty ones."""
+    lines = (line.rstrip().rpartition("\r")[2] for line in _ESCAPES.sub("", text).split("\n"))
+    return [cut(line, _LONGEST_LINE) for line in lines if line]

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,8 +27,17 @@ class SecretSource:
 
     @property
     def words(self) -> str:
-        """The value of ``--secret``. It names where the secret is, and does not contain it."""
-        return f"id={self.id},src={self.file}" if self.file else f"id={self.id},env={self.variable}"
+        """The value of ``--secret``. It names where the secret is, and does not contain it.
+
+        The type is written because a builder without it takes a variable that is named like the id. A field with a
+        comma is quoted as in CSV, which BuildKit reads.
+        """
+        if self.file is None:
+            return f"id={self.id},type=env,env={self.variable}"
+        source = f"src={self.file}"
+        if any(each in source for each in ',"\n'):
+            source = '"{}"'.format(source.replace('"', '""'))
+        return f"id={self.id},type=file,{source}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class ImageBuild:
 
     ``image`` is the name that the image gets, ``platform`` that of its processor, such as ``linux/arm64``. ``epoch`` is
     the time that the image says it was made at, in seconds since 1970: the same commit then gives the same image.
+    ``notes`` say what a person should know about what is built.
     """
 
     image: str
@@ -48,6 +59,17 @@ class ImageBuild:
     labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int | None = None
     use_cache: bool = True
+    notes: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the image without its tag."""
+        return self.image.rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The tag of the image."""
+        return self.image.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -87,17 +109,25 @@ class BuilderError(Exception):
 class Builder:
     """A program with the command line of docker. ``environment`` is that of fsdcf, which the program gets.
 
-    ``access`` is the registry to push to; None without one.
+    ``access`` is the registry to push to; None without one. ``passed_over`` says why the builders before it in the order
+    cannot be used.
     """
-
-    def __init__(self, environment: Mapping[str, str], access: Access | None = None) -> None:
-        self.environment = environment
-        self.access = access
 
     program = ""
     build_words: Sequence[str] = ("build",)
     problem_words: Sequence[str] = ("info",)
     """A command that succeeds if the builder works: for docker, if its daemon answers."""
+    remedy = ""
+    """What to do if the command fails."""
+    free_space: Sequence[str] = ("system df", "system prune")
+    """Commands that show what takes the space of the store, and that free it."""
+    splits_at_commas = False
+    """Whether the path of a secret cannot contain a comma."""
+
+    def __init__(self, environment: Mapping[str, str], passed_over: str = "", access: Access | None = None) -> None:
+        self.environment = environment
+        self.passed_over = passed_over
+        self.access = access
 
     @property
     def title(self) -> str:
@@ -116,14 +146,21 @@ class Builder:
             return f"{self.program} does not work: {_last_line(done.stderr or done.stdout)}"
         return ""
 
+    def refusal(self, build: ImageBuild) -> str:
+        """Why the builder cannot do a build; empty if it can."""
+        named = (str(secret.file) for secret in build.secrets if secret.file)
+        if self.splits_at_commas and (path := next((one for one in named if "," in one), "")):
+            return f"{self.title} cannot read a secret from a file with a comma in its path: {path!r}"
+        return ""
+
     def build(self, build: ImageBuild) -> Command:
         """The command that builds an image into the builder's store."""
-        words = [self.program, *self.build_words, *self.options(build), str(build.context)]
-        return Command(words, {**self.environment, **self.variables(build)})
+        words = [self.program, *self.build_words, *self.options(build), _path(build.context)]
+        return Command(words, self.environment_for(build))
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
-        words = ["--file", str(build.dockerfile), "--platform", build.platform, "--tag", build.image]
+        words = ["--file", _path(build.dockerfile), "--platform", build.platform, "--tag", build.image]
         for name, value in sorted(build.arguments.items()):
             words += ["--build-arg", f"{name}={value}"]
         for name, value in sorted(build.labels.items()):
@@ -133,14 +170,25 @@ class Builder:
         words += ["--target", build.target] if build.target else []
         return words if build.use_cache else [*words, "--no-cache"]
 
-    def variables(self, build: ImageBuild) -> dict[str, str]:
-        """What a build has in its environment beside what fsdcf has."""
-        return {} if build.epoch is None else {"SOURCE_DATE_EPOCH": str(build.epoch)}
+    def environment_for(self, build: ImageBuild) -> dict[str, str]:
+        """The environment of a build."""
+        epoch = {} if build.epoch is None else {"SOURCE_DATE_EPOCH": str(build.epoch)}
+        return {**self.environment, **epoch}
 
-    def local_image(self, image: str) -> LocalImage:
-        """An image in the builder's store. Raises BuilderError if it is not there."""
-        (found,) = self._read([self.program, "image", "inspect", image])
-        return LocalImage(_digest(found["Id"]), f"{found['Os']}/{found['Architecture']}")
+    def local_image(self, image: str, platform: str = "") -> LocalImage:
+        """An image in the builder's store, for a platform if there may be several. Raises BuilderError if it is not
+        there."""
+        return self._described([self.program, "image", "inspect", image], "Id", "Os", "Architecture")
+
+    def _described(self, words: Sequence[str], *keys: str) -> LocalImage:
+        """The image that a command describes as JSON; ``keys`` have its id, its system and its architecture."""
+        found = self._read(words)
+        found = found[0] if isinstance(found, list) and found else found
+        try:
+            id, system, architecture = (_member(found, key) for key in keys)
+        except (KeyError, TypeError):
+            raise BuilderError(f"{words[0]} does not describe the image {words[-1]}") from None
+        return LocalImage(id if id.startswith("sha256:") else f"sha256:{id}", f"{system}/{architecture}")
 
     def with_access(self, access: Access) -> Builder:
         """The same builder with access to a registry. Its folder gets what the builder needs beside the login."""
@@ -148,7 +196,7 @@ class Builder:
         if access.folder is not None:
             copy_docker_folder(docker_folder(self.environment), access.folder, access.host)
             variables = {"DOCKER_CONFIG": str(access.folder)}
-        return type(self)({**self.environment, **variables}, access)
+        return type(self)({**self.environment, **variables}, self.passed_over, access)
 
     def log_in(self, user: str, password: str) -> None:
         """Log in at the registry. The password goes through standard input. Raises BuilderError."""
@@ -227,16 +275,47 @@ class Builder:
 
 
 class Docker(Builder):
-    """Docker with buildx, which builds with BuildKit, or without it."""
+    """Docker without buildx, which builds without BuildKit."""
 
     program = "docker"
+    build_words: Sequence[str] = ("build", "--force-rm")
     problem_words = ("version", "--format", "{{.Server.Version}}")
+    remedy = "start it (Docker Desktop, or `sudo systemctl start docker`), or check DOCKER_HOST and `docker context ls`"
+    free_space = ("system df", "builder prune")
+
+    def problem(self) -> str:
+        """Why the builder cannot be used here; empty if it can.
+
+        The package podman-docker installs podman as ``docker``, whose output is that of podman.
+        """
+        problem = super().problem()
+        if not problem and "podman" in self._ask([self.program, "--version"]).stdout:
+            return "docker is podman here"
+        if "permission denied" in problem:
+            return f"{problem}: `sudo usermod -aG docker $USER` gives you the permission after the next login"
+        return problem
+
+    def refusal(self, build: ImageBuild) -> str:
+        """Why the builder cannot do a build; empty if it can."""
+        if build.secrets and type(self) is Docker:
+            return "docker without buildx cannot pass secrets to a build: install the plugin docker-buildx"
+        return super().refusal(build)
+
+    def environment_for(self, build: ImageBuild) -> dict[str, str]:
+        """The environment of a build. Without buildx, docker refuses to use BuildKit."""
+        return {**super().environment_for(build), "DOCKER_BUILDKIT": "0"}
 
 
 class Buildx(Docker):
-    """Docker with buildx."""
+    """Docker with buildx, which builds with BuildKit.
+
+    Attestations belong to the push: with them, the image in the store would be an index.
+    Source: https://docs.docker.com/reference/cli/docker/buildx/build/ and
+    https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
+    """
 
     build_words = ("buildx", "build", "--load")
+    free_space = ("system df", "buildx prune")
 
     @property
     def title(self) -> str:
@@ -247,6 +326,10 @@ class Buildx(Docker):
         return super().problem() or (
             "docker has no buildx" if self._ask([self.program, "buildx", "version"]).returncode else ""
         )
+
+    def environment_for(self, build: ImageBuild) -> dict[str, str]:
+        """The environment of a build."""
+        return {**Builder.environment_for(self, build), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -269,8 +352,8 @@ class Buildx(Docker):
             if self.access.cache and build.use_cache:
                 kind = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
                 words += ["--cache-to", f"type=registry,ref={self.access.cache},{kind}"]
-        words += [*self.options(replace(build, image=name)), str(build.context)]
-        return [Command(words, {**self.environment, **self.variables(build)})]
+        words += [*self.options(replace(build, image=name)), _path(build.context)]
+        return [Command(words, self.environment_for(build))]
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
@@ -296,28 +379,39 @@ class Buildx(Docker):
 
 
 class Buildah(Builder):
-    """Buildah, which needs no daemon."""
+    """Buildah, which needs no daemon.
+
+    The format of docker keeps SHELL and HEALTHCHECK; an image in that of OCI loses them, with warnings. The containers
+    of a build that fails are removed (``--force-rm``).
+    Source: https://github.com/containers/buildah/blob/main/docs/buildah-build.1.md
+    """
 
     program = "buildah"
-    build_words = ("build", "--layers", "--identity-label=false")
+    build_words = ("build", "--layers", "--force-rm")
+    remedy = "`buildah info` shows what is wrong; without root it needs the user in /etc/subuid and /etc/subgid"
+    free_space = ("images", "rmi --prune")
+    splits_at_commas = True
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
+        form = [] if self.environment.get("BUILDAH_FORMAT") else ["--format", "docker"]
         made_at = [] if build.epoch is None else ["--timestamp", str(build.epoch)]
-        return [*super().options(build), *made_at]
+        return [*super().options(build), *form, *made_at]
 
-    def variables(self, build: ImageBuild) -> dict[str, str]:
-        """What a build has in its environment beside what fsdcf has."""
-        return {}
+    def environment_for(self, build: ImageBuild) -> dict[str, str]:
+        """The environment of a build. Buildah refuses ``--timestamp`` together with the variable."""
+        if build.epoch is None:
+            return dict(self.environment)
+        return {name: value for name, value in self.environment.items() if name != "SOURCE_DATE_EPOCH"}
 
-    def local_image(self, image: str) -> LocalImage:
+    def local_image(self, image: str, platform: str = "") -> LocalImage:
         """An image in the builder's store. Raises BuilderError if it is not there."""
-        found = self._read([self.program, "inspect", "--type", "image", image])
-        return LocalImage(_digest(found["FromImageID"]), f"{found['OCIv1']['os']}/{found['OCIv1']['architecture']}")
+        words = [self.program, "inspect", "--type", "image", image]
+        return self._described(words, "FromImageID", "OCIv1.os", "OCIv1.architecture")
 
     def with_access(self, access: Access) -> Builder:
         """The same builder with access to a registry."""
-        return type(self)(self.environment, access)
+        return type(self)(self.environment, self.passed_over, access)
 
     @property
     def login_words(self) -> Sequence[str]:
@@ -356,16 +450,32 @@ class Buildah(Builder):
 
 
 class Podman(Buildah):
-    """Podman, which builds with the library of buildah."""
+    """Podman, which builds with the library of buildah.
+
+    Source: https://docs.podman.io/en/latest/markdown/podman-build.1.html
+    """
 
     program = "podman"
+    remedy = "`podman info` shows what is wrong; on a Mac or Windows `podman machine start` starts its virtual machine"
+    free_space = ("system df", "image prune")
     local_image = Builder.local_image
 
 
 class Nerdctl(Builder):
-    """Nerdctl, the client of containerd, which builds with BuildKit."""
+    """Nerdctl, the client of containerd, which builds with BuildKit.
+
+    It shows an image for another processor than that of the computer only if it is asked for that platform.
+    Source: https://github.com/containerd/nerdctl/blob/main/docs/command-reference.md
+    """
 
     program = "nerdctl"
+    remedy = "start containerd and buildkitd; without root, `containerd-rootless-setuptool.sh install` sets them up"
+    free_space = ("images", "builder prune")
+
+    def local_image(self, image: str, platform: str = "") -> LocalImage:
+        """An image in the builder's store, for a platform. Raises BuilderError if it is not there."""
+        asked = ["--platform", platform] if platform else []
+        return self._described([self.program, "image", "inspect", *asked, image], "Id", "Os", "Architecture")
 
     @property
     def login_words(self) -> Sequence[str]:
@@ -383,16 +493,28 @@ class Nerdctl(Builder):
 
 
 class Finch(Nerdctl):
-    """Finch, which runs nerdctl in a virtual machine."""
+    """Finch, which runs nerdctl in a virtual machine; on Linux it needs none.
+
+    The virtual machine gets few of the variables of the environment, and SOURCE_DATE_EPOCH is one.
+    Source: passedEnvs in https://github.com/runfinch/finch/blob/main/cmd/finch/nerdctl_remote.go
+    """
 
     program = "finch"
+    remedy = "`finch vm init` and `finch vm start` start its virtual machine"
+
+    def refusal(self, build: ImageBuild) -> str:
+        """Why the builder cannot do a build; empty if it can."""
+        variable = next((secret.variable for secret in build.secrets if secret.variable), None)
+        if variable and sys.platform != "linux":
+            return f"finch does not pass {variable} to its virtual machine: write the secret's `file` in build.secrets"
+        return super().refusal(build)
 
     def with_access(self, access: Access) -> Builder:
         """The same builder with access to a registry. Its virtual machine reads Finch's own folder alone.
 
         Source: https://github.com/runfinch/finch/blob/main/pkg/config/nerdctl_config_applier.go
         """
-        return type(self)(self.environment, access)
+        return type(self)(self.environment, self.passed_over, access)
 
     def log_out(self) -> None:
         """End the login, if it is not in the private folder alone."""
@@ -411,15 +533,18 @@ BUILDERS: Mapping[str, Sequence[type[Builder]]] = {
 
 
 def find_builder(name: str | None, environment: Mapping[str, str]) -> Builder:
-    """The builder with this name, or the first that can be used. Raises BuilderError, with what is wrong with each."""
-    problems: dict[str, None] = {}
+    """The builder with this name, or the first that can be used. Raises BuilderError: what is wrong with each, and what
+    to do."""
+    problems: dict[str, str] = {}
     for kind in (one for each in ([name] if name else BUILDERS) for one in BUILDERS[each]):
-        builder = kind(environment)
+        builder = kind(environment, "; ".join(problems))
         problem = builder.problem()
         if not problem:
             return builder
-        problems[problem] = None
-    raise BuilderError("; ".join(problems))
+        problems[problem] = builder.remedy if "not work" in problem else ""
+    remedy = next(filter(None, problems.values()), f"install {name or 'one of them'}")
+    others = ", or leave out --builder" if name else ""
+    raise BuilderError(f"{'; '.join(problems)}; {remedy}{others}")
 
 
 def docker_folder(environment: Mapping[str, str]) -> Path:
@@ -453,8 +578,16 @@ _CONFIG = "config.json"
 
 
 def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says nothing")
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says nothing")
+    return last.removesuffix(" Is the docker daemon running?").rstrip(".")
 
 
-def _digest(id: str) -> str:
-    return id if id.startswith("sha256:") else f"sha256:{id}"
+def _member(data: Any, path: str) -> str:
+    for key in path.split("."):
+        data = data[key]
+    return str(data)
+
+
+def _path(path: Path) -> str:
+    """A path as a word that is no option, and not the ``-`` that means standard input."""
+    return f"./{path}" if str(path).startswith("-") else str(path)

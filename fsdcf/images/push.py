@@ -16,10 +16,10 @@ from fsdcf.cloudformation.registries import is_loopback
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, NoticeIssued
 from fsdcf.deploy.run import Run, Stop, denied, stop
-from fsdcf.images.build import Show, run_builder
+from fsdcf.images.build import Progress, run_builder
 from fsdcf.images.builders import Access, Builder, BuilderError, ImageBuild, LocalImage
 from fsdcf.images.repository import CACHE_TAG, RegistryImage, Repository, image_behind
-from fsdcf.masking import mask_known, mask_text, memorable, remember
+from fsdcf.masking import mask_text, memorable, remember
 
 ATTEMPTS = 3
 """Attempts of a push, and of a login."""
@@ -122,7 +122,7 @@ class Pusher:
         self._expires = data.get("expiresAt")
         return user, password
 
-    def push(self, build: ImageBuild, local: LocalImage, show: Show) -> PushedImage:
+    def push(self, build: ImageBuild, local: LocalImage, progress: Progress) -> PushedImage:
         """Push an image of the builder's store with the tag that it has there, and return it with its digest.
 
         An image that is there is left. An attempt that breaks off is repeated. Raises Stop, and AwsError.
@@ -144,7 +144,7 @@ class Pusher:
         run.step("push", f"{self.builder.title} pushes {name}")
         had_name = self.builder.has_image(name)
         try:
-            there = self._push(build, local, name, before, show)
+            there = self._push(build, local, name, before, progress)
         except INTERRUPTS:
             text = f"the push of {name} was interrupted: whether the registry has the image is not known"
             run.tell(NoticeIssued("image", text))
@@ -155,12 +155,12 @@ class Pusher:
         return there
 
     def _push(
-        self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, show: Show
+        self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, progress: Progress
     ) -> PushedImage:
         for attempt in range(1, ATTEMPTS + 1):
             self._renew(attempt)
             self._report.unlink(missing_ok=True)
-            code, lines = self._attempt(build, name, show)
+            code, lines = self._attempt(build, name, progress)
             if not code:
                 return self._confirmed(name, local)
             found = self._after_failure(name, local, before)
@@ -174,13 +174,17 @@ class Pusher:
             self._wait(problem, attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(self, build: ImageBuild, name: str, show: Show) -> tuple[int, list[str]]:
+    def _attempt(self, build: ImageBuild, name: str, progress: Progress) -> tuple[int, list[str]]:
         """The exit code of a push and its last lines."""
         code, lines = 0, list[str]()
-        for command in self.builder.push(build, name, self._report):
-            code, lines = run_builder(command, lambda line: show(mask_known(line)))
-            if code:
-                break
+        progress.begin(f"{self.builder.title} pushes {name}")
+        try:
+            for command in self.builder.push(build, name, self._report):
+                code, lines = run_builder(command, progress)
+                if code:
+                    break
+        finally:
+            progress.end()
         return code, lines
 
     def _renew(self, attempt: int) -> None:

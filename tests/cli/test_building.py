@@ -57,6 +57,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "npmrc").write_text("secret of npm\n")
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
+    monkeypatch.setenv("NPM_TOKEN", "token of npm")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.chdir(folder)
     _git("init", "-q")
@@ -93,8 +94,8 @@ def test_the_builder_gets_what_the_spec_says(project: Path, tmp_path: Path) -> N
         ("--build-arg", "B=two words"),
         ("--label", f"org.opencontainers.image.revision={commit}"),
         ("--label", "org.opencontainers.image.source=https://git.example/team/web"),
-        ("--secret", "id=npm,src=npmrc"),
-        ("--secret", "id=token,env=NPM_TOKEN"),
+        ("--secret", "id=npm,type=file,src=npmrc"),
+        ("--secret", "id=token,type=env,env=NPM_TOKEN"),
         ("--target", "final"),
     ):
         assert pair in pairs, pair

@@ -24,7 +24,6 @@ from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
-    from fsdcf.images.build import Show
     from fsdcf.images.builders import Builder, ImageBuild
 
 
@@ -63,18 +62,17 @@ def build_command(
         raise click.UsageError("only services have images")
     program = builder_named(builder)
 
-    def show(line: str) -> None:
-        click.echo(line, err=True)
-
     if push:
         given = {"env": inputs.environment, "tag": tag, "builder": builder, "allow_dirty": allow_dirty}
-        _push(services, builds, program, connection, create_repository, given, as_json, show)
+        _push(services, builds, program, connection, create_repository, given, as_json)
 
     def act(tell: Tell) -> Outcome:
+        from fsdcf.cli.render.builder import builder_progress
         from fsdcf.images.build import build_image
 
+        progress = builder_progress(as_json, aside=True)
         for build in builds:
-            build_image(program, build, tell, show)
+            build_image(program, build, tell, progress)
             if not as_json:
                 click.echo(build.image)
         return Outcome(Exit.DONE, f"built {counted(len(builds), 'image')} with {program.title}")
@@ -90,7 +88,6 @@ def _push(
     create: bool,
     given: Mapping[str, str | bool | None],
     as_json: bool,
-    show: Show,
 ) -> NoReturn:
     """Build images and push them, and end the command. ``given`` are the options to give again."""
     targets, destinations = [], []
@@ -102,18 +99,20 @@ def _push(
         destinations.append(destination(one, suggested("build", one.name, push=True, **given)))
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
+        from fsdcf.cli.render.builder import builder_progress
         from fsdcf.deploy.run import Run
         from fsdcf.images.build import build_image
         from fsdcf.images.push import signed_in
         from fsdcf.images.repository import repository_of
 
         pushed = {}
+        progress = builder_progress(as_json, aside=True)
         runs = [Run(aws, tell, target, ask) for target in targets]
         repositories = [repository_of(each, one, create) for each, one in zip(runs, destinations, strict=True)]
         for each, repository, build in zip(runs, repositories, builds, strict=True):
             with signed_in(each, program, repository) as pusher:
-                local = build_image(pusher.builder, build, tell, show)
-                image = pusher.push(build, local, show)
+                local = build_image(pusher.builder, build, tell, progress)
+                image = pusher.push(build, local, progress)
             pushed[each.target.service] = str(image)
             if not as_json:
                 click.echo(str(image))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fsdcf.deploy.diagnosis.pasted import Explanation
     from fsdcf.deploy.model import Place
 
-WITH_RULES = ("fsdcf.language", "fsdcf.compiler", "fsdcf.pipeline")
+WITH_RULES = ("fsdcf.language", "fsdcf.compiler", "fsdcf.images.failure", "fsdcf.pipeline")
 """The packages and modules that define rules."""
 
 

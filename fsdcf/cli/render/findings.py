@@ -111,10 +111,10 @@ def as_json(diagnostics: Sequence[Diagnostic]) -> str:
     """Findings as a JSON list, with the same positions as the text. If there are more than MOST_SHOWN, the last item is
     a note with the number of the others, by code."""
     shown, others = limited(diagnostics)
-    records = [_record(one) for one in shown]
+    records = [record(one) for one in shown]
     if others:
         note = Diagnostic("", Severity.WARNING, rest_of(others), (), diagnostics[-1].span)
-        records.append({**_record(note), "severity": "note", "omitted": dict(sorted(others.items()))})
+        records.append({**record(note), "severity": "note", "omitted": dict(sorted(others.items()))})
     return json_text(records)
 
 
@@ -159,7 +159,8 @@ def summary(diagnostics: Collection[Diagnostic], name: str = "") -> str:
     return ", ".join(words) + place if words else "no findings"
 
 
-def _record(one: Diagnostic) -> dict[str, object]:
+def record(one: Diagnostic) -> dict[str, object]:
+    """A finding as plain data."""
     span = one.span
     return {
         "code": one.code,

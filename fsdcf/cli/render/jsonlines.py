@@ -14,6 +14,7 @@ from fsdcf.cloudformation.change import Change, Detail
 from fsdcf.deploy.model import (
     Event,
     Evidence,
+    ImageBuilt,
     NoticeIssued,
     Outcome,
     Place,
@@ -71,11 +72,17 @@ def record(event: Event) -> dict[str, Any]:
         case Waiting():
             return {"event": "waiting", "elapsed": round(event.elapsed, 3), "on": list(event.on)}
         case NoticeIssued():
-            return {"event": "noted", "lead": event.label, "text": event.text}
+            return _noted(event)
         case WarningIssued():
             return {"event": "warned", "text": event.text}
         case RunEnded():
             return _ended(event.outcome)
+
+
+def _noted(event: NoticeIssued) -> dict[str, Any]:
+    if isinstance(event, ImageBuilt):
+        return {"event": "built", **fields(event, "name", "tag", "id", "platform", "builder", "seconds")}
+    return {"event": "noted", "lead": event.label, "text": event.text}
 
 
 def place(one: Place | None) -> dict[str, Any] | None:

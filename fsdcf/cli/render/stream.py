@@ -232,6 +232,10 @@ class LineWriter:
         text = "".join(f"{self.prefix}{line}\n" for line in lines)
         self._write(without_commands(text) if self._guards else text)
 
+    def text(self, text: str) -> None:
+        """Write what another program has for the terminal, as it is."""
+        self._write(text)
+
     def command(self, line: str) -> None:
         """Write a workflow command of GitHub Actions."""
         self._write(f"{line}\n", is_command=True)

@@ -51,6 +51,22 @@ def build_secret_source(case: Case) -> Problems:
             yield Problem(path, f"the secret `{secret.id}` of the build has {problem} an `environment`", hint)
 
 
+MISSING_BUILD_SECRET = Rule(
+    "S291",
+    "a secret of the build that is not there",
+    "A secret of the build is in a file, whose path is relative to the spec or begins with `~/`, or in a variable of"
+    " the environment in which the build runs. fsdcf looks at both before the build, and passes on where the secret is,"
+    " not its value.",
+    "https://docs.docker.com/build/building/secrets/",
+)
+
+BUILD_PATH = Rule(
+    "S292",
+    "a build context or a Dockerfile that is not there",
+    "`build.context` is a folder and `build.dockerfile` a file; both are relative to the spec, and inside of its"
+    " repository. fsdcf looks at them before a build.",
+)
+
 BUILD_ARGUMENT = Rule(
     "S372",
     "a build argument that a workflow cannot pass",

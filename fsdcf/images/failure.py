@@ -1,0 +1,314 @@
+"""Why a build failed: the line of the Dockerfile, and what helps against causes that are known."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fsdcf.atomic import read_regular
+from fsdcf.diagnostics import Diagnostic, Rule, Span
+from fsdcf.images.builders import Builder, ImageBuild
+from fsdcf.images.ignored import DockerIgnore
+from fsdcf.language.dockerfile import MOST_BYTES
+from fsdcf.wording import cut
+
+FAILED_STEP = Rule(
+    "S289",
+    "a step of a Dockerfile that fails",
+    "The builder stopped at this instruction of the Dockerfile. Its last lines say why. Of an instruction that"
+    " continues over several lines, the first one is shown.",
+    "https://docs.docker.com/reference/dockerfile/",
+)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An instruction of a Dockerfile: its name in capitals, what follows, and its first line."""
+
+    name: str
+    text: str
+    line: int
+
+
+def instructions(text: str) -> Iterator[Instruction]:
+    """The instructions of a Dockerfile, without comments and the lines of here-documents."""
+    parts: list[str] = []
+    ends: list[str] = []
+    first = 1
+    for number, line in enumerate(text.split("\n"), 1):
+        if ends:
+            ends = ends[1:] if line.lstrip("\t") == ends[0] else ends
+        elif line.strip() and not line.lstrip().startswith("#"):
+            first = first if parts else number
+            parts.append(line.rstrip().removesuffix("\\"))
+            if not line.rstrip().endswith("\\"):
+                name, _, rest = " ".join(parts).strip().partition(" ")
+                yield Instruction(name.upper(), rest.strip(), first)
+                ends = re.findall(r"<<-?[\"']?(\w+)", rest) if name.upper() in ("RUN", "COPY", "ADD") else []
+                parts = []
+
+
+_READ = 60
+"""Lines at the end of a build's output in which a cause is looked for."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The cause of a failed build and what helps, as far as they are known, and the finding about the Dockerfile."""
+
+    cause: str = ""
+    advice: str = ""
+    finding: Diagnostic | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A known cause. ``instructions`` are those in which the text means it; empty for all. ``{…}`` is filled in."""
+
+    pattern: str
+    sentence: str
+    advice: str
+    instructions: Collection[str] = ()
+
+
+_PULLS = ("FROM", "COPY", "ADD", "")
+_CAUSES = (
+    _Cause(
+        r"(?i)no space left on device|disk quota exceeded|ENOSPC",
+        "the disk of {program} is full",
+        "`{program} {shows}` shows what takes the space, and `{program} {frees}` frees it",
+    ),
+    _Cause(
+        r"secret required but no secret with id ['\"]?(?P<name>[\w.-]+)|secret (?P<other>[\w.-]+): not found",
+        "the secret `{name}` is not given to the build",
+        "add `- {{id: {name}, environment: NAME}}` or `- {{id: {name}, file: PATH}}` to build.secrets",
+    ),
+    _Cause(
+        r"(?i)toomanyrequests|429 Too Many Requests|reached your (?:unauthenticated )?pull rate limit",
+        "the registry limits how often this address may pull images",
+        "log in (`{program} login`), wait for an hour, or take the base image from another registry, such as"
+        " public.ecr.aws/docker/library/",
+        _PULLS,
+    ),
+    _Cause(
+        r"(?i)no match for platform|no matching manifest for|no image found in \S+(?: \S+)? for architecture"
+        r"|does not (?:match|provide) the (?:specified|expected) platform|no match for platform in manifest",
+        "the base image does not exist for {platform}",
+        "choose a base image or a tag that has {platform}, or change resources.architecture",
+        _PULLS,
+    ),
+    _Cause(
+        r"(?i)exec format error",
+        "this computer cannot run programs of {platform}",
+        "install the emulator of QEMU (`docker run --privileged --rm tonistiigi/binfmt --install {processor}`, or the"
+        " package qemu-user-static), build on a computer with that processor, or change resources.architecture",
+    ),
+    _Cause(
+        r"(?i)cannot connect to the docker daemon|error during connect|transport is closing|connection to .* was lost"
+        r"|error reading from server|code = Unavailable|buildkitd? .*(?:connection refused|no such file)"
+        r"|docker\.sock: (?:connect|read|write)",
+        "the connection to the daemon of {program} broke off",
+        "see whether it still runs (`{program} info`), and build again: finished steps are in the cache",
+    ),
+    _Cause(
+        r"(?i)\b(?:code:?|status:?) 137\b|signal: killed|exited on killed|heap out of memory|cannot allocate memory"
+        r"|ResourceExhausted",
+        "the step was killed: probably it ran out of memory",
+        "give the builder more memory (in Docker Desktop: Settings, Resources), or let the step use less",
+    ),
+    _Cause(
+        r"(?i)certificate signed by unknown authority|unable to get local issuer certificate"
+        r"|self.signed certificate|CERTIFICATE_VERIFY_FAILED",
+        "a certificate is not trusted in the build",
+        "a proxy of your network probably replaces certificates: add its own to the base image or to the builder",
+    ),
+    _Cause(
+        r"(?i)could not resolve|temporary failure (?:in name resolution|resolving)|no such host|EAI_AGAIN|ENOTFOUND"
+        r"|server misbehaving|network is unreachable|i/o timeout|connection timed out|TLS handshake timeout|bad address"
+        r"|name or service not known",
+        "the build cannot reach the network, or a name does not exist",
+        "check the spelling of the host, the network, and DNS; behind a proxy, give HTTP_PROXY and HTTPS_PROXY to the"
+        " builder",
+    ),
+    _Cause(
+        r"(?i)no basic auth credentials|unauthorized|authentication required|denied: |403 Forbidden|pull access denied",
+        "the base image {base} does not exist, or needs a login",
+        "check its name, and log in to its registry with `{program} login`",
+        _PULLS,
+    ),
+    _Cause(
+        r"(?i)manifest unknown|failed to resolve source metadata|name unknown|not found: manifest|short-name"
+        r"|unable to find a match|: not found$|does not exist or no pull access|reading manifest",
+        "the base image {base} does not exist",
+        "check its name and its tag; podman and buildah need the whole name, such as docker.io/library/python:3.13",
+        ("FROM", ""),
+    ),
+    _Cause(
+        r"(?i)unknown instruction|parse error|unexpected end of statement",
+        "the Dockerfile is not valid here",
+        "see https://docs.docker.com/reference/dockerfile/ for the instructions",
+    ),
+    _Cause(
+        r"(?i)\b(?:code:?|status:?) 127\b|executable file not found",
+        "a program of the step is not in the image",
+        "install it in an earlier step, or choose a base image that has it",
+        ("RUN",),
+    ),
+)
+
+
+def explain(builder: Builder, build: ImageBuild, lines: Sequence[str]) -> Failure:
+    """Why a build with these last lines failed."""
+    text, file = _text(build.dockerfile), str(build.dockerfile)
+    steps = [*instructions(text)]
+    number = _failing_line(lines, steps)
+    step = next((one for one in reversed(steps) if one.line <= number), None)
+    output = "\n".join(lines[-_READ:])
+    cause, advice = _missing_source(step, build, output) or _known(step, builder, build, output)
+    if step is None:
+        return Failure(cause, advice)
+    line = text.split("\n")[step.line - 1].rstrip()
+    start, end = len(line) - len(line.lstrip()), len(line.rstrip("\\` \t"))
+    span = Span(file, step.line, start + 1, step.line, max(start, end) + 1)
+    message = f"`{cut(f'{step.name} {step.text}', 60)}` fails: {cause or _last_error(lines)}"
+    return Failure(cause, advice, FAILED_STEP.at(span, (), message, advice), {file: text})
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_regular(file, MOST_BYTES).decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
+    except (OSError, ValueError):
+        return ""
+
+
+_MARKED = re.compile(r"\s*(\d{1,9}) \| >>> ")
+_HEADED = re.compile(r"[^\s:][^:]*:(\d{1,9})")
+_PARSED = re.compile(r"parse error (?:on )?line (\d{1,9})")
+_STEP = re.compile(r"(?:\[[\w/.-]+\] )??(?:\[(\d{1,9})/\d+\] )?STEP (\d{1,9})/\d+: (.*)")
+_LEGACY_STEP = re.compile(r"Step (\d{1,9})/\d+ : (.*)")
+
+
+def _failing_line(lines: Sequence[str], steps: Sequence[Instruction]) -> int:
+    """The line at which a build failed, counted from 1; 0 if that is unknown.
+
+    BuildKit shows an excerpt of the Dockerfile in which ``>>>`` marks the lines. Docker without it and buildah announce
+    each step with its number: docker counts all instructions, buildah those of the stage.
+    """
+    marked = [int(found[1]) for found in map(_MARKED.match, lines) if found]
+    if marked:
+        numbers = set(marked)
+        return next(number for number in range(marked[-1], 0, -1) if number - 1 not in numbers)
+    for at in range(len(lines) - 1, -1, -1):
+        line = lines[at]
+        if found := _PARSED.search(line):
+            return int(found[1])
+        if (found := _HEADED.fullmatch(line)) and lines[at + 1 : at + 2] and lines[at + 1].startswith("-----"):
+            return int(found[1])
+        if found := _STEP.match(line):
+            return _line_of_step(_stage(steps, int(found[1] or 1)), int(found[2]), found[3])
+        if found := _LEGACY_STEP.match(line):
+            return _line_of_step(steps, int(found[1]), found[2])
+    return 0
+
+
+def _stage(steps: Sequence[Instruction], number: int) -> list[Instruction]:
+    """The instructions of a stage, whose FROM is the first."""
+    starts = [at for at, step in enumerate(steps) if step.name == "FROM"]
+    if number > len(starts):
+        return []
+    return [*steps[starts[number - 1] : starts[number] if number < len(starts) else None]]
+
+
+def _line_of_step(steps: Sequence[Instruction], number: int, text: str) -> int:
+    """The line of a step, if it is the instruction that the builder names: it adds steps of its own, such as LABEL."""
+    name = text.partition(" ")[0].upper()
+    return steps[number - 1].line if number <= len(steps) and steps[number - 1].name == name else 0
+
+
+def _known(step: Instruction | None, builder: Builder, build: ImageBuild, output: str) -> tuple[str, str]:
+    """The cause and the advice of the first known cause; empty if there is none."""
+    name = step.name if step else ""
+    for cause in _CAUSES:
+        found = re.search(cause.pattern, output, re.M) if not cause.instructions or name in cause.instructions else None
+        if found:
+            values = {
+                "program": builder.program,
+                "shows": builder.free_space[0],
+                "frees": builder.free_space[1],
+                "platform": build.platform,
+                "processor": build.platform.rpartition("/")[2],
+                "base": _image_in(step),
+                "name": next(filter(None, found.groups()), ""),
+            }
+            return cause.sentence.format(**values), cause.advice.format(**values)
+    return "", ""
+
+
+def _image_in(step: Instruction | None) -> str:
+    """The image that an instruction names, in quotation marks; empty if it names none."""
+    words = step.text.split() if step else []
+    source = next((word.partition("=")[2] for word in words if word.startswith("--from=")), "")
+    if step and step.name == "FROM":
+        source = next((word for word in words if not word.startswith("--")), "")
+    return f"`{source}`" if source else "of the step"
+
+
+_MISSING = re.compile(
+    r"(?i)not found|no such file or directory|does not exist|no items matching|excluded by \.dockerignore"
+)
+
+
+def _missing_source(step: Instruction | None, build: ImageBuild, output: str) -> tuple[str, str] | None:
+    """The cause and the advice for a file that COPY or ADD takes from the build context, and that is not there."""
+    if step is None or step.name not in ("COPY", "ADD") or not _MISSING.search(output):
+        return None
+    ignored = DockerIgnore.of(build.dockerfile, build.context)
+    for source in _sources(step.text):
+        path = posixpath.normpath(source.lstrip("/"))
+        if path.startswith("../") or path == "..":
+            advice = "a build reads only below build.context: set that to a folder that contains the file"
+            return f"`{source}` is outside the build context {str(build.context)!r}", advice
+        if pattern := ignored.pattern_against(path):
+            advice = f"remove the pattern, or add `!{path}` below it"
+            return f"`{source}` is excluded by the pattern `{pattern}` of {ignored.name}", advice
+        if not (build.context / path).exists():
+            beside = build.dockerfile.parent / path
+            advice = (
+                f"paths are relative to build.context, and the file is {str(beside)!r}"
+                if beside.exists()
+                else "check the name: paths are relative to build.context"
+            )
+            return f"`{source}` does not exist in the build context {str(build.context)!r}", advice
+    return None
+
+
+def _sources(text: str) -> Iterator[str]:
+    """The paths of the context that COPY or ADD takes: neither those of another stage, nor patterns and addresses."""
+    words = text.split()
+    if any(word.startswith("--from=") for word in words):
+        return
+    words = [word for word in words if not word.startswith("--")]
+    if words and words[0].startswith("["):
+        try:
+            words = [str(word) for word in json.loads(" ".join(words))]
+        except ValueError:
+            return
+    for word in words[:-1]:
+        word = word.strip("\"'")
+        if not re.search(r"[*?$\[]|://|^<<|^git@", word):
+            yield word
+
+
+_PREFIX = re.compile(r"(?i)(?:(?:error|fata)(?:\[\d+\])?:? *|failed to solve: |building at STEP \".*\": )+")
+
+
+def _last_error(lines: Sequence[str]) -> str:
+    """What the builder says last, without what is the same for every error."""
+    errors = [line for line in lines[-_READ:] if re.match(r"(?i)(?:error|fata|the command)\b", line)]
+    last = next(reversed(errors or lines or [""]), "")
+    return _PREFIX.sub("", last) or "the builder says nothing"
