@@ -179,18 +179,19 @@ def _check(compiled: Compiled, context: Path, file: Path) -> None:
 def _problems(compiled: Compiled, document: Document, context: Path, file: Path) -> Iterator[Diagnostic]:
     build, folder = compiled.service().service.build, Path(compiled.name).parent
     paths = (
-        ("context", context, "" if context.is_dir() else "is not a folder"),
-        ("dockerfile", file, "" if file.is_file() else "does not exist"),
+        ("context", context, "" if context.is_dir() else "is not a folder", True),
+        ("dockerfile", file, "" if file.is_file() else "does not exist", build.dockerfile is not None),
     )
-    for key, path, problem in paths:
+    for key, path, problem, written in paths:
         try:
             check_inside(path, folder)
         except OSError as error:
             problem = str(error.strerror)
         if problem:
-            place = ("service", "build", key)
-            hint = f"write the path of the {'folder' if key == 'context' else 'Dockerfile'}, relative to the spec"
-            yield BUILD_PATH.at(document.span(place), place, f"`{path}` {problem}", hint)
+            hint = f"write the path in build.{key}, relative to the spec"
+            place = ("service", "build", key) if written else ("service",)
+            span = document.span(place) if written else document.key_span(place)
+            yield BUILD_PATH.at(span, place, f"`{path}` {problem}", hint)
     for index, secret in enumerate(build.secrets):
         if problem := _problem_of(secret, _source(secret, folder)):
             step = ("service", "build", "secrets", index)
@@ -249,9 +250,10 @@ def _tag(revision: Revision | None, options: BuildOptions) -> str:
     if revision and revision.changes and not options.allow_dirty:
         files = ", ".join(map(visible, revision.changed[:_SHOWN_FILES]))
         more = f" and {len(revision.changed) - _SHOWN_FILES} more" if len(revision.changed) > _SHOWN_FILES else ""
+        differ = "differs" if len(revision.changed) == 1 else "differ"
         raise click.UsageError(
-            f"{counted(len(revision.changed), 'file')} of what is built differ from the commit: {files}{more};"
-            " commit them, or use --allow-dirty"
+            f"{counted(len(revision.changed), 'file')} of what is built {differ} from the commit: {files}{more};"
+            " commit, or use --allow-dirty"
         )
     return options.tag or (revision.tag if revision else "")
 
@@ -303,7 +305,7 @@ def revision_of(paths: Sequence[Path], folder: Path) -> Revision | None:
     entries = [*_changed(root, sorted(name for name in names if not name.startswith(f"..{os.sep}")))]
     time = int(_words("show", "--no-patch", "--format=%ct", commit, folder=folder))
     remote = (git("remote", "get-url", "origin", folder=folder) or b"").decode("utf-8", "replace").strip()
-    return Revision(commit, time, _public(remote), tuple(name for name, _ in entries), _hash(root, entries))
+    return Revision(commit, time, public_address(remote), tuple(name for name, _ in entries), _hash(root, entries))
 
 
 def _words(*words: str, folder: Path) -> str:
@@ -353,7 +355,7 @@ _URL = re.compile(rf"(https?|ssh|git)://(?:[^@/\s]*@)?([\w.-]+)(:\d+)?/{_PATH}",
 _SCP = re.compile(rf"[\w.-]+@([\w.-]+):{_PATH}", re.ASCII)
 
 
-def _public(remote: str) -> str:
+def public_address(remote: str) -> str:
     """The address of a repository as a URL without a user and a password; empty for any other."""
     if found := _URL.fullmatch(remote):
         web = found[1].startswith("http")

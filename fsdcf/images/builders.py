@@ -109,7 +109,7 @@ class BuilderError(Exception):
 class Builder:
     """A program with the command line of docker. ``environment`` is that of fsdcf, which the program gets.
 
-    ``access`` is the registry to push to; None without one. ``passed_over`` says why the builders before it in the order
+    ``access`` is the registry to push to; None without one. ``passed_over`` says why the builders that come before it
     cannot be used.
     """
 

@@ -80,7 +80,7 @@ _PULLS = ("FROM", "COPY", "ADD", "")
 _CAUSES = (
     _Cause(
         r"(?i)no space left on device|disk quota exceeded|ENOSPC",
-        "the disk of {program} is full",
+        "no space is left on the disk of {program}",
         "`{program} {shows}` shows what takes the space, and `{program} {frees}` frees it",
     ),
     _Cause(
@@ -168,14 +168,15 @@ def explain(builder: Builder, build: ImageBuild, lines: Sequence[str]) -> Failur
     steps = [*instructions(text)]
     number = _failing_line(lines, steps)
     step = next((one for one in reversed(steps) if one.line <= number), None)
-    output = "\n".join(lines[-_READ:])
+    output = "\n".join(_ANNOUNCED.sub("", line) for line in lines[-_READ:])
     cause, advice = _missing_source(step, build, output) or _known(step, builder, build, output)
     if step is None:
         return Failure(cause, advice)
     line = text.split("\n")[step.line - 1].rstrip()
     start, end = len(line) - len(line.lstrip()), len(line.rstrip("\\` \t"))
     span = Span(file, step.line, start + 1, step.line, max(start, end) + 1)
-    message = f"`{cut(f'{step.name} {step.text}', 60)}` fails: {cause or _last_error(lines)}"
+    shown = cut(" ".join((step.name, *step.text.split())), 60)
+    message = f"`{shown}` fails: {cause or _last_error(lines)}"
     return Failure(cause, advice, FAILED_STEP.at(span, (), message, advice), {file: text})
 
 
@@ -186,6 +187,11 @@ def _text(file: Path) -> str:
         return ""
 
 
+_ANNOUNCED = re.compile(
+    r"^(?:\[[^\]]*\] )*STEP .*|^Step \d+/\d+ : .*|^ > \[.*|^#\d+ \[.*|^ +\d+ \| .*"
+    r"|building at STEP \".*\": |process \".*\" did not"
+)
+"""Where a builder repeats an instruction, whose text is not its output."""
 _MARKED = re.compile(r"\s*(\d{1,9}) \| >>> ")
 _HEADED = re.compile(r"[^\s:][^:]*:(\d{1,9})")
 _PARSED = re.compile(r"parse error (?:on )?line (\d{1,9})")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from fsdcf.cli.building import check_tag, public_address
 from fsdcf.cli.main import cli
 
 SPEC = """\
@@ -31,16 +33,14 @@ service:
   healthCheck: {container: {command: "true"}}
 """
 
-RECORDER = f"""#!{sys.executable}
-import json, os, sys
-with open(os.environ["RECORD"], "a") as record:
-    record.write(json.dumps(sys.argv[1:]) + "\\n")
-if sys.argv[1:3] == ["image", "inspect"] or sys.argv[1] == "inspect":
-    print(json.dumps([{{"Id": "sha256:" + "a" * 64, "Os": "linux", "Architecture": os.environ.get("ARCH", "arm64")}}]))
-elif "build" in sys.argv[1:3] and os.environ.get("FAILS"):
-    print("step 3 failed: no such file")
-    sys.exit(1)
-"""
+RECORDER = """#!/bin/sh
+printf '%s\\037' "$@" >> "$RECORD"
+echo >> "$RECORD"
+case "$*" in
+  image*) echo '[{"Id": "sha256:DIGEST", "Os": "linux", "Architecture": "'"${ARCH:-arm64}"'"}]' ;;
+  build*--load*) if [ -n "$FAILS" ]; then echo "$FAILS"; exit 1; fi ;;
+esac
+""".replace("DIGEST", "a" * 64)
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
     monkeypatch.setenv("NPM_TOKEN", "token of npm")
+    monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.chdir(folder)
     _git("init", "-q")
@@ -77,7 +78,8 @@ def _build(*words: str) -> Result:
 
 
 def _recorded(tmp_path: Path) -> list[list[str]]:
-    return [json.loads(line) for line in (tmp_path / "record").read_text().splitlines()]
+    lines = (tmp_path / "record").read_text().splitlines()
+    return [line.removesuffix("\x1f").split("\x1f") for line in lines]
 
 
 def test_the_builder_gets_what_the_spec_says(project: Path, tmp_path: Path) -> None:
@@ -94,6 +96,10 @@ def test_the_builder_gets_what_the_spec_says(project: Path, tmp_path: Path) -> N
         ("--build-arg", "B=two words"),
         ("--label", f"org.opencontainers.image.revision={commit}"),
         ("--label", "org.opencontainers.image.source=https://git.example/team/web"),
+        (
+            "--label",
+            f"org.opencontainers.image.created={_git('show', '-s', '--date=format-local:%FT%TZ', '--format=%cd')}",
+        ),
         ("--secret", "id=npm,type=file,src=npmrc"),
         ("--secret", "id=token,type=env,env=NPM_TOKEN"),
         ("--target", "final"),
@@ -123,6 +129,8 @@ def test_outside_a_repository_the_tag_is_asked_for(project: Path) -> None:
     assert refused.exit_code == 2
     assert "--tag" in refused.output
     assert _build("--tag", "v1").stdout == "web:v1\n"
+    (words,) = [words for words in _recorded(project.parent) if words[:2] == ["buildx", "build"]]
+    assert [word for word in words if word.startswith("org.opencontainers")] == ["org.opencontainers.image.version=v1"]
 
 
 def test_an_image_for_another_processor_is_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +142,7 @@ def test_an_image_for_another_processor_is_an_error(project: Path, monkeypatch: 
 
 
 def test_a_failed_build_shows_its_last_lines(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAILS", "1")
+    monkeypatch.setenv("FAILS", "step 3 failed: no such file")
     result = _build()
     assert result.exit_code == 1
     assert "step 3 failed" in result.output
@@ -154,3 +162,201 @@ def test_without_a_builder_the_command_says_what_is_wrong_with_each(
     assert result.exit_code == 2
     for name in ("docker", "podman", "buildah", "nerdctl", "finch"):
         assert f"{name} is not installed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("block", "code", "line", "words"),
+    [
+        ("{secrets: [{id: npm, file: none.txt}]}", "S291", 7, "`none.txt` cannot be read: No such file"),
+        ("{secrets: [{id: npm, file: .}]}", "S291", 7, "cannot be read"),
+        ("{secrets: [{id: npm, environment: NO_SUCH_VARIABLE}]}", "S291", 7, "export NO_SUCH_VARIABLE"),
+        ("{context: none}", "S292", 7, "is not a folder"),
+        ("{context: ../..}", "S292", 7, "outside the repository"),
+        ("{context: sub}", "S292", 4, "does not exist"),
+    ],
+)
+def test_what_is_not_there_is_a_finding(project: Path, block: str, code: str, line: int, words: str) -> None:
+    (project / "sub").mkdir()
+    spec = SPEC.replace(SPEC[SPEC.index("  build:\n") : SPEC.index("  healthCheck")], f"  build: {block}\n")
+    (project / "web.yml").write_text(spec)
+    if code == "S292" and "sub" in block:
+        (project / "Dockerfile").unlink()
+    result = _build("--tag", "x", "--allow-dirty")
+    assert result.exit_code == 2
+    assert f"error[{code}]" in result.output
+    assert f"web.yml:{line}:" in result.output
+    assert words in result.output
+    assert "nothing built" in result.output
+    ended = json.loads(_build("--tag", "x", "--allow-dirty", "--json").stdout.splitlines()[-1])
+    assert (ended["event"], ended["exit"]) == ("ended", 2)
+
+
+def test_a_secret_may_be_in_the_home_folder_and_is_masked(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FAILS", "the value is hunter2hunter2 and\nfrom-the-variable-7")
+    monkeypatch.setenv("NPM_TOKEN", "from-the-variable-7")
+    (tmp_path / "npmrc").write_text("hunter2hunter2\n")
+    (project / "web.yml").write_text(SPEC.replace("file: npmrc", "file: ~/npmrc"))
+    _git("commit", "-qam", "two")
+    result = _build()
+    assert result.exit_code == 1
+    assert "the value is ********" in result.output
+    for value in ("hunter2hunter2", "from-the-variable-7"):
+        assert value not in result.output
+        assert value not in (tmp_path / "record").read_text()
+    (words,) = [words for words in _recorded(tmp_path) if words[:2] == ["buildx", "build"]]
+    assert f"id=npm,type=file,src={tmp_path / 'npmrc'}" in words
+
+
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        ("v1+x", "'+'"),
+        ("", "empty"),
+        (".a", "begins with '.'"),
+        ("a" * 129, "129 characters"),
+        ("sha256:" + "a" * 64, "':'"),
+        ("é", "'é'"),
+        ("a\nb", "contains"),
+    ],
+)
+def test_a_tag_that_ecr_refuses(tag: str, words: str) -> None:
+    with pytest.raises(click.UsageError, match=re.escape(words)):
+        check_tag(tag)
+
+
+def test_changes_are_named_and_count_where_something_is_built(project: Path) -> None:
+    odd = project / ":(top) ü\n.txt"
+    odd.write_text("1")
+    refused = _build()
+    assert refused.exit_code == 2
+    assert "1 file of what is built differs" in refused.output
+    assert "\\u000a.txt" in refused.output
+    odd.unlink()
+    (project / "npmrc").rename(project / "other")
+    (project / "npmrc").symlink_to("other")
+    assert "2 files of what is built differ" in _build("--tag", "x").output
+
+
+def test_changes_elsewhere_in_the_repository_do_not_count(project: Path) -> None:
+    (project / "app").mkdir()
+    (project / "app" / "main.py").touch()
+    (project / "web.yml").write_text(SPEC.replace("  build:\n", "  build:\n    context: app\n"))
+    _git("add", ".")
+    _git("commit", "-qm", "two")
+    (project / "notes.txt").write_text("not in the context")
+    assert _build().exit_code == 0
+    (project / "Dockerfile.dockerignore").write_text("*.txt")
+    assert "Dockerfile.dockerignore" in _build().output
+
+
+def test_changes_in_a_submodule_give_another_tag(project: Path) -> None:
+    inner = project / "inner"
+    inner.mkdir()
+    for words in (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "one")):
+        _git("-C", str(inner), *words)
+    _git("add", ".")
+    _git("commit", "-qm", "two")
+    assert _build().exit_code == 0
+    (inner / "new.txt").write_text("1")
+    first = _build("--allow-dirty").stdout
+    (inner / "new.txt").write_text("2")
+    second = _build("--allow-dirty").stdout
+    assert "-dirty-" in first
+    assert first != second
+
+
+def test_a_worktree_with_a_detached_head_has_a_tag(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    monkeypatch.chdir(tmp_path / "tree")
+    assert _build().stdout == f"web:{_git('rev-parse', 'HEAD')[:12]}\n"
+
+
+def test_a_repository_without_a_commit_asks_for_a_tag(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    for name in ("web.yml", "Dockerfile", "npmrc"):
+        (new / name).write_bytes((project / name).read_bytes())
+    monkeypatch.chdir(new)
+    _git("init", "-q")
+    assert "use --tag" in _build().output
+    assert _build("--tag", "v1").stdout == "web:v1\n"
+
+
+def test_a_refusal_of_git_is_shown_in_its_words(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    result = _build("--tag", "v1")
+    assert result.exit_code == 2
+    assert "safe.directory" in result.output
+    assert _build("--tag", "v1", "--allow-dirty").stdout == "web:v1\n"
+
+
+def test_files_that_git_ignores_are_noted_unless_the_build_leaves_them_out(project: Path) -> None:
+    (project / ".gitignore").write_text(".env\ncache/\n")
+    (project / ".env").touch()
+    (project / "cache").mkdir()
+    (project / "cache" / "x").touch()
+    _git("add", ".")
+    _git("commit", "-qm", "two")
+    assert "git ignores .env and cache/" in _build().stderr
+    (project / ".dockerignore").write_text("cache\n**/.env\n")
+    _git("add", ".")
+    _git("commit", "-qm", "three")
+    assert "git ignores" not in _build().stderr
+
+
+@pytest.mark.parametrize(
+    ("remote", "source"),
+    [
+        ("git@github.com:org/web.git", "https://github.com/org/web"),
+        ("org-1@github.com:org/web", "https://github.com/org/web"),
+        ("ssh://git@host.example:2222/team/web.git", "https://host.example/team/web"),
+        ("http://host.example:8080/web/", "http://host.example:8080/web"),
+        ("https://user:pa:ss@host.example/team/web.git", "https://host.example/team/web"),
+        ("https://user:p/w@host.example/team/web.git", ""),
+        ("https://user:p@w@host.example/team/web.git", ""),
+        ("https://host.example/web?token=hunter2hunter2", ""),
+        ("https://host.example/ghp_0123456789abcdefghijklmnopqrstuvwxyz/web", ""),
+        ("/srv/git/web.git", ""),
+        ("../web", ""),
+        ("file:///srv/web", ""),
+        ("codecommit::us-east-1://web", ""),
+    ],
+)
+def test_the_label_of_the_source_has_no_password(remote: str, source: str) -> None:
+    assert public_address(remote) == source
+
+
+def test_json_has_an_object_for_each_image_and_the_finding_of_a_failure(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [json.loads(line) for line in _build("--json").stdout.splitlines()]
+    (built,) = [event for event in events if event["event"] == "built"]
+    assert (built["name"], built["platform"], built["builder"]) == ("web", "linux/arm64", "docker buildx")
+    assert built["id"] == "sha256:" + "a" * 64
+    monkeypatch.setenv("FAILS", "Dockerfile:1\n------\nERROR: failed to solve: it went wrong")
+    events = [json.loads(line) for line in _build("--json").stdout.splitlines()]
+    (finding,) = [event for event in events if event["event"] == "finding"]
+    assert (finding["code"], finding["file"], finding["line"]) == ("S289", "Dockerfile", 1)
+    assert events[-1]["exit"] == 1
+
+
+def test_on_github_the_lines_are_a_group_without_commands(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("FAILS", "::error::from the builder\n##[error]x\nlast")
+    errors = _build().stderr.splitlines()
+    group = errors[errors.index("::endgroup::") - 4 : errors.index("::endgroup::")]
+    assert group[0].startswith("::group::docker buildx builds web:")
+    assert not any(line.startswith("::error::from") or line.startswith("##[") for line in errors)
+
+
+def test_without_git_a_tag_is_enough(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert "git is not installed" in _build("--tag", "v1").output
+    assert _build("--tag", "v1", "--allow-dirty").stdout == "web:v1\n"
