@@ -8,13 +8,15 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
-from fsdcf.deploy.model import Advice, Evidence, Exit, ImageBuilt, NoticeIssued, StepStarted, Tell
+from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, ImageBuilt, NoticeIssued, StepStarted, Tell
 from fsdcf.deploy.run import stop
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.images.builders import Builder, BuilderError, Command, ImageBuild, LocalImage
@@ -31,8 +33,8 @@ _LONGEST_LINE = 2000
 _MOST = 1 << 20
 """Bytes of a line that wait for its end."""
 _POSIX = os.name == "posix"
-_ENDING = 10.0
-"""Seconds after which a builder that was interrupted is killed."""
+_ENDING = 5.0
+"""Seconds that a builder has to end after a signal."""
 _AFTERMATH = 1.0
 """Seconds after the end of a builder in which its last output is read."""
 _PAUSE = 0.1
@@ -72,15 +74,13 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progr
     begun = time.monotonic()
     progress.begin(what)
     try:
-        code, lines = run_builder(builder.build(build), progress)
-    finally:
-        progress.end()
-    if code:
-        _fail(builder, build, code, lines, progress)
-    try:
-        image = builder.local_image(build.image, build.platform)
+        code, lines, image = _built(builder, build, progress)
     except BuilderError as error:
         raise stop(Exit.FAILED, f"the image {build.image} cannot be inspected: {error}") from None
+    finally:
+        progress.end()
+    if image is None:
+        _fail(builder, build, code, lines, progress)
     if image.platform != build.platform:
         sentence = f"the image is for {image.platform}, and the tasks of the spec run on {build.platform}"
         advice = Advice(
@@ -92,6 +92,27 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progr
     text = f"{build.image} for {image.platform} in {seconds} s: {image.id[:19]}"
     tell(ImageBuilt("built", text, build.name, build.tag, image.id, image.platform, builder.title, seconds))
     return image
+
+
+def _built(builder: Builder, build: ImageBuild, progress: Progress) -> tuple[int, list[str], LocalImage | None]:
+    """The exit code of a build, its last lines, and its image. Raises BuilderError if the image cannot be inspected.
+
+    The image is found by its id where the builder tells that: another build may move the tag.
+    """
+    before = builder.containers()
+    with tempfile.TemporaryDirectory(prefix="fsdcf-") as folder:
+        id_file = Path(folder) / "id"
+        try:
+            code, lines = run_builder(builder.build(build, id_file), progress)
+        except INTERRUPTS:
+            builder.clean_up(before)
+            raise
+        if code:
+            if code < 0:  # a signal ended it
+                builder.clean_up(before)
+            return code, lines, None
+        own = id_file.read_text(encoding="utf-8").strip() if id_file.exists() else ""
+    return code, lines, builder.local_image(own or build.image, build.platform)
 
 
 def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], progress: Progress) -> NoReturn:
@@ -211,17 +232,17 @@ def _read(output: int) -> bytes:
 
 
 def _end(process: subprocess.Popen[bytes], output: int, progress: Progress) -> None:
-    """End a builder and all that it started. What it still prints is shown."""
+    """End a builder and all that it started: it is asked twice, and then killed. What it still prints is shown."""
     try:
-        _signal(process, signal.SIGINT)
-        for chunk in _chunks(output, process, progress.terminal, time.monotonic() + _ENDING):
-            progress.write(chunk.decode("utf-8", "replace"))
-        process.wait(max(0.0, _AFTERMATH))
-    except subprocess.TimeoutExpired:
-        pass
+        for number in (signal.SIGINT, signal.SIGTERM):
+            _signal(process, number)
+            for chunk in _chunks(output, process, progress.terminal, time.monotonic() + _ENDING):
+                progress.write(chunk.decode("utf-8", "replace"))
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PAUSE)
+                break
     finally:
-        if process.poll() is None:
-            _signal(process, None)
+        _signal(process, None)  # also what a builder that has ended left behind
         process.wait()
 
 

@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,10 +84,14 @@ class Command:
 
 @dataclass(frozen=True)
 class LocalImage:
-    """An image in the builder's store: its id (``sha256:…``), and its platform, such as ``linux/amd64``."""
+    """An image in the builder's store: its id (``sha256:…``), and its platform, such as ``linux/amd64``.
+
+    ``reference`` is what the builder finds it by, whatever gets its tag later.
+    """
 
     id: str
     platform: str
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,9 @@ class Builder:
     """What to do if the command fails."""
     free_space: Sequence[str] = ("system df", "system prune")
     """Commands that show what takes the space of the store, and that free it."""
+    tells_id = True
+    """Whether a build writes an id into a file by which the builder finds the image. With the store of containerd,
+    BuildKit writes another one."""
     splits_at_commas = False
     """Whether the path of a secret cannot contain a comma."""
 
@@ -153,10 +162,18 @@ class Builder:
             return f"{self.title} cannot read a secret from a file with a comma in its path: {path!r}"
         return ""
 
-    def build(self, build: ImageBuild) -> Command:
-        """The command that builds an image into the builder's store."""
-        words = [self.program, *self.build_words, *self.options(build), _path(build.context)]
+    def build(self, build: ImageBuild, id_file: Path | None = None) -> Command:
+        """The command that builds an image into the builder's store, and that writes its id into a file."""
+        told = ["--iidfile", str(id_file)] if id_file and self.tells_id else []
+        words = [self.program, *self.build_words, *told, *self.options(build), _path(build.context)]
         return Command(words, self.environment_for(build))
+
+    def containers(self) -> frozenset[str]:
+        """The ids of the containers that builds use, if the builder leaves them behind when it is interrupted."""
+        return frozenset()
+
+    def clean_up(self, before: frozenset[str]) -> None:
+        """Remove what an interrupted build has left behind; ``before`` are the containers that were there before."""
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -188,7 +205,8 @@ class Builder:
             id, system, architecture = (_member(found, key) for key in keys)
         except (KeyError, TypeError):
             raise BuilderError(f"{words[0]} does not describe the image {words[-1]}") from None
-        return LocalImage(id if id.startswith("sha256:") else f"sha256:{id}", f"{system}/{architecture}")
+        digest = id if id.startswith("sha256:") else f"sha256:{id}"
+        return LocalImage(digest, f"{system}/{architecture}", words[-1])
 
     def with_access(self, access: Access) -> Builder:
         """The same builder with access to a registry. Its folder gets what the builder needs beside the login."""
@@ -214,12 +232,12 @@ class Builder:
         """The words of a login before its user."""
         return ("login",)
 
-    def push(self, build: ImageBuild, name: str, report: Path) -> Sequence[Command]:
+    def push(self, build: ImageBuild, local: LocalImage, name: str, report: Path) -> Sequence[Command]:
         """The commands that push an image of the builder's store to a registry, as ``name``.
 
         ``report`` is a file for what the builder reports.
         """
-        words = [[self.program, "tag", build.image, name], [self.program, *self.push_words, name]]
+        words = [[self.program, "tag", local.reference, name], [self.program, *self.push_words, name]]
         return [Command(each, self.environment) for each in words]
 
     @property
@@ -315,6 +333,7 @@ class Buildx(Docker):
     """
 
     build_words = ("buildx", "build", "--load")
+    tells_id = False
     free_space = ("system df", "buildx prune")
 
     @property
@@ -338,7 +357,7 @@ class Buildx(Docker):
             words += ["--cache-from", f"type=registry,ref={self.access.cache}"]
         return words
 
-    def push(self, build: ImageBuild, name: str, report: Path) -> Sequence[Command]:
+    def push(self, build: ImageBuild, local: LocalImage, name: str, report: Path) -> Sequence[Command]:
         """The command that pushes an image: the same build, of which all is cached, with an attestation.
 
         ECR takes a cache that is an image. Source:
@@ -392,6 +411,26 @@ class Buildah(Builder):
     free_space = ("images", "rmi --prune")
     splits_at_commas = True
 
+    def containers(self) -> frozenset[str]:
+        """The ids of the containers that builds use. An interrupt between two steps leaves them behind."""
+        return self._ids("containers", "--quiet")
+
+    def clean_up(self, before: frozenset[str]) -> None:
+        """Remove what an interrupted build has left behind.
+
+        Another build that runs now has containers, too, which nothing tells apart: then all of them stay.
+        """
+        left = self.containers() - before
+        for _ in range(10 if left else 0):
+            if not _is_running("buildah", "podman"):
+                self._ask([self.program, "rm", *sorted(left)])
+                break
+            time.sleep(0.1)
+
+    def _ids(self, *words: str) -> frozenset[str]:
+        done = self._ask([self.program, *words])
+        return frozenset(() if done.returncode else done.stdout.split())
+
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
         form = [] if self.environment.get("BUILDAH_FORMAT") else ["--format", "docker"]
@@ -424,7 +463,7 @@ class Buildah(Builder):
         login = ["--authfile", str(self.access.folder / "auth.json")] if self.access.folder else []
         return (*login, *(["--tls-verify=false"] if self.access.plain else []))
 
-    def push(self, build: ImageBuild, name: str, report: Path) -> Sequence[Command]:
+    def push(self, build: ImageBuild, local: LocalImage, name: str, report: Path) -> Sequence[Command]:
         """The command that pushes an image, which needs no other name in the builder's store."""
         words = [
             self.program,
@@ -432,7 +471,7 @@ class Buildah(Builder):
             *self._access_words,
             "--digestfile",
             str(report),
-            build.image,
+            local.reference,
             f"docker://{name}",
         ]
         return [Command(words, self.environment)]
@@ -460,6 +499,11 @@ class Podman(Buildah):
     free_space = ("system df", "image prune")
     local_image = Builder.local_image
 
+    def containers(self) -> frozenset[str]:
+        """The ids of the containers that builds use, which are not those of podman itself."""
+        listed = ("ps", "--all", "--quiet", "--no-trunc")
+        return self._ids(*listed, "--external") - self._ids(*listed)
+
 
 class Nerdctl(Builder):
     """Nerdctl, the client of containerd, which builds with BuildKit.
@@ -469,6 +513,7 @@ class Nerdctl(Builder):
     """
 
     program = "nerdctl"
+    tells_id = False
     remedy = "start containerd and buildkitd; without root, `containerd-rootless-setuptool.sh install` sets them up"
     free_space = ("images", "builder prune")
 
@@ -580,6 +625,15 @@ _CONFIG = "config.json"
 def _last_line(text: str) -> str:
     last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it says nothing")
     return last.removesuffix(" Is the docker daemon running?").rstrip(".")
+
+
+def _is_running(*programs: str) -> bool:
+    """Whether one of these programs runs on this computer, as far as Linux tells."""
+    for file in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if file.read_text(encoding="utf-8", errors="replace").strip() in programs:
+                return True
+    return False
 
 
 def _member(data: Any, path: str) -> str:

@@ -160,7 +160,7 @@ class Pusher:
         for attempt in range(1, ATTEMPTS + 1):
             self._renew(attempt)
             self._report.unlink(missing_ok=True)
-            code, lines = self._attempt(build, name, progress)
+            code, lines = self._attempt(build, local, name, progress)
             if not code:
                 return self._confirmed(name, local)
             found = self._after_failure(name, local, before)
@@ -174,12 +174,12 @@ class Pusher:
             self._wait(problem, attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(self, build: ImageBuild, name: str, progress: Progress) -> tuple[int, list[str]]:
+    def _attempt(self, build: ImageBuild, local: LocalImage, name: str, progress: Progress) -> tuple[int, list[str]]:
         """The exit code of a push and its last lines."""
         code, lines = 0, list[str]()
         progress.begin(f"{self.builder.title} pushes {name}")
         try:
-            for command in self.builder.push(build, name, self._report):
+            for command in self.builder.push(build, local, name, self._report):
                 code, lines = run_builder(command, progress)
                 if code:
                     break
