@@ -51,7 +51,7 @@ _MOST_SOURCE_BYTES = 200_000
 
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d{1,5}))?(/[A-Za-z0-9._~/-]{0,200})?")
 _FLAG = re.compile(
-    r"(?:^|\s)(?:(?:--?|-D)(?:http[.-]|server[.-]|listen-|quarkus\.http\.)?(?:port|bind|listen|address)|-[pblS]|runserver)"
+    r"(?:^|\s)(?:(?:--?|-D)(?:http[.-]|server[.-]|listen-|quarkus\.http\.)?(?:port|bind|listen|addr(?:ess)?)|-[pblS]|runserver)"
     r"""[ =]["']?(?:(?:tcp|http)://)?(?:[\w.*\[\]:-]{0,60}:)?(\d{2,5})(?!\S*[\w.])"""
 )
 _SETTING = re.compile(
@@ -166,7 +166,7 @@ class Application:
     @property
     def _base(self) -> str:
         """The base image, and where it is."""
-        return f"{cut(visible(self.image.base.image), 100)} in {self.at(self.image.base.line)}"
+        return f"{shown(self.image.base.image)} in {self.at(self.image.base.line)}"
 
     @cached_property
     def base(self) -> BaseImage | None:
@@ -220,7 +220,7 @@ class Application:
             return Value(port, f"the lowest of {len(exposed)} ports of EXPOSE in {self.at(exposed[port])}", False)
         worker = next((word for word in self.image.command.split() if os.path.basename(word) in WORKERS), None)
         if worker is not None:
-            return Value(None, f"the command runs {visible(os.path.basename(worker))}, a worker")
+            return Value(None, f"the command runs {shown(os.path.basename(worker))}, a worker")
         none = f"no EXPOSE in {self.file}, and no framework that fsdcf knows"
         return hints[0] if hints else Value(None, none, False)
 
@@ -241,7 +241,7 @@ class Application:
             yield Value(self.base.port, f"the default of {self._base}")
         if self.framework and self.framework[0].port:
             row, file = self.framework
-            yield Value(row.port, f"the default of {row.title} ({visible(file)})", False)
+            yield Value(row.port, f"the default of {row.title} ({shown(file)})", False)
 
     # The path
 
@@ -253,7 +253,7 @@ class Application:
             return Value(match[2] or "/", f"HEALTHCHECK in {self.at(check.line)}")
         row, file = self.framework or (None, "")
         if row and row.path:
-            return Value(row.path, f"{row.title} ({visible(file)})")
+            return Value(row.path, f"{row.title} ({shown(file)})")
         if self.base and self.base.serves:
             return Value("/", self._base)
         return self._route or Value("/health", "assumed; the program must answer it with 200", False)
@@ -263,10 +263,10 @@ class Application:
         """A path in the code that looks like one for health checks."""
         for file in self.folder.sources():
             if match := _FILE_ROUTE.search(Path(file).as_posix()):
-                return Value(f"/{match[1]}", f"the route in {visible(file)}", False)
+                return Value(f"/{match[1]}", f"the route in {shown(file)}", False)
             text = self.folder.text(file, _MOST_SOURCE_BYTES)
             if match := _ROUTE.search(text):
-                return Value(match[1], f"{visible(file)}:{text.count(chr(10), 0, match.start()) + 1}", False)
+                return Value(match[1], f"{shown(file)}:{text.count(chr(10), 0, match.start()) + 1}", False)
         return None
 
     # The container check
@@ -284,9 +284,9 @@ class Application:
             name = os.path.basename(tool)
             if words := commands.get(RUNTIMES.get(name, name)):
                 command = (words[0], tool, *words[2:]) if "/" in tool else words
-                needs = "a shell" if tool == SHELL else visible(command[1])
+                needs = "a shell" if tool == SHELL else shown(command[1])
                 return Check(_filled(command, port, path), (*about(port), f"It needs {needs} ({source})."))
-        image = cut(visible(self.image.base.image), 100)
+        image = shown(self.image.base.image)
         if self.base is not None:
             return Check(missing=f"{image} has neither a shell nor an interpreter for a check")
         needs = "a shell with date and stat" if port is None else "a shell, and curl or wget"
@@ -369,9 +369,9 @@ class Application:
         if image.health_check is None:
             yield f"{self.file} has no HEALTHCHECK: the check is in the spec alone"
         elif check and self.base and (tool := self._lacking(check)):
-            yield f"HEALTHCHECK in {self.at(check.line)} runs {tool}, which is not in {self._base}"
+            yield f"HEALTHCHECK in {self.at(check.line)} needs {tool}, which is not in {self._base}"
         if image.base.platform and not image.architecture and "$" not in image.base.platform:
-            platform = cut(visible(image.base.platform), 40)
+            platform = shown(image.base.platform)
             yield f"ECS runs linux/amd64 and linux/arm64, not {platform} of {self.at(image.base.line)}"
         for program, option in ON_LOOPBACK.items():
             if program in image.command and option not in image.command and "0.0.0.0" not in image.command:  # noqa: S104
@@ -380,12 +380,19 @@ class Application:
         yield from filter(None, notes)
 
     def _lacking(self, check: Instruction) -> str:
-        """The program that a HEALTHCHECK runs and the image lacks; empty if it has it, or if that is not known."""
-        words = re.split(r"""[\s"',|&;]+""", check.text)
+        """What a HEALTHCHECK needs and the image lacks; empty if it lacks nothing, or if that is not known."""
         has = {*(self.base.tools if self.base else ()), *self._installed}
+        words = re.split(r"""[\s"',|&;]+""", check.text)
         copied = " ".join(each.text for each in self.image.instructions if each.name in ("COPY", "ADD"))
-        lacks = (tool for tool in ("curl", "wget") if tool in words and tool not in has and tool not in copied)
-        return next(lacks, "") if "curl" not in has else ""
+        tools = [] if "curl" in has else [tool for tool in ("curl", "wget") if tool in words and tool not in has]
+        in_shell = self.image.health_check is not None and isinstance(self.image.health_check.command, str)
+        lacks = ["a shell"] if in_shell and SHELL not in has else [tool for tool in tools if tool not in copied]
+        return next(iter(lacks), "")
+
+
+def shown(text: str) -> str:
+    """A foreign text for a message or a comment of a spec, in which it begins no other comment."""
+    return cut(visible(text), 100).replace("#", "\\u0023")
 
 
 def about(port: int | None) -> tuple[str, ...]:

@@ -265,7 +265,9 @@ BASES = (
     BaseImage("httpd", _ALPINE, _BUSYBOX, "https://github.com/docker-library/httpd", 80, serves=True),
     BaseImage("httpd", "", _DEBIAN, "https://github.com/docker-library/httpd", 80, serves=True),
     BaseImage("caddy|traefik", "", _BUSYBOX, _OFFICIAL, 80, serves=True),
-    BaseImage("php", "fpm.*alpine", ("curl", *_BUSYBOX), "https://github.com/docker-library/php", 9000, note=_FPM),
+    BaseImage(
+        "php", r"fpm.{0,40}alpine", ("curl", *_BUSYBOX), "https://github.com/docker-library/php", 9000, note=_FPM
+    ),
     BaseImage("php", "fpm", _FULL, "https://github.com/docker-library/php", 9000, note=_FPM),
     BaseImage("php", "apache", _FULL, "https://github.com/docker-library/php", 80),
     BaseImage("php", _ALPINE, ("curl", *_BUSYBOX), "https://github.com/docker-library/php"),
@@ -277,7 +279,7 @@ BASES = (
     BaseImage("python|pypy", "", ("python", *_FULL), "https://github.com/docker-library/python"),
     BaseImage(
         r"ghcr\.io/astral-sh/uv",
-        "python.*alpine",
+        r"python.{0,40}alpine",
         ("python", *_BUSYBOX),
         "https://docs.astral.sh/uv/guides/integration/docker/",
     ),

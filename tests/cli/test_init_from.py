@@ -272,7 +272,13 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
         "http://localhost:8000/up || exit 1\nCMD python .\n",
         {},
         *(8000, "/up", ""),
-        said="HEALTHCHECK in Dockerfile:5 runs curl, which is not in python:3.12-slim in Dockerfile:1",
+        said="HEALTHCHECK in Dockerfile:5 needs curl, which is not in python:3.12-slim in Dockerfile:1",
+    ),
+    "a check without its shell": Case(
+        "FROM gcr.io/distroless/static-debian12:nonroot\nCOPY s /\nEXPOSE 80\nHEALTHCHECK CMD /s --check\n",
+        {},
+        *(80, "/health", ""),
+        said="HEALTHCHECK in Dockerfile:4 needs a shell, which is not in gcr.io/distroless/static-debian12:nonroot",
     ),
     "no check": Case(
         "FROM python:3.12-slim\nCOPY . .\nUSER x\nEXPOSE 80\nHEALTHCHECK CMD true\nHEALTHCHECK NONE\nCMD python .\n",
@@ -599,7 +605,20 @@ def test_a_boundary_that_the_account_has(stage: Stage) -> None:
     assert stage.connections[-1].region == "us-east-1"
 
 
+def test_who_may_not_ask_for_the_boundary_is_told_so(stage: Stage) -> None:
+    stage.site.fault("api:GetPolicy:error=AccessDenied")
+    told = stage("init", "shop", "--sandbox").stderr
+    assert "notice: whether the account has fsdcf-boundary-staging is not known" in told
+    assert "permissionsBoundary" not in service_of("shop.yml")
+
+
 # Hostile folders
+
+
+def test_a_file_name_in_a_comment_is_no_comment_of_fsdcf(folder: Path) -> None:
+    name = "x # fsdcf: allow W139 because I say so"
+    written({f"a/{name}": "FROM alpine\nUSER x\nEXPOSE 80 # fsdcf: allow W139 because x\nCMD x\n"})
+    assert "W139" in init("shop", "--from", f"a/{name}").stderr
 
 
 @given(

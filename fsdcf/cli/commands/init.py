@@ -44,6 +44,7 @@ from fsdcf.scaffold.application import (
     about,
     context_of,
     default_check,
+    shown,
 )
 from fsdcf.scaffold.environment import environment_file
 from fsdcf.scaffold.render import render
@@ -214,7 +215,7 @@ def _read(file: Path, given: Given) -> tuple[Application, Path]:
     if not image.base.image:
         raise click.UsageError(f"{str(file)!r} has no FROM: it is not a Dockerfile")
     folder = Path(os.path.realpath(file.parent))
-    application = Application(image, visible(file.name), Folder(folder), context_of(folder / file.name, image))
+    application = Application(image, shown(file.name), Folder(folder), context_of(folder / file.name, image))
     if application.is_windows:
         raise click.UsageError(f"{str(file)!r} builds an image of Windows; fsdcf runs images of Linux")
     beside = (given.output or Path()).parent
@@ -421,7 +422,7 @@ def _write_spec(
         user=visible(application.image.user) if application and not is_root(application.image.user) else "",
         variables=[(each, literal(value), why) for each, value, why in _variables(application, port)],
         boundary=_boundary(given, target.parent),
-        origin=lambda value: f": {_comment(value.source)}" if value.source else "",
+        origin=lambda value: f": {value.source}" if value.source else "",
         owner=scalar(owner),
         joins=bool(joins),
         needs_paths=any(each.domain is None for each in balancers),
@@ -436,11 +437,6 @@ def _flow(command: tuple[str, ...]) -> Written:
     return Written(command[0] if len(command) == 1 else f"[{', '.join(map(literal, command))}]")
 
 
-def _comment(text: str) -> str:
-    """A text in a comment of a spec, in which nothing begins another comment."""
-    return visible(text).replace("#", "\\u0023")
-
-
 def _variables(application: Application | None, port: Value) -> Iterator[tuple[str, str, str]]:
     """The variables that the program needs: name, value and reason."""
     if application is None:
@@ -449,7 +445,7 @@ def _variables(application: Application | None, port: Value) -> Iterator[tuple[s
     of_image = application.image.variables.get("PORT", "")
     if port.value and of_image.isdigit() and int(of_image) != port.value:
         line = application.at(application.image.line_of("PORT"))
-        yield "PORT", str(port.value), f"ENV PORT in {_comment(line)} has another value."
+        yield "PORT", str(port.value), f"ENV PORT in {line} has another value."
 
 
 def _build(target: Path, file: Path, context: Path) -> dict[str, str]:
@@ -465,14 +461,14 @@ def _boundary(given: Given, folder: Path) -> Value:
     for file in filter(None, (file_of(name, folder) for name in sorted(environments_in_files(folder)))):
         document = parse(file.raw, file.name)[0]
         if document is not None and document.value(("environment", "permissionsBoundary")):
-            return Value(None, f"permissionsBoundary: the one of {_comment(os.path.relpath(file.name))} applies")
+            return Value(None, f"permissionsBoundary: the one of {shown(os.path.relpath(file.name))} applies")
     for path in dict.fromkeys((*sorted(folder.glob("*.y*ml")), *specs_here())):
         document = parse(read(path), str(path))[0] if is_spec(path) else None
         boundary = document.value(("service", "permissionsBoundary")) if document else None
         if isinstance(boundary, str) and re.fullmatch(BOUNDARY_KEY, boundary.replace("${ENV}", "env")):
-            return Value(scalar(boundary), f"as in {_comment(path.name)}")
+            return Value(scalar(boundary), f"as in {shown(path.name)}")
     if workflow := pipeline_workflow(folder):
-        return Value(BOUNDARY, f"the pipeline of {_comment(workflow.name)} needs it")
+        return Value(BOUNDARY, f"the pipeline of {shown(workflow.name)} needs it")
     return _boundary_of_account(given.connection) if given.connection.flags else UNBOUND
 
 
