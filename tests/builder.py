@@ -67,6 +67,8 @@ def push(words: list[str], name: str) -> str:
     host, _, rest = name.partition("/")
     repository, _, tag = rest.rpartition(":")
     auth = json.loads(login_file(words).read_text())["auths"][host]["auth"]
+    if "LEAKS" in os.environ:
+        sys.exit(f"the login is {auth}, that is {base64.b64decode(auth).decode()}")
     layer, config, manifest = image()
     for part in (layer, config):
         if send(host, auth, "HEAD", f"/v2/{repository}/blobs/{digest(part)}") != 200:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
@@ -67,6 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, b"denied: Your authorization token has expired.", WWW_Authenticate='Basic realm="ECR"')
         return known
 
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/v2/":
@@ -93,8 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         manifest = re.fullmatch(r"/v2/(.+)/manifests/(.+)", parts.path)
         if self.registry.broken("manifest" if manifest else "blob"):
-            self.close_connection = True
-            self.connection.close()
+            self._hang_up()
         elif manifest is None:
             self.registry.blobs[parse_qs(parts.query)["digest"][0]] = body
             self._answer(201)
@@ -103,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.registry.put(manifest[1], manifest[2], body, self.headers.get("Content-Type", ""))
             if self.registry.broken("answer"):
-                self.connection.close()
+                self._hang_up()
             else:
                 self._answer(201)
 

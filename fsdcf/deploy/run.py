@@ -194,10 +194,13 @@ def is_denied(error: AwsError) -> TypeGuard[ApiError]:
     return isinstance(error, ApiError) and error.denied
 
 
-def permissions_command(target: Target | None, operate: bool = False) -> str:
-    """The command that prints the permissions of a deploy, with those that show its state, or to ``operate``."""
+def permissions_command(target: Target | None, operate: bool = False, build: bool = False) -> str:
+    """The command that prints the permissions of a deploy, with those that show its state, or to ``operate``.
+
+    ``build``: also those to push an image.
+    """
     spec, environment = (target.spec, target.environment) if target else ("SPEC", None)
-    return suggested("permissions", spec, env=environment, operate=operate)
+    return suggested("permissions", spec, env=environment, operate=operate, build=build)
 
 
 def describe_error(error: AwsError) -> str:
@@ -216,16 +219,18 @@ def is_foreign(error: AwsError, aws: Aws) -> bool:
     return isinstance(error, Unreadable) and (not error.passing or aws.is_foreign(error.service))
 
 
-def denied(error: ApiError, aws: Aws, target: Target | None, sentence: str = "", resource: str = "") -> Outcome:
+def denied(
+    error: ApiError, aws: Aws, target: Target | None, sentence: str = "", resource: str = "", build: bool = False
+) -> Outcome:
     """The outcome of a refused call: who may not do what and why, AWS's words, what helps, and the next commands.
 
-    ``sentence`` says what the call was for, and ``resource`` is the ARN that it was about. AWS names caller and
-    resource in most messages; otherwise it is asked for the caller.
+    ``sentence`` says what the call was for, and ``resource`` is the ARN that it was about; ``build``: it belongs to the
+    push of an image. AWS names caller and resource in most messages; otherwise it is asked for the caller.
     """
     denial = replace(error.denial, resource=error.denial.resource or resource)
     if not denial.principal and not denial.unassumable:
         denial = replace(denial, principal=aws.caller())
-    commands = [permissions_command(target)]
+    commands = [permissions_command(target, build=build)]
     if target and target.redeploy_command.startswith(suggested("bootstrap")):
         commands = []  # its permissions are those of an administrator
     if denial.unassumable:

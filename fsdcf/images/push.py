@@ -16,7 +16,7 @@ from fsdcf.cloudformation.registries import is_loopback
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, NoticeIssued
 from fsdcf.deploy.run import Run, Stop, denied, stop
-from fsdcf.images.build import Progress, run_builder
+from fsdcf.images.build import Progress, build_image, run_builder
 from fsdcf.images.builders import Access, Builder, BuilderError, ImageBuild, LocalImage
 from fsdcf.images.repository import CACHE_TAG, RegistryImage, Repository, image_behind
 from fsdcf.masking import mask_text, memorable, remember
@@ -80,6 +80,18 @@ def signed_in(run: Run, builder: Builder, repository: Repository) -> Iterator[Pu
             own.log_out()
 
 
+def build_and_push(
+    run: Run, builder: Builder, build: ImageBuild, repository: Repository, progress: Progress
+) -> PushedImage:
+    """Build an image and push it. The login comes first, since the build reads the cache in the registry.
+
+    Raises Stop, and AwsError.
+    """
+    with signed_in(run, builder, repository) as pusher:
+        local = build_image(pusher.builder, build, run.tell, progress)
+        return pusher.push(build, local, progress)
+
+
 class Pusher:
     """Pushes images of a builder to a repository; see ``signed_in``."""
 
@@ -113,7 +125,7 @@ class Pusher:
         except ApiError as error:
             if error.denied:
                 sentence = f"there is no token for {self._repository.host}"
-                raise Stop(denied(error, run.aws, run.target, sentence, "*")) from None
+                raise Stop(denied(error, run.aws, run.target, sentence, "*", build=True)) from None
             raise
         (data,) = answer["authorizationData"][:1]
         token = str(data["authorizationToken"])
@@ -257,7 +269,8 @@ class Pusher:
         service, _, operation = denial.action.partition(":")
         error = ApiError(service, operation, "AccessDeniedException", message)
         run = self._run
-        raise Stop(denied(error, run.aws, run.target, f"the push of {name} is refused", self._repository.arn))
+        sentence = f"the push of {name} is refused"
+        raise Stop(denied(error, run.aws, run.target, sentence, self._repository.arn, build=True))
 
     def _note(self, name: str, local: LocalImage) -> PushedImage:
         """Let an emulator without a registry note the image, which stays in the builder's store."""

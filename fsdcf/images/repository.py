@@ -208,7 +208,7 @@ def _details(destination: Destination, excluded: bool) -> tuple[str, ...]:
 
 
 def _refused(run: Run, error: ApiError, sentence: str, arn: str) -> Stop | ApiError:
-    return Stop(denied(error, run.aws, run.target, sentence, arn)) if error.denied else error
+    return Stop(denied(error, run.aws, run.target, sentence, arn, build=True)) if error.denied else error
 
 
 def image_behind(run: Run, repository: Repository, tag: str) -> RegistryImage | None:

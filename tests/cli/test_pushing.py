@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +84,46 @@ def test_a_repository_is_made_with_consent_only(project: Path, registry: Registr
     assert "--create-repository" in refused.output
     assert not recorded(project)[:0] and not registry.requests
     assert "fsdcf build web.yml" in refused.output
+
+
+@pytest.mark.parametrize("buildx", ["docker-container", "docker", ""])
+def test_docker_pushes_with_a_login_of_its_own(
+    project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, buildx: str
+) -> None:
+    """With buildx, the image gets an attestation, and the cache of the registry is used, where the builder can."""
+    home = project.parent / "home" / ".docker"
+    (home / "contexts").mkdir(parents=True)
+    written = '{"credsStore": "desktop", "currentContext": "far", "auths": {"ghcr.io": {}}}'
+    (home / "config.json").write_text(written)
+    if buildx:
+        monkeypatch.setenv("BUILDX", buildx)
+    result = pushed("--create-repository", builder="docker")
+    assert result.exit_code == 0, result.output
+    assert registry.manifests["web", "one"]
+    assert (home / "config.json").read_text() == written
+    assert not [*(project.parent / "tmp").iterdir(), *(project.parent / "store").iterdir()]
+    lines = recorded(project)
+    (words,) = [line for line in lines if "--metadata-file" in line or line[1] == "push"]
+    assert ("--provenance=mode=min" in words) == (buildx == "docker-container")
+    assert (f"type=registry,ref={registry.address}/web:buildcache" in words) == (buildx == "docker-container")
+    assert any("registry.insecure=true" in word for word in words) == bool(buildx)
+    tagged = [line for line in lines if line[1] in ("tag", "image")]
+    assert bool(tagged) == (not buildx) or all(line[2] == "inspect" for line in tagged)
+
+
+def test_the_token_is_in_no_command_line_and_no_output(
+    project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The builder itself tells its login when it fails; what it says is masked."""
+    monkeypatch.setenv("LEAKS", "1")
+    passwords: list[str] = []
+    monkeypatch.setattr(
+        "fsdcf.sandbox.ecr.token", lambda *seed, length: passwords.append("q7Zk2mV9xR4tY8wB" * 4) or passwords[-1]
+    )
+    result = pushed("--create-repository", "--json")
+    assert result.exit_code == 1
+    assert passwords and "the login is" in result.output
+    hidden = [passwords[0], b64encode(f"AWS:{passwords[0]}".encode()).decode()]
+    texts = [result.output, result.stdout, result.stderr, (project.parent / "record").read_text()]
+    texts += [path.read_bytes().decode("latin-1") for path in project.parent.rglob("*") if path.is_file()]
+    assert not [text for text in texts for secret in hidden if secret in text]

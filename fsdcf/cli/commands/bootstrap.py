@@ -81,6 +81,7 @@ from fsdcf.plan.permissions.policy import (
     execution_permissions,
     operating,
     permissions,
+    pushing,
 )
 from fsdcf.plan.permissions.policy import boundary as boundary_of
 from fsdcf.plan.permissions.resources import needed
@@ -196,9 +197,11 @@ def _clusters(result: Result) -> tuple[str, ...]:
     is_flag=True,
     help="Permissions to operate the services (status, logs, exec, run and the like) instead of deploying them.",
 )
+@click.option("--build", is_flag=True, help="Also those of `build --push` and `deploy --build`: to push images to ECR.")
 def permissions_command(
     inputs: SpecInputs,
     operate: bool,
+    build: bool,
     account: str | None,
     region: str | None,
     boundary: str | None,
@@ -218,7 +221,13 @@ def permissions_command(
     stacks = [service.stack for service in services]
     limit = boundary_arn(boundary_name(boundary or BOUNDARY, environment))
     uploads = bucket and f"arn:${{AWS::Partition}}:s3:::{bucket}"
+    if operate and build:
+        raise click.UsageError("--operate cannot be combined with --build")
     needed = operating(stacks) if operate else permissions(stacks, limit, uploads)
+    if build:
+        found = ((repository_arn(one.spec), one.stack.tags) for one in services if one.spec)
+        pushed = pushing((arn, tags) for arn, tags in found if arn)
+        needed = replace(needed, statements=(*needed.statements, *pushed.statements))
     values = {"AccountId": account or "*", "Region": region or "*", "Partition": partition_of(region or "")}
     if output and (output.endswith(("/", os.sep)) or os.path.isdir(output)):
         for number, policy in enumerate(split_policies(needed.statements), 1):

@@ -101,8 +101,7 @@ def _push(
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.cli.render.builder import builder_progress
         from fsdcf.deploy.run import Run
-        from fsdcf.images.build import build_image
-        from fsdcf.images.push import signed_in
+        from fsdcf.images.push import build_and_push
         from fsdcf.images.repository import repository_of
 
         pushed = {}
@@ -110,9 +109,7 @@ def _push(
         runs = [Run(aws, tell, target, ask) for target in targets]
         repositories = [repository_of(each, one, create) for each, one in zip(runs, destinations, strict=True)]
         for each, repository, build in zip(runs, repositories, builds, strict=True):
-            with signed_in(each, program, repository) as pusher:
-                local = build_image(pusher.builder, build, tell, progress)
-                image = pusher.push(build, local, progress)
+            image = build_and_push(each, program, build, repository, progress)
             pushed[each.target.service] = str(image)
             if not as_json:
                 click.echo(str(image))

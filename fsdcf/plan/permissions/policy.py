@@ -9,6 +9,7 @@ from typing import Any
 
 from fsdcf.aws_errors import iam_action
 from fsdcf.cloudformation.arns import REGION, DeployedStack, IamType, arn, text
+from fsdcf.cloudformation.ecr import PUSH_ACTIONS
 from fsdcf.cloudformation.iam import Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import items, mapping, planned
@@ -272,6 +273,28 @@ def _exports(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
 def _imported(stacks: Sequence[DeployedStack]) -> frozenset[str]:
     """The names of the stacks whose exports these stacks import."""
     return frozenset(exporting_stack(one.name) for stack in stacks for one in planned(stack.template).imports)
+
+
+def pushing(repositories: Iterable[tuple[str, Mapping[str, str]]]) -> Permissions:
+    """The permissions to push images to repositories, and to create those that do not exist: their ARNs as fragments,
+    and the tags that a new one gets.
+
+    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+    """
+    found = list(repositories)
+    arns = tuple(sorted({each for each, _ in found}))
+    named: dict[str, set[str]] = {}
+    for _, tags in found:
+        for name, value in tags.items():
+            named.setdefault(f"aws:RequestTag/{name}", set()).add(value)
+    tagged: Conditions = {"StringEquals": {name: tuple(sorted(values)) for name, values in sorted(named.items())}}
+    statements = (
+        IamStatement("PushLogin", ("ecr:GetAuthorizationToken",), ("*",)),
+        IamStatement("Push", PUSH_ACTIONS, arns),
+        IamStatement("PushRepositoryTags", ("ecr:CreateRepository", "ecr:TagResource"), arns, tagged),
+        IamStatement("PushRepository", ("ecr:PutLifecyclePolicy",), arns),
+    )
+    return Permissions(statements if arns else (), ())
 
 
 def operating(stacks: Sequence[DeployedStack]) -> Permissions:

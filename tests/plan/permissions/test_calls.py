@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from fsdcf.cloudformation.permissions import is_action
-from fsdcf.plan.permissions.policy import CALLS, KEEPING_SECRETS, OPERATING, actions_of
+from fsdcf.plan.permissions.policy import CALLS, KEEPING_SECRETS, OPERATING, actions_of, pushing
 from tests.conftest import ROOT
 
 ENGINE = [
@@ -89,3 +89,10 @@ def test_the_actions_exist() -> None:
     assert [one for one in actions - known_elsewhere if not is_action(one)] == []
     assert "sts:GetCallerIdentity" not in actions
     assert {"s3:ListBucket", "s3:GetObject", "cloudformation:TagResource"} <= actions
+
+
+def test_every_call_of_a_push_is_in_its_permissions() -> None:
+    called = {pair for file in (ROOT / "fsdcf" / "images").glob("*.py") for pair in pairs(file)}
+    allowed = {action for one in pushing([("*", {"a": "b"})]).statements for action in one.actions}
+    assert {f"{service}:{operation}" for service, operation in called} <= allowed
+    assert len(called) >= 5

@@ -19,7 +19,15 @@ from fsdcf.cloudformation.permissions import is_action, targets_of
 from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, named_secrets
 from fsdcf.compiler.service import tags_of
 from fsdcf.pipeline import run
-from fsdcf.plan.permissions.policy import BOUNDARY, boundaries, boundary_arn, boundary_name, operating, permissions
+from fsdcf.plan.permissions.policy import (
+    BOUNDARY,
+    boundaries,
+    boundary_arn,
+    boundary_name,
+    operating,
+    permissions,
+    pushing,
+)
 from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT, Compile, request_of
 from tests.plan.permissions.iam import ACCOUNT, REGION, allows
@@ -464,3 +472,25 @@ def test_the_keys_of_secrets_are_used_through_the_stores_alone() -> None:
         assert not allows(policy, action, key, {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"})
         assert not allows(policy, action, key, {})
         assert not allows(policy, action, f"{key[:-1]}1", {"kms:ViaService": f"ssm.{REGION}.amazonaws.com"})
+
+
+def test_a_push_may_only_what_it_calls_on_its_repository() -> None:
+    arn = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/shop"
+    tags = {"fsdcf:service": "shop", "fsdcf:environment": "staging"}
+    policy = fill_in(policy_document(pushing([(arn, tags)]).statements), VALUES)
+    own = arn_of("repository/shop")
+    asked = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    for action in ("BatchGetImage", "DescribeRepositories", "InitiateLayerUpload", "PutImage", "PutLifecyclePolicy"):
+        assert allows(policy, f"ecr:{action}", own, {})
+        assert not allows(policy, f"ecr:{action}", arn_of("repository/other"), {})
+    assert allows(policy, "ecr:GetAuthorizationToken", "*", {})
+    assert allows(policy, "ecr:CreateRepository", own, asked)
+    for other in ({}, {**asked, "aws:RequestTag/fsdcf:environment": "prod"}):
+        assert not allows(policy, "ecr:CreateRepository", own, other)
+    for action in ("DeleteRepository", "SetRepositoryPolicy", "PutImageTagMutability", "BatchDeleteImage"):
+        assert not allows(policy, f"ecr:{action}", own, asked)
+    assert not pushing([]).statements
+
+
+def arn_of(resource: str) -> str:
+    return f"arn:aws:ecr:{AT}:{resource}"
