@@ -98,7 +98,8 @@ class SecretPlace:
 class StoredSecret:
     """What a store tells of a parameter or secret. It never contains the value.
 
-    ``exists`` is None if it cannot be read: ``problem`` says why. ``tags`` are None if they are not known. ``kind`` is
+    ``exists`` is None if it cannot be read: ``problem`` says why, and ``is_elsewhere`` that it is in another account.
+    ``tags`` are None if they are not known. ``kind`` is
     the type of a parameter, ``key_id`` the KMS key that encrypts the value, as far as the store tells it. ``marked``:
     it is marked for deletion. ``manager`` is the AWS service that manages a secret. ``version`` is the number of a
     parameter's version, or the id of a secret's current one; empty if it has no value.
@@ -116,6 +117,7 @@ class StoredSecret:
     marked: bool = False
     manager: str = ""
     problem: str = ""
+    is_elsewhere: bool = False
 
     def belongs_to(self, target: Target) -> bool:
         """Whether the tags name the target's service and environment."""
@@ -167,15 +169,23 @@ def _account(aws: Aws) -> str:
 def describe(run: Run, places: Iterable[SecretPlace]) -> dict[SecretPlace, StoredSecret]:
     """What the stores tell of some places, by place; no value is read.
 
-    What cannot be read because a permission is missing, or for another reason that AWS gives, is a ``problem`` there.
-    Raises Unreachable and Expired.
+    What cannot be read because it is in another account, a permission is missing, or for another reason that AWS
+    gives, is a ``problem`` there. Raises Unreachable and Expired.
     """
     wanted = list(dict.fromkeys(places))
-    found: dict[SecretPlace, StoredSecret] = {}
-    for region in dict.fromkeys(place.region for place in wanted if place.store == SSM):
-        found |= _parameters(run.aws, region, [each for each in wanted if (each.store, each.region) == (SSM, region)])
+    account = _account(run.aws) if any(place.account for place in wanted) else ""
+    here = [place for place in wanted if place.account in ("", account)]
+    found = {
+        place: StoredSecret(
+            place, None, place.name, problem=f"{place.title} is in the account {place.account}", is_elsewhere=True
+        )
+        for place in wanted
+        if place not in here
+    }
+    for region in dict.fromkeys(place.region for place in here if place.store == SSM):
+        found |= _parameters(run.aws, region, [each for each in here if (each.store, each.region) == (SSM, region)])
     secrets: dict[SecretPlace, StoredSecret] = {}
-    for place in wanted:
+    for place in here:
         if place.store == SECRETS_MANAGER:
             if place.whole not in secrets:
                 secrets[place.whole] = _secret(run.aws, place.whole)
@@ -241,11 +251,11 @@ def _tags(listed: Iterable[Answer] | None) -> dict[str, str]:
 
 def look_up(run: Run, place: SecretPlace) -> StoredSecret:
     """What a store tells of a place, with its tags. Raises Stop (exit 3) if it is in another account."""
-    if place.account and place.account != (account := _account(run.aws)):
-        sentence = f"{place.title} is in the account {place.account}, and the credentials are of {account}"
-        advice = Advice("use a profile of that account, with --profile")
-        raise stop(Exit.REFUSED, sentence, "aws sts get-caller-identity", advice=advice)
-    return _with_tags(run.aws, describe(run, [place])[place])
+    found = describe(run, [place])[place]
+    if found.is_elsewhere:
+        advice = Advice("the credentials are of another account: use a profile of that one, with --profile")
+        raise stop(Exit.REFUSED, found.problem, "aws sts get-caller-identity", advice=advice)
+    return _with_tags(run.aws, found)
 
 
 def _with_tags(aws: Aws, found: StoredSecret) -> StoredSecret:
@@ -510,7 +520,7 @@ def remove(run: Run, place: SecretPlace, uses: Sequence[str], yes: bool) -> Remo
     elif place.store == SSM or details:
         forever = ["SSM cannot restore it"] if place.store == SSM else []
         question = Question("data", f"Remove {place.title}?", (*details, *forever))
-        sentence = "; ".join((f"nothing was removed from {place.title} without confirmation", *details, *forever))
+        sentence = "; ".join((f"{place.title} is removed only after a confirmation", *details, *forever))
         confirm(run, yes, question, _list_command(run.target), sentence=f"{sentence}: pass --yes to agree")
     with _explaining(run, place, "removed"):
         return _removed(run, found)

@@ -73,3 +73,13 @@ def test_environments_of_the_spec_or_of_all(words: tuple[str, ...], names: list[
 def test_codes_rules_and_keys(word: str, name: str) -> None:
     assert (name, "plain") in completions("explain", word)
     assert completions("explain", "nothing-like-it") == []
+
+
+def test_the_secrets_of_the_spec(stage: Stage) -> None:
+    secrets = "  secrets: [{name: A_KEY, valueFrom: /a}]\n  environment: {A_TOKEN: '${ssm:/t}', A_PLAIN: x}\n"
+    (stage.folder / "hello.yml").write_text(SMALL + secrets)
+    assert completions("secret", "set", "hello.yml", "A") == [("A_KEY", "plain"), ("A_TOKEN", "plain")]
+    assert ("A_TOKEN", "plain") in completions("secret", "remove", "")
+    assert ("hello.yml", "plain") in completions("secret", "set", "h")
+    assert completions("secret", "set", "broken.yml", "A") == []
+    assert ("hello.yml", "plain") in completions("secret", "list", "h")

@@ -365,3 +365,114 @@ def test_no_file_but_the_sandbox_s_state_has_the_value(stage: Stage, tmp_path_fa
     stage("secret", "list", "hello.yml")
     (stage.folder / "value").unlink()
     assert not [path for path in stage.folder.rglob("*") if path.is_file() and VALUE.encode() in path.read_bytes()]
+
+
+# Prompts
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a person enters at a terminal, without echo."""
+    entries: list[str] = []
+
+    def enter(prompt: str, stream: object) -> str:
+        entry = entries.pop(0)
+        if entry in ("^C", "^D"):
+            raise KeyboardInterrupt if entry == "^C" else EOFError
+        return entry
+
+    monkeypatch.setattr("getpass.getpass", enter)
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    return entries
+
+
+@pytest.mark.parametrize("dash", [False, True])
+def test_a_person_enters_the_value_twice(stage: Stage, typed: list[str], dash: bool) -> None:
+    typed += [VALUE, VALUE]
+    result = stage("secret", "set", "hello.yml", "TOKEN", *(["-"] if dash else []))
+    assert VALUE not in result.output and stored(stage, "/hello/staging/TOKEN") == VALUE
+
+
+@pytest.mark.parametrize(
+    ("entries", "code", "said"),
+    [
+        ([VALUE, "another"], 2, "the two entries differ"),
+        (["", ""], 2, "is empty"),
+        (["^C"], 130, "nothing was stored"),
+        ([VALUE, "^D"], 130, "nothing was stored"),
+    ],
+)
+def test_an_entry_that_is_not_stored(stage: Stage, typed: list[str], entries: list[str], code: int, said: str) -> None:
+    typed += entries
+    result = stage("secret", "set", "hello.yml", "TOKEN", expect=code)
+    assert said in result.stderr and VALUE not in result.output
+    assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+
+
+# Places by ARN
+
+
+ARNS = (
+    SMALL
+    + """\
+  secrets:
+    - {name: A, valueFrom: "arn:aws:ssm:eu-west-1:000000000000:parameter/one"}
+    - {name: B, valueFrom: "arn:aws:ssm:us-east-1:111111111111:parameter/two/x"}
+    - {name: C, valueFrom: "arn:aws:secretsmanager:us-east-1:000000000000:secret:billing/db-a1B2c3:password::"}
+    - {name: D, valueFrom: "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:plain"}
+    - {name: E, valueFrom: "secretsmanager:x/y::AWSPREVIOUS:"}
+"""
+)
+
+
+def test_secrets_that_the_spec_names_by_an_arn(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(ARNS)
+    for name, code, said in (
+        ("A", 0, "version 1"),
+        ("B", 3, "in the account 111111111111"),
+        ("C", 3, "AWS chooses the end of an ARN"),
+        ("D", 0, "stored D as plain in Secrets Manager"),
+        ("E", 3, "the stage AWSPREVIOUS"),
+    ):
+        assert said in put(stage, name, expect=code).stderr
+    assert stored(stage, "/one") == VALUE and secret(stage, "plain") == VALUE
+    told = {one["name"]: one for one in lines(stage("secret", "list", "hello.yml", "--json"))[:-1]}
+    states = {name: one["state"] for name, one in told.items()}
+    assert states == {"A": "stored", "B": "in another account", "C": "missing", "D": "stored", "E": "missing"}
+    assert (told["A"]["region"], told["B"]["account"], told["C"]["key"]) == ("eu-west-1", "111111111111", "password")
+
+
+def test_a_parameter_without_a_path_by_its_arn(stage: Stage) -> None:
+    """The ARN of ``one`` is that of ``/one``."""
+    (stage.folder / "hello.yml").write_text(ARNS)
+    stage.site.call("PutParameter", "ssm", Name="one", Value="before", Type="SecureString", Tags=OURS)
+    put(stage, "A")
+    assert stored(stage, "one") == VALUE
+
+
+def test_what_is_not_encrypted_is_not_overwritten(stage: Stage) -> None:
+    stage.site.call("PutParameter", "ssm", Name="/hello/staging/TOKEN", Value="x", Type="String", Tags=OURS)
+    assert "not encrypted" in put(stage, "TOKEN", expect=3).stderr
+
+
+def test_the_key_of_the_spec_encrypts_what_is_new(stage: Stage) -> None:
+    key = "arn:aws:kms:${AWS::Region}:000000000000:key/mrk-00000000000000000000000000000000"
+    (stage.folder / "hello.yml").write_text(f"{SMALL}  secretKeys: ['{key}']\n")
+    put(stage, "TOKEN")
+    put(stage, "OTHER", "--store", "secretsmanager")
+    assert stage.site.call("DescribeParameters", "ssm")["Parameters"][0]["KeyId"] == key.replace(
+        "${AWS::Region}", "us-east-1"
+    )
+    told = stage.site.call("DescribeSecret", "secretsmanager", SecretId="/hello/staging/OTHER")
+    assert told["KmsKeyId"] == key.replace("${AWS::Region}", "us-east-1")
+
+
+def test_the_running_service_that_reads_a_secret(stage: Stage, unlinted: None) -> None:
+    (stage.folder / "hello.yml").write_text(SPEC)
+    put(stage, "KEY")
+    stage.deploy("--yes")
+    refused = stage("secret", "remove", "hello.yml", "KEY", expect=3).stderr
+    assert "the running service hello-staging reads it" in refused
+    (stage.folder / "hello.yml").write_text(SMALL)
+    words = ("secret", "remove", "hello.yml", "KEY", "--store", "secretsmanager", "--path", "shop/api:key")
+    assert "hello-staging reads it" in stage(*words, expect=3).stderr, "also without its line in the spec"

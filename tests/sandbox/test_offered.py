@@ -198,6 +198,7 @@ def test_the_docs_list_every_offered_operation() -> None:
     assert listed == sorted(operation for name in schedule.NAMES for operation in schedule.operations(name))
 
 
+NO_SECRET = ("ResourceNotFoundException", "can't find the specified secret")
 MISSING_GROUP = GROUP.replace("web", "none")
 
 BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
@@ -397,6 +398,59 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
         "The eu-west-1 location constraint is incompatible",
     ),
     ("s3", "GetBucketLocation", {"Bucket": "none"}, "NoSuchBucket", "does not exist"),
+    ("secretsmanager", "CreateSecret", {"Name": "shop/db", "SecretString": "w"}, "ResourceExistsException", "exists"),
+    ("secretsmanager", "CreateSecret", {"Name": "a b", "SecretString": "w"}, "ValidationException", "Invalid name"),
+    ("secretsmanager", "PutSecretValue", {"SecretId": "shop/db"}, "InvalidParameterException", "SecretString"),
+    ("secretsmanager", "PutSecretValue", {"SecretId": "none", "SecretString": "w"}, *NO_SECRET),
+    ("secretsmanager", "DescribeSecret", {"SecretId": "none"}, *NO_SECRET),
+    (
+        "secretsmanager",
+        "DescribeSecret",
+        {"SecretId": "arn:aws:secretsmanager:us-east-1:0:secret:shop/db-x"},
+        *NO_SECRET,
+    ),
+    (
+        "secretsmanager",
+        "GetSecretValue",
+        {"SecretId": "shop/db", "VersionStage": "AWSPREVIOUS"},
+        *NO_SECRET[:1],
+        "stag",
+    ),
+    (
+        "secretsmanager",
+        "DeleteSecret",
+        {"SecretId": "shop/db", "RecoveryWindowInDays": 6},
+        "InvalidParameterException",
+        "7",
+    ),
+    ("secretsmanager", "RestoreSecret", {"SecretId": "none"}, *NO_SECRET),
+    ("secretsmanager", "TagResource", {"SecretId": "none", "Tags": []}, *NO_SECRET),
+    ("ssm", "DeleteParameter", {"Name": "none"}, "ParameterNotFound", ""),
+    ("ssm", "DescribeParameters", {"ParameterFilters": [{"Key": "Tier"}]}, "InvalidFilterOption", "does not support"),
+    ("ssm", "DescribeParameters", {"NextToken": "odd"}, "InvalidNextToken", "token"),
+    ("ssm", "ListTagsForResource", {"ResourceType": "Parameter", "ResourceId": "none"}, "InvalidResourceId", ""),
+    (
+        "ssm",
+        "AddTagsToResource",
+        {"ResourceType": "Document", "ResourceId": "a", "Tags": []},
+        "InvalidResourceType",
+        "Doc",
+    ),
+    ("ssm", "PutParameter", {"Name": "/a/p", "Value": "{{x}}", "Overwrite": True}, "ValidationException", "can't nest"),
+    (
+        "ssm",
+        "PutParameter",
+        {"Name": "/a/p", "Value": "v", "Overwrite": True, "Tags": [{"Key": "k", "Value": "v"}]},
+        "ValidationException",
+        "can't be used together",
+    ),
+    (
+        "ssm",
+        "PutParameter",
+        {"Name": "/a/p", "Value": "v", "Type": "SecureString", "Overwrite": True},
+        "HierarchyTypeMismatchException",
+        "type",
+    ),
     ("ssm", "GetParameter", {"Name": "none"}, "ParameterNotFound", ""),
     ("ssm", "GetParameter", {"Name": "/a/p:7"}, "ParameterVersionNotFound", "could not find version 7 of /a/p"),
     (

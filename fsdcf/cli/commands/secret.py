@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -219,17 +218,19 @@ def set_command(
     line that reads it, the line is printed, and --write puts it there.
     """
     value = _read(file) if file else None
-    if value:
-        remember(memorable([value]))
 
     def act(call: SecretCall) -> Outcome:
         from fsdcf.operate import secrets
 
         wanted = _wanted(call, name, store, path)
         change = _change(call, name, wanted) if write and wanted.line else None
-        given = (lambda: value) if value is not None else (lambda: _entered(name))
-        key = _key(call, wanted.place)
-        written = secrets.store(call.run, wanted.place, given, call.agreed(yes), key)
+
+        def given() -> str:
+            known = _entered(name) if value is None else value
+            remember(memorable([known], (call.compiled.service_name, call.compiled.environment, name)))
+            return known
+
+        written = secrets.store(call.run, wanted.place, given, call.agreed(yes), _key(call, wanted.place))
         return _stored(call, name, wanted, written, change)
 
     _perform(inputs, connection, as_json, "nothing was stored", act)
@@ -363,7 +364,7 @@ def _decoded(raw: bytes) -> str:
 def _entered(name: str) -> str:
     """The value that a person enters twice at the terminal, without echo. Raises Stop (exit 2) without a terminal.
 
-    What follows a line break that was pasted is thrown away, before a shell gets it.
+    What follows a line break that was pasted is thrown away, as getpass does before and after it asks.
     """
     import getpass
     import warnings
@@ -380,22 +381,13 @@ def _entered(name: str) -> str:
             )
         except getpass.GetPassWarning:
             raise stop(Exit.USAGE, "the terminal cannot hide the value: pass `-` for standard input") from None
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            click.echo(err=True)
             raise KeyboardInterrupt from None
     if value != again:
-        _discard_input()
         hint = "the two entries differ; a value of several lines comes from standard input (-) or a file (--file)"
         raise stop(Exit.USAGE, f"nothing was stored: {hint}")
-    remember(memorable([value]))
     return value
-
-
-def _discard_input() -> None:
-    """Throw away what was typed ahead."""
-    with suppress(ImportError, OSError, ValueError):
-        import termios  # not on Windows
-
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 @dataclass(frozen=True)
@@ -482,6 +474,7 @@ def _place_record(place: SecretPlace) -> dict[str, Any]:
         "place": place.id,
         "key": place.key or None,
         "region": place.region,
+        "account": place.account or None,
     }
 
 
@@ -511,8 +504,9 @@ def list_command(file: Path | None, inputs: SpecInputs, connection: Connection, 
             call.print(_record(source, one))
         if not as_json:
             stream = LineWriter(sys.stdout)
-            stream.lines(aligned(_TITLES, [_row(source, one) for source, one in rows], stream.paint))
-        for problem in dict.fromkeys(one.problem for _, one in rows if one.problem):
+            region = call.run.aws.region
+            stream.lines(aligned(_TITLES, [_row(source, one, region) for source, one in rows], stream.paint))
+        for problem in dict.fromkeys(one.problem for _, one in rows if one.problem and not one.is_elsewhere):
             call.run.warn(f"whether some of them exist is unknown: {problem}", denied="no permission" in problem)
         missing = [source.name for source, one in rows if one.exists is False or one.marked]
         target = call.run.target
@@ -531,7 +525,7 @@ _LONGEST_VERSION = 8
 def _state(one: StoredSecret) -> tuple[str, str]:
     """The state of a secret, and the role of its paint."""
     if one.exists is None:
-        return "unknown", "warn"
+        return ("in another account" if one.is_elsewhere else "unknown"), "warn"
     if one.marked:
         return "marked for deletion", "bad"
     if not one.exists:
@@ -539,14 +533,17 @@ def _state(one: StoredSecret) -> tuple[str, str]:
     return ("stored", "good") if one.version else ("no value", "bad")
 
 
-def _row(source: SecretSource, one: StoredSecret) -> list[Cell]:
+def _row(source: SecretSource, one: StoredSecret, home: str) -> list[Cell]:
+    """A line of the table. The Region is shown if it is not that of the command, ``home``."""
     from fsdcf.operate.secrets import STORES
 
-    key = f":{one.place.key}" if one.place.key else ""
+    place = one.place
+    key = f":{place.key}" if place.key else ""
+    region = f" in {place.region}" if place.region != home and not place.arn else ""
     return [
         (visible(source.name), "strong"),
-        (STORES[one.place.store], ""),
-        (visible(one.place.id + key), ""),
+        (STORES[place.store], ""),
+        (visible(f"{place.id}{key}{region}"), ""),
         _state(one),
         (moment(one.changed).removesuffix(" UTC"), "soft"),
         (one.version[:_LONGEST_VERSION], "soft"),
