@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from fsdcf.atomic import read_regular
 from fsdcf.diagnostics import Diagnostic, Rule, Span
 from fsdcf.images.builders import Builder, ImageBuild
 from fsdcf.images.ignored import DockerIgnore
-from fsdcf.language.dockerfile import MOST_BYTES
+from fsdcf.language.dockerfile import MOST_BYTES, Instruction, instructions
 from fsdcf.wording import cut
 
 FAILED_STEP = Rule(
@@ -23,33 +22,6 @@ FAILED_STEP = Rule(
     " continues over several lines, the first one is shown.",
     "https://docs.docker.com/reference/dockerfile/",
 )
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """An instruction of a Dockerfile: its name in capitals, what follows, and its first line."""
-
-    name: str
-    text: str
-    line: int
-
-
-def instructions(text: str) -> Iterator[Instruction]:
-    """The instructions of a Dockerfile, without comments and the lines of here-documents."""
-    parts: list[str] = []
-    ends: list[str] = []
-    first = 1
-    for number, line in enumerate(text.split("\n"), 1):
-        if ends:
-            ends = ends[1:] if line.lstrip("\t") == ends[0] else ends
-        elif line.strip() and not line.lstrip().startswith("#"):
-            first = first if parts else number
-            parts.append(line.rstrip().removesuffix("\\"))
-            if not line.rstrip().endswith("\\"):
-                name, _, rest = " ".join(parts).strip().partition(" ")
-                yield Instruction(name.upper(), rest.strip(), first)
-                ends = re.findall(r"<<-?[\"']?(\w+)", rest) if name.upper() in ("RUN", "COPY", "ADD") else []
-                parts = []
 
 
 _READ = 60
@@ -274,7 +246,7 @@ def _missing_source(step: Instruction | None, build: ImageBuild, output: str) ->
     if step is None or step.name not in ("COPY", "ADD") or not _MISSING.search(output):
         return None
     ignored = DockerIgnore.of(build.dockerfile, build.context)
-    for source in _sources(step.text):
+    for source in (each for each in step.sources if not re.search(r"[*?$\[]", each)):
         path = posixpath.normpath(source.lstrip("/"))
         if path.startswith("../") or path == "..":
             advice = "a build reads only below build.context: set that to a folder that contains the file"
@@ -291,23 +263,6 @@ def _missing_source(step: Instruction | None, build: ImageBuild, output: str) ->
             )
             return f"`{source}` does not exist in the build context {str(build.context)!r}", advice
     return None
-
-
-def _sources(text: str) -> Iterator[str]:
-    """The paths of the context that COPY or ADD takes: neither those of another stage, nor patterns and addresses."""
-    words = text.split()
-    if any(word.startswith("--from=") for word in words):
-        return
-    words = [word for word in words if not word.startswith("--")]
-    if words and words[0].startswith("["):
-        try:
-            words = [str(word) for word in json.loads(" ".join(words))]
-        except ValueError:
-            return
-    for word in words[:-1]:
-        word = word.strip("\"'")
-        if not re.search(r"[*?$\[]|://|^<<|^git@", word):
-            yield word
 
 
 _PREFIX = re.compile(r"(?i)(?:(?:error|fata)(?:\[\d+\])?:? *|failed to solve: |building at STEP \".*\": )+")

@@ -58,6 +58,7 @@ _DURATION = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^${}]{0,200}))?\})", re.ASCII)
 _HEREDOC = re.compile(r"""(?<!\S)\d{0,9}<<-?(["']?)([A-Za-z_][\w.-]{0,100})\1(?!\S)|"[^"]*"|'[^']*'""")
+_NO_PATH = re.compile(r"://|^git@|\0|^$")
 _PORT = re.compile(r"\d{1,5}")
 _MOST_PORTS = 20
 """The most ports of a range that count."""
@@ -78,6 +79,16 @@ class Instruction:
     text: str
     line: int
     body: str = ""
+
+    @property
+    def sources(self) -> list[str]:
+        """The paths in the build context that a COPY or ADD takes, without those of another stage and addresses."""
+        words = [word for word in self.text.split() if not word.startswith("--")]
+        if self.name not in ("COPY", "ADD") or "--from=" in self.text or "<<" in self.text:
+            return []
+        with suppress(ValueError):
+            words = [str(word) for word in json.loads(" ".join(words))] if words[:1] and words[0][0] == "[" else words
+        return [word for word in (word.strip("\"'") for word in words[:-1]) if not _NO_PATH.search(word)]
 
 
 @dataclass(frozen=True)
@@ -189,7 +200,7 @@ def read_dockerfile(text: str, arguments: Mapping[str, str] | None = None, targe
     given, defaults = arguments or {}, dict[str, str]()
     stages: list[_Stage] = []
     names: dict[str, int] = {}
-    written = tuple(_instructions(text))
+    written = tuple(instructions(text))
     for each in written:
         if each.name == "FROM":
             stages.append(_stage(each, defaults, names))
@@ -205,9 +216,9 @@ def read_dockerfile(text: str, arguments: Mapping[str, str] | None = None, targe
     base = chain[-1].base if chain else Base("", 0)
     platform = next((stage.base.platform for stage in chain if stage.base.platform), "")
     variables: dict[str, str] = {}
-    instructions = [each for stage in reversed(chain) for each in _evaluated(stage, variables, defaults, given)]
+    own = [each for stage in reversed(chain) for each in _evaluated(stage, variables, defaults, given)]
     bases = tuple(stage.base for stage in stages if stage.parent is None)
-    return Dockerfile(written, bases, replace(base, platform=platform), tuple(instructions), variables)
+    return Dockerfile(written, bases, replace(base, platform=platform), tuple(own), variables)
 
 
 @dataclass(frozen=True)
@@ -295,7 +306,7 @@ def _replaced(text: str, known: Mapping[str, str]) -> str:
     return replaced if len(replaced) <= _LONGEST else text
 
 
-def _instructions(text: str) -> Iterator[Instruction]:
+def instructions(text: str) -> Iterator[Instruction]:
     """The instructions of a Dockerfile: continued lines are one, without the comments between them.
 
     Source: https://docs.docker.com/reference/dockerfile/#parser-directives

@@ -198,7 +198,7 @@ class Application:
     def _manifests(self) -> list[str]:
         """The files that may list packages: those of the folder, and those in it that the Dockerfile copies."""
         here = self.folder.path
-        copied = (os.path.relpath(self.context / source, here) for source in _copied(self.image.written))
+        copied = (os.path.relpath(self.context / source, here) for source in _copied(self.image))
         below = [path for path in copied if os.sep in path and not path.startswith(os.pardir)]
         return list(dict.fromkeys([*self.folder.names(), *self.folder.names("requirements"), *below]))
 
@@ -413,7 +413,7 @@ def default_check(port: int | None, path: str) -> tuple[str, ...]:
 def context_of(file: Path, image: Dockerfile) -> Path:
     """The build context of a Dockerfile: the nearest folder, from its own up to the root of the repository, that has
     what it copies; its own folder if none has."""
-    paths = (os.path.normpath(source.lstrip("/")) for source in _copied(image.written))
+    paths = (os.path.normpath(source.lstrip("/")) for source in _copied(image))
     parts = {path.split(os.sep)[0] for path in paths if not path.startswith(".") and "$" not in path}
     for folder in folders_above(file.parent.absolute()):
         names = Folder(folder).names()
@@ -422,14 +422,9 @@ def context_of(file: Path, image: Dockerfile) -> Path:
     return file.parent.absolute()
 
 
-def _copied(instructions: Sequence[Instruction]) -> list[str]:
+def _copied(image: Dockerfile) -> list[str]:
     """The paths in the build context that a Dockerfile copies; not all of very many."""
-    found: list[str] = []
-    for each in instructions:
-        if each.name in ("COPY", "ADD") and "--from" not in each.text and "<<" not in each.text:
-            words = [word.strip("[],\"'") for word in each.text.split() if not word.startswith("--")][:-1]
-            found += [word for word in words if word and "://" not in word and "\0" not in word]
-    return found[:_MOST_COPIED]
+    return list(islice((source for each in image.written for source in each.sources), _MOST_COPIED))
 
 
 def _name_on_hub(name: str) -> str:
