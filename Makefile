@@ -8,10 +8,11 @@ override PYTHON := $(value PYTHON)
 override ENVIRONMENT := $(value ENV)
 override SERVICE := $(value SERVICE)
 override IMAGE_SHA := $(value IMAGE_SHA)
+override BUILD := $(value BUILD)
 override ARGS := $(value ARGS)
 override BIN := .venv/bin
 override READY := .venv/.ready
-export PYTHON ENVIRONMENT SERVICE IMAGE_SHA ARGS
+export PYTHON ENVIRONMENT SERVICE IMAGE_SHA BUILD ARGS
 unexport ENV
 
 .DEFAULT_GOAL := help
@@ -35,9 +36,10 @@ demo: $(READY) ## Compile every example, and deploy one of them into the sandbox
 template: $(READY) ## Write the template of a service or an environment, or of all, to build/: [SERVICE=x] [ENV=staging]
 	@ARGS= sh scripts/specs.sh $(BIN)/fsdcf template -o build/
 
-deploy: $(READY) ## Deploy a service or an environment: SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
-	@[ -n "$$SERVICE" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
-	@sh scripts/specs.sh $(BIN)/fsdcf deploy $(if $(IMAGE_SHA),--image-sha "$$IMAGE_SHA")
+deploy: $(READY) ## Deploy a service or an environment: SERVICE=x [ENV=staging] [BUILD=1] [IMAGE_SHA=3f2c1ab] [ARGS=--sandbox]
+	@[ -n "$$SERVICE" ] || { echo "SERVICE is missing: make deploy SERVICE=x [ENV=staging] [BUILD=1] [IMAGE_SHA=3f2c1ab]" >&2; exit 2; }
+	@case "$$BUILD" in "" | 1) ;; *) echo "BUILD must be 1, which builds the image and pushes it, or empty" >&2; exit 2 ;; esac
+	@sh scripts/specs.sh $(BIN)/fsdcf deploy $(if $(BUILD),--build) $(if $(IMAGE_SHA),--image-sha "$$IMAGE_SHA")
 
 validate: $(READY) ## Check the spec of a service or an environment, or all specs: [SERVICE=x] [ENV=staging]
 	@ARGS= sh scripts/specs.sh $(BIN)/fsdcf validate

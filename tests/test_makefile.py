@@ -59,6 +59,12 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("template", "SERVICE=examples/shop.yml"), "template -o build/ --env staging examples/shop.yml"),
         (("validate", "SERVICE=hello"), "validate --env staging examples/hello.yml"),
         (("deploy", "SERVICE=shop"), "deploy --env staging services/shop.yml"),
+        (("deploy", "SERVICE=shop", "BUILD=1"), "deploy --build --env staging services/shop.yml"),
+        (("deploy", "SERVICE=shop", "BUILD="), "deploy --env staging services/shop.yml"),
+        (
+            ("deploy", "SERVICE=hello", "BUILD=1", "IMAGE_SHA=v1", "ARGS=--sandbox"),
+            "deploy --build --image-sha v1 --sandbox --env staging examples/hello.yml",
+        ),
         (
             ("deploy", "SERVICE=hello", "ENV=prod", "IMAGE_SHA=3f2c1ab", "ARGS=--sandbox --yes"),
             "deploy --image-sha 3f2c1ab --sandbox --yes --env prod examples/hello.yml",
@@ -115,6 +121,7 @@ def test_a_value_is_never_run(checkout: Path, how: str, text: str, monkeypatch: 
     values = {"ENV": text, "IMAGE_SHA": text, "ARGS": text, "BIN": text, "READY": text, "ENVIRONMENT": text}
     for target, given in (
         ("deploy", {"SERVICE": "hello", **values}),
+        ("deploy", {"SERVICE": "hello", "BUILD": text}),
         ("validate", {"SERVICE": text}),
         ("validate", {"PYTHON": text}),
     ):
@@ -123,7 +130,7 @@ def test_a_value_is_never_run(checkout: Path, how: str, text: str, monkeypatch: 
         for name, value in given.items() if how == "environment" else ():
             monkeypatch.setenv(name, value)
         made = make(checkout, target, *(f"{name}={value}" for name, value in given.items() if how == "argument"))
-        assert "PYTHON" not in given or made.returncode == 2
+        assert not {"PYTHON", "BUILD"} & {*given} or made.returncode == 2
     assert not list(checkout.rglob("pwned"))
 
 
@@ -149,7 +156,11 @@ def test_listed_names_are_escaped(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(("template", "SERVICE=hell"), "no service or environment 'hell'"), (("deploy",), "SERVICE is missing")],
+    [
+        (("template", "SERVICE=hell"), "no service or environment 'hell'"),
+        (("deploy",), "SERVICE is missing"),
+        (("deploy", "SERVICE=hello", "BUILD=yes"), "BUILD must be 1"),
+    ],
 )
 def test_what_is_missing_is_said(checkout: Path, arguments: tuple[str, ...], told: str) -> None:
     made = make(checkout, *arguments)

@@ -51,13 +51,14 @@ LABEL = "org.opencontainers.image."
 class BuildOptions:
     """The options of a command that builds: the tag (None: that of the commit), and the builder (None: what is there).
 
-    ``allow_dirty``: also build what is not committed.
+    ``allow_dirty``: also build what is not committed. ``tag_option`` is the option for the tag.
     """
 
     tag: str | None = None
     builder: str | None = None
     allow_dirty: bool = False
     use_cache: bool = True
+    tag_option: str = "--tag"
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,10 @@ def _ignored_by_git(context: Path, file: Path) -> tuple[str, ...]:
 
 def _tag(revision: Revision | None, options: BuildOptions) -> str:
     if options.tag is not None:
-        check_tag(options.tag)
+        check_tag(options.tag, options.tag_option)
     elif revision is None:
-        raise click.UsageError("the image needs a tag: this is not a git repository with a commit; use --tag TAG")
+        sentence = "the image needs a tag: this is not a git repository with a commit"
+        raise click.UsageError(f"{sentence}; use {options.tag_option} TAG")
     if revision and revision.changes and not options.allow_dirty:
         files = ", ".join(map(visible, revision.changed[:_SHOWN_FILES]))
         more = f" and {len(revision.changed) - _SHOWN_FILES} more" if len(revision.changed) > _SHOWN_FILES else ""
@@ -258,8 +260,8 @@ def _tag(revision: Revision | None, options: BuildOptions) -> str:
     return options.tag or (revision.tag if revision else "")
 
 
-def check_tag(tag: str) -> None:
-    """A usage error unless ECR accepts a tag.
+def check_tag(tag: str, option: str = "--tag") -> None:
+    """A usage error unless ECR accepts a tag, which is the value of an ``option``.
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html and
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
@@ -275,7 +277,7 @@ def check_tag(tag: str) -> None:
         problem = f"it has {len(tag)} characters, and at most {_LONGEST_TAG} are allowed"
     else:
         return
-    raise click.UsageError(f"--tag {tag[:_LONGEST_TAG]!r} is not a tag: {problem}; {_TAG_RULE}")
+    raise click.UsageError(f"{option} {tag[:_LONGEST_TAG]!r} is not a tag: {problem}; {_TAG_RULE}")
 
 
 def _revision(compiled: Compiled, context: Path, file: Path, options: BuildOptions) -> Revision | None:

@@ -62,6 +62,12 @@ class ImageShas:
                 others = f"it deploys {', '.join(known)}" if known else "it deploys no service"
                 raise click.UsageError(f"--image-sha {service}=…: this command does not deploy {service!r}; {others}")
 
+    @property
+    def words(self) -> list[str]:
+        """The values as ``of`` reads them."""
+        common = [self.common] if self.common else []
+        return [*common, *(f"{service}={sha}" for service, sha in self.of_services.items())]
+
     def image_of(self, service: str) -> str | None:
         """The tag or digest for a service; None keeps the deployed one."""
         return self.of_services.get(service, self.common)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from fsdcf.deploy.group import Member
     from fsdcf.deploy.run import Run
 
-Act = Callable[["Aws", Tell, Ask | None], Outcome]
+Act = Callable[["Aws", "Reporter", Ask | None], Outcome]
 """What a command does once it is connected."""
 
 _Result = TypeVar("_Result")
@@ -287,8 +287,8 @@ def perform(
 
 def run_all(
     title: str,
-    targets: Sequence[Target],
-    members: Callable[[Aws, Tell], Sequence[Member]],
+    stacks: Sequence[str],
+    members: Callable[[Aws, Reporter, Ask | None], Sequence[Member]],
     connection: Connection,
     as_json: bool,
     parallel: int,
@@ -296,11 +296,11 @@ def run_all(
 ) -> NoReturn:
     """Deploy several stacks, report the outcome of each and then that of all, and end the command with its exit code.
 
-    ``title`` names all of them. ``members`` are the deploys of the ``targets``, in their order.
+    ``title`` names all of them. ``members`` are the deploys of the ``stacks``, in their order.
     """
     gc.enable()
     context = click.get_current_context()
-    whole, each = sinks_of_several(title, [target.stack for target in targets], as_json, connection.pace)
+    whole, each = sinks_of_several(title, stacks, as_json, connection.pace)
     reporter = Reporter(whole, connection, context=context)
     try:
         with terminable():
@@ -311,10 +311,13 @@ def run_all(
             def act(aws: Aws) -> Outcome:
                 from fsdcf.deploy.group import deploy_all
 
+                ask = person(reporter.pause)
+                deploys = members(aws, reporter, ask)
                 reporters = {
-                    one.stack: Reporter(each[one.stack], reporter.connection, one, context=context) for one in targets
+                    one.stack: Reporter(each[one.stack], reporter.connection, one.target, context=context)
+                    for one in deploys
                 }
-                return summarize(deploy_all(members(aws, reporter), aws, reporters, person(reporter.pause), parallel))
+                return summarize(deploy_all(deploys, aws, reporters, ask, parallel))
 
             outcome = attempted(connection, act, complete, pause=reporter.pause)
             reporter(RunEnded(outcome))
@@ -567,7 +570,7 @@ def person(pause: Callable[[], None]) -> Ask | None:
         for detail in question.details:
             click.echo(f"  {paint(mark, role)} {visible(detail)}", err=True, color=True)
         try:
-            return click.confirm(paint(visible(question.text), role), default=False, err=True)
+            return click.confirm(paint(visible(question.text), role), default=question.expected, err=True)
         except click.Abort:
             click.echo(err=True)
             raise KeyboardInterrupt from None

@@ -1,5 +1,5 @@
-"""Addresses of repositories in Amazon ECR, in specs, in templates and in messages from AWS, as patterns; and the
-commands that create a repository and push an image to it; and how a repository is made.
+"""Addresses of repositories in Amazon ECR, in specs, in templates and in messages from AWS, as patterns; and how a
+repository is made.
 
 The account and the region may be pseudo parameters. Dual-stack addresses contain a hyphen and ``on.aws``.
 Source: https://docs.aws.amazon.com/general/latest/gr/ecr.html
@@ -25,16 +25,6 @@ def create_command(name: str, region: str, registry: str = "") -> str:
     """The command that creates a repository; ``registry`` is the account, if it is not that of the credentials."""
     other = f" --registry-id {registry}" if registry else ""
     return f"aws ecr create-repository --repository-name {name} --region {region}{other}"
-
-
-def push_commands(host: str, name: str, tag: str, region: str, platform: str) -> tuple[str, ...]:
-    """The commands that sign in to a registry, then build an image and push it."""
-    image = f"{host}/{name}:{tag}"
-    return (
-        f"aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {host}",
-        f"docker build --platform {platform} -t {image} .",
-        f"docker push {image}",
-    )
 
 
 def image_tag(image: str) -> str:

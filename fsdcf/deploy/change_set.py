@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fsdcf.cloudformation.change import Change, Detail, Drifted, at, title
+from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.conventions import ENVIRONMENT_SERVICE, environment_stack
 from fsdcf.deploy.answers import Answer, text, texts
@@ -327,9 +328,19 @@ def _failure(run: Run, leftovers: Leftovers, reason: str) -> Outcome:
     return Outcome(Exit.USAGE if early else Exit.FAILED, sentence + first, (*evidence, *own), (run.target.redeploy(),))
 
 
-def _without_environment(run: Run, export: str, reason: str) -> Outcome:
+def check_imports(run: Run, template: Mapping[str, Any]) -> None:
+    """Stop the run if the template imports what the stack of its environment does not export: it cannot be planned."""
+    name = environment_stack(run.target.environment)
+    needed = [one.name for one in planned(template).imports if one.name.startswith(f"{name}-")]
+    stack = snapshot(run.aws, name) if needed else None
+    exported = stack.exports if stack is not None else ()
+    if missing := next((export for export in needed if export not in exported), None):
+        raise Stop(_without_environment(run, missing))
+
+
+def _without_environment(run: Run, export: str, reason: str = "") -> Outcome:
     """Why an import has no value: the environment is not deployed, or its stack is older than its file."""
-    target, evidence = run.target, (Evidence("change set", plain(reason)),)
+    target, evidence = run.target, (Evidence("change set", plain(reason)),) if reason else ()
     name = environment_stack(target.environment)
     if not export.startswith(f"{name}-"):
         sentence = f"no stack exports {export}, which the template imports"

@@ -100,7 +100,7 @@ from fsdcf.deploy.model import (
 )
 from fsdcf.deploy.operation import execute
 from fsdcf.deploy.pause import kept_paused, pause_of
-from fsdcf.deploy.prepare import preflight, prepare, secrets, stage
+from fsdcf.deploy.prepare import examine, preflight, prepare, secrets, stage
 from fsdcf.deploy.priorities import lost_race
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import Create, Snapshot, physical_ids, snapshot
@@ -136,6 +136,19 @@ def deploy(
     run.limit(options.timeout)
     leftovers = Leftovers(release.stack)
     return mask_secrets(conclude(run, leftovers, lambda: _deploy_once_more(run, release, options, leftovers)), hidden)
+
+
+def examine_before_build(
+    release: Release, options: Options, aws: Aws, tell: Tell, ask: Ask | None, has_environment: bool = True
+) -> tuple[Release, Options]:
+    """Refuse what can be refused before the image of a release is built; see ``prepare.examine``.
+
+    Raises Stop, and the errors of AWS.
+    """
+    hidden = secrets(release.template, release.image_sha)
+    run = Run(aws, lambda event: tell(mask_secrets(event, hidden)), release.target, ask, release.where)
+    tags_of(release)
+    return examine(run, release, options, has_environment)
 
 
 class _LostRace(Exception):

@@ -137,7 +137,8 @@ class Release:
     release keeps. ``claimed`` are the priorities that the deploys of one run have chosen for new rules, by listener and
     number, each with its stack; the releases of the run share it. ``termination_protection``: whether the stack is
     protected from deletion once it is complete; None leaves that as it is. ``pipeline`` is the stack of a
-    pipeline; empty for any other.
+    pipeline; empty for any other. ``examined``: the preflight was made before the image was built, and only the stack
+    and the image are looked up again.
     """
 
     service: str
@@ -155,6 +156,7 @@ class Release:
     claimed: dict[tuple[str, int], str] = field(default_factory=dict, compare=False)
     termination_protection: bool | None = None
     pipeline: str = ""
+    examined: bool = False
 
     @property
     def target(self) -> Target:
@@ -447,13 +449,16 @@ Tell = Callable[[Event], None]
 class Question:
     """A question to a person. ``kind`` is the decision; ``details`` say what it affects, such as the data at risk.
 
-    ``creates``: a yes creates the stack.
+    ``creates``: a yes creates the stack. ``expected`` is the answer of a person who only presses Enter.
     """
 
-    kind: Literal["execute", "data", "recreate", "adopt", "protected", "interrupt", "environment", "repository"]
+    kind: Literal[
+        "execute", "data", "recreate", "adopt", "protected", "interrupt", "environment", "build", "repository"
+    ]
     text: str
     details: tuple[str, ...] = ()
     creates: bool = False
+    expected: bool = False
 
 
 Ask = Callable[[Question], bool]

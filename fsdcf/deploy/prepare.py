@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from fsdcf.cloudformation.ecr import create_command, push_commands
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of, zone_prefix
 from fsdcf.cloudformation.secrets import named_secrets
-from fsdcf.cloudformation.types.ecs import TASK_DEFINITION, docker_platform
 from fsdcf.conventions import IMAGE_PARAMETER, artifacts_prefix, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Unreachable
+from fsdcf.deploy.change_set import check_imports
 from fsdcf.deploy.events import leftover_resources
-from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent
+from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent, Target
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.priorities import rule_parameters
 from fsdcf.deploy.run import Run, Stop, denied, stop
 from fsdcf.deploy.secrets import check_secrets
 from fsdcf.deploy.state import Await, Create, Recreate, Refuse, RollBackFirst, Snapshot, Update, decide, snapshot
 from fsdcf.deploy.watch import DeadlinePassed, OperationResult, Watcher, follow
+from fsdcf.suggested import suggested, words_in
 
 _NO_REPOSITORY = "RepositoryNotFoundException"
 _IMAGE_ERRORS = {
@@ -38,7 +39,7 @@ def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
     Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image or a
     secret (exit 2).
     """
-    named = named_secrets(release.template)
+    named = () if release.examined else named_secrets(release.template)
     also = [*(["the image"] if release.image is not None else []), *(["the secrets"] if named else [])]
     others, comma, last = ", ".join((f"the stack {release.stack}", *also)).rpartition(", ")
     run.step("preflight", f"looking up {others}{' and ' if comma else ''}{last}")
@@ -57,10 +58,38 @@ def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
         )
     sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
     if release.image is not None and sha:
-        _check_image(run, release, sha, account)
+        _check_image(run, release, sha)
     if named:
         check_secrets(run, named, account, options)
     return stack
+
+
+def examine(run: Run, release: Release, options: Options, has_environment: bool = True) -> tuple[Release, Options]:
+    """Refuse what can be refused before the image of a release is built, which may take minutes.
+
+    Stops the run as the deploy would. ``has_environment``: the stack of the environment must have what the template
+    imports, since it is not deployed before this one.
+
+    Returns the release and the options with what a person has agreed to, which is not asked again.
+    """
+    stack = preflight(run, replace(release, image=None), options)
+    action = decide(stack, options, release.target)
+    if isinstance(action, Refuse):
+        raise Stop(_refusal(run, action, stack))
+    if isinstance(action, RollBackFirst) and stack is not None and run.ask is None:
+        _agree_to_roll_back(run, options, stack)
+    if isinstance(action, Recreate) and stack is not None and not action.agreed:
+        _agree_to_recreate(run, release, stack, action)
+        options = replace(options, recreate=True)
+    deployed = None if isinstance(action, Create | Recreate) else stack
+    _, missing = parameters(release.template, release.image_sha, deployed)
+    if missing and not isinstance(action, Await):
+        raise _missing(release, missing)
+    if bucket := _bucket(release, options):
+        _check_bucket(run, bucket)
+    if has_environment:
+        check_imports(run, release.template)
+    return replace(release, other_environments=(), examined=True), options
 
 
 def check_environment(run: Run, release: Release) -> None:
@@ -93,14 +122,7 @@ def parts_elsewhere(template: Mapping[str, Any], region: str) -> tuple[str, ...]
     return tuple(parts)
 
 
-def _platform(template: Mapping[str, Any]) -> str:
-    """Docker's name of the processor that the tasks run on."""
-    tasks = (one for one in template["Resources"].values() if one["Type"] == TASK_DEFINITION)
-    chips = (one["Properties"].get("RuntimePlatform", {}).get("CpuArchitecture", "") for one in tasks)
-    return docker_platform(next(chips, ""))
-
-
-def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
+def _check_image(run: Run, release: Release, sha: str) -> None:
     """Stop the run if ECR does not have the image.
 
     If ECR cannot be read, that is a warning: a pull may work nevertheless. So it is at the endpoint of an emulator,
@@ -123,12 +145,16 @@ def _check_image(run: Run, release: Release, sha: str, account: str) -> None:
         if run.aws.is_foreign("ecr"):
             run.warn(f"{missing.format(image=name)} at this endpoint, which is not AWS's and may not need it")
             return
-        place = region or run.aws.region
-        host = f"{registry or account or 'ACCOUNT'}.dkr.ecr.{place}.{domain_of(run.aws.partition)}"
-        push = push_commands(host, repository, "TAG" if digest else sha, place, _platform(release.template))
-        other = registry if registry and registry != account else ""
-        create = (create_command(repository, place, other),) if code == _NO_REPOSITORY else ()
-        raise stop(Exit.USAGE, missing.format(image=name), *create, *push) from None
+        raise stop(Exit.USAGE, missing.format(image=name), *_remedies(release.target, code)) from None
+
+
+def _remedies(target: Target, code: str) -> tuple[str, ...]:
+    """The commands for an image that does not exist: one that builds it, unless it is that of an earlier release."""
+    words = words_in(target.redeploy_command)
+    if words[1:2] not in ([], ["deploy"]):
+        return (target.command("history"),)
+    build = suggested("deploy", target.spec, env=target.environment, build=True)
+    return (f"{build} --create-repository" if code == _NO_REPOSITORY else build,)
 
 
 def prepare(
@@ -198,9 +224,11 @@ def secrets(template: Mapping[str, Any], image_sha: str | None) -> tuple[str, ..
 def _missing(release: Release, missing: tuple[str, ...]) -> Stop:
     if missing == (IMAGE_PARAMETER,):
         sentence = (
-            f"the stack {release.stack} does not exist yet, so it has no deployed image to keep: specify the image"
+            f"the stack {release.stack} does not exist yet, so it has no deployed image to keep: "
+            "build the image (--build), or name one (--image-sha)"
         )
-        return stop(Exit.USAGE, sentence, release.target.redeploy(image_sha="SHA"))
+        target = release.target
+        return stop(Exit.USAGE, sentence, target.redeploy(build=True), target.redeploy(image_sha="SHA"))
     return stop(Exit.USAGE, f"the template's parameters {', '.join(missing)} have no value")
 
 
@@ -250,8 +278,8 @@ def _wait(run: Run, release: Release, stack: Snapshot, action: Await, begun: flo
     return snapshot(run.aws, release.stack)
 
 
-def _delete(run: Run, release: Release, options: Options, stack: Snapshot, action: Recreate) -> None:
-    """Delete the stack of a failed creation, with consent."""
+def _agree_to_recreate(run: Run, release: Release, stack: Snapshot, action: Recreate) -> None:
+    """Stop the run (exit 3) unless the options or a person agree to delete the stack of a failed creation."""
     from fsdcf.deploy.diagnosis.causes import root_cause
 
     events = latest_events(run, stack.arn)
@@ -268,6 +296,11 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
     elif not run.agrees(Question("recreate", f"{sentence}. Delete it and create it again?", details)):
         next_steps = (release.target.redeploy(recreate=True), release.target.command("delete"))
         raise Stop(Outcome(Exit.REFUSED, sentence, evidence, next_steps))
+
+
+def _delete(run: Run, release: Release, options: Options, stack: Snapshot, action: Recreate) -> None:
+    """Delete the stack of a failed creation, with consent."""
+    _agree_to_recreate(run, release, stack, action)
     run.step("recreate", f"deleting the stack {stack.name}")
     result = follow(run, operation.delete(run, stack, options.role_arn))
     run.running = ""
@@ -275,10 +308,15 @@ def _delete(run: Run, release: Release, options: Options, stack: Snapshot, actio
         raise Stop(_diagnose(run, stack, result))
 
 
-def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
+def _agree_to_roll_back(run: Run, options: Options, stack: Snapshot) -> None:
+    """Stop the run (exit 3) unless the options or a person agree to roll back a failed update."""
     sentence = f"the last update of {stack.name} failed and was kept (UPDATE_FAILED): it must be rolled back first"
     if not options.yes and not run.agrees(Question("execute", f"{sentence}. Roll it back?")):
         raise stop(Exit.REFUSED, sentence, run.target.command("recover"), run.target.redeploy(yes=True))
+
+
+def _roll_back(run: Run, options: Options, stack: Snapshot) -> Snapshot | None:
+    _agree_to_roll_back(run, options, stack)
     run.step("roll back", f"rolling back the failed update of {stack.name}")
     try:
         result = follow(run, operation.roll_back(run, stack, options.role_arn))
@@ -303,20 +341,10 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
 
     Stops the run (exit 2) if a bucket is needed and missing or unusable.
     """
-    body = compact(release.template)
+    body, bucket = compact(release.template), _bucket(release, options)
     data = body.encode()
-    size = f"the template has {len(data):,} bytes"
-    if len(data) <= BODY_BYTES:
-        return {"TemplateBody": body}
-    if len(data) > TEMPLATE_BYTES:
-        raise stop(Exit.USAGE, f"{size}, but CloudFormation accepts at most {TEMPLATE_BYTES:,}")
-    bucket = options.artifacts_bucket
     if not bucket:
-        raise stop(
-            Exit.USAGE,
-            f"{size}, but CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
-            release.target.redeploy(artifacts_bucket="BUCKET"),
-        )
+        return {"TemplateBody": body}
     run.step("stage", f"uploading the template ({len(data):,} bytes) to the bucket {bucket}")
     _check_bucket(run, bucket)
     key = key_of(release, data)
@@ -329,6 +357,26 @@ def stage(run: Run, release: Release, options: Options) -> dict[str, str]:
             raise Stop(denied(error, run.aws, run.target, sentence, object)) from None
         raise stop(Exit.USAGE, f"{sentence}: {error.message}") from None
     return {"TemplateURL": url_of(bucket, key, run.aws.region, run.aws.partition)}
+
+
+def _bucket(release: Release, options: Options) -> str:
+    """The bucket that the template has to be in; empty for one that a call can contain.
+
+    Stops the run (exit 2) if the template is too large, or if it needs a bucket and the options name none.
+    """
+    length = len(compact(release.template).encode())
+    size = f"the template has {length:,} bytes"
+    if length <= BODY_BYTES:
+        return ""
+    if length > TEMPLATE_BYTES:
+        raise stop(Exit.USAGE, f"{size}, but CloudFormation accepts at most {TEMPLATE_BYTES:,}")
+    if not options.artifacts_bucket:
+        raise stop(
+            Exit.USAGE,
+            f"{size}, but CloudFormation accepts at most {BODY_BYTES:,} without a bucket",
+            release.target.redeploy(artifacts_bucket="BUCKET"),
+        )
+    return options.artifacts_bucket
 
 
 def key_of(release: Release, data: bytes) -> str:

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -38,13 +38,14 @@ _SPARE = timedelta(minutes=5)
 class PushedImage:
     """An image in a registry: its repository, tag and digest. ``noted``: an emulator without a registry only notes it.
 
-    ``was_there``: it was not pushed, since it was there.
+    ``was_there``: it was not pushed, since it was there. ``moved``: another image had the tag before.
     """
 
     repository: str
     tag: str
     digest: str
     was_there: bool = False
+    moved: bool = False
     noted: bool = False
 
     def __str__(self) -> str:
@@ -152,7 +153,7 @@ class Pusher:
             text = f"{repository.host} is not ECR: whether it has {name} is not looked up"
             run.tell(NoticeIssued("image", text))
         elif not repository.is_filled(run.aws):
-            return self._note(name, local)
+            return replace(self._note(name, local), moved=before is not None)
         run.step("push", f"{self.builder.title} pushes {name}")
         had_name = self.builder.has_image(name)
         try:
@@ -164,7 +165,7 @@ class Pusher:
         finally:
             if not had_name:
                 self.builder.forget(name)
-        return there
+        return replace(there, moved=before is not None)
 
     def _push(
         self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, progress: Progress

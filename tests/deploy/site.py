@@ -205,10 +205,10 @@ class Site:
         self.clock.advance(900)
         assert self.status() == "CREATE_COMPLETE"
 
-    def force(self, status: str, **more: Any) -> None:
+    def force(self, status: str, name: str = STACK, **more: Any) -> None:
         """Puts the stack into a status, which nothing plays on."""
         with self.state.store.transaction():
-            stack = records.living(self.state, STACK)
+            stack = records.living(self.state, name)
             assert stack is not None
             stack.update(status=status, **more)
             records.save_stack(self.state, stack)

@@ -642,15 +642,12 @@ def test_the_matched_name_is_part_of_the_sentence() -> None:
     assert told["exit"] is not None and told["exit"].sentence.endswith("exit code 1")
     absent = told["repository-missing"]
     assert absent is not None and absent.sentence.endswith("(web)")
-    assert absent.command == "aws ecr create-repository --repository-name web --region eu-west-1"
+    assert absent.command == "fsdcf deploy {spec} --env {environment} --build --create-repository"
     missing = told["image-missing"]
     assert missing is not None and missing.sentence.endswith("(web:9)")
-    assert missing.command == (
-        "aws ecr describe-images --registry-id 123456789012 --region us-east-1 --repository-name web "
-        "--image-ids imageTag=9"
-    )
+    assert missing.command == "fsdcf deploy {spec} --env {environment} --build"
     dual = match_reason(f"{PULL} 123456789012.dkr-ecr.eu-west-1.on.aws/web:9: not found", DiagnosisContext())
-    assert dual is not None and "--region eu-west-1 --repository-name web" in dual.command
+    assert dual is not None and dual.sentence.endswith("(web:9)")
     secret = match_reason(
         (
             f"{SECRETS} secret from asm: failed to fetch secret {SECRET} from secrets manager: Secrets "

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
+from fsdcf.cli.building import build_options, create_repository_option
+from fsdcf.cli.compiled import compile_all_or_refuse
+from fsdcf.cli.deployment import (
+    ImageOptions,
+    SpecDeploy,
+    deployment_of,
+    grouped_builds,
+    ready,
+    redeploy_command,
+    refusal_of_place,
+)
 from fsdcf.cli.files import lint_folder
-from fsdcf.cli.image import Image, ImageShas, chosen, registry, shared_shas, valid_tag
-from fsdcf.cli.lookup import SpecLines
+from fsdcf.cli.image import ImageShas, shared_shas
 from fsdcf.cli.options import (
     ASK_ABOUT_DATA,
     Connection,
@@ -33,21 +42,22 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.render.outcome import summary_of
-from fsdcf.cli.runtime import run, run_all
+from fsdcf.cli.runtime import Reporter, run, run_all
 from fsdcf.cloudformation.partitions import domain_of
-from fsdcf.conventions import IMAGE_PARAMETER, environment_stack
+from fsdcf.conventions import environment_stack
 from fsdcf.deploy.model import (
     Advice,
     Approve,
     Ask,
     Event,
+    Evidence,
     Exit,
     NoticeIssued,
     Options,
     Outcome,
     PlanCreated,
     Question,
-    Release,
+    RunEnded,
     StackResult,
     Target,
     Tell,
@@ -55,8 +65,8 @@ from fsdcf.deploy.model import (
 from fsdcf.language.dependency import reached_services
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
-from fsdcf.suggested import Value, suggested
-from fsdcf.wording import counted, visible
+from fsdcf.suggested import suggested
+from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
@@ -81,6 +91,13 @@ _NEW = ("Add", "Import")
     metavar="REPO:TAG|REPO@DIGEST",
     help="The image as a full reference, instead of --image-sha; REPO must be the spec's repository.",
 )
+@click.option(
+    *("--build", "builds"),
+    is_flag=True,
+    help="Build the images and push them first; --image-sha is then the tag.  [default tag: the commit's short SHA]",
+)
+@build_options
+@create_repository_option
 @yes_option(ASK_ABOUT_DATA)
 @plan_only_option
 @click.option("--detailed-exitcode", is_flag=True, help="With --plan-only: exit with code 10 if there are changes.")
@@ -142,6 +159,10 @@ def deploy_command(
     inputs: SpecInputs,
     image_shas: tuple[str, ...],
     image: str | None,
+    builds: bool,
+    builder: str | None,
+    allow_dirty: bool,
+    create_repository: bool,
     faults: tuple[str, ...],
     parallel: int,
     connection: Connection,
@@ -155,10 +176,13 @@ def deploy_command(
     If the deploy fails, the command explains why.
 
     Several specs are deployed in the order of their dependencies, with one confirmation. FOLDER means every spec below
-    it.
+    it. With --build, all images are built and pushed before the first plan.
     """
     options = _options(flags)
-    shas = ImageShas.of(image_shas)
+    images = ImageOptions(
+        ImageShas.of(image_shas), image, builds, builder, allow_dirty, create_repository, as_json=as_json
+    )
+    images.check(options.plan_only)
     connection = checked(replace(connection, faults=faults))
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
@@ -171,82 +195,39 @@ def deploy_command(
     connection = at_home(connection, home)
     bucket = options.artifacts_bucket or home.artifacts_bucket
     options = replace(options, protected=home.protected, artifacts_bucket=bucket)
-    shas.check(one.service_name for one in compiled if one.spec)
-    each = [_deployment(own, one, shas, image) for own, one in zip(inputs.each(), compiled, strict=True)]
-    if (image_shas or image) and all(one.compiled.spec is None for one in each):
-        raise click.UsageError(f"{each[0].compiled.name!r} is the file of an environment, which has no image")
+    images.shas.check(one.service_name for one in compiled if one.spec)
+    if (image_shas or image or builds) and all(one.spec is None for one in compiled):
+        raise click.UsageError(f"{compiled[0].name!r} is the file of an environment, which has no image")
+    alone = len(compiled) == 1
+    each = [deployment_of(own, one, images, options, alone) for own, one in zip(inputs.each(), compiled, strict=True)]
+    grouped_builds(each)
+    images = images.with_builder()
     if faults:
         from fsdcf.cli.rehearsal import check_targets
 
         check_targets(faults, [one.release.template for one in each])
-    if len(each) > 1:
-        _deploy_all(each, inputs, options, parallel, connection, as_json)
+    if not alone:
+        _deploy_all(each, images, inputs, options, parallel, connection, as_json)
     (only,) = each
-    release = only.release
-    act = partial(_deploy, only, _allowing(options, release, alone=True), connection.sandbox)
+    target = only.release.target
     also = (
         ()
-        if release.image_sha or only.compiled.spec is None
-        else ("a first deploy needs an image", release.target.redeploy(image_sha="SHA"))
+        if only.release.image_sha or only.compiled.spec is None
+        else ("a first deploy needs an image", target.redeploy(build=True), target.redeploy(image_sha="SHA"))
     )
-    run(release.target, connection, as_json, act, also=also)
 
+    def act(aws: Aws, tell: Reporter, ask: Ask | None) -> Outcome:
+        if (refusal := refusal_of_place(only, aws.region, connection.sandbox)) is not None:
+            return refusal
+        (made,) = ready(each, images, connection, aws, tell, ask)
+        return _deploy(made, connection.sandbox, aws, tell, ask)
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SpecDeploy:
-    """The deploy of one spec: what is deployed, and what the messages about it need."""
-
-    release: Release
-    compiled: Compiled
-    places: SpecLines
-    image: Image
-    inputs: SpecInputs
-
-
-def _deployment(inputs: SpecInputs, compiled: Compiled, shas: ImageShas, image: str | None) -> SpecDeploy:
-    spec = compiled.spec
-    assert compiled.result is not None  # noqa: S101 - it comes from a spec
-    if warnings := len(compiled.result.diagnostics):
-        click.echo(
-            f"{visible(compiled.name)}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True
-        )
-    chosen_image = chosen(spec, shas, image) if spec else Image()
-    places = SpecLines(compiled.result)
-    release = Release(
-        service=compiled.service_name,
-        environment=compiled.environment,
-        template=compiled.template,
-        image_sha=chosen_image.sha,
-        tags=compiled.tags or {},
-        where=places,
-        image=registry(spec) if spec else None,
-        account=chosen_image.account,
-        environment_file=compiled.home.file,
-        redeploy_command=_redeploy_command(inputs, chosen_image.sha, compiled.environment if spec else None),
-        other_environments=inputs.other_environments(compiled.result.document),
-        termination_protection=compiled.result.termination_protection,
-    )
-    return SpecDeploy(release, compiled, places, chosen_image, inputs)
-
-
-def _redeploy_command(inputs: SpecInputs, image_sha: Value, environment: str | None) -> str:
-    """The command that repeats the deploy, without the connection's options.
-
-    Secrets are masked, since a log may keep it.
-    """
-    return suggested("deploy", *map(str, inputs.files), env=environment, image_sha=image_sha, **inputs.settings)
-
-
-def _allowing(options: Options, release: Release, alone: bool) -> Options:
-    """The options for a stack, with what ``--allow`` names of it. ``alone``: a logical id needs no stack."""
-    pairs = [named.rpartition("/")[::2] for named in options.allow]
-    if not alone and (unnamed := [name for stack, name in pairs if not stack]):
-        raise click.UsageError(f"--allow {unnamed[0]}: with several specs, write STACK/{unnamed[0]}")
-    return replace(options, allow=frozenset(name for stack, name in pairs if stack in ("", release.stack)))
+    run(target, connection, as_json, act, also=also)
 
 
 def _deploy_all(
     each: Sequence[SpecDeploy],
+    images: ImageOptions,
     inputs: SpecInputs,
     options: Options,
     parallel: int,
@@ -259,10 +240,9 @@ def _deploy_all(
     ordered, _ = needs = _ordered(stacks)
     if options.detach and (waiting := next(filter(None, ordered.values()), ())):
         raise click.UsageError(f"--detach does not wait, but other stacks are deployed after {waiting[0]}")
-    for one in each:
-        _allowing(options, one.release, alone=False)
 
-    def members(aws: Aws, tell: Tell) -> list[Member]:
+    def members(aws: Aws, tell: Reporter, ask: Ask | None) -> list[Member]:
+        stacks.update((one.release.stack, one) for one in ready(each, images, connection, aws, tell, ask))
         early = () if options.plan_only else _early(stacks, aws)
         ordered, unmet = _ordered(stacks, early) if early else needs
         order = [
@@ -275,7 +255,7 @@ def _deploy_all(
             order.append(f"{last} follows {', '.join(early)}: its file no longer has what is imported there")
         for text in [", ".join(ordered), *order] if any(ordered.values()) else []:
             tell(NoticeIssued("order", text))
-        return [_member(stacks[stack], needed, options, connection.sandbox) for stack, needed in ordered.items()]
+        return [_member(stacks[stack], needed, connection.sandbox) for stack, needed in ordered.items()]
 
     environment = each[0].release.environment
 
@@ -284,19 +264,17 @@ def _deploy_all(
         again = [one for one in results if one.outcome.exit not in over]
         files = tuple(stacks[one.target.stack].inputs.files[0] for one in again)
         files = files or (inputs.files if options.plan_only else ())
-        again_with_image = (one for one in each if one.compiled.spec and one.inputs.files[0] in files)
+        again_with_image = (one for one in stacks.values() if one.compiled.spec and one.inputs.files[0] in files)
         sha = shared_shas({one.release.service: one.image.sha for one in again_with_image})
         if not files:
             return summary_of(results, (), options.plan_only)
-        command = " ".join((_redeploy_command(replace(inputs, files=files), sha, environment), *_needed_options(again)))
+        command = " ".join((redeploy_command(replace(inputs, files=files), sha, environment), *_needed_options(again)))
         first = each[0].release.target.deploy_environment
         is_missing = environment_stack(environment) not in stacks and any(first in one.outcome.next for one in again)
         return summary_of(results, (first, command) if is_missing else (command,), options.plan_only)
 
     title = f"{counted(len(each), 'stack')} in {environment}"
-    run_all(
-        title, [stacks[stack].release.target for stack in ordered], members, connection, as_json, parallel, summarize
-    )
+    run_all(title, [*ordered], members, connection, as_json, parallel, summarize)
 
 
 def _needed_options(results: Sequence[StackResult]) -> list[str]:
@@ -316,7 +294,7 @@ def _ordered(stacks: Mapping[str, SpecDeploy], early: Sequence[str] = ()) -> _Or
     """The stacks in order, as of ``in_order``. Those that are ``early`` precede the environment."""
     from fsdcf.deploy.group import in_order
 
-    needs = {stack: [*_requires(one), *_follows(one)] for stack, one in stacks.items()}
+    needs = {stack: [*one.requires(), *_follows(one)] for stack, one in stacks.items()}
     for stack in needs:
         if stack in early:
             needs[stack] = [other for other in needs[stack] if other in early]
@@ -345,31 +323,31 @@ def _early(stacks: Mapping[str, SpecDeploy], aws: Aws) -> tuple[str, ...]:
     return tuple(early) if needed <= {*deployed.exports} else ()
 
 
-def _member(deployment: SpecDeploy, needs: Sequence[str], options: Options, rehearsal: bool) -> Member:
+def _member(deployment: SpecDeploy, needs: Sequence[str], rehearsal: bool) -> Member:
     from fsdcf.deploy.group import Member
 
-    act: Act = partial(_deploy, deployment, _allowing(options, deployment.release, alone=False), rehearsal)
-    if options.plan_only:
-        return Member(deployment.release.target, partial(_plan_if_possible, deployment, options, act))
-    before = needs if deployment.compiled.spec is None else _requires(deployment)
+    act: Act = partial(_deploy, deployment, rehearsal)
+    if deployment.options.plan_only:
+        return Member(deployment.release.target, partial(_plan_if_possible, deployment, act))
+    before = needs if deployment.compiled.spec is None else deployment.requires()
     requires = [other for other in before if other in needs]
     follows = [other for other in needs if other not in requires]
     return Member(deployment.release.target, act, follows, requires)
 
 
 def _plan_if_possible(
-    deployment: SpecDeploy, options: Options, act: Act, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve
+    deployment: SpecDeploy, act: Act, aws: Aws, tell: Tell, ask: Ask | None, approve: Approve
 ) -> Outcome:
     """The outcome of a plan alone. A service cannot be planned before its environment exists."""
     from fsdcf.deploy.state import snapshot
 
-    for stack in _requires(deployment):
+    for stack in deployment.requires():
         environment = snapshot(aws, stack)
         if environment is None or not environment.exports:
             sentence = f"not planned: its template imports what {stack} exports, which does not exist yet"
             inputs = deployment.inputs
             first = suggested("diff", str(inputs.files[0]), first=True, env=inputs.environment_name, **inputs.settings)
-            return Outcome(Exit.CHANGES if options.detailed_exitcode else Exit.DONE, sentence, next=(first,))
+            return Outcome(Exit.CHANGES if deployment.options.detailed_exitcode else Exit.DONE, sentence, next=(first,))
     return act(aws, tell, ask, approve)
 
 
@@ -377,12 +355,6 @@ def _follows(deployment: SpecDeploy) -> list[str]:
     """The stacks of the services that a service calls: if they are deployed, too, they come first."""
     spec, environment = deployment.compiled.spec, deployment.release.environment
     return [Target(service, environment).stack for service in reached_services(spec)] if spec else []
-
-
-def _requires(deployment: SpecDeploy) -> list[str]:
-    """The stack of the environment that a service joins: without its exports there is not even a plan."""
-    joined = deployment.compiled.result and deployment.compiled.result.joined
-    return [environment_stack(deployment.release.environment)] if joined else []
 
 
 def _lint(template: str) -> tuple[Finding, ...]:
@@ -413,7 +385,6 @@ def _options(flags: dict[str, Any]) -> Options:
 
 def _deploy(
     deployment: SpecDeploy,
-    options: Options,
     rehearsal: bool,
     aws: Aws,
     tell: Tell,
@@ -421,17 +392,11 @@ def _deploy(
     approve: Approve | None = None,
 ) -> Outcome:
     from fsdcf.deploy.engine import deploy
-    from fsdcf.deploy.prepare import parts_elsewhere
     from fsdcf.deploy.state import deployed_template
 
-    release, compiled, image = deployment.release, deployment.compiled, deployment.image
-    elsewhere = () if rehearsal else parts_elsewhere(release.template, aws.region)
-    if elsewhere:  # in the sandbox, any region will do
-        sentence = f"the region of the deploy is {aws.region}, and the spec names {', '.join(elsewhere)}"
-        return Outcome(Exit.USAGE, sentence, next=(f"aws ec2 describe-availability-zones --region {aws.region}",))
-    if ask is not None and approve is None:
-        release = _with_image(release, aws, tell, ask)
-
+    release, options, compiled, image = deployment.release, deployment.options, deployment.compiled, deployment.image
+    if (refusal := refusal_of_place(deployment, aws.region, rehearsal)) is not None:
+        return refusal
     if image.region and image.region != aws.region and release.image and release.image[1] is None:
         sentence = (
             f"--image names a registry in {image.region}, but the spec uses the registry of {aws.region}, "
@@ -462,7 +427,7 @@ def _deploy(
 
             if deployed():
                 event = reviewed(event, compiled, deployed(), pseudo, partial(importers, aws))
-        tell(event)
+        tell(RunEnded(_with_image(deployment, event.outcome)) if isinstance(event, RunEnded) else event)
         _refuse_blocked(deployment, options, event)
 
     def priced(question: Question) -> Question:
@@ -470,7 +435,15 @@ def _deploy(
 
     asking = None if ask is None else lambda question: ask(priced(question))
     approving = None if approve is None else lambda questions: approve(tuple(map(priced, questions)))
-    return deploy(release, options, aws, tell_reviewed, asking, approving)
+    return _with_image(deployment, deploy(release, options, aws, tell_reviewed, asking, approving))
+
+
+def _with_image(deployment: SpecDeploy, outcome: Outcome) -> Outcome:
+    """The outcome of a deploy, with the image that was pushed for it and that stays, unless it is deployed."""
+    if not deployment.pushed or outcome.exit is Exit.DONE:
+        return outcome
+    image = Evidence("image", f"{deployment.pushed} is in its repository")
+    return replace(outcome, evidence=(*outcome.evidence, image))
 
 
 def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> None:
@@ -486,27 +459,6 @@ def _refuse_blocked(deployment: SpecDeploy, options: Options, event: Event) -> N
         inputs = deployment.inputs
         diff = suggested("diff", str(inputs.files[0]), deployed=True, env=inputs.environment_option, **inputs.settings)
         raise Stop(Outcome(Exit.REFUSED, sentence, next=(diff,), advice=Advice(blocked[0].way_out)))
-
-
-def _with_image(release: Release, aws: Aws, tell: Tell, ask: Ask) -> Release:
-    """The release with an image that a person enters, if the stack does not exist and none was given.
-
-    A new environment is confirmed first. Raises Stop if it is not.
-    """
-    from fsdcf.deploy.prepare import check_environment
-    from fsdcf.deploy.run import Run
-    from fsdcf.deploy.state import snapshot
-
-    if release.image_sha is not None or IMAGE_PARAMETER not in (release.template.get("Parameters") or {}):
-        return release
-    stack = snapshot(aws, release.stack)
-    if stack is not None and not stack.in_review:
-        return release
-    check_environment(Run(aws, tell, release.target, ask), release)
-    question = f"The stack {release.stack} does not exist yet. Tag or digest of the image"
-    sha = str(click.prompt(question, value_proc=valid_tag, err=True))
-    command = release.target.redeploy(image_sha=sha)
-    return replace(release, image_sha=sha, redeploy_command=command, other_environments=())
 
 
 def _with_cost(question: Question, deployment: SpecDeploy, region: str) -> Question:

@@ -122,6 +122,8 @@ class Rows(Display):
 
     def __call__(self, event: Event) -> None:
         match event:
+            case StepStarted():
+                self.say("", lambda out: word_lines(event.name, event.text, "soft", out.paint, out.width))
             case NoticeIssued():
                 self.say("", lambda out: word_lines(event.label, event.text, "strong", out.paint, out.width))
             case WarningIssued():

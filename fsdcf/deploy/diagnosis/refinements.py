@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from fsdcf.aws_errors import Denial, denial_in
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
-from fsdcf.cloudformation.ecr import ADDRESS, create_command
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.cloudformation.partitions import partition_of
 from fsdcf.cloudformation.registries import DOCKER_HUB, PUBLIC_ECR, registry_of
 from fsdcf.cloudformation.types import ecs
@@ -85,6 +85,12 @@ def refine_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     return _named(image_in(match.string), "docker manifest inspect")
 
 
+def refine_missing_image(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
+    """The image that does not exist. One of ECR can be built; one of another registry is looked for."""
+    image = refine_image(context, match)
+    return replace(image, command="") if _ECR.search(match.string) else image
+
+
 def refine_upstream(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
     """The image in a pull-through cache, and the command that checks the credentials of the cache's rule."""
     ecr = _ECR.search(match.string)
@@ -112,11 +118,9 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.
 
 
 def refine_repository(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
-    """The repository that does not exist, and the command that creates it in its region."""
+    """The repository that does not exist. One of another registry than ECR cannot be created here."""
     ecr = _ECR.search(match.string)
-    if ecr is None:
-        return refine_image(context, match)
-    return Refinement(f"({ecr['name']})", command=create_command(ecr["name"], ecr["region"]))
+    return refine_image(context, match) if ecr is None else Refinement(f"({ecr['name']})")
 
 
 def refine_registry(context: DiagnosisContext, match: re.Match[str]) -> Refinement:
@@ -460,5 +464,5 @@ def refine_architecture(context: DiagnosisContext, match: re.Match[str]) -> Refi
         return Refinement()
     return Refinement(
         f": the tasks run on {context.architecture or platform}",
-        f"build the image for {platform}, or change the architecture",
+        f"build the image for {platform}, as `fsdcf build` does, or change the architecture",
     )

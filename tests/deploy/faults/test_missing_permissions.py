@@ -3,6 +3,8 @@ something runs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fsdcf.deploy.model import Exit
@@ -142,29 +144,22 @@ def test_an_image_that_does_not_exist() -> None:
     outcome = made.run(made.release(image=(None, None, "shop")))
     assert outcome.exit is Exit.USAGE
     assert "shop:one does not exist" in outcome.sentence
-    host = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
-    assert outcome.next == (
-        f"aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin {host}",
-        f"docker build --platform linux/amd64 -t {host}/shop:one .",
-        f"docker push {host}/shop:one",
-    )
+    assert outcome.next == ("fsdcf deploy shop.yml --env staging --build",)
     assert not made.made("CreateChangeSet")
 
 
-def test_a_repository_that_does_not_exist_is_created_before_the_push() -> None:
+def test_a_repository_that_does_not_exist_is_created_by_the_command_that_builds() -> None:
     made = site("api:DescribeImages:error=RepositoryNotFoundException")
     outcome = made.run(made.release(image=(None, "cn-north-1", "shop")))
-    assert [command.split()[:3] for command in outcome.next] == [
-        ["aws", "ecr", "create-repository"],
-        ["aws", "ecr", "get-login-password"],
-        ["docker", "build", "--platform"],
-        ["docker", "push", outcome.next[-1].split()[2]],
-    ]
-    assert outcome.next[0] == "aws ecr create-repository --repository-name shop --region cn-north-1"
-    made = site("api:DescribeImages:error=RepositoryNotFoundException")
-    other = made.run(made.release(image=("123456789012", None, "base/shop")))
-    assert other.next[0].endswith("--repository-name base/shop --region us-east-1 --registry-id 123456789012")
-    assert other.next[-1] == "docker push 123456789012.dkr.ecr.us-east-1.amazonaws.com/base/shop:one"
+    assert "the repository of the image shop:one does not exist" in outcome.sentence
+    assert outcome.next == ("fsdcf deploy shop.yml --env staging --build --create-repository",)
+
+
+def test_the_image_of_an_earlier_release_is_not_built_again() -> None:
+    made = site("api:DescribeImages:error=ImageNotFoundException")
+    again = "fsdcf rollback shop --env staging --to one"
+    outcome = made.run(replace(made.release(image=(None, None, "shop")), redeploy_command=again))
+    assert outcome.next == ("fsdcf history shop --env staging",)
 
 
 def test_the_image_is_looked_for_where_it_is_kept() -> None:

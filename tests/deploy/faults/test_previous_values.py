@@ -15,7 +15,8 @@ def test_no_stack_and_no_image() -> None:
     made = site()
     outcome = made.deploy(sha=None)
     assert outcome.exit is Exit.USAGE
-    assert outcome.next == ("fsdcf deploy shop.yml --env staging --image-sha SHA",)
+    again = "fsdcf deploy shop.yml --env staging"
+    assert outcome.next == (f"{again} --build", f"{again} --image-sha SHA")
     assert not made.made("CreateChangeSet")
 
 

@@ -73,7 +73,7 @@ EACH = [
         "CannotPullContainerError",
         "the registry does not contain the image (shop:two)",
         "service.image",
-        "aws ecr describe-images",
+        "fsdcf deploy shop.yml --env staging --build",
     ),
     (
         "CannotPullContainerError=denied",

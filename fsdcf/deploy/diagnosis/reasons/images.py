@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-troubl
 from __future__ import annotations
 
 from fsdcf.deploy.diagnosis.reasons.reason import (
+    BUILD,
     CUT_OFF,
     DENIED,
     DIAGNOSE,
@@ -21,6 +22,7 @@ from fsdcf.deploy.diagnosis.refinements import (
     refine_architecture,
     refine_image,
     refine_image_permission,
+    refine_missing_image,
     refine_registry,
     refine_registry_route,
     refine_repository,
@@ -43,9 +45,9 @@ IMAGE_REASONS = (
         "CannotPullContainerError: image Manifest does not contain descriptor matching platform; exec format error",
         r"matching platform|match for platform|no matching manifest|descriptor for platform|exec format error",
         "the image is built for another processor",
-        "build the image for the processor that the tasks run on, or change the architecture",
+        "build the image for the processor that the tasks run on, as `fsdcf build` does, or change the architecture",
         "service.resources.architecture",
-        "docker buildx imagetools inspect {image}",
+        BUILD,
         refine_architecture,
     ),
     Reason(
@@ -108,9 +110,9 @@ IMAGE_REASONS = (
         "CannotPullContainerError: ... name unknown: The repository with name ... does not exist",
         _PULL + r"(?:name unknown|The repository with name|RepositoryNotFound)",
         "the repository of the image does not exist",
-        "create the repository, push the image to it, and deploy again",
+        "create the repository, push the image to it, and deploy again: one command does all three",
         "service.image",
-        "aws ecr create-repository --repository-name {service}",
+        f"{BUILD} --create-repository",
         refine_repository,
     ),
     Reason(
@@ -200,8 +202,8 @@ IMAGE_REASONS = (
         "the registry does not contain the image",
         "push the image before the deploy, or deploy a tag that exists",
         "service.image",
-        MANIFEST,
-        refine_image,
+        BUILD,
+        refine_missing_image,
     ),
     Reason(
         "disk-full",

@@ -14,6 +14,7 @@ LOGS, STATUS, DIAGNOSE = (suggested(name, "{service}", env="{environment}") for 
 ACCESS, GRAPH, PERMISSIONS = (
     suggested(name, "{spec}", env="{environment}") for name in ("access", "graph", "permissions")
 )
+BUILD = suggested("deploy", "{spec}", env="{environment}", build=True)
 HEALTH_CHECK = suggested("healthcheck", "{spec}", env="{environment}", url="http://127.0.0.1:{port}")
 SHELL = "docker run --rm -it --entrypoint sh {image}"
 MANIFEST = "docker manifest inspect {image}"

@@ -1,0 +1,447 @@
+"""``fsdcf deploy --build``: what is refused before the build, the order of events, and what a broken one leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsdcf.cli import runtime
+from fsdcf.deploy.model import Ask, Question
+from tests.cli.stage import SMALL, Stage, lines
+
+pytestmark = pytest.mark.usefixtures("unlinted")
+
+DOCKER = """#!/bin/sh
+echo "$*" >> "$RECORD"
+case $* in
+    "image inspect "*) printf '[{"Id": "sha256:%064d", "Os": "linux", "Architecture": "amd64"}]' "${ID:-1}" ;;
+    *" --tag ${FAILS:-none}"*) echo "no such file: web"; exit 1 ;;
+    "buildx build "*) [ -z "${PRESSES:-}" ] || kill -INT $PPID ;;
+esac
+"""
+"""A docker that records its words, and fails for the images that ``FAILS`` names."""
+
+
+@pytest.fixture
+def pace() -> float:
+    return 0.05
+
+
+@pytest.fixture(autouse=True)
+def docker(stage: Stage, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage's folder as a repository with a Dockerfile, and a docker that records."""
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "docker").write_text(DOCKER)
+    (programs / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("RECORD", str(programs / "record"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    (stage.folder / "Dockerfile").write_text("FROM scratch\n")
+    (stage.folder / ".gitignore").write_text("/.cache\n")
+    git("init", "-q")
+    commit()
+
+
+def git(*words: str) -> str:
+    identity = ("-c", "user.name=n", "-c", "user.email=n@example.com")
+    return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit() -> str:
+    """The tag of an image that is built now."""
+    git("add", ".")
+    git("commit", "-q", "--allow-empty", "-m", "one")
+    return git("rev-parse", "HEAD")[:12]
+
+
+def tag() -> str:
+    return git("rev-parse", "HEAD")[:12]
+
+
+def built() -> list[str]:
+    """The images that docker was told to build."""
+    record = Path(os.environ["RECORD"])
+    commands = [line.split() for line in record.read_text().splitlines()] if record.exists() else []
+    return [words[words.index("--tag") + 1] for words in commands if "build" in words[:2]]
+
+
+def deployed(stage: Stage, stack: str = "hello-staging") -> str:
+    """The tag or digest that a stack has."""
+    (described,) = stage.site.call("DescribeStacks", StackName=stack)["Stacks"]
+    return {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}["ImageSha"]
+
+
+def steps(events: list[dict[str, Any]]) -> list[str]:
+    names = (one.get("step", one["event"]) for one in events if one["event"] in ("step", "planned", "ended"))
+    return list(dict.fromkeys(names))
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, answers: dict[str, bool]) -> list[Question]:
+    """A person with an answer to each kind of question. What the person was asked."""
+    asked: list[Question] = []
+
+    def person(pause: object) -> Ask:
+        return lambda question: (asked.append(question), answers[question.kind])[1]
+
+    monkeypatch.setattr(runtime, "person", person)
+    return asked
+
+
+BUILD = ("deploy", "hello.yml", "--build", "--create-repository", "--yes")
+
+
+def test_the_image_is_built_and_pushed_before_the_plan(stage: Stage) -> None:
+    events = lines(stage(*BUILD, "--json"))
+    order = ["preflight", "repository", "build", "push", "decide", "change set", "planned", "gate", "execute"]
+    assert [one for one in steps(events) if one in order] == order
+    assert built() == [f"hello:{tag()}"]
+    assert deployed(stage) == tag()
+    assert stage.site.call("DescribeImages", "ecr", repositoryName="hello", imageIds=[{"imageTag": tag()}])
+
+
+def test_a_given_tag_is_that_of_the_image(stage: Stage) -> None:
+    stage(*BUILD, "--image-sha", "v1")
+    assert built() == ["hello:v1"]
+    assert deployed(stage) == "v1"
+
+
+def test_errors_of_the_spec_come_before_the_build(stage: Stage) -> None:
+    with (stage.folder / "hello.yml").open("a") as spec:
+        spec.write("  port: true\n")
+    commit()
+    result = stage(*BUILD, expect=2)
+    assert "nothing deployed" in result.stderr
+    assert (built(), stage.connections) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--build", "--plan-only"), "--plan-only"),
+        (("--build", "--image", "hello:v1"), "--image"),
+        (("--build", "--image-sha", "sha256:" + "a" * 64), "--image-sha"),
+        (("--builder", "docker"), "--builder needs --build"),
+        (("--allow-dirty",), "--allow-dirty needs --build"),
+        (("--create-repository",), "--create-repository needs --build"),
+        (("--build", "--builder", "nerdctl"), "nerdctl is not installed"),
+    ],
+)
+def test_options_that_contradict_each_other(stage: Stage, words: tuple[str, ...], told: str) -> None:
+    assert told in stage("deploy", "hello.yml", *words, expect=2).stderr
+    assert (built(), stage.connections) == ([], [])
+
+
+def test_what_is_not_committed_is_refused(stage: Stage) -> None:
+    (stage.folder / "new").touch()
+    assert "--allow-dirty" in stage(*BUILD, expect=2).stderr
+    assert (built(), stage.connections) == ([], [])
+    stage(*BUILD, "--allow-dirty")
+    assert built()[0].startswith(f"hello:{tag()}-dirty-")
+
+
+def test_outside_a_repository_the_tag_is_asked_for(stage: Stage) -> None:
+    (stage.folder / ".git").rename(stage.folder / "other")
+    assert "use --image-sha TAG" in stage(*BUILD, expect=2).stderr
+
+
+def busy(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.site.force("UPDATE_IN_PROGRESS", name="hello-staging")
+
+
+def stuck(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.site.force("UPDATE_ROLLBACK_FAILED", name="hello-staging")
+
+
+def failed(stage: Stage) -> None:
+    stage.deploy("--yes")
+    stage.site.force("ROLLBACK_COMPLETE", name="hello-staging")
+
+
+def foreign(stage: Stage) -> None:
+    queue = json.dumps({"Resources": {"Jobs": {"Type": "AWS::SQS::Queue"}}})
+    stage.site.call("CreateStack", StackName="hello-staging", TemplateBody=queue)
+    stage.site.clock.advance(900)
+
+
+def unstored(stage: Stage) -> None:
+    """A secret that does not exist."""
+    secrets = "service:\n  secrets:\n    - {name: KEY, valueFrom: /hello/staging/KEY}\n"
+    (stage.folder / "hello.yml").write_text(SMALL.replace("service:\n", secrets))
+    commit()
+
+
+def nothing(stage: Stage) -> None:
+    """The stack does not exist."""
+
+
+@pytest.mark.parametrize(
+    ("arrange", "words", "code", "told", "hint"),
+    [
+        (busy, (), 5, "another operation is in progress", "--build --create-repository --wait-lock"),
+        (stuck, (), 4, "cannot be updated", "fsdcf recover hello"),
+        (failed, (), 3, "must be deleted before", "--build --create-repository --recreate"),
+        (foreign, (), 3, "is not managed by fsdcf", "--build --create-repository --adopt"),
+        (unstored, (), 2, "/hello/staging/KEY does not exist", "fsdcf secret set hello.yml KEY --env staging"),
+        (nothing, ("--env", "stagin"), 3, "no file names the environment", "--build --create-repository --new-env"),
+    ],
+    ids=["busy", "stuck", "failed", "foreign", "secret", "environment"],
+)
+def test_what_can_be_refused_is_refused_before_the_build(
+    stage: Stage, arrange: Callable[[Stage], None], words: tuple[str, ...], code: int, told: str, hint: str
+) -> None:
+    arrange(stage)
+    result = stage(*BUILD, *words, expect=code)
+    assert told in result.stderr
+    assert hint in result.stderr
+    assert built() == []
+
+
+def test_a_repository_that_does_not_exist_is_offered_before_the_build(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("deploy", "hello.yml", "--build")
+    result = stage(*words, expect=2)
+    assert "the repository hello does not exist" in result.stderr
+    assert "next: fsdcf deploy hello.yml --env staging --build --create-repository" in result.stderr
+    asked = answered(monkeypatch, {"repository": False})
+    stage(*words, expect=3)
+    assert built() == []
+    asked = answered(monkeypatch, {"repository": True, "execute": False})
+    result = stage(*words, expect=3)
+    assert [one.kind for one in asked] == ["repository", "execute"]
+    assert built() == [f"hello:{tag()}"]
+
+
+def test_a_no_leaves_the_image_and_names_the_command_that_deploys_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(monkeypatch, {"execute": False})
+    result = stage("deploy", "hello.yml", "--build", "--create-repository", expect=3)
+    assert f"hello:{tag()}@sha256:" in result.stderr and "is in its repository" in result.stderr
+    assert f"next: fsdcf deploy hello.yml --env staging --image-sha {tag()}\n" in result.stderr
+    assert stage.site.status("hello-staging") == ""
+    answered(monkeypatch, {"execute": True})
+    stage("deploy", "hello.yml", "--image-sha", tag())
+    assert built() == [f"hello:{tag()}"]
+
+
+def test_a_failed_deploy_does_not_suggest_another_build(stage: Stage) -> None:
+    stage(*BUILD)
+    before, after = tag(), commit()
+    stage.site.fault("Service:update:oom")
+    result = stage(*BUILD, expect=1)
+    assert before != after
+    assert "--build" not in result.stderr
+    assert f"fsdcf deploy hello.yml --env staging --image-sha {after} --yes" in result.stderr
+
+
+def test_a_failed_build_deploys_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILS", "hello")
+    result = stage(*BUILD, expect=1)
+    assert "nothing was deployed" in result.stderr
+    assert "next: fsdcf deploy hello.yml --env staging --build --create-repository --yes\n" in result.stderr
+    assert stage.site.status("hello-staging") == ""
+
+
+def test_a_moved_tag_is_deployed_by_its_digest(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.site.call("CreateRepository", "ecr", repositoryName="hello", imageTagMutability="MUTABLE")
+    stage(*BUILD, "--image-sha", "latest")
+    assert deployed(stage) == "latest"
+    stage(*BUILD, "--image-sha", "latest")
+    assert deployed(stage) == "latest"
+    monkeypatch.setenv("ID", "2")
+    stage(*BUILD, "--image-sha", "latest")
+    assert deployed(stage).startswith("sha256:")
+
+
+@pytest.mark.parametrize("phase", ["build", "PutImage", "CreateChangeSet", "ExecuteChangeSet"])
+def test_ctrl_c_in_each_phase(stage: Stage, monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
+    call = stage.site.aws.call
+
+    def pressed(service: str, operation: str, **parameters: Any) -> Any:
+        if operation == phase:
+            raise KeyboardInterrupt
+        return call(service, operation, **parameters)
+
+    monkeypatch.setattr(stage.site.aws, "call", pressed)
+    if phase == "build":
+        monkeypatch.setenv("PRESSES", "1")
+    result = stage(*BUILD, expect=130)
+    pushed = phase.endswith("ChangeSet")
+    again = f"--image-sha {tag()}" if pushed else "--build --create-repository"
+    assert f"next: fsdcf deploy hello.yml --env staging {again} --yes" in result.stderr or phase == "ExecuteChangeSet"
+    assert ("is in its repository" in result.stderr) is pushed
+    assert stage.site.status("hello-staging") in ("", "REVIEW_IN_PROGRESS")
+
+
+# Several specs.
+
+MANY = ("services/orders.yml", "services/users.yml")
+
+
+@pytest.fixture
+def several(stage: Stage) -> Stage:
+    """Two services, each with a Dockerfile of its own."""
+    for name in ("orders", "users"):
+        folder = stage.folder / "services" / name
+        folder.mkdir(parents=True)
+        (folder / "Dockerfile").write_text(f"FROM scratch AS {name}\n")
+        build = f"service:\n  build: {{context: {name}}}\n"
+        spec = SMALL.replace("name: hello", f"name: {name}").replace("service:\n", build)
+        (stage.folder / "services" / f"{name}.yml").write_text(spec)
+    commit()
+    return stage
+
+
+def test_all_images_are_pushed_before_the_first_plan(several: Stage) -> None:
+    events = lines(several("deploy", *MANY, *BUILD[2:], "--json"))
+    kinds = [one.get("step", one["event"]) for one in events]
+    assert max(at for at, one in enumerate(kinds) if one == "push") < kinds.index("change set")
+    assert built() == [f"orders:{tag()}", f"users:{tag()}"]
+    assert {deployed(several, f"{name}-staging") for name in ("orders", "users")} == {tag()}
+
+
+def test_a_failed_build_names_what_was_pushed(several: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILS", "users")
+    result = several("deploy", *MANY, *BUILD[2:], expect=1)
+    assert f"/orders:{tag()}@sha256:" in result.stderr and "is in its repository" in result.stderr
+    again = "fsdcf deploy services/orders.yml services/users.yml --env staging --build --create-repository --yes"
+    assert f"next: {again}\n" in result.stderr
+    assert several.site.status("orders-staging") == ""
+
+
+def test_a_failed_deploy_of_several_is_repeated_without_a_build(several: Stage) -> None:
+    several.site.fault("Service:create:oom")
+    result = several("deploy", *MANY, *BUILD[2:], "--image-sha", "orders=v1", "--parallel", "1", expect=1)
+    last = result.stderr.rpartition("of 2 stacks deployed")[2]
+    assert "next: fsdcf deploy services/orders.yml --env staging --image-sha v1 --recreate --yes\n" in last
+    assert deployed(several, "users-staging") == tag()
+
+
+def test_every_refusal_is_said_at_once(several: Stage) -> None:
+    for name in ("orders", "users"):
+        several("deploy", f"services/{name}.yml", "--image-sha", "one", "--yes")
+        several.site.force("UPDATE_IN_PROGRESS", name=f"{name}-staging")
+    result = several("deploy", *MANY, *BUILD[2:], expect=5)
+    assert "orders-staging: another operation" in result.stderr and "users-staging: another operation" in result.stderr
+    assert built() == []
+
+
+def test_a_new_environment_is_confirmed_once(several: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answered(monkeypatch, {"environment": True, "execute": True})
+    several("deploy", *MANY, "--build", "--create-repository", "--env", "stagin")
+    assert [one.kind for one in asked] == ["environment", "execute"]
+
+
+def share(stage: Stage, **contexts: str) -> None:
+    """Let services push to one repository, from these folders."""
+    for name, context in contexts.items():
+        spec = stage.folder / "services" / f"{name}.yml"
+        image = "service:\n  image: 000000000000.dkr.ecr.us-east-1.amazonaws.com/shared\n"
+        spec.write_text(
+            spec.read_text().replace("service:\n", image).replace(f"context: {name}", f"context: {context}")
+        )
+    commit()
+
+
+def test_services_with_the_same_image_are_built_once(several: Stage) -> None:
+    share(several, orders="orders", users="./orders")
+    several("deploy", *MANY, *BUILD[2:])
+    assert built() == [f"orders:{tag()}"]
+    assert deployed(several, "users-staging") == tag()
+
+
+def test_two_builds_cannot_have_the_same_name(several: Stage) -> None:
+    share(several, orders="orders", users="users")
+    result = several("deploy", *MANY, *BUILD[2:], expect=2)
+    assert "orders and users have the same repository" in result.stderr
+    assert built() == []
+    several("deploy", *MANY, *BUILD[2:], "--image-sha", "users=v2")
+    assert built() == [f"orders:{tag()}", "users:v2"]
+
+
+def test_the_environment_has_no_image(several: Stage) -> None:
+    file = several.folder / "environments" / "staging.yml"
+    file.parent.mkdir()
+    file.write_text(ENVIRONMENT)
+    commit()
+    result = several("deploy", "environments/staging.yml", *BUILD[2:], expect=2)
+    assert "has no image" in result.stderr
+    several("deploy", ".", *BUILD[2:])
+    assert built() == [f"{name}:{tag()}" for name in ("hello", "orders", "users")]
+    assert several.site.status("fsdcf-staging") == "CREATE_COMPLETE"
+
+
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging, owners: team}
+environment:
+  network: {cidr: 10.40.0.0/16}
+"""
+
+
+def test_an_environment_that_is_not_deployed_is_refused_before_the_build(several: Stage) -> None:
+    file = several.folder / "environments" / "staging.yml"
+    file.parent.mkdir()
+    file.write_text(ENVIRONMENT)
+    spec = several.folder / "hello.yml"
+    head = SMALL.partition("  networking:")[0]
+    spec.write_text(f"{head}  networking: {{shared: true, loadBalancer: false}}\n")
+    commit()
+    result = several(*BUILD, expect=1)
+    assert "the environment staging is not deployed" in result.stderr
+    assert built() == []
+    several("deploy", "environments/staging.yml", "hello.yml", *BUILD[2:])
+    assert built() == [f"hello:{tag()}"]
+
+
+# A first deploy without an image.
+
+
+def test_a_person_is_offered_a_build(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answered(monkeypatch, {"build": True, "repository": True, "execute": False})
+    result = stage("deploy", "hello.yml", expect=3)
+    assert [one.kind for one in asked] == ["build", "repository", "execute"]
+    assert asked[0].text == "Build the image from this folder?" and asked[0].expected
+    assert "hello-staging does not exist yet" in asked[0].details[0]
+    assert built() == [f"hello:{tag()}"]
+    assert f"next: fsdcf deploy hello.yml --env staging --image-sha {tag()}\n" in result.stderr
+
+
+def test_an_existing_stack_keeps_its_image(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.deploy("--yes")
+    asked = answered(monkeypatch, {})
+    stage("deploy", "hello.yml")
+    assert (asked, built()) == ([], [])
+
+
+def test_what_is_not_committed_is_not_built_for_a_person_either(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (stage.folder / "new").touch()
+    answered(monkeypatch, {"build": True})
+    result = stage("deploy", "hello.yml", expect=2)
+    assert "--allow-dirty" in result.stderr
+    assert built() == []
+
+
+def test_a_person_is_offered_the_images_of_several_specs(several: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answered(monkeypatch, {"build": True, "repository": True, "execute": True})
+    several("deploy", *MANY)
+    assert [one.kind for one in asked] == ["build", "repository", "repository", "execute"]
+    assert "services/orders, services/users" in asked[0].text
+    assert len(built()) == 2
+
+
+def test_without_a_person_the_message_names_both_ways(stage: Stage) -> None:
+    result = stage("deploy", "hello.yml", "--yes", expect=2)
+    assert "build the image (--build), or name one (--image-sha)" in result.stderr
+    assert "next: fsdcf deploy hello.yml --env staging --build --yes\n" in result.stderr
+    assert "fsdcf deploy hello.yml --env staging --image-sha SHA --yes\n" in result.stderr
