@@ -16,10 +16,10 @@ SLOW = (HealthCheck.too_slow,)
 
 # A change is tested by the same examples on every machine, so that it never fails for what it did not do.
 settings.register_profile(
-    "few", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
+    "few", max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
 )
 settings.register_profile(
-    "many", max_examples=40 * TIMES, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW
+    "many", max_examples=1000, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW
 )
 
 
