@@ -19,6 +19,7 @@ from fsdcf.cli.git import git, git_or_refuse
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import decorate
 from fsdcf.cli.render.findings import show, summary
+from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.types.ecs import docker_platform
 from fsdcf.compiler.parts.image import repository
 from fsdcf.diagnostics import Diagnostic, joined
@@ -136,6 +137,7 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
         labels={**(revision.labels if revision else {}), **version},
         epoch=revision.time if revision else None,
         use_cache=options.use_cache,
+        cache_scope=f"fsdcf/{compiled.environment}/{spec.metadata.name}",
         notes=_ignored_by_git(context, file) if revision else (),
     )
 
@@ -197,7 +199,11 @@ def _problems(compiled: Compiled, document: Document, context: Path, file: Path)
         if problem := _problem_of(secret, _source(secret, folder)):
             step = ("service", "build", "secrets", index)
             hint = "write the path of the file, relative to the spec, or from the home folder as `~/…`"
-            hint = f"set the variable, for example `export {secret.environment}=…`" if secret.environment else hint
+            if secret.environment and on_github():
+                secret_of = f"`gh secret set {secret.environment} --env {compiled.environment}`"
+                hint = f"store the secret on GitHub, {secret_of}, and set the variable of this step to it"
+            elif secret.environment:
+                hint = f"set the variable, for example `export {secret.environment}=…`"
             yield MISSING_BUILD_SECRET.at(document.span(step), step, f"the secret `{secret.id}`: {problem}", hint)
 
 
@@ -211,8 +217,8 @@ def _problem_of(secret: BuildSecret, source: SecretSource) -> str:
     """Why a secret cannot be read; empty if it can. Its value is masked from then on."""
     if source.file is None:
         value = os.environ.get(source.variable or "")
-        if value is None:
-            return f"the variable {source.variable} is not set"
+        if not value:
+            return f"the variable {source.variable} is {'not set' if value is None else 'empty'}"
     else:
         try:
             raw = read_regular(source.file, _LARGEST_SECRET + 1)

@@ -48,6 +48,7 @@ class ImageBuild:
 
     ``image`` is the name that the image gets, ``platform`` that of its processor, such as ``linux/arm64``. ``epoch`` is
     the time that the image says it was made at, in seconds since 1970: the same commit then gives the same image.
+    ``cache_scope`` names the cache of this service in this environment, where environments have one cache.
     ``notes`` say what a person should know about what is built.
     """
 
@@ -61,6 +62,7 @@ class ImageBuild:
     labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int | None = None
     use_cache: bool = True
+    cache_scope: str = ""
     notes: Sequence[str] = ()
 
     @property
@@ -352,27 +354,39 @@ class Buildx(Docker):
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
-        words = super().options(build)
-        if self.access and self.access.cache and build.use_cache and self._has_buildkit:
-            words += ["--cache-from", f"type=registry,ref={self.access.cache}"]
-        return words
+        cache = self._cache(build)
+        return [*super().options(build), *(["--cache-from", cache[0]] if cache else [])]
 
     def push(self, build: ImageBuild, local: LocalImage, name: str, report: Path) -> Sequence[Command]:
         """The command that pushes an image: the same build, of which all is cached, with an attestation.
 
-        ECR takes a cache that is an image. Source:
-        https://docs.docker.com/build/cache/backends/registry/, https://docs.docker.com/build/metadata/attestations/
+        Source: https://docs.docker.com/build/metadata/attestations/
         """
         assert self.access is not None  # noqa: S101 - see with_access
         words = [self.program, "buildx", "build", "--metadata-file", str(report)]
         words += [f"--output=type=image,push=true{',registry.insecure=true' if self.access.plain else ''}"]
-        if self._has_buildkit:
-            words += ["--provenance=mode=min"]
-            if self.access.cache and build.use_cache:
-                kind = "mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
-                words += ["--cache-to", f"type=registry,ref={self.access.cache},{kind}"]
+        words += ["--provenance=mode=min"] if self._has_buildkit else []
+        cache = self._cache(build)
+        words += ["--cache-to", cache[1]] if cache else []
         words += [*self.options(replace(build, image=name)), _path(build.context)]
         return [Command(words, self.environment_for(build))]
+
+    def _cache(self, build: ImageBuild) -> tuple[str, str] | None:
+        """The cache that a build reads, and how a push writes it; None without one.
+
+        On GitHub, it is that of GitHub if the workflow gives access to it, and never one in a registry, which several
+        environments may write. ECR takes a cache that is an image.
+        Source: https://docs.docker.com/build/cache/backends/gha/, https://docs.docker.com/build/cache/backends/registry/
+        """
+        on_github = self.environment.get("GITHUB_ACTIONS") == "true"
+        if on_github:
+            name = f"type=gha,scope={build.cache_scope}" if self.environment.get("ACTIONS_RUNTIME_TOKEN") else ""
+        else:
+            name = f"type=registry,ref={self.access.cache}" if self.access and self.access.cache else ""
+        if not (name and build.use_cache and self._has_buildkit):
+            return None
+        form = "" if on_github else "image-manifest=true,oci-mediatypes=true,"
+        return name, f"{name},mode=max,{form}ignore-error=true"
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""

@@ -20,28 +20,24 @@ REQUIREMENTS = ".github/fsdcf-requirements.txt"
 class ServiceSource:
     """A service in the workflow. Paths are relative to the repository's root, with ``/``.
 
-    ``arguments`` are build arguments (``NAME=value``). ``registry`` and ``region`` are the account and the region of
-    the images; empty for those of the deploy. ``test`` runs in ``folder``. A change below one of the ``paths`` (a
-    folder ends in ``/``, and ``./`` is the whole repository) is a change of the service.
+    ``runners`` are the runners that build its image, ``secrets`` the names of the secrets that the build reads, both by
+    environment. ``test`` runs in ``folder``. A change below one of the ``paths`` (a folder ends in ``/``, and ``./`` is
+    the whole repository) is a change of the service.
     """
 
     name: str
     spec: str
-    context: str
-    dockerfile: str
-    arguments: tuple[str, ...]
-    platform: str
-    runner: str
-    repository: str
-    registry: str
-    region: str
+    runners: Mapping[str, str]
+    secrets: Mapping[str, Sequence[str]]
     folder: str
     test: str
     paths: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
-        """The service as an entry of the workflow's matrix, in which ``arguments`` is text."""
-        return {**asdict(self), "arguments": "\n".join(self.arguments), "paths": list(self.paths)}
+        """The service as an entry of the workflow's matrix."""
+        fields = asdict(self)
+        del fields["secrets"]
+        return {**fields, "paths": list(self.paths)}
 
 
 def touched(services: Sequence[Mapping[str, Any]], changed: Iterable[str] | None) -> list[Mapping[str, Any]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import PurePosixPath
+from typing import Any
 
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.scaffold.render import render, source_text
@@ -15,10 +16,11 @@ from fsdcf.scaffold.sources import REQUIREMENTS, ServiceSource
 
 PINS: Mapping[str, tuple[str, str]] = {
     "actions/checkout": ("v7.0.1", "3d3c42e5aac5ba805825da76410c181273ba90b1"),
+    "actions/github-script": ("v8.0.0", "ed597411d8f924073f98dfc5c65a23a2325f34cd"),
     "actions/upload-artifact": ("v7.0.0", "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f"),
     "astral-sh/setup-uv": ("v10.0.1", "20cfd1bf945f4377ade1205e4dbc17946fc9a30d"),
-    "aws-actions/amazon-ecr-login": ("v2.1.7", "03f1aad4c6c7ffd436567f42f9384779290529bd"),
     "aws-actions/configure-aws-credentials": ("v6.2.3", "e6de054238d6b7531b4efff3b6587d9aade6a06c"),
+    "docker/setup-buildx-action": ("v4.3.0", "37fe631027851001ddb9b187196cc803df7f5f0e"),
 }
 """The version and commit of each action. A commit, unlike a tag, cannot move."""
 
@@ -48,11 +50,9 @@ def use(action: str) -> Written:
 MARK = "# Written by fsdcf ci github"
 """The first line of a workflow written by fsdcf."""
 
-RUNNERS: Mapping[str, tuple[str, str]] = {
-    "x86_64": ("linux/amd64", "ubuntu-24.04"),
-    "arm64": ("linux/arm64", "ubuntu-24.04-arm"),
-}
-"""The platform and runner for each architecture of an image: it is built on its own architecture.
+RUNNER = "ubuntu-24.04"
+RUNNERS: Mapping[str, str] = {"x86_64": RUNNER, "arm64": "ubuntu-24.04-arm"}
+"""The runner for each architecture of an image: it is built on its own architecture.
 Source: https://docs.github.com/en/actions/reference/runners/github-hosted-runners"""
 
 _SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
@@ -67,19 +67,26 @@ Source: ``ExpressionConstants.MaxLength`` of github.com/actions/runner."""
 
 _CHANGED = "fromJSON(needs.changes.outputs.services)"
 _CHANGED_SPECS = Expression(f"${{{{ join({_CHANGED}.*.spec, ' ') }}}}")
+_BRANCH = "(github.base_ref || github.ref_name)"
+"""The branch of a push, or the one that a pull request goes into."""
+
+BUILD = "fsdcf build"
+"""What a test begins with that builds the image."""
 
 
 @dataclass(frozen=True)
 class Lane:
     """A branch, and the environment that a push to it deploys.
 
-    ``file`` is the path of the environment's file, if there is one: it is deployed before the services. ``order`` are
-    the services that each service calls, which are deployed before it.
+    ``file`` is the path of the environment's file, if there is one: it is deployed before the services. ``protected``:
+    no other environment may write the cache of its builds. ``order`` are the services that each service calls, which
+    are deployed before it.
     """
 
     branch: str
     environment: str
     file: str = ""
+    protected: bool = False
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -105,8 +112,7 @@ class Workflow:
 class DeployJob:
     """A job that deploys ``specs`` to an environment with the roles in two variables.
 
-    ``service`` are the fields of the service whose image it builds, pushes and deploys, ``region`` that of the image;
-    None if other jobs do so, or without an image.
+    ``service`` is what it builds, pushes and deploys; None if other jobs build, or without an image.
     """
 
     id: str
@@ -118,8 +124,7 @@ class DeployJob:
     group: str
     role: str
     execution_role: str
-    service: Mapping[str, str] | None = None
-    region: str = ""
+    service: Mapping[str, Any] | None = None
 
 
 def workflow(wanted: Workflow) -> str:
@@ -134,7 +139,8 @@ def workflow(wanted: Workflow) -> str:
             "condition": _condition(lane),
             "role": role_variable(lane.environment),
             "execution_role": execution_role_variable(lane.environment),
-            "builds": several and not wanted.per_service,
+            "cached": _cached(lane),
+            "service": _built(lane, *wanted.services) if several and not wanted.per_service else None,
             "jobs": list(_jobs(wanted, lane, several)),
         }
         for lane in wanted.lanes
@@ -147,9 +153,11 @@ def workflow(wanted: Workflow) -> str:
         check=f"{wanted.command} --check",
         options=Written(f" {wanted.options}" if wanted.options else ""),
         repository="" if _is_release(wanted.requirement) else wanted.requirement,
+        standard=RUNNER,
         versions={"uv": UV, "python": Written(PYTHON), "requirements": Written(REQUIREMENTS)},
         lanes=lanes,
-        target=_target(wanted.lanes),
+        target=_of_branch(wanted.lanes, [lane.environment for lane in wanted.lanes]),
+        runner=_test_runner(None if several else first, wanted.lanes),
         several=several,
         title=Expression("${{ matrix.service.name }}") if several else first.name,
         service=_fields(None if several else first),
@@ -159,12 +167,13 @@ def workflow(wanted: Workflow) -> str:
         files=" ".join(files),
         validated=Written(" ".join((*files, *(service.spec for service in wanted.services)))),
         stem=PurePosixPath(first.spec).stem,
-        region=_region(None if several else first),
         uv=any(service.test.startswith("uv ") for service in wanted.services),
+        tests_build=any(service.test.startswith(BUILD) for service in wanted.services),
         use=use,
         scalar=scalar,
         string=string,
         expression=Expression,
+        secret=lambda name: Expression(f"${{{{ secrets.{name} }}}}"),
     )
 
 
@@ -180,6 +189,17 @@ def _condition(lane: Lane, more: str = "") -> Expression:
     return Expression(f"{push} && !github.event.repository.fork{more}")
 
 
+def _cached(lane: Lane) -> Expression | None:
+    """When a build uses the cache; None for always.
+
+    A run reads the caches of its own branch and of the default branch. A protected environment uses one only if its own
+    branch is the default branch: the runs of another environment would write it otherwise.
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching
+    """
+    own = f"github.event.repository.default_branch == {string(lane.branch)}"
+    return Expression(own) if lane.protected else None
+
+
 def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
     """The jobs that deploy to an environment: one for one service or all of them, or one for each service."""
     environment, condition = lane.environment, _condition(lane)
@@ -188,9 +208,8 @@ def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
     first = [lane.file, " "] if lane.file else []
     if not several:
         (service,) = wanted.services
-        fields = _fields(service), _region(service)
-        specs, group = [*first, service.spec], f"{group}-{service.name}"
-        yield DeployJob(job, service.name, service.name, ["test"], condition, specs, group, *roles, *fields)
+        specs, group, built = [*first, service.spec], f"{group}-{service.name}", _built(lane, service)
+        yield DeployJob(job, service.name, service.name, ["test"], condition, specs, group, *roles, built)
         return
     if not wanted.per_service:
         specs, needs = [*first, _CHANGED_SPECS], ["changes", f"build-{environment}"]
@@ -216,8 +235,7 @@ def _jobs(wanted: Workflow, lane: Lane, several: bool) -> Iterator[DeployJob]:
             f"{group}-{service.name}",
             role_variable(environment, service.name),
             execution_role_variable(environment, service.name),
-            _fields(service),
-            _region(service),
+            _built(lane, service),
         )
 
 
@@ -294,23 +312,40 @@ def string(*parts: str) -> Written:
 
 
 def _fields(service: ServiceSource | None) -> dict[str, str]:
-    """The fields of the service; expressions of the matrix for None."""
-    names = [name for name in ServiceSource.__dataclass_fields__ if name != "paths"]
+    """The fields of the service that are texts; expressions of the matrix for None."""
+    names = ("name", "spec", "folder", "test")
     if service is None:
         return {name: Expression(f"${{{{ matrix.service.{name} }}}}") for name in names}
-    return {name: service.data()[name] for name in names}
+    return {name: getattr(service, name) for name in names}
 
 
-def _region(service: ServiceSource | None) -> str:
-    """The region of the images; that of the deploy unless the spec sets another."""
+def _built(lane: Lane, *services: ServiceSource) -> dict[str, Any]:
+    """What a job builds for an environment: a service, or that of the matrix, its runner, and the secrets of builds."""
+    first, *others = services
+    runner = Expression(f"${{{{ {_matrix_runner(lane)} }}}}") if others else first.runners[lane.environment]
+    secrets = sorted({name for service in services for name in service.secrets.get(lane.environment, ())})
+    return {**_fields(None if others else first), "runner": runner, "secrets": secrets}
+
+
+def _matrix_runner(lane: Lane) -> str:
+    return f"matrix.service.runners[{string(lane.environment)}]"
+
+
+def _test_runner(service: ServiceSource | None, lanes: Sequence[Lane]) -> str:
+    """The runner of the tests: that of the environment of their branch."""
     if service is None:
-        return Expression("${{ matrix.service.region || vars.AWS_REGION }}")
-    return service.region or Expression("${{ vars.AWS_REGION }}")
+        return Expression(f"${{{{ {_by_branch(lanes, map(_matrix_runner, lanes))} }}}}")
+    return _of_branch(lanes, [service.runners[lane.environment] for lane in lanes])
 
 
-def _target(lanes: Sequence[Lane]) -> str:
-    """The environment that the merge of a pull request deploys: by its base branch, or the first environment."""
-    cases = [f"github.base_ref == {string(lane.branch)} && {string(lane.environment)}" for lane in lanes[1:]]
-    if not cases:
-        return lanes[0].environment
-    return Expression(f"${{{{ {' || '.join([*cases, string(lanes[0].environment)])} }}}}")
+def _of_branch(lanes: Sequence[Lane], values: Sequence[str]) -> str:
+    """The value of the lane whose branch a run belongs to, or that of the first one."""
+    same = len({*values}) == 1
+    return values[0] if same else Expression(f"${{{{ {_by_branch(lanes, map(string, values))} }}}}")
+
+
+def _by_branch(lanes: Sequence[Lane], terms: Iterable[str]) -> str:
+    """The expression that is the term of the lane whose branch a run belongs to, or that of the first one."""
+    first, *others = terms
+    cases = [f"{_BRANCH} == {string(lane.branch)} && {term}" for lane, term in zip(lanes[1:], others, strict=True)]
+    return " || ".join([*cases, first])

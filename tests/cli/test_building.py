@@ -191,6 +191,14 @@ def test_what_is_not_there_is_a_finding(project: Path, block: str, code: str, li
     assert (ended["event"], ended["exit"]) == ("ended", 2)
 
 
+def test_a_secret_that_is_not_on_github_is_empty_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in (("GITHUB_ACTIONS", "true"), ("NPM_TOKEN", "")):
+        monkeypatch.setenv(variable, value)
+    result = _build("--env", "prod")
+    assert result.exit_code == 2 and "error[S291]" in result.output, result.output
+    assert "NPM_TOKEN is empty" in result.output and "gh secret set NPM_TOKEN --env prod" in result.output
+
+
 def test_a_secret_may_be_in_the_home_folder_and_is_masked(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

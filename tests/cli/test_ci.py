@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -99,45 +101,60 @@ def test_every_spec_is_found_from_anywhere_in_the_repository(repository: Path, m
     assert done.exit_code == 0, done.output
     text = (repository / WORKFLOW).read_text(encoding="utf-8")
     services = yaml.safe_load(yaml.safe_load(text)["jobs"]["changes"]["steps"][-1]["env"]["SERVICES"])
-    assert [(one["name"], one["context"], one["paths"]) for one in services] == [
+    assert [(one["name"], one["folder"], one["paths"]) for one in services] == [
         ("hello", ".", ["./"]),
-        ("cart", "services/cart", ["services/cart/"]),
-        ("shop", "services/shop", ["services/shop/"]),
+        ("cart", ".", ["services/cart/"]),
+        ("shop", ".", ["services/shop/"]),
     ]
     monkeypatch.chdir(repository)
     assert fsdcf("ci", "github", "--check").exit_code == 0
 
 
-def test_what_a_service_builds_comes_from_its_spec(repository: Path) -> None:
-    (repository / "apps" / "docker").mkdir(parents=True)
-    more = "  resources: {architecture: arm64}\n  image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api\n"
-    build = "  build:\n    context: ..\n    dockerfile: docker/Dockerfile.api\n    args: {B: two words, A: 1}\n"
-    (repository / "apps" / "api.yml").write_text(spec("api", more + build), encoding="utf-8")
-    (repository / "apps" / "docker" / "Dockerfile.api").write_text("FROM scratch\n", encoding="utf-8")
-    assert fsdcf("ci", "github", "apps/api.yml").exit_code == 0
-    job = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["deploy-prod"]
-    (build_step,) = [one for one in job["steps"] if one["name"] == "Build and push the image"]
-    assert job["runs-on"] == "ubuntu-24.04-arm" and job["env"]["REPOSITORY"] == "team/api"
-    assert (job["env"]["REGISTRY"], job["env"]["REGION"]) == ("123456789012", "eu-west-1")
-    values = {name: build_step["env"][name] for name in ("CONTEXT", "DOCKERFILE", "PLATFORM", "ARGUMENTS")}
-    assert values == {
-        "CONTEXT": ".",
-        "DOCKERFILE": "apps/docker/Dockerfile.api",
-        "PLATFORM": "linux/arm64",
-        "ARGUMENTS": "A=1\nB=two words",
-    }
+def matrix(text: str) -> list[dict[str, Any]]:
+    services: list[dict[str, Any]] = yaml.safe_load(
+        yaml.safe_load(text)["jobs"]["changes"]["steps"][-1]["env"]["SERVICES"]
+    )
+    return services
 
 
-def test_an_expression_in_a_build_argument_a_test_or_a_variable_is_data(repository: Path) -> None:
-    build = '  build: {args: {A: "$${{ secrets.AWS_KEY }}"}}\n'
-    (repository / "shop.yml").write_text(spec("shop", build), encoding="utf-8")
+def test_the_workflow_holds_of_a_service_what_the_spec_does_not_say_to_the_build(repository: Path) -> None:
+    """Each environment builds what its own spec says: another image repository, architecture, context and secret."""
+    for folder in ("apps/docker", "api", "old"):
+        (repository / folder).mkdir(parents=True)
+    for name in ("apps/docker/Dockerfile.api", "old/Dockerfile"):
+        (repository / name).write_text("FROM scratch\n", encoding="utf-8")
+    image = "  image: {}.dkr.ecr.eu-west-1.amazonaws.com/team/api\n"
+    arguments = '{A: two words, B: "$${{ secrets.KEY }}"}'
+    build = f"  build: {{context: ../api, dockerfile: docker/Dockerfile.api, args: {arguments}}}\n"
+    overlay = (
+        "environments:\n  prod:\n    service:\n      image: 210987654321.dkr.ecr.eu-west-1.amazonaws.com/api\n"
+        "      resources: {architecture: arm64}\n"
+        "      build: {context: ../old, dockerfile: ../old/Dockerfile, secrets: [{id: npm, environment: NPM_TOKEN}]}\n"
+    )
+    text = spec("api", image.format("111122223333") + build) + overlay
+    (repository / "apps" / "api.yml").write_text(text, encoding="utf-8")
+    done = fsdcf("ci", "github", "apps/api.yml", "hello.yml")
+    assert done.exit_code == 0, done.output
+    written = WORKFLOW.read_text(encoding="utf-8")
+    for word in ("111122223333", "210987654321", "eu-west-1", "two words", "secrets.KEY"):
+        assert word not in written, word
+    (api, _) = matrix(written)
+    runners = {"staging": "ubuntu-24.04", "prod": "ubuntu-24.04-arm"}
+    assert (api["name"], api["spec"], api["runners"]) == ("api", "apps/api.yml", runners)
+    assert api["paths"] == ["api/", "old/", "apps/api.yml", "apps/docker/Dockerfile.api"]
+    assert "gh secret set NPM_TOKEN --env prod" in done.stderr and "--env staging" not in done.stderr
+    jobs = yaml.safe_load(written)["jobs"]
+    given = {name: jobs[name]["steps"][-1]["env"] for name in ("build-staging", "build-prod")}
+    assert "NPM_TOKEN" not in given["build-staging"] and given["build-prod"]["NPM_TOKEN"] == "${{ secrets.NPM_TOKEN }}"
+
+
+def test_an_expression_in_a_test_or_a_variable_is_data(repository: Path) -> None:
     options = ("--test", "echo ${{ secrets.X }}\ntrue", "--var", "B=${{ secrets.Y }}")
-    for files in (["shop.yml"], ["shop.yml", "hello.yml"]):
-        done = fsdcf("ci", "github", *files, *options)
+    for more in ((), ("--per-service",)):
+        done = fsdcf("ci", "github", "hello.yml", *options, *more)
         assert done.exit_code == 0, done.output
-        text = WORKFLOW.read_text(encoding="utf-8")
-        assert "${{ secrets." not in text and text.count("${{ '${{' }} secrets.AWS_KEY }}") == (0 if files[1:] else 2)
-        assert fsdcf("ci", "github", *files, *options, "--check").exit_code == 0
+        assert "${{ secrets." not in WORKFLOW.read_text(encoding="utf-8")
+        assert fsdcf("ci", "github", "hello.yml", *options, *more, "--check").exit_code == 0
 
 
 def test_the_files_of_the_environments_are_deployed_first_and_change_every_service(repository: Path) -> None:
@@ -166,8 +183,13 @@ def test_without_tests_the_image_is_built(repository: Path) -> None:
     (repository / "Makefile").unlink()
     done = fsdcf("ci", "github", "hello.yml", "-o", "-")
     assert done.exit_code == 0 and not WORKFLOW.exists()
-    assert yaml.safe_load(done.stdout)["jobs"]["test"]["steps"][-1]["env"]["TEST"] == "docker build --file Dockerfile ."
-    assert "no tests found for hello" in fsdcf("ci", "github", "hello.yml").stderr
+    job = yaml.safe_load(done.stdout)["jobs"]["test"]
+    build = 'fsdcf build hello.yml --env "$ENVIRONMENT" --builder docker'
+    assert job["steps"][-1]["env"]["TEST"] == build and job["steps"][-1]["working-directory"] == "."
+    assert "Install fsdcf" in [one["name"] for one in job["steps"]] and job["permissions"] == {"contents": "read"}
+    assert "no tests found for hello" in fsdcf("ci", "github", "hello.yml", "--var", "A=b c").stderr
+    job = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["test"]
+    assert job["steps"][-1]["env"]["TEST"] == f"{build} --var 'A=b c'"
 
 
 def test_a_changed_requirement_is_out_of_date(repository: Path) -> None:
@@ -238,10 +260,12 @@ def test_a_file_of_another_tool_is_not_overwritten(repository: Path) -> None:
         (["more/two.yml", "hello.yml"], "both describe the environment staging"),
         (["more/environments"], "needs the spec of a service"),
         (["elsewhere.yml"], "another registry"),
+        (["elsewhere-prod.yml"], "another registry"),
         (["outside.yml"], "outside the repository"),
-        (["by-environment.yml"], "all environments share one image"),
         (["a file.yml"], "a workflow cannot contain"),
-        (["lines.yml"], "S372"),
+        (["secret-file.yml"], "S299"),
+        (["secret-taken.yml"], "S299"),
+        (["untested.yml"], "there are no tests"),
         (["hello.yml", "-o", "."], "not written by fsdcf"),
     ],
 )
@@ -254,10 +278,17 @@ def test_invalid_options_are_refused(repository: Path, arguments: list[str], wor
     (repository / "more" / "two.yml").write_text(spec("two"), encoding="utf-8")
     (repository / "elsewhere.yml").write_text(spec("xy", "  image: ghcr.io/acme/x\n"), encoding="utf-8")
     (repository / "outside.yml").write_text(spec("xy", "  build: {context: ../..}\n"), encoding="utf-8")
-    overlay = "environments:\n  prod:\n    service:\n      resources: {architecture: arm64}\n"
-    (repository / "by-environment.yml").write_text(spec("xy", "") + overlay, encoding="utf-8")
+    overlay = "environments:\n  prod:\n    service:\n      image: ghcr.io/acme/x\n"
+    (repository / "elsewhere-prod.yml").write_text(spec("xy") + overlay, encoding="utf-8")
+    for name, source in (("file", "file: npmrc"), ("taken", "environment: AWS_SECRET_ACCESS_KEY")):
+        secret = f"  build: {{secrets: [{{id: npm, {source}}}]}}\n"
+        (repository / f"secret-{name}.yml").write_text(spec("xy", secret), encoding="utf-8")
+    (repository / "untested").mkdir()
+    secret = "  build: {context: untested, secrets: [{id: npm, environment: TOKEN}]}\n"
+    (repository / "untested.yml").write_text(spec("xy", secret), encoding="utf-8")
+    if arguments == ["untested.yml"]:
+        (repository / "Makefile").unlink()
     (repository / "a file.yml").write_text(spec("xy"), encoding="utf-8")
-    (repository / "lines.yml").write_text(spec("xy", '  build: {args: {A: "1\\n2"}}\n'), encoding="utf-8")
     done = fsdcf("ci", "github", *arguments)
     assert done.exit_code == 2 and word in done.stderr, done.output
     assert "Traceback" not in done.output and not WORKFLOW.exists()
@@ -287,17 +318,46 @@ def test_the_hook_skips_files_that_are_not_specs(repository: Path) -> None:
     assert done.exit_code == 0 and "other.yml" not in done.output
 
 
-def test_no_secret_is_written_into_the_workflow(repository: Path) -> None:
-    arguments = "  build:\n    args:\n      A: x\n      NPM_TOKEN: hunter2hunter2{}\n"
-    (repository / "hello.yml").write_text(spec("hello", arguments.format("")))
+def test_the_secrets_of_a_build_come_from_github(repository: Path) -> None:
+    both = "[{id: a, environment: NPM_TOKEN}, {id: b, environment: GITHUB_TOKEN}]"
+    secrets = f"  build:\n    args: {{A: hunter2}}\n    secrets: {both}\n"
+    (repository / "hello.yml").write_text(spec("hello", secrets), encoding="utf-8")
     done = fsdcf("ci", "github", "hello.yml")
-    assert done.exit_code == 2 and "S372" in done.stderr and "`NPM_TOKEN`" in done.stderr
-    assert "hunter2" not in done.output and not WORKFLOW.exists()
-    (repository / "hello.yml").write_text(
-        spec("hello", arguments.format("  # fsdcf: allow W106 because the token is public"))
+    assert done.exit_code == 0 and "gh secret set NPM_TOKEN --env staging" in done.stderr, done.output
+    text = WORKFLOW.read_text(encoding="utf-8")
+    assert text.count("NPM_TOKEN: ${{ secrets.NPM_TOKEN }}") == 2 and "hunter2" not in text
+    assert text.count("GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}") == 2
+    assert "gh secret set GITHUB_TOKEN" not in done.stderr, "each job has one"
+
+
+def test_a_committed_file_is_a_secret_that_a_workflow_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    secret = "  build: {secrets: [{id: npm, file: npmrc}]}\n"
+    Path("hello.yml").write_text(spec("hello", secret), encoding="utf-8")
+    for name in ("npmrc", "Dockerfile"):
+        Path(name).write_text("x", encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], check=True)
+    refused = fsdcf("ci", "github", "hello.yml", "--test", "true")
+    assert refused.exit_code == 2 and "S299" in refused.stderr and "`environment: NAME`" in refused.stderr
+    subprocess.run(["git", "add", "npmrc"], check=True)
+    assert fsdcf("ci", "github", "hello.yml", "--test", "true").exit_code == 0
+
+
+def test_a_protected_environment_has_a_cache_on_the_default_branch_alone(repository: Path) -> None:
+    (repository / "environments").mkdir()
+    (repository / "environments" / "qa.yml").write_text(
+        ENVIRONMENT.replace("staging", "qa") + "environment: {protected: true}\n", encoding="utf-8"
     )
-    done = fsdcf("ci", "github", "hello.yml")
-    assert done.exit_code == 0 and "hunter2" in WORKFLOW.read_text() and "hunter2" not in done.output
+    text = HELLO.replace("  port:", "  # fsdcf: allow S286 because this is a test\n  port:")
+    (repository / "hello.yml").write_text(text, encoding="utf-8")
+    branches = ("--branch", "next=dev", "--branch", "main=qa", "--branch", "release=prod", "--new-env")
+    done = fsdcf("ci", "github", "hello.yml", *branches)
+    assert done.exit_code == 0, done.output
+    jobs = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]
+    conditions = {name: one.get("if") for name, job in jobs.items() for one in job["steps"] if one.get("id") == "cache"}
+    default = "github.event.repository.default_branch == '{}'"
+    expected = {"dev": None, "qa": default.format("main"), "prod": default.format("release")}
+    assert conditions == {f"deploy-{name}": condition for name, condition in expected.items()}
 
 
 def test_each_service_has_a_job_of_its_own_after_those_that_it_calls(repository: Path) -> None:

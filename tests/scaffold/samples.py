@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,23 +11,22 @@ import yaml
 from fsdcf.scaffold.sources import ServiceSource
 from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, workflow
 
-LANES = (Lane("staging", "staging"), Lane("main", "prod"))
+LANES = (Lane("staging", "staging"), Lane("main", "prod", protected=True))
 
 
-def source(name: str, folder: str = "", architecture: str = "x86_64", **more: Any) -> ServiceSource:
+def source(
+    name: str,
+    folder: str = "",
+    architecture: str = "x86_64",
+    environments: Iterable[str] = ("staging", "prod"),
+    **more: Any,
+) -> ServiceSource:
     """A service whose sources are in a folder (``services/cart/``), or in the root."""
-    platform, runner = RUNNERS[architecture]
     usual = {
         "name": name,
         "spec": f"{folder}{name}.yml",
-        "context": folder.rstrip("/") or ".",
-        "dockerfile": f"{folder}Dockerfile",
-        "arguments": (),
-        "platform": platform,
-        "runner": runner,
-        "repository": name,
-        "registry": "",
-        "region": "",
+        "runners": dict.fromkeys(environments, RUNNERS[architecture]),
+        "secrets": {},
         "folder": folder.rstrip("/") or ".",
         "test": "make test",
         "paths": (folder or "./",),
@@ -38,12 +38,12 @@ RELEASE = f"fsdcf==0.1.0 --hash=sha256:{'0a' * 32}"
 ONE = Workflow((source("shop"),), LANES, RELEASE, "fsdcf ci github shop.yml")
 MONOREPO = Workflow(
     (
-        source("cart", "services/cart/", test="npm ci && npm test"),
+        source("cart", "services/cart/", test="npm ci && npm test", secrets={"prod": ["NPM_TOKEN"]}),
         source(
             "shop",
             "services/shop/",
-            "arm64",
-            arguments=("VERSION=1.2", "TITLE=two words"),
+            runners={"staging": RUNNERS["x86_64"], "prod": RUNNERS["arm64"]},
+            secrets={"staging": ["INDEX", "NPM_TOKEN"], "prod": ["NPM_TOKEN"]},
             test="uv run --locked pytest",
         ),
     ),
@@ -60,10 +60,9 @@ UNUSUAL = Workflow(
         source(
             "on",
             architecture="arm64",
-            arguments=('QUOTED="yes": #1', "EMPTY=", "DOLLAR=$HOME `id`"),
+            environments=("qa-1",),
+            secrets={"qa-1": ["_X1", "on"]},
             test="uv run pytest -k 'a: b' && echo \"$(id)\" # {}",
-            registry="123456789012",
-            region="eu-west-1",
         ),
     ),
     (Lane("release/1.0", "qa-1"),),
@@ -73,7 +72,14 @@ UNUSUAL = Workflow(
 )
 PER_SERVICE = replace(
     ENVIRONMENTS,
-    services=(*ENVIRONMENTS.services, source("on-call", "services/on-call/")),
+    services=(
+        *ENVIRONMENTS.services,
+        source(
+            "on-call",
+            "services/on-call/",
+            test='fsdcf build services/on-call/on-call.yml --env "$ENVIRONMENT" --builder docker',
+        ),
+    ),
     lanes=tuple(replace(lane, order={"shop": ("cart",)}) for lane in (ENVIRONMENTS.lanes[0], LANES[1])),
     command="fsdcf ci github --per-service",
     per_service=True,

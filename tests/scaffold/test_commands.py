@@ -17,6 +17,7 @@ def scripts() -> Iterator[str]:
     for wanted in ALL.values():
         for job in parsed(wanted)["jobs"].values():
             yield from (one["run"] for one in job["steps"] if "run" in one)
+        yield from (service.test for service in wanted.services)
 
 
 CALLS = sorted(
@@ -41,6 +42,7 @@ def test_the_command_exists_with_its_options(call: str) -> None:
 def test_all_commands_are_found() -> None:
     assert {call.split()[1] for call in CALLS} == {
         "bootstrap",
+        "build",
         "ci",
         "cost",
         "deploy",

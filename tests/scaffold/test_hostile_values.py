@@ -91,11 +91,11 @@ def test_a_string_in_an_expression_arrives_as_it_is(text: str) -> None:
 @examples(20)
 def test_no_value_adds_an_expression_or_changes_the_workflow(names: tuple[str, ...], data: st.DataObject) -> None:
     lanes = tuple(replace(lane, environment=environment) for lane, environment in zip(LANES, ("on", "y"), strict=True))
-    services = tuple(map(source, names))
+    services = tuple(source(name, environments=("on", "y")) for name in names)
     plain = Workflow(services, lanes, "git", "fsdcf ci github", per_service=names == ("on",))
-    place, test, argument = (data.draw(texts(longest=5).filter(fits)) for _ in range(3))
-    more = {"test": f"{test}\nx", "arguments": (f"A={argument}",), "repository": f"r{place}", "region": f"x{place}"}
-    service = source(names[0], **more, registry=f"y{place}")
+    place, test = (data.draw(texts(longest=5).filter(fits)) for _ in range(2))
+    more = {"test": f"{test}\nx", "folder": f"f{place}", "paths": (place,)}
+    service = replace(services[0], **more)
     wanted = replace(plain, services=(service, *services[1:]), requirement=f"git {test.replace('=', '')}")
     written, expressions = read(workflow(wanted))
     usual, expected = read(workflow(plain))
@@ -107,8 +107,8 @@ def test_no_value_adds_an_expression_or_changes_the_workflow(names: tuple[str, .
     if len(names) > 1 or wanted.per_service:
         listed = json.loads(written["jobs"]["changes"]["steps"][-1]["env"]["SERVICES"])
         assert listed[0] == service.data()
-    if len(names) == 1:
-        assert {f"A={argument}", f"r{place}", f"x{place}", f"y{place}"} <= set(strings(written))
+    else:
+        assert {f"{test}\nx", f"f{place}"} <= set(strings(written))
 
 
 @given(LINES, LINES)

@@ -1,10 +1,11 @@
-"""The scripts of the workflow, run by bash like on a runner, with stubs for aws, docker, gh and fsdcf."""
+"""The scripts of the workflow, run by bash like on a runner, with stubs for docker, gh and fsdcf."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from botocore.session import Session
 
+from fsdcf.sandbox.server import serving
+from fsdcf.sandbox.state import SandboxState
 from fsdcf.scaffold.workflow import Workflow
 from tests.conftest import HELLO, ROOT
 from tests.scaffold.runner import SHA, Done, Runner, machine
-from tests.scaffold.samples import ENVIRONMENTS, MONOREPO, ONE, UNUSUAL, parsed, step
+from tests.scaffold.samples import ENVIRONMENTS, MONOREPO, ONE, PER_SERVICE, UNUSUAL, parsed, step
 
 TAG = f"{SHA}-42-1"
-URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop"
 
 
 @dataclass(frozen=True)
@@ -40,57 +43,100 @@ def runner(tmp_path: Path) -> Workshop:
 REAL = f'exec "{sys.executable}" -m fsdcf "$@"'
 
 
-def name_image(runner: Workshop, wanted: Workflow = ONE, job: str = "deploy-staging") -> Done:
-    runner.program("aws", f"echo {URI}")
-    return runner.step(wanted, job, "Name the image", REGION="eu-west-1")
+CACHE = {
+    "ACTIONS_CACHE_SERVICE_V2": "True",
+    "ACTIONS_RESULTS_URL": "https://results.example/",
+    "ACTIONS_RUNTIME_TOKEN": "runtime-token",
+}
+"""What GitHub gives to an action, and not to a script."""
 
 
-def test_every_attempt_of_a_run_has_a_tag_of_its_own(runner: Workshop) -> None:
-    done = name_image(runner)
-    assert (done.code, done.outputs) == (0, {"name": f"{URI}:{TAG}", "tag": TAG})
-    assert TAG.startswith(f"{SHA}-"), "the tag names the commit"
-    assert [call[2] for call in done.calls] == ["describe-repositories"], "no image is looked up"
+def build(runner: Workshop, wanted: Workflow = ONE, job: str = "deploy-staging", **values: str) -> Done:
+    return runner.step(wanted, job, "Build and push the image", **{**CACHE, **values})
 
 
-def test_an_error_of_ecr_stops_the_deploy(runner: Workshop) -> None:
-    runner.program("aws", "echo RepositoryNotFoundException >&2; exit 254")
-    gone = runner.step(ONE, "deploy-staging", "Name the image", REGION="eu-west-1")
-    assert gone.code != 0 and gone.outputs == {} and len(gone.calls) == 1
-
-
-def test_the_registry_of_another_account(runner: Workshop) -> None:
-    done = name_image(runner, UNUSUAL, "deploy-qa-1")
-    assert all(call[3:7] == ["--region", "eu-west-1", "--registry-id", "123456789012"] for call in done.calls)
-
-
-IMAGE = {"IMAGE": f"{URI}:{TAG}", "TAG": TAG, "REGION": "eu-west-1"}
-
-
-def test_the_image_is_built_with_its_arguments_and_pushed(runner: Workshop) -> None:
-    runner.program("docker")
-    done = runner.step(UNUSUAL, "deploy-qa-1", "Build and push the image", **IMAGE)
+@pytest.mark.parametrize(
+    ("wanted", "job", "words", "output"),
+    [
+        (ONE, "deploy-staging", ["shop.yml", "--env", "staging"], {"shop": f"shop={TAG}"}),
+        (UNUSUAL, "deploy-qa-1", ["on.yml", "--env", "qa-1", "--var", "TITLE=two words"], {"on": f"on={TAG}"}),
+    ],
+    ids=["one", "unusual"],
+)
+def test_an_image_is_built_and_pushed_with_the_tag_of_this_attempt(
+    runner: Workshop, wanted: Workflow, job: str, words: list[str], output: dict[str, str]
+) -> None:
+    runner.program("fsdcf")
+    done = build(runner, wanted, job, _X1="a", on="b")
     assert done.code == 0, done.output
-    build, push = done.calls
-    arguments = [word for one in UNUSUAL.services[0].arguments for word in ("--build-arg", one)]
-    options = ["--platform", "linux/arm64", "--file", "Dockerfile", "--tag", f"{URI}:{TAG}", *arguments]
-    assert build == ["docker", "build", *options, "."]
-    assert push == ["docker", "push", f"{URI}:{TAG}"]
-    assert done.outputs == {"on": f"on={TAG}"}
+    assert done.calls == [["fsdcf", "build", *words, "--push", "--builder", "docker", "--tag", TAG]]
+    assert done.outputs == output and TAG.startswith(f"{SHA}-"), "the tag names the commit"
 
 
-def test_a_build_that_fails_is_not_pushed(runner: Workshop) -> None:
-    runner.program("docker", "exit 1")
-    done = runner.step(ONE, "deploy-staging", "Build and push the image", **IMAGE)
-    assert done.code == 1 and len(done.calls) == 1 and done.outputs == {}
+def test_each_service_of_the_matrix_builds_its_own_image(runner: Workshop) -> None:
+    runner.program("fsdcf")
+    values = {"NAME": "cart", "SPEC": "services/cart/cart.yml", "INDEX": "", "NPM_TOKEN": "t"}
+    done = build(runner, MONOREPO, "build-staging", **values)
+    assert done.calls[0][:5] == ["fsdcf", "build", "services/cart/cart.yml", "--env", "staging"]
+    assert done.outputs == {"cart": f"cart={TAG}"}
 
 
-def test_a_rejected_push_is_never_deployed(runner: Workshop) -> None:
+def test_an_image_that_was_not_pushed_is_never_deployed(runner: Workshop) -> None:
     """Whoever may push into the repository could have claimed the tag: the image behind it is not that of this run."""
-    runner.program("docker", '[ "$1" = build ]')
-    runner.program("aws")
-    done = runner.step(ONE, "deploy-staging", "Build and push the image", **IMAGE)
-    assert done.code == 1 and "::error title=the image was not pushed::" in done.output
-    assert done.outputs == {} and not [call for call in done.calls if call[0] == "aws"]
+    runner.program("fsdcf", "exit 1")
+    done = build(runner)
+    assert done.code == 1 and done.outputs == {}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+@pytest.mark.parametrize("environment", [CACHE, {}], ids=["github.com", "without a cache"])
+def test_the_build_gets_the_access_to_the_cache(runner: Workshop, environment: dict[str, str]) -> None:
+    script = step(ONE, "deploy-staging", "Let the build use the cache of this repository")["with"]["script"]
+    program = f"const core = {{setOutput: (name, value) => console.log(`${{name}}=${{value}}`)}};\n{script}"
+    told = subprocess.run(
+        ["node", "-e", program], env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True
+    )
+    outputs = dict(line.partition("=")[::2] for line in told.stdout.splitlines())
+    assert outputs == {**dict.fromkeys(CACHE, ""), **environment}, told.stderr
+    wanted = step(ONE, "deploy-staging", "Build and push the image")["env"]
+    assert {name: wanted[name] for name in CACHE} == {name: f"${{{{ steps.cache.outputs.{name} }}}}" for name in CACHE}
+
+
+FAKE_DOCKER = """
+case "$*" in
+  "buildx inspect"*) echo "Driver: docker-container" ;;
+  *"image inspect"*) echo '[{"Id": "sha256:'$(printf a%.0s {1..64})'", "Os": "linux", "Architecture": "amd64"}]' ;;
+esac
+"""
+
+
+def test_a_service_without_tests_is_tested_by_a_build_that_is_not_pushed(runner: Workshop) -> None:
+    runner.program("fsdcf")
+    test = PER_SERVICE.services[2].test
+    done = runner.step(PER_SERVICE, "test", "Test", ENVIRONMENT="prod", TEST=test)
+    words = ["build", "services/on-call/on-call.yml", "--env", "prod", "--builder", "docker"]
+    assert done.calls == [["fsdcf", *words]], done.output
+
+
+def test_the_step_that_builds_pushes_with_the_cache_of_its_environment(runner: Workshop) -> None:
+    """With fsdcf itself and the ECR of the sandbox. The token of the cache is in no command and in no output."""
+    (runner.folder / "work" / "shop.yml").write_text(HELLO.replace("name: hello", "name: shop"), encoding="utf-8")
+    (runner.folder / "work" / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    git(runner, "init", "-q")
+    git(runner, "add", ".")
+    git(runner, "commit", "-qm", "first")
+    runner.program("fsdcf", f'export PYTHONPATH="{ROOT}"\n{REAL}')
+    runner.program("docker", FAKE_DOCKER)
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    with serving(SandboxState()) as url:
+        ecr = Session().create_client("ecr", "eu-west-1", None, True, None, url, "a", "b")
+        ecr.create_repository(repositoryName="shop", imageTagMutability="IMMUTABLE")
+        done = build(runner, ONE, "deploy-prod", **keys, AWS_ENDPOINT_URL=url, GITHUB_ACTIONS="true")
+    assert done.code == 0, done.output
+    assert done.outputs == {"shop": f"shop={TAG}"}
+    (built, *_) = [call for call in done.calls if call[:3] == ["docker", "buildx", "build"]]
+    assert built[built.index("--cache-from") + 1] == "type=gha,scope=fsdcf/prod/shop"
+    assert f"/shop:{TAG}@sha256:" in done.output and "runtime-token" not in f"{done.calls}{done.output}"
 
 
 DEPLOY = {"BUCKET": "", "EXECUTION_ROLE": "arn:role"}
@@ -101,7 +147,7 @@ def test_the_deploy_names_the_pushed_image_and_the_execution_role(
     runner: Workshop, bucket: str, more: list[str]
 ) -> None:
     runner.program("fsdcf")
-    values = {"EXECUTION_ROLE": "arn:role", "BUCKET": bucket, "REGION": "eu-west-1", "IMAGE": f"shop={TAG}"}
+    values = {"EXECUTION_ROLE": "arn:role", "BUCKET": bucket, "IMAGE": f"shop={TAG}"}
     done = runner.step(ONE, "deploy-prod", "Deploy", **values)
     options = ["--env", "prod", "--yes", "--timeout", "50m", "--role-arn", "arn:role", "--image-sha", f"shop={TAG}"]
     assert done.calls == [["fsdcf", "deploy", "shop.yml", *options, *more]]
@@ -148,8 +194,8 @@ def test_the_plan_begins_with_the_environment_if_its_file_has_changed(
 
 def test_a_failed_deploy_fails_the_job_and_is_summarized(runner: Workshop) -> None:
     runner.program("fsdcf", "exit 3")
-    assert runner.step(ONE, "deploy-prod", "Deploy", REGION="r", IMAGE="shop=x", **DEPLOY).code == 3
-    done = runner.step(ONE, "deploy-prod", "Write the summary", REGION="r")
+    assert runner.step(ONE, "deploy-prod", "Deploy", IMAGE="shop=x", **DEPLOY).code == 3
+    done = runner.step(ONE, "deploy-prod", "Write the summary")
     assert done.summary == f"**shop** to **prod**, commit `{SHA}`: not started, because an earlier step failed\n"
     condition = step(ONE, "deploy-prod", "Write the summary")["if"]
     assert "steps.deploy.outcome == 'skipped'" in condition, "fsdcf deploy writes its own"
@@ -165,7 +211,7 @@ def test_a_failed_deploy_fails_the_job_and_is_summarized(runner: Workshop) -> No
     ],
 )
 def test_missing_variables_are_named(runner: Workshop, role: str, execution: str, region: str, code: int) -> None:
-    values = {"ROLE": role, "EXECUTION_ROLE": execution, "AWS_REGION": region, "REGION": ""}
+    values = {"ROLE": role, "EXECUTION_ROLE": execution, "AWS_REGION": region}
     done = runner.step(ONE, "deploy-prod", "Check that the repository's variables are set", **values)
     assert done.code == code and ("::error title=" in done.output) == bool(code)
     assert code == 0 or "FSDCF_ROLE_PROD, FSDCF_EXECUTION_ROLE_PROD" in done.output
@@ -361,7 +407,7 @@ def changed_services(runner: Workshop, base: str) -> list[Mapping[str, str]]:
 
 def test_only_what_changed_is_deployed(runner: Workshop, monorepo: Callable[[str], str]) -> None:
     (shop,) = changed_services(runner, monorepo("services/shop/src/main.py"))
-    assert shop["name"] == "shop" and shop["arguments"] == "VERSION=1.2\nTITLE=two words"
+    assert shop["name"] == "shop" and shop["runners"] == {"staging": "ubuntu-24.04", "prod": "ubuntu-24.04-arm"}
     assert changed_services(runner, monorepo("README.md")) == []
     both = [one["name"] for one in changed_services(runner, monorepo(".github/workflows/fsdcf.yml"))]
     assert both == ["cart", "shop"]

@@ -12,7 +12,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsdcf.cloudformation.ecr import PUSH_ACTIONS
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.scaffold.workflow import PINS, Workflow, scalar, workflow
 from tests.scaffold.samples import ALL, ENVIRONMENTS, MONOREPO, ONE, PER_SERVICE, UNUSUAL, parsed, step
@@ -47,7 +46,46 @@ def test_jobs_have_minimal_permissions(wanted: Workflow) -> None:
         assert job["permissions"] == wants, name
     text = workflow(wanted)
     assert all("#" in line for line in text.splitlines() if line.endswith("write") or ": write " in line)
-    assert "secrets." not in text and "AWS_ACCESS_KEY" not in text and "pull_request_target" not in text
+    assert "AWS_ACCESS_KEY" not in text and "pull_request_target" not in text
+
+
+@each
+def test_only_builds_get_secrets_and_the_token_of_the_cache(wanted: Workflow) -> None:
+    for job, one in steps(wanted):
+        given = {
+            name for name, value in one.get("env", {}).items() if "secrets." in value or "outputs.ACTIONS" in value
+        }
+        environment = parsed(wanted)["jobs"][job].get("environment", {}).get("name", "")
+        owners = [service for service in wanted.services if service.name in (one.get("env", {}).get("NAME"), job)]
+        services = owners or wanted.services
+        secrets = {name for service in services for name in service.secrets.get(environment, ())}
+        token = {"ACTIONS_CACHE_SERVICE_V2", "ACTIONS_RESULTS_URL", "ACTIONS_RUNTIME_TOKEN"}
+        assert given == (secrets | token if one.get("id") == "push" else set()), (job, one["name"])
+    assert "toJSON(secrets)" not in workflow(wanted) and "GITHUB_ENV" not in workflow(wanted)
+
+
+@each
+def test_a_protected_environment_has_no_cache_that_another_one_may_write(wanted: Workflow) -> None:
+    """Every branch reads the caches of the default branch."""
+    lanes = {lane.environment: lane for lane in wanted.lanes}
+    found = 0
+    for name, job in parsed(wanted)["jobs"].items():
+        for one in job["steps"]:
+            if one.get("id") == "cache":
+                lane = lanes[job["environment"]["name"]]
+                own = f"github.event.repository.default_branch == '{lane.branch}'"
+                assert one.get("if") == (own if lane.protected else None), name
+                found += 1
+    assert found >= len(lanes)
+
+
+@each
+def test_buildx_is_set_up_before_a_job_has_credentials(wanted: Workflow) -> None:
+    for name, job in parsed(wanted)["jobs"].items():
+        names = [one["name"] for one in job["steps"]]
+        if "Build and push the image" in names:
+            order = ["Set up buildx", "Let the build use the cache of this repository", "Assume the deploy role"]
+            assert [one for one in names if one in order] == order, name
 
 
 @each
@@ -119,7 +157,9 @@ def test_jobs_that_run_pull_request_code_have_no_rights(wanted: Workflow) -> Non
     test = parsed(wanted)["jobs"]["test"]
     assert test["permissions"] == {"contents": "read"}
     assert not [one for one in test["steps"] if "aws" in one.get("uses", "") or "GH_TOKEN" in one.get("env", {})]
-    building = [name for name, one in steps(wanted) if "docker" in one.get("run", "") or "$TEST" in one.get("run", "")]
+    building = [
+        name for name, one in steps(wanted) if "fsdcf build" in one.get("run", "") or "TEST" in one.get("env", {})
+    ]
     job = "deploy" if len(wanted.services) == 1 or wanted.per_service else "build"
     owners = [f"-{service.name}" for service in wanted.services] if wanted.per_service else [""]
     assert set(building) == {"test", *(f"{job}-{lane.environment}{own}" for lane in wanted.lanes for own in owners)}
@@ -158,7 +198,8 @@ def test_the_template_is_attached() -> None:
 
 def test_the_environment_of_a_pull_request_is_that_of_its_base() -> None:
     jobs = parsed(ONE)["jobs"]
-    assert jobs["plan"]["env"]["ENVIRONMENT"] == "${{ github.base_ref == 'main' && 'prod' || 'staging' }}"
+    branch = "(github.base_ref || github.ref_name)"
+    assert jobs["plan"]["env"]["ENVIRONMENT"] == f"${{{{ {branch} == 'main' && 'prod' || 'staging' }}}}"
     assert parsed(UNUSUAL)["jobs"]["plan"]["env"]["ENVIRONMENT"] == "qa-1"
 
 
@@ -170,13 +211,26 @@ def test_a_monorepo_handles_what_changed() -> None:
     for name in ("test", "build-staging", "build-prod"):
         assert jobs[name]["strategy"]["matrix"] == {"service": "${{ fromJSON(needs.changes.outputs.services) }}"}
         assert jobs[name]["strategy"]["fail-fast"] is False
-        assert jobs[name]["runs-on"] == "${{ matrix.service.runner }}"
     assert jobs["test"]["if"] == "needs.changes.outputs.services != '[]'"
     known = yaml.safe_load(
         step(MONOREPO, "changes", "Find the services whose spec or source changed")["env"]["SERVICES"]
     )
     assert [one["name"] for one in known] == ["cart", "shop"]
-    assert known[1]["runner"] == "ubuntu-24.04-arm" and known[1]["arguments"] == "VERSION=1.2\nTITLE=two words"
+    assert known[1]["runners"] == {"staging": "ubuntu-24.04", "prod": "ubuntu-24.04-arm"}, "as each spec says"
+    assert jobs["build-staging"]["runs-on"] == "${{ matrix.service.runners['staging'] }}"
+    assert jobs["build-prod"]["runs-on"] == "${{ matrix.service.runners['prod'] }}"
+    on_main = "(github.base_ref || github.ref_name) == 'main' && matrix.service.runners['prod']"
+    assert jobs["test"]["runs-on"] == f"${{{{ {on_main} || matrix.service.runners['staging'] }}}}"
+
+
+def test_one_service_is_built_on_the_architecture_of_each_environment() -> None:
+    wanted = replace(ONE, services=MONOREPO.services[1:])
+    jobs = parsed(wanted)["jobs"]
+    assert (jobs["deploy-staging"]["runs-on"], jobs["deploy-prod"]["runs-on"]) == ("ubuntu-24.04", "ubuntu-24.04-arm")
+    on_main = "(github.base_ref || github.ref_name) == 'main' && 'ubuntu-24.04-arm'"
+    assert jobs["test"]["runs-on"] == f"${{{{ {on_main} || 'ubuntu-24.04' }}}}"
+    jobs = parsed(replace(PER_SERVICE, services=MONOREPO.services))["jobs"]
+    assert jobs["deploy-staging-shop"]["runs-on"] == "ubuntu-24.04" and "-arm" in jobs["deploy-prod-shop"]["runs-on"]
 
 
 def test_a_monorepo_is_deployed_by_one_job_that_drops_no_push() -> None:
@@ -200,7 +254,9 @@ def test_one_service_has_no_changes_job() -> None:
     assert "changes" not in jobs and "strategy" not in jobs["test"] and "needs" not in jobs["plan"]
 
 
-def test_uv_is_installed_if_tests_use_it() -> None:
+def test_uv_and_fsdcf_are_installed_if_tests_use_them() -> None:
+    assert [job for job, one in steps(PER_SERVICE) if one["name"] == "Install fsdcf"].count("test") == 1
+    assert [job for job, one in steps(MONOREPO) if one["name"] == "Install fsdcf"].count("test") == 0
     assert [job for job, one in steps(MONOREPO) if one["name"] == "Set up uv"].count("test") == 1
     assert [job for job, one in steps(ONE) if one["name"] == "Set up uv"].count("test") == 0
 
@@ -209,16 +265,9 @@ def test_unusual_texts_are_preserved() -> None:
     service = UNUSUAL.services[0]
     deploy = parsed(UNUSUAL)["jobs"]["deploy-qa-1"]
     assert step(UNUSUAL, "test", "Test")["env"]["TEST"] == service.test
-    assert step(UNUSUAL, "deploy-qa-1", "Build and push the image")["env"]["ARGUMENTS"].split("\n") == list(
-        service.arguments
-    )
-    assert (
-        deploy["env"]["SERVICE"] == "on"
-        and deploy["env"]["REGISTRY"] == "123456789012"
-        and deploy["env"]["REGION"] == "eu-west-1"
-    )
-    login = step(UNUSUAL, "deploy-qa-1", "Log in to ECR")
-    assert login["with"]["registries"] == "123456789012" and login["env"]["AWS_REGION"] == "eu-west-1"
+    assert deploy["env"]["SERVICE"] == "on" and deploy["runs-on"] == "ubuntu-24.04-arm"
+    given = step(UNUSUAL, "deploy-qa-1", "Build and push the image")["env"]
+    assert given["NAME"] == "on" and given["on"] == "${{ secrets.on }}" and given["_X1"] == "${{ secrets._X1 }}"
     assert (
         "fsdcf deploy $SPECS --env \"$ENVIRONMENT\" --var 'TITLE=two words'"
         in step(UNUSUAL, "deploy-qa-1", "Deploy")["run"]
@@ -232,8 +281,7 @@ def test_a_deploy_names_only_an_image_that_its_own_run_has_pushed_with_its_own_r
     for name, job in jobs.items():
         for one in job["steps"]:
             if one.get("id") == "push":
-                pushed = [each for each in job["steps"] if each["name"] == "Name the image"]
-                assert "$GITHUB_SHA-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT" in pushed[0]["run"] and "if" not in one
+                assert "$GITHUB_SHA-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT" in one["run"] and "if" not in one
             if one.get("id") == "deploy" and "--image-sha" in one["run"]:
                 images = one["env"].get("IMAGE") or one["env"]["IMAGES"]
                 own = f"needs['build-{job['environment']['name']}'].outputs.*"
@@ -262,16 +310,6 @@ def test_services_of_their_own_are_deployed_after_those_that_they_call() -> None
     assert "!cancelled() && !failure() && needs.test.result == 'success'" in condition, "a skipped job skips no other"
     assert jobs["deploy-staging"]["env"]["SPECS"] == "environments/staging.yml"
     assert jobs["deploy-staging-on-call"]["env"]["SPECS"] == "services/on-call/on-call.yml"
-
-
-@pytest.mark.parametrize("wanted", [ONE, UNUSUAL], ids=["one", "unusual"])
-def test_the_deploy_role_permits_the_ecr_calls_of_the_workflow(wanted: Workflow) -> None:
-    scripts = "\n".join(one.get("run", "") for _, one in steps(wanted))
-    asked = {
-        "ecr:" + "".join(word.capitalize() for word in name.split("-"))
-        for name in re.findall(r"aws ecr ([a-z-]+)", scripts)
-    }
-    assert asked == {"ecr:DescribeRepositories"} and asked <= set(PUSH_ACTIONS)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))

@@ -6,7 +6,6 @@ import difflib
 import json
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ import click
 from fsdcf import __version__
 from fsdcf.atomic import read_regular
 from fsdcf.cli import origin
+from fsdcf.cli.building import dockerfile
 from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import check_output, environment_file, is_environment, read, specs_or_all, write
 from fsdcf.cli.git import git
@@ -37,10 +37,9 @@ from fsdcf.cli.render.stream import LineWriter
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
-from fsdcf.language.document import Document
+from fsdcf.language.model.environment import is_production
 from fsdcf.language.model.service import Spec
-from fsdcf.language.rules.container import BUILD_ARGUMENT
-from fsdcf.language.rules.secrets import plain_secrets
+from fsdcf.language.rules.container import BUILD_SECRET
 from fsdcf.language.rules.together import Sibling
 from fsdcf.links import REPOSITORY
 from fsdcf.pipeline import Result, together
@@ -49,7 +48,7 @@ from fsdcf.repository import repository_root
 from fsdcf.scaffold.comment import LIMIT, Section
 from fsdcf.scaffold.comment import comment as compose
 from fsdcf.scaffold.sources import REQUIREMENTS, WORKFLOW, ServiceSource, tests_of, touched
-from fsdcf.scaffold.workflow import RUNNERS, Lane, Workflow, fits, is_managed, requirements, workflow
+from fsdcf.scaffold.workflow import BUILD, RUNNERS, Lane, Workflow, fits, is_managed, requirements, workflow
 from fsdcf.suggested import Value, suggested, words_of
 from fsdcf.wording import visible
 
@@ -198,27 +197,32 @@ def _requirement() -> str:
 def services(
     inputs: SpecInputs, root: Path, lanes: Sequence[Lane], test: str | None
 ) -> tuple[tuple[ServiceSource, ...], tuple[Lane, ...]]:
-    """The services of specs, sorted by path, and the lanes with the order of their deploys. Exits with code 2, after
-    the findings, if a spec has errors.
+    """The services of specs, sorted by path, and the lanes with the order of their deploys and whether they are
+    protected. Exits with code 2, after the findings, if a spec has errors.
 
     Usage errors for what a workflow cannot do.
     """
     paths = sorted(set(inputs.files), key=str)
     siblings: list[Sibling | None] = []
-    compiled = [(path, specs) for path in paths if (specs := _compiled(path, lanes, inputs, siblings))]
+    protected: set[str] = set()
+    compiled = [(path, specs) for path in paths if (specs := _compiled(path, lanes, inputs, siblings, protected))]
     common = together(siblings)
     show(common.diagnostics, common.sources)
     if len(compiled) < len(paths) or has_errors(common.diagnostics):
         click.get_current_context().exit(2)
     files = tuple(dict.fromkeys(lane.file for lane in lanes if lane.file))
-    sources = (_source(path, root, specs[0], test) for path, specs in compiled)
+    settings = words_of(var=inputs.variables)
+    sources = (_source(path, root, lanes, specs, test, settings) for path, specs in compiled)
     orders = (_order([specs[number] for _, specs in compiled]) for number in range(len(lanes)))
     return (
         tuple(
             replace(source, paths=(*source.paths, *(file for file in files if "./" not in source.paths)))
             for source in sources
         ),
-        tuple(replace(lane, order=order) for lane, order in zip(lanes, orders, strict=True)),
+        tuple(
+            replace(lane, protected=lane.environment in protected, order=order)
+            for lane, order in zip(lanes, orders, strict=True)
+        ),
     )
 
 
@@ -229,10 +233,12 @@ def _order(specs: Sequence[Spec]) -> Mapping[str, tuple[str, ...]]:
     return in_order({spec.metadata.name: reached_services(spec) for spec in specs})[0]
 
 
-def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: list[Sibling | None]) -> list[Spec]:
-    """The spec in every environment, which must all build the same image; empty if it has errors.
+def _compiled(
+    path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: list[Sibling | None], protected: set[str]
+) -> list[Spec]:
+    """The spec in every environment; empty if it has errors.
 
-    Adds what it is in each to ``siblings``.
+    Adds what it is in each to ``siblings``, and the environments that are protected to ``protected``.
     """
     specs: list[Spec] = []
     for lane in lanes:
@@ -240,17 +246,13 @@ def _compiled(path: Path, lanes: Sequence[Lane], inputs: SpecInputs, siblings: l
         result = compile_or_show(request)
         if result is None or result.spec is None:
             return []
-        if unfit := list(_unfit(result)):
-            show(unfit, result.sources)
+        if lacking := list(_lacking(path, result)):
+            show(lacking, result.sources)
             return []
         specs.append(result.spec)
         siblings.append(result.sibling)
-    for lane, spec in zip(lanes, specs, strict=True):
-        if _image(spec) != _image(specs[0]):
-            raise click.UsageError(
-                f"{visible(path)}: all environments share one image, but {lane.environment} builds a different one "
-                f"than {lanes[0].environment}: service.build, service.image and resources.architecture must be equal"
-            )
+        if is_production(lane.environment, result.file.spec if result.file else None):
+            protected.add(lane.environment)
     return specs
 
 
@@ -265,39 +267,46 @@ def _environment_file(environment: str, specs: Sequence[Path], root: Path) -> st
     return "".join(paths)
 
 
-def _image(spec: Spec) -> object:
-    build = spec.service.build
-    return build.context, build.dockerfile, build.args, spec.service.image, spec.service.resources.architecture
-
-
-def _source(path: Path, root: Path, spec: Spec, test: str | None) -> ServiceSource:
-    build, folder = spec.service.build, path.resolve().parent
+def _source(
+    path: Path, root: Path, lanes: Sequence[Lane], specs: Sequence[Spec], test: str | None, settings: Sequence[str]
+) -> ServiceSource:
+    """A service, from its spec in each environment. What tests it is looked for in the first build context."""
     place = _relative(path.resolve(), root, path)
+    contexts, dockerfiles = zip(*(_build(path, root, spec) for spec in specs), strict=True)
+    sources = tuple(dict.fromkeys("./" if context == "." else f"{context}/" for context in contexts))
+    files = (one for one in dict.fromkeys((place, *dockerfiles)) if not one.startswith(sources))
+    by_environment = dict(zip((lane.environment for lane in lanes), (spec.service for spec in specs), strict=True))
+    secrets = {
+        name: [secret.environment for secret in service.build.secrets if secret.environment]
+        for name, service in by_environment.items()
+    }
+    tested = _test(root, contexts[0], test)
+    if not tested and any(secrets.values()):
+        raise click.UsageError(
+            f"{visible(path)}: there are no tests, and the tests cannot build the image, because they have none of its "
+            "secrets: set the command that tests it with --test"
+        )
+    command, folder = tested or (" ".join((BUILD, place, *_BUILDS, *settings)), ".")
+    return ServiceSource(
+        name=specs[0].metadata.name,
+        spec=place,
+        runners={name: RUNNERS[service.resources.architecture] for name, service in by_environment.items()},
+        secrets=secrets,
+        folder=folder,
+        test=command,
+        paths=("./",) if "./" in sources else (*sources, *files),
+    )
+
+
+def _build(path: Path, root: Path, spec: Spec) -> tuple[str, str]:
+    """The build context and the Dockerfile of an image. A usage error for what a workflow cannot build or push."""
+    build, folder = spec.service.build, path.resolve().parent
     context = _relative((folder / build.context).resolve(), root, path)
     if (root / context).exists() and not (root / context).is_dir():
         raise click.UsageError(f"{str(path)!r}: service.build.context must be a folder, and {context!r} is not one")
-    file = _relative(_dockerfile(folder, folder / build.context, build.dockerfile), root, path)
-    image = registry(spec)
-    if image is None:
+    if registry(spec) is None:
         raise click.UsageError(f"{str(path)!r}: the workflow pushes to ECR, but service.image is in another registry")
-    command, test_folder = _test(root, context, file, test)
-    platform, runner = RUNNERS[spec.service.resources.architecture]
-    source = "./" if context == "." else f"{context}/"
-    return ServiceSource(
-        name=spec.metadata.name,
-        spec=place,
-        context=context,
-        dockerfile=file,
-        arguments=tuple(f"{name}={value}" for name, value in sorted(build.args.items())),
-        platform=platform,
-        runner=runner,
-        repository=image[2],
-        registry=image[0] or "",
-        region=image[1] or "",
-        folder=test_folder,
-        test=command,
-        paths=(source, *(one for one in (place, file) if source != "./" and not one.startswith(source))),
-    )
+    return context, _relative(dockerfile(folder, build).resolve(), root, path)
 
 
 def _relative(target: Path, root: Path, spec: Path) -> str:
@@ -316,51 +325,45 @@ def _relative(target: Path, root: Path, spec: Path) -> str:
     return text
 
 
-def _dockerfile(folder: Path, context: Path, written: str | None) -> Path:
-    """The Dockerfile beside the spec; if the spec does not name one and there is none, the one in the context."""
-    beside = folder / (written or "Dockerfile")
-    if written is None and not beside.is_file() and (context / "Dockerfile").is_file():
-        return (context / "Dockerfile").resolve()
-    return beside.resolve()
+_BUILDS = ("--env", '"$ENVIRONMENT"', "--builder", "docker")
+"""The options of a build that tests a service: nothing is pushed, and AWS is not asked."""
 
 
-def _test(root: Path, context: str, dockerfile: str, test: str | None) -> tuple[str, str]:
-    """The command that tests a service, and its folder.
-
-    It is the given command, one detected from the files, or else the build of the image.
-    """
+def _test(root: Path, context: str, test: str | None) -> tuple[str, str] | None:
+    """The command that tests a service, and its folder: the given one, or one detected from the files; None without."""
     if test is not None:
         return test, context
     for folder in dict.fromkeys((context, ".")):
         detected = tests_of(root / folder)
         if detected is not None:
             return detected, folder
-    return shlex.join(["docker", "build", "--file", dockerfile, context]), "."
+    return None
 
 
-def _unfit(result: Result) -> Iterator[Diagnostic]:
-    """The build arguments that a workflow cannot pass."""
-    arguments = result.spec.service.build.args if result.spec else {}
-    wrong = {name: "has several lines" for name, value in arguments.items() if "\n" in value}
-    if not fits("\n".join(arguments.values())):
-        wrong[max(arguments, key=lambda name: len(arguments[name]))] = "is too long for a workflow"
-    for name, problem in wrong.items():
-        path, document = ("service", "build", "args", name), result.document
-        if document:
-            hint = "write the value to a file in the build context, and read it in the Dockerfile"
-            yield BUILD_ARGUMENT.at(document.span(path), path, f"the build argument `{name}` {problem}", hint)
-    yield from _secret_arguments(result.document) if result.document else ()
+_TAKEN = re.compile(
+    r"(ACTIONS|AWS|BUILDKIT|BUILDX|DOCKER|FSDCF|GITHUB(?!_TOKEN$)|RUNNER)_.*|PYTHON.*|BASH_ENV|CI|ENV|HOME|PATH"
+    r"|ENVIRONMENT|NAME|SERVICE|SPECS?"
+)
+"""Variables of the step that builds: those of the runner, of AWS, of the builder, and of the workflow."""
+
+_TRACKED = ("--literal-pathspecs", "ls-files", "--error-unmatch", "--")
 
 
-def _secret_arguments(document: Document) -> Iterator[Diagnostic]:
-    """The build arguments that look like secrets, unless the author says that they are not."""
-    for path, _ in document.secrets:
-        if path[:3] == ("service", "build", "args"):
-            message = f"the build argument `{path[-1]}` looks like a secret, and the workflow would contain it"
-            hint = "use a secret of the build, `RUN --mount=type=secret`; if it is not one, allow W106 on its line"
-            finding = replace(BUILD_ARGUMENT, conceal=True).at(document.key_span(path), path, message, hint)
-            if not document.allows(plain_secrets.at(finding.span, path, message)):
-                yield finding
+def _lacking(path: Path, result: Result) -> Iterator[Diagnostic]:
+    """The secrets of the build that a workflow does not have."""
+    if result.spec is None or result.document is None:
+        return
+    for index, secret in enumerate(result.spec.service.build.secrets):
+        if secret.environment and _TAKEN.fullmatch(secret.environment.upper()):
+            key, problem = "environment", f"a workflow cannot give a secret the name `{secret.environment}`"
+            hint = "use another name: the Dockerfile reads the secret by its `id`"
+        elif secret.file and git(*_TRACKED, secret.file, folder=path.parent) is None:
+            key, problem = "file", f"`{secret.file}` is not in the repository, and so not in a workflow"
+            hint = "use `environment: NAME`: the workflow sets it to the secret NAME on GitHub"
+        else:
+            continue
+        where = ("service", "build", "secrets", index, key)
+        yield BUILD_SECRET.at(result.document.span(where), where, problem, hint)
 
 
 def _compare(files: Mapping[Path, str], command: str) -> None:
@@ -398,12 +401,18 @@ def _notes(
     sources: Sequence[ServiceSource], scopes: Sequence[tuple[str, str]], test: str | None, per_service: bool
 ) -> None:
     for source in sources:
-        if test is None and source.test.startswith("docker build"):
+        if test is None and source.test.startswith(BUILD):
             click.echo(
                 f"note: no tests found for {source.name}: the workflow builds its image instead; "
                 "set the command with --test",
                 err=True,
             )
+        for environment, names in source.secrets.items():
+            for name in (one for one in names if one.upper() != "GITHUB_TOKEN"):
+                click.echo(
+                    f"note: the image of {source.name} needs a secret: `gh secret set {name} --env {environment}`",
+                    err=True,
+                )
     variables = [variable(*scope) for scope in scopes for variable in (role_variable, execution_role_variable)]
     command = suggested("bootstrap", github="ORG/REPO", per_service=per_service)
     click.echo(

@@ -67,13 +67,13 @@ BUILD_PATH = Rule(
     " repository. fsdcf looks at them before a build.",
 )
 
-BUILD_ARGUMENT = Rule(
-    "S372",
-    "a build argument that a workflow cannot pass",
-    "The workflow of `fsdcf ci github` passes each build argument on a line of its own, and GitHub limits the length "
-    "of a text that contains `${{`. Every other value reaches the build as it is written. A secret would be in the "
-    "workflow, and so in the repository.",
-    "https://docs.github.com/en/actions/reference/workflows-and-actions/expressions",
+BUILD_SECRET = Rule(
+    "S299",
+    "a secret of the build that a workflow does not have",
+    "The workflow of `fsdcf ci github` sets the variable of `environment: NAME` to the secret NAME on GitHub. It "
+    "cannot set a variable of the runner, of AWS, of the builder or of the workflow, and it has a file only if that is "
+    "in the repository.",
+    "https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/use-secrets",
 )
 
 _OPEN_REGISTRIES = re.compile(
