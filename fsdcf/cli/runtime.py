@@ -132,7 +132,10 @@ def stack_command(
 OPERATING_COMMANDS = frozenset(
     {"exec", "history", "logs", "restart", "run", "scale", "services", "status", "stop-task", "tasks"}
 )
-"""The commands whose permissions ``fsdcf permissions --operate`` prints; those of the others are a deploy's."""
+"""The commands whose permissions ``fsdcf permissions --operate`` prints, with those of ``fsdcf secret``; those of the
+others are a deploy's."""
+
+_ON_SECRETS = frozenset({"set", "list", "rotate", "remove"})
 
 
 _OF_SERVICES = (OPERATING_COMMANDS - {"services", "status"}) | {"pause", "resume", "rollback"}
@@ -206,6 +209,10 @@ class Reporter:
         return tuple(dict.fromkeys(commands))
 
     def _typed(self, command: str, options: Given) -> tuple[str, ...]:
+        source, pipe, sink = command.partition(" | fsdcf ")
+        if pipe:
+            *before, source = self._typed(source, options)
+            return (*before, " | ".join((source, *self._typed(f"fsdcf {sink}", options))))
         if self.target:
             unknown = self.target.unknown_redeploy
             if self.target.redeploy_command and command.startswith(unknown):
@@ -222,7 +229,8 @@ class Reporter:
         own = tuple(option for option in options if same or option[0] in _OF_STACK)
         names_spec = self.target is not None and self.target.spec in command  # explain takes settings only with a spec
         settings = settings_in(self.target.redeploy_command) if self.target and names_spec else ()
-        role = (("--operate",),) if name == "permissions" and self.context.info_name in OPERATING_COMMANDS else ()
+        operates = self.context.info_name in OPERATING_COMMANDS | _ON_SECRETS
+        role = (("--operate",),) if name == "permissions" and operates else ()
         lacking = tuple(option for option in (*role, *settings, *own, *self.connection.flags) if option[0] in flags)
         return (with_options(command, lacking),)
 

@@ -89,6 +89,17 @@ class SecretPlace:
         same = (self.store, self.region) == (other.store, other.region)
         return same and len({self.account, other.account} - {""}) < 2 and bool(self._names() & other._names())
 
+    def overlaps(self, other: SecretPlace) -> bool:
+        """Whether what is at one place is also read from the other: a whole secret has every key."""
+        return self.is_in(other) and (not other.key or self.key in ("", other.key))
+
+    @property
+    def pinned(self) -> str:
+        """The version or stage that is read in place of the current one, in words; empty for the current one."""
+        if self.version:
+            return f"the version {self.version}"
+        return f"the stage {self.stage}" if self.stage not in ("", _CURRENT) else ""
+
     def _names(self) -> set[str]:
         end = RANDOM_END.fullmatch(self.name) if self.arn else None
         return {self.name.removeprefix("/"), *([end[1]] if end else [])}
@@ -140,7 +151,8 @@ def place_of(source: str, aws: Aws) -> SecretPlace:
     plain = without_pseudo(source, aws)
     fields = plain.split(":")
     if fields[0] == "arn" and fields[2] == SSM:
-        return SecretPlace(SSM, ":".join(fields[5:]).removeprefix("parameter"), fields[3], fields[4])
+        name, version, *_ = (*fields[5:], "")
+        return SecretPlace(SSM, name.removeprefix("parameter"), fields[3], fields[4], version=version)
     if fields[0] == "arn":
         return SecretPlace(SECRETS_MANAGER, fields[6], fields[3], fields[4], ":".join(fields[:7]), *fields[7:10])
     if fields[0] == SECRETS_MANAGER:
@@ -333,9 +345,8 @@ def check_value(place: SecretPlace, value: str, tier: str = "Standard") -> None:
 def _check_writable(run: Run, found: StoredSecret) -> None:
     """Raise Stop (exit 3) for what cannot be overwritten."""
     place, problem, advice = found.place, "", ""
-    if place.version or place.stage not in ("", _CURRENT):
-        problem = f"the spec reads {f'the version {place.version}' if place.version else f'the stage {place.stage}'}"
-        problem += ", and a new value is the current one, which it would not read"
+    if place.pinned:
+        problem = f"the spec reads {place.pinned}, and a new value is the current one, which it would not read"
         advice = "leave stage and version out of the spec, or change the value with the AWS CLI"
     elif found.manager:
         problem, advice = f"the AWS service {found.manager} manages it", f"change it with {found.manager}"

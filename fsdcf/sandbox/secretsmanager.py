@@ -175,6 +175,20 @@ def restore_secret(state: SandboxState, params: Document) -> Document:
     return _answer(state, {**_secret(state, params["SecretId"]), "deleted": None}, "ARN", "Name")
 
 
+def update_secret_version_stage(state: SandboxState, params: Document) -> Document:
+    """UpdateSecretVersionStage, which makes another version the current one; the one before is the previous one then.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+    """
+    secret = _living(state, params["SecretId"])
+    wanted, removed = params.get("MoveToVersionId"), params.get("RemoveFromVersionId")
+    known = {each["id"]: each["stage"] for each in secret["versions"]}
+    if params["VersionStage"] != CURRENT or known.get(removed) != CURRENT or wanted not in known:
+        raise ServiceError("InvalidParameterException", "You provided an invalid value for a parameter.")
+    versions = [{**each, "stage": CURRENT if each["id"] == wanted else PREVIOUS} for each in secret["versions"]]
+    return _answer(state, {**secret, "versions": versions, "changed": state.clock.now()}, "ARN", "Name")
+
+
 def tag_resource(state: SandboxState, params: Document) -> Document:
     """TagResource."""
     secret = _living(state, params["SecretId"])
@@ -194,4 +208,5 @@ OPERATIONS = {
     "PutSecretValue": put_secret_value,
     "RestoreSecret": restore_secret,
     "TagResource": tag_resource,
+    "UpdateSecretVersionStage": update_secret_version_stage,
 }

@@ -32,10 +32,13 @@ ITEM = {"id": {"N": "1"}}
 SERVICE = {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "enableExecuteCommand": True}
 
 
+VERSION = "v" * 32
+
+
 def prepare(state: SandboxState) -> None:
     """Create a little of everything."""
     ssm.put(state, "/a/p", "v")
-    secretsmanager.create_secret(state, {"Name": "shop/db", "SecretString": "v"})
+    secretsmanager.create_secret(state, {"Name": "shop/db", "SecretString": "v", "ClientRequestToken": VERSION})
     logs.write(state, "group", "stream", ["one", "two"])
     elbv2.put_target_group(state, GROUP, {"Port": 8000})
     elbv2.set_target(state, GROUP, "10.0.0.1", 80, "healthy")
@@ -140,6 +143,16 @@ GOOD: list[Call] = [
     ("secretsmanager", "PutSecretValue", {"SecretId": "shop/db", "SecretString": "w"}),
     ("secretsmanager", "RestoreSecret", {"SecretId": "shop/db"}),
     ("secretsmanager", "TagResource", {"SecretId": "shop/db", "Tags": [{"Key": "k", "Value": "v"}]}),
+    (
+        "secretsmanager",
+        "UpdateSecretVersionStage",
+        {
+            "SecretId": "shop/db",
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": VERSION,
+            "RemoveFromVersionId": VERSION,
+        },
+    ),
     (
         "ssm",
         "AddTagsToResource",

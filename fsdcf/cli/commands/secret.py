@@ -17,7 +17,7 @@ import click
 from fsdcf.cli.compiled import Compiled, compile_or_refuse
 from fsdcf.cli.files import only_spec, read, rewrite
 from fsdcf.cli.lazy import LazyGroup, Table
-from fsdcf.cli.lookup import line_at
+from fsdcf.cli.lookup import SpecLines, line_at
 from fsdcf.cli.options import (
     Connection,
     SpecInputs,
@@ -28,6 +28,7 @@ from fsdcf.cli.options import (
     decorate,
     json_option,
     spec_inputs,
+    timeout_option,
     yes_option,
 )
 from fsdcf.cli.render.durations import iso
@@ -69,6 +70,7 @@ class SecretCommands(LazyGroup):
         "Commands": {
             "set": ("secret", "Store a value."),
             "list": ("secret", "List the secrets of a spec, and whether their values are stored."),
+            "rotate": ("secret", "Store a new value, and replace the tasks that read it."),
             "remove": ("secret", "Remove a stored value."),
         }
     }
@@ -136,7 +138,7 @@ def _perform(
 
         return action(SecretCall(compiled, inputs, connection, as_json, Run(aws, tell, target, ask)))
 
-    run(target, at_home(connection, compiled.home), as_json, act, aside=True, about_tasks=False, **how)
+    run(target, at_home(connection, compiled.home), as_json, act, aside=True, **{"about_tasks": False, **how})
 
 
 def _words(takes_value: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -425,35 +427,31 @@ def _change(call: SecretCall, name: str, wanted: _Wanted) -> _Change:
 
 def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written, change: _Change | None) -> Outcome:
     """The outcome of a stored value, after the line for the spec was printed or put there."""
-    place, target, file = wanted.place, call.run.target, call.compiled.name
-    version = f", version {written.version}" if place.store == "ssm" else ""
-    sentence = f"stored {name} as {place.title}{version}"
+    target, file = call.run.target, call.compiled.name
     problem = rewrite(Path(file), change.before, change.after) if change else ""
     is_printed = bool(wanted.line) and (change is None or bool(problem))
-    call.print(
-        {
-            "event": "secret",
-            "name": name,
-            **_place_record(place),
-            "version": written.version,
-            "created": written.created,
-            "line": wanted.line or None,
-            "written": bool(change) and not problem,
-        }
-    )
+    sentence = _recorded(call, name, wanted, written, bool(change) and not problem)
     if is_printed and not call.as_json:
         click.echo(_advice(call, name), err=True)
         click.echo(wanted.line)
     if problem:
         return Outcome(Exit.FAILED, f"{sentence}, but the line was not put into {visible(file)}: {problem}")
-    if wanted.source:
-        sentence += f"; {call.line(wanted.source)} reads it"
-    elif change:
+    if change:
         sentence += f"; {visible(file)} reads it from now on"
     if written.created or not wanted.source:
         return Outcome(Exit.DONE, sentence)
     next = (suggested("restart", "SPEC", env=target.environment),)
     return Outcome(Exit.DONE, f"{sentence}; running tasks have the old value until a restart", next=next)
+
+
+def _recorded(call: SecretCall, name: str, wanted: _Wanted, written: Written, is_written: bool = False) -> str:
+    """What was stored, in a sentence, after the record of it was printed. ``is_written``: the line is in the spec."""
+    place = wanted.place
+    record = {"version": written.version, "created": written.created, "line": wanted.line or None}
+    call.print({"event": "secret", "name": name, **_place_record(place), **record, "written": is_written})
+    version = f", version {written.version}" if place.store == "ssm" else ""
+    reads = f"; {call.line(wanted.source)} reads it" if wanted.source else ""
+    return f"stored {name} as {place.title}{version}{reads}"
 
 
 def _advice(call: SecretCall, name: str) -> str:
@@ -476,6 +474,60 @@ def _place_record(place: SecretPlace) -> dict[str, Any]:
         "region": place.region,
         "account": place.account or None,
     }
+
+
+# Rotating
+
+
+@click.command()
+@_words(takes_value=True)
+@click.option("--file", metavar="FILE", help="File with the value; - for standard input.  [default: a prompt]")
+@place_options
+@yes_option("Replace the tasks, and overwrite a value that does not belong to the service, without asking.")
+@timeout_option()
+@connection_options
+@json_option
+def rotate_command(
+    inputs: SpecInputs,
+    name: str,
+    file: str | None,
+    store: str | None,
+    path: str | None,
+    yes: bool,
+    timeout: float | None,
+    connection: Connection,
+    as_json: bool,
+) -> None:
+    """Store a new value of a secret, and replace the tasks that read it: NAME is the variable that gets it.
+
+    The value comes from a prompt, from standard input (-) or from a file, as with `fsdcf secret set`. The tasks are
+    replaced as with `fsdcf restart`, if the running version reads the secret. If that fails, the new value stays, and
+    the report names the command that brings the earlier one back. Other services that read it are named, too.
+    """
+    value = _read(file) if file else None
+    if value:
+        remember(memorable([value]))
+
+    def act(call: SecretCall) -> Outcome:
+        from fsdcf.deploy.run import stop
+        from fsdcf.operate import rotation, secrets
+
+        wanted = _wanted(call, name, store, path)
+        if wanted.source is None and not path:
+            known = ", ".join(dict.fromkeys(source.name for source in call.sources)) or "none"
+            sentence = f"the spec has no secret {name}: it reads {known}"
+            raise stop(Exit.USAGE, sentence, suggested("secret list", "SPEC", env=call.compiled.environment))
+        call.run.where = SpecLines(call.compiled.result) if call.compiled.result else call.run.where
+        is_sign_in = wanted.source is not None and wanted.source.path[-1] == "clientSecret"
+        plan = rotation.plan_rotation(call.run, wanted.place, is_sign_in)
+        rotation.agree(call.run, plan, name, call.agreed(yes))
+        given = (lambda: value) if value is not None else (lambda: _entered(name))
+        written = secrets.store(call.run, wanted.place, given, call.agreed(yes), _key(call, wanted.place))
+        piped = suggested("secret rotate", "SPEC", name, env=call.compiled.environment, file="-", yes=True)
+        back = rotation.way_back(call.run, wanted.place, written, piped)
+        return rotation.replace_tasks(call.run, plan, _recorded(call, name, wanted, written), back, timeout)
+
+    _perform(inputs, connection, as_json, "nothing was stored", act, about_tasks=True)
 
 
 # Listing and removing
@@ -590,7 +642,7 @@ def remove_command(
         from fsdcf.operate import secrets
 
         wanted = _wanted(call, name, store, path, elsewhere=True)
-        reads = [source for source, place in call.places().items() if _overlap(place, wanted.place)]
+        reads = [source for source, place in call.places().items() if place.overlaps(wanted.place)]
         uses = [f"{call.line(source)} still reads it, as {source.name}" for source in reads]
         removed = secrets.remove(call.run, wanted.place, uses, call.agreed(yes))
         until = moment(removed.until)
@@ -608,8 +660,3 @@ def remove_command(
         return Outcome(Exit.DONE, f"removed {wanted.place.title}: {restore}{still}", next=next)
 
     _perform(inputs, connection, as_json, "nothing was removed", act)
-
-
-def _overlap(one: SecretPlace, other: SecretPlace) -> bool:
-    """Whether what is at one place is also read from the other: a whole secret has every key."""
-    return one.is_in(other) and (not other.key or one.key in ("", other.key))
