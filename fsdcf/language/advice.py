@@ -25,6 +25,7 @@ from fsdcf.language.placeholders import parts_of
 from fsdcf.language.rules.container import store_credentials
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of, walk
 from fsdcf.language.source import quoted
+from fsdcf.suggested import suggested
 
 _NOUNS = {
     "string": "text",
@@ -113,12 +114,9 @@ def credentials_hint(document: Document, path: SpecPath) -> str:
     name = str((isinstance(metadata, dict) and metadata.get("name")) or "my-service")
     key = label(path)
     if key == "imageCredentials":
-        return store_credentials(name)
-    secret, file = f"{name}/{key}", f"{key}.txt"
-    return (
-        f"write it to {file}, store it with `aws secretsmanager create-secret --name {secret} --secret-string"
-        f" file://{file}`, and write `{key}: secretsmanager:{secret}`"
-    )
+        return store_credentials(name, document)
+    command = suggested("secret set", document.span(path).file, ".".join(map(str, path)))
+    return f"write `{key}: secretsmanager:{name}/{key}`, and store its value with `{command}`"
 
 
 def _switch_hint(path: SpecPath, value: Any) -> str:

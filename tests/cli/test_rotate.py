@@ -51,12 +51,12 @@ def stand(stage: Stage, text: str = SPEC, name: str = "hello") -> None:
     assert stage.site.status(f"{name}-staging") == "CREATE_COMPLETE"
 
 
-def rotate(stage: Stage, *words: str, expect: int = 0, yes: bool = True) -> Any:
-    (stage.folder / "value").write_text(NEW)
+def rotate(stage: Stage, *words: str, expect: int = 0, yes: bool = True, value: str = NEW) -> Any:
+    (stage.folder / "value").write_text(value)
     more = ("--yes",) if yes else ()
     result = stage("secret", "rotate", "hello.yml", *words, "--file", "value", *more, expect=expect)
-    for value in (OLD, NEW):
-        assert value not in result.output and value not in repr(stage.site.aws.calls)
+    for each in (OLD, NEW):
+        assert each not in result.output and each not in repr(stage.site.told)
     return result
 
 
@@ -187,7 +187,8 @@ def test_the_credentials_of_a_registry_need_no_restart(stage: Stage) -> None:
     )
     stand(stage, text)
     stage.site.store_secret("r")
-    shown = rotate(stage, "service.imageCredentials").stderr
+    assert '{"username": "…", "password": "…"}' in rotate(stage, "service.imageCredentials", expect=2).stderr
+    shown = rotate(stage, "service.imageCredentials", value=json.dumps({"username": "robot", "password": NEW})).stderr
     assert "ECS reads it when it pulls the image" in shown
     assert restarts(stage) == 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -226,12 +228,7 @@ def set_command(
 
         wanted = _wanted(call, name, store, path)
         change = _change(call, name, wanted) if write and wanted.line else None
-
-        def given() -> str:
-            known = _entered(name) if value is None else value
-            remember(memorable([known], (call.compiled.service_name, call.compiled.environment, name)))
-            return known
-
+        given = partial(_given, call, wanted, name, value)
         written = secrets.store(call.run, wanted.place, given, call.agreed(yes), _key(call, wanted.place))
         return _stored(call, name, wanted, written, change)
 
@@ -325,6 +322,25 @@ def _key(call: SecretCall, place: SecretPlace) -> str:
 
 
 # Values
+
+
+def _given(call: SecretCall, wanted: _Wanted, name: str, value: str | None) -> str:
+    """The value, for which a person is asked without one. Raises Stop (exit 2) for what ECS cannot read.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
+    """
+    from fsdcf.deploy.run import stop
+
+    text = _entered(name) if value is None else value
+    remember(memorable([text], (call.compiled.service_name, call.compiled.environment, name)))
+    if wanted.source is not None and wanted.source.path == ("service", "imageCredentials"):
+        data: Any = None
+        with suppress(ValueError):
+            data = json.loads(text)
+        if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("username", "password")):
+            sentence = "nothing was stored: ECS reads the credentials of a registry as JSON"
+            raise stop(Exit.USAGE, sentence, advice=Advice('enter {"username": "…", "password": "…"}'))
+    return text
 
 
 def _read(file: str) -> str | None:
@@ -505,8 +521,6 @@ def rotate_command(
     the report names the command that brings the earlier one back. Other services that read it are named, too.
     """
     value = _read(file) if file else None
-    if value:
-        remember(memorable([value]))
 
     def act(call: SecretCall) -> Outcome:
         from fsdcf.deploy.run import stop
@@ -521,7 +535,7 @@ def rotate_command(
         is_sign_in = wanted.source is not None and wanted.source.path[-1] == "clientSecret"
         plan = rotation.plan_rotation(call.run, wanted.place, is_sign_in)
         rotation.agree(call.run, plan, name, call.agreed(yes))
-        given = (lambda: value) if value is not None else (lambda: _entered(name))
+        given = partial(_given, call, wanted, name, value)
         written = secrets.store(call.run, wanted.place, given, call.agreed(yes), _key(call, wanted.place))
         piped = suggested("secret rotate", "SPEC", name, env=call.compiled.environment, file="-", yes=True)
         back = rotation.way_back(call.run, wanted.place, written, piped)

@@ -12,12 +12,14 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
+from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
+from fsdcf.suggested import suggested
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
@@ -84,12 +86,12 @@ _OPEN_REGISTRIES = re.compile(
 """Hosts from which anyone can pull images, whatever else they keep."""
 
 
-def store_credentials(service: str) -> str:
+def store_credentials(service: str, document: Document) -> str:
     """How to store the credentials of a registry and use them, as a hint."""
-    command = f"aws secretsmanager create-secret --name {service}/registry --secret-string file://registry.json"
+    command = suggested("secret set", document.span(("service",)).file, "service.imageCredentials")
     return (
-        'write {"username": "…", "password": "…"} to registry.json, store it with '
-        f"`{command}`, and write `imageCredentials: secretsmanager:{service}/registry`"
+        f"write `imageCredentials: secretsmanager:{service}/registry`, and store "
+        f'{{"username": "…", "password": "…"}} with `{command}`'
     )
 
 
@@ -108,7 +110,7 @@ def unreadable_credentials(case: Case) -> Problems:
     if store_of(source) == "ssm":
         message = "ECS reads the credentials of a registry from Secrets Manager, not from the Parameter Store"
         name = named_by_parameter(sample(source))
-        hint = f"write `secretsmanager:{name}`" if name else store_credentials(case.spec.metadata.name)
+        hint = f"write `secretsmanager:{name}`" if name else store_credentials(case.spec.metadata.name, case.document)
         yield Problem("service.imageCredentials", message, hint)
     elif (whole := _whole_secret(source)) != str(source):
         message = "ECS reads the whole secret: a JSON key, stage or version cannot be selected"
@@ -164,7 +166,8 @@ def missing_credentials(case: Case) -> Problems:
     if case.service.image_credentials or not image or "${" in image or _is_ecr(image):
         return
     if not _OPEN_REGISTRIES.fullmatch(registry.partition(":")[0].lower()):
-        hint = f"{store_credentials(case.spec.metadata.name)}; if anyone can pull from there, silence this warning"
+        hint = store_credentials(case.spec.metadata.name, case.document)
+        hint += "; if anyone can pull from there, silence this warning"
         yield Problem("service.image", f"`{registry}` probably requires a password, and the spec names none", hint)
 
 
