@@ -14,7 +14,6 @@ from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
 from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
-from fsdcf.language.dockerfile import MOST_BYTES, container_check, named_dockerfile
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
 from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
@@ -22,7 +21,7 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
-from fsdcf.language.rules.image import image_findings
+from fsdcf.language.rules.image import PATH, image_findings
 from fsdcf.language.rules.secrets import plain_secrets_of
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
@@ -31,6 +30,8 @@ from fsdcf.masking import SecretForms, mask_forms, memorable, remember, secret_p
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
+    from fsdcf.language.dockerfile import Dockerfile
+    from fsdcf.language.model.service import ContainerCheck
     from fsdcf.lint.runner import Finding
 
 TOO_LARGE = Rule(
@@ -175,13 +176,11 @@ def _compiled(request: Request) -> Result:
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
     spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
-    beside = request.beside or reader_beside(request.name, MOST_BYTES)
-    image, unreadable = named_dockerfile(spec, document, beside)
-    check, unfit = container_check(spec, document, image)
+    image, check, unreadable = _image(spec, document, request)
     settled = {missing_check.code} if check is not None else set()
     if any(each.code == root_user.code for each in diagnostics) and spec.service.user is None:
         settled |= {root_user.code} if image is not None and not is_root(image.user) else set()
-    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable + unfit
+    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document)
     if image is not None:
@@ -193,6 +192,19 @@ def _compiled(request: Request) -> Result:
     template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)
     diagnostics += [*_excesses(SERVICE, document, template), *_composed(document, template)]
     return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
+
+
+def _image(
+    spec: Spec, document: Document, request: Request
+) -> tuple[Dockerfile | None, ContainerCheck | None, list[Diagnostic]]:
+    """The image of the Dockerfile that a service names, and its HEALTHCHECK, with the findings about the file."""
+    if not document.has(PATH):
+        return None, None, []
+    from fsdcf.language.dockerfile import MOST_BYTES, container_check, named_dockerfile  # most specs name no file
+
+    image, unreadable = named_dockerfile(spec, document, request.beside or reader_beside(request.name, MOST_BYTES))
+    check, unfit = container_check(spec, document, image)
+    return image, check, unreadable + unfit
 
 
 def _compiled_environment(request: Request, written: Document, findings: Sequence[Diagnostic]) -> Result:

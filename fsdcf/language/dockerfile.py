@@ -16,6 +16,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, joined
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck, Spec
 from fsdcf.language.resolve import forbidden
+from fsdcf.language.rules.image import PATH
 from fsdcf.language.unknown import UnknownValue
 from fsdcf.repository import OutsideError
 
@@ -42,8 +43,6 @@ TARGET = Rule(
     "https://docs.docker.com/build/building/multi-stage/#stop-at-a-specific-build-stage",
 )
 
-PATH = ("service", "build", "dockerfile")
-
 MOST_BYTES = 1_000_000
 """Maximum size of a Dockerfile."""
 
@@ -58,6 +57,12 @@ _DURATION = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^${}]{0,200}))?\})", re.ASCII)
 _HEREDOC = re.compile(r"""(?<!\S)\d{0,9}<<-?(["']?)([A-Za-z_][\w.-]{0,100})\1(?!\S)|"[^"]*"|'[^']*'""")
+_ARGUMENT = re.compile(r"[A-Za-z_]\w{0,100}", re.ASCII)
+_OF_DOCKER = re.compile(
+    r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT|STAGE)|BUILDKIT_\w+|(?i:https?|ftp|no|all)_?(?i:proxy)"
+)
+"""The build arguments that need no default.
+Source: https://docs.docker.com/reference/dockerfile/#predefined-args, #automatic-platform-args-in-the-global-scope"""
 _NO_PATH = re.compile(r"://|^git@|\0|^$")
 _PORT = re.compile(r"\d{1,5}")
 _MOST_PORTS = 20
@@ -146,6 +151,14 @@ class Dockerfile:
             each.line for each in reversed(self.instructions) if each.name == "ENV" and variable in _pairs(each.text)
         )
         return next(lines, 0)
+
+    @property
+    def open_arguments(self) -> list[str]:
+        """The build arguments without a default, of any stage, without those that Docker sets."""
+        words = [word for each in self.written if each.name == "ARG" for word in each.text.split()]
+        with_default = {word.partition("=")[0] for word in words if "=" in word}
+        names = dict.fromkeys(word for word in words if _ARGUMENT.fullmatch(word) and not _OF_DOCKER.fullmatch(word))
+        return [name for name in names if name not in with_default]
 
     @property
     def ports(self) -> dict[int, int]:

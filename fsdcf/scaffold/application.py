@@ -91,14 +91,15 @@ UNBOUND = Value(None, "")
 
 @dataclass(frozen=True)
 class Check:
-    """A container check. ``why`` are the lines of a comment on its command.
+    """A container check: its command, what it does as lines of a comment, and what it needs in the image.
 
     A spec has no command if the Dockerfile has a check of its ``own``, or if the image can run none, which is then
     ``missing`` for a reason.
     """
 
     command: tuple[str, ...] = ()
-    why: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    needs: str = ""
     own: str = ""
     missing: str = ""
 
@@ -275,9 +276,7 @@ class Application:
         """The check of the container for a port, or None for a worker, that the image can run."""
         own = self.image.last("HEALTHCHECK")
         if own is not None and self.image.health_check is not None:
-            return Check(
-                own=f"Its HEALTHCHECK, on line {own.line}, is the container check: ECS ignores it in the image."
-            )
+            return Check(own=f"HEALTHCHECK in {self.at(own.line)}")
         commands = WORKER_CHECKS if port is None else CHECKS
         tools = sorted(self._tools(), key=lambda found: port is None and found[0] != SHELL)
         for tool, source in tools:
@@ -285,13 +284,13 @@ class Application:
             if words := commands.get(RUNTIMES.get(name, name)):
                 command = (words[0], tool, *words[2:]) if "/" in tool else words
                 needs = "a shell" if tool == SHELL else shown(command[1])
-                return Check(_filled(command, port, path), (*about(port), f"It needs {needs} ({source})."))
+                return Check(_filled(command, port, path), about(port), f"{needs} ({source})")
         image = shown(self.image.base.image)
         if self.base is not None:
             return Check(missing=f"{image} has neither a shell nor an interpreter for a check")
         needs = "a shell with date and stat" if port is None else "a shell, and curl or wget"
-        why = f"It needs {needs}; it is not known whether {image or 'the base image'} has them."
-        return Check(default_check(port, path), (*about(port), why))
+        unknown = f"{needs}; it is not known whether {image} has them"
+        return Check(default_check(port, path), about(port), unknown)
 
     def _tools(self) -> Iterator[tuple[str, str]]:
         """The programs in the image that may check health, the best first, each with its source."""
@@ -367,12 +366,15 @@ class Application:
         elif port is not None and port < LOWEST_PORT:
             yield f"a user other than root may not be able to listen on port {port}: take one from {LOWEST_PORT}"
         if image.health_check is None:
-            yield f"{self.file} has no HEALTHCHECK: the check is in the spec alone"
+            spec = "has none either" if self.check(port, "/").missing else "alone has a check"
+            yield f"{self.file} has no HEALTHCHECK: the spec {spec}"
         elif check and self.base and (tool := self._lacking(check)):
             yield f"HEALTHCHECK in {self.at(check.line)} needs {tool}, which is not in {self._base}"
         if image.base.platform and not image.architecture and "$" not in image.base.platform:
             platform = shown(image.base.platform)
             yield f"ECS runs linux/amd64 and linux/arm64, not {platform} of {self.at(image.base.line)}"
+        for base in (each for each in image.bases if "$" in each.image):
+            yield f"FROM in {self.at(base.line)} needs build arguments, {shown(base.image)}: write them as build.args"
         for program, option in ON_LOOPBACK.items():
             if program in image.command and option not in image.command and "0.0.0.0" not in image.command:  # noqa: S104
                 yield f"{program} listens on 127.0.0.1 alone, which no load balancer reaches: add `{option} 0.0.0.0`"

@@ -150,7 +150,7 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
             "main.go": 'r.GET("/healthz", f)\n',
         },
         *(8080, "/healthz", ""),
-        said="container check: none: scratch has neither a shell nor an interpreter",
+        said="container check: none, because scratch has neither a shell nor an interpreter",
     ),
     "echo on distroless": Case(
         "FROM golang:1.23 AS build\nFROM gcr.io/distroless/static-debian12:nonroot\nCOPY --from=build /s /s\n"
@@ -265,7 +265,7 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
         "http://localhost:4000/live\nCMD node .\n",
         {},
         *(4000, "/live", ""),
-        said="path /live: HEALTHCHECK in Dockerfile:4\n  container check: its HEALTHCHECK, on line 4,",
+        said="path /live: HEALTHCHECK in Dockerfile:4\n  container check: HEALTHCHECK in Dockerfile:4",
     ),
     "a check without its program": Case(
         "FROM python:3.12-slim\nCOPY . .\nUSER x\nEXPOSE 8000\nHEALTHCHECK CMD curl -f "
@@ -499,6 +499,14 @@ def test_the_architecture_and_what_a_framework_needs(folder: Path) -> None:
     written({"Dockerfile": "FROM --platform=linux/s390x alpine:3\nEXPOSE 80\nCMD uvicorn a:b\n"})
     told = init("odd", "--from", ".").stderr
     assert "not linux/s390x" in told and "uvicorn listens on 127.0.0.1 alone" in told and "runs as root" in told
+
+
+def test_arguments_without_a_default_are_named(folder: Path) -> None:
+    arguments = "ARG VERSION=1 TARGETARCH\nARG BASE\nFROM $BASE:${VERSION}\nARG VERSION\nARG COMMIT http_proxy a:b\n"
+    written({"Dockerfile": f"{arguments}USER x\nEXPOSE 80\n"})
+    told = init("shop", "--from", ".").stderr
+    assert "FROM in Dockerfile:3 needs build arguments, $BASE:1: write them as build.args" in told
+    assert '    # args: {BASE: "…", COMMIT: "…"}\n' in Path("shop.yml").read_text("utf-8")
 
 
 # Questions

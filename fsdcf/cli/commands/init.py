@@ -169,20 +169,17 @@ def _write_plain(given: Given) -> None:
     port = None if given.worker else given.port or (_ask_port("spec") if asks else PORT) or None
     path = given.health or "/health"
     command = default_check(port, path) if port is None else (f"curl -fsS http://localhost:{port}{path} || exit 1",)
-    check = Check(command, (*about(port), *_ANY_IMAGE[port is None]))
+    check = Check(command, about(port), _NEEDS[port is None])
     owner = _owner_of(given, name, asks)
     target = _write_spec(given, name, Value(port, ""), Value(path, ""), check, None, None, owner)
     _tell(f"wrote {visible(target)}", _rehearsal(target))
 
 
-_ANY_IMAGE = (
-    (
-        "It needs a shell and curl, which slim images do not have: there, take their interpreter, as in",
-        "[CMD, python3, -c, …]. Beside a Dockerfile, `fsdcf init` writes the command that fits the image.",
-    ),
-    ("It needs a shell with date and stat.",),
+_NEEDS = (
+    "a shell with curl; slim images have none: take python3 or node there, as `fsdcf init` beside a Dockerfile does",
+    "a shell with date and stat",
 )
-"""What the default check needs of an image: that of a port, and that of a worker."""
+"""What the default check of a port needs in the image, and that of a worker."""
 
 
 def _application(given: Given) -> tuple[Application, Path] | None:
@@ -281,8 +278,8 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
     if application.context != file.parent:
         context = os.path.relpath(application.context)
         _say(Value(context, f"it has what {application.file} copies"), "build context")
-    reason = check.own or (f"none: {check.missing}" if check.missing else check.why[-1])
-    click.echo(f"  container check: {reason[0].lower()}{reason[1:].rstrip('.')}", err=True)
+    reason = check.own or (f"none, because {check.missing}" if check.missing else f"it needs {check.needs}")
+    click.echo(f"  container check: {reason}", err=True)
     target = _write_spec(given, name.value, port, path, check, application, file, owner)
     click.echo(f"wrote {visible(target)}", err=True)
     for warning in application.warnings(port.value):
@@ -417,6 +414,7 @@ def _write_spec(
         check=check,
         command=_flow(check.command),
         build=_build(target, file, application.context) if file and application else None,
+        arguments=application.image.open_arguments[:_MOST_LISTED] if application else [],
         size=(application and application.size) or Value((256, 512), ""),
         architecture=application and application.architecture,
         user=visible(application.image.user) if application and not is_root(application.image.user) else "",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fsdcf.diagnostics import Diagnostic, Rule, joined
-from fsdcf.language.dockerfile import PATH, Dockerfile
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import Spec
+
+if TYPE_CHECKING:
+    from fsdcf.language.dockerfile import Dockerfile
+
+PATH = ("service", "build", "dockerfile")
+"""The key that names a Dockerfile."""
 
 MOVING_BASE = Rule(
     "W139",
