@@ -314,9 +314,8 @@ def store(run: Run, place: SecretPlace, read: Callable[[], str], yes: bool, key_
         check_value(place, value, found.tier)
         begun = True
         with _explaining(run, place, "stored", value):
-            if place.store == SSM:
-                return _put_parameter(run, found, value, key_id)
-            return _put_secret(run, found, value, key_id)
+            put = _put_parameter if place.store == SSM else _put_secret
+            return put(run, found, value, key_id, yes)
     except INTERRUPTS:
         sentence = f"interrupted: {f'{place.title} may have been stored' if begun else 'nothing was stored'}"
         raise stop(Exit.INTERRUPTED, sentence, *([_list_command(run.target)] if begun else [])) from None
@@ -378,11 +377,12 @@ def _target_tags(target: Target) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str) -> Written:
+def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> Written:
     """Create a parameter, or write its next version.
 
-    A call that creates is repeated without harm: what exists then has the target's tags, and is overwritten. SSM
-    encrypts with its own key what names no key, so that an existing one is named again.
+    A call that creates is repeated without harm: what exists then has the target's tags, and is overwritten. It may
+    also have existed if it could not be looked up. SSM encrypts with its own key what names no key, so that the key of
+    an existing one is named again.
     """
     place = found.place
     name = found.name or place.name
@@ -397,8 +397,7 @@ def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str) -> Wr
             repeated = error.repeated
         found = _with_tags(run.aws, replace(found, exists=True, name=name))
         if not found.belongs_to(run.target):
-            sentence = f"nothing was stored: {place.title} has been created by someone else, and {found.owner}"
-            raise stop(Exit.REFUSED, sentence, _list_command(run.target))
+            _ask_for_another_s(run, found, yes, "overwritten", "Overwrite it?")
         known = describe(run, [place])[place]
         found = replace(found, key_id=known.key_id or key_id, tier=known.tier, exists=not repeated)
     key = {"KeyId": found.key_id} if found.key_id else {}
@@ -409,7 +408,7 @@ def _written(found: StoredSecret, answer: Answer, created: bool) -> Written:
     return Written(found, str(answer.get("Version") or answer.get("VersionId") or ""), created)
 
 
-def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str) -> Written:
+def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> Written:
     """Create a secret, or give it a new version, once for each token however often the call is repeated."""
     place = found.place
     call = partial(run.aws.call, SECRETS_MANAGER, at=place.region)
@@ -429,8 +428,7 @@ def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str) -> Writt
                 raise
         found = _secret(run.aws, place)
         if not found.belongs_to(run.target):
-            sentence = f"nothing was stored: {place.title} has been created by someone else, and {found.owner}"
-            raise stop(Exit.REFUSED, sentence, _list_command(run.target))
+            _ask_for_another_s(run, found, yes, "overwritten", "Overwrite it?")
     if place.key:
         value = _as_json({**_read_object(run, found), place.key: value})
         check_value(place, value)
@@ -482,10 +480,13 @@ def _read_object(run: Run, found: StoredSecret) -> dict[str, Any]:
 
     Its value is in no exception.
     """
-    if not found.version:
-        return {}
     place = found.place
-    answer = run.aws.call(SECRETS_MANAGER, "GetSecretValue", at=place.region, SecretId=place.id)
+    try:
+        answer = run.aws.call(SECRETS_MANAGER, "GetSecretValue", at=place.region, SecretId=place.id)
+    except ApiError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return {}  # it has no value yet
     known: dict[str, Any] | None = None
     with suppress(ValueError):
         known = _object(answer.get("SecretString") or "")

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from fsdcf.cli.main import cli
 from fsdcf.deploy.aws import ApiError
 from fsdcf.masking import MASK
 from tests.cli.stage import SMALL, Stage, lines
@@ -121,7 +123,10 @@ def test_what_belongs_to_another_is_not_overwritten_without_consent(
         ((f"TOKEN={VALUE}",), "history of your shell"),
         (("hello.yml", "TOKEN", "--file", VALUE), "cannot read the file"),
         (("hello.yml", f"{VALUE}!"), "NAME is not the name of a variable"),
-        (("hello.yml", "TOKEN", f"--value={VALUE}"), "No such option"),
+        (("hello.yml", "TOKEN", f"--value={VALUE}"), "no such option"),
+        (("hello.yml", "TOKEN", f"--{VALUE}"), "history of your shell"),
+        (("hello.yml", "TOKEN", f"-{VALUE}"), "history of your shell"),
+        (("hello.yml", "TOKEN", "--fil", VALUE), "No such option '--fil'"),
         (("hello.yml",), "NAME is missing"),
         (("hello.yml", "TOKEN"), "no terminal"),
     ],
@@ -149,6 +154,30 @@ def test_a_value_is_never_a_word_and_no_error_repeats_it(stage: Stage, words: tu
 def test_values_that_ssm_does_not_take(stage: Stage, value: bytes, said: str) -> None:
     assert said in put(stage, "TOKEN", value=value, expect=2).stderr
     assert not stage.site.call("DescribeParameters", "ssm")["Parameters"]
+
+
+def test_an_environment_that_no_file_names_is_confirmed(stage: Stage) -> None:
+    (stage.folder / "hello.yml").write_text(SMALL + "environments: {prod: {}}\n")
+    assert "known environments: prod" in put(stage, "TOKEN", "--env", "prd", "--yes", expect=3).stderr
+    assert stage.site.call("DescribeParameters", "ssm")["Parameters"] == []
+    put(stage, "TOKEN", "--env", "prd", "--new-env")
+    assert stored(stage, "/hello/prd/TOKEN") == VALUE
+
+
+@pytest.mark.parametrize("tags", [OURS, OTHER], ids=["ours", "other"])
+@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
+def test_without_the_permission_to_look_a_value_is_stored_all_the_same(
+    stage: Stage, store: str, tags: list[dict[str, str]]
+) -> None:
+    name, ours = "/hello/staging/TOKEN", tags is OURS
+    if store == "ssm":
+        stage.site.call("PutParameter", "ssm", Name=name, Value="before", Type="SecureString", Tags=tags)
+    else:
+        stage.site.call("CreateSecret", "secretsmanager", Name=name, SecretString="before", Tags=tags)
+    looks = "DescribeParameters" if store == "ssm" else "DescribeSecret"
+    stage.site.fault(f"api:{looks}:error=AccessDeniedException")
+    result = put(stage, "TOKEN", "--store", store, expect=0 if ours else 3)
+    assert ours or "other in prod" in result.stderr
 
 
 def test_secrets_manager_takes_more(stage: Stage) -> None:
@@ -476,3 +505,30 @@ def test_the_running_service_that_reads_a_secret(stage: Stage, unlinted: None) -
     (stage.folder / "hello.yml").write_text(SMALL)
     words = ("secret", "remove", "hello.yml", "KEY", "--store", "secretsmanager", "--path", "shop/api:key")
     assert "hello-staging reads it" in stage(*words, expect=3).stderr, "also without its line in the spec"
+
+
+@pytest.mark.parametrize("operation", ["DescribeSecret", "GetSecretValue", "PutSecretValue", "DeleteParameter"])
+@pytest.mark.parametrize("kind", ["error=AccessDeniedException", "half*99", "lost"])
+def test_faults_of_a_removal_and_of_a_key(stage: Stage, operation: str, kind: str) -> None:
+    """What a secret holds beside the key that changes is in no output either."""
+    (stage.folder / "hello.yml").write_text(SPEC)
+    text = json.dumps({"other": VALUE, "key": "old"})
+    stage.site.call("CreateSecret", "secretsmanager", Name="shop/api", SecretString=text, Tags=OURS)
+    stage.site.call("PutParameter", "ssm", Name="/hello/staging/X", Value=VALUE, Type="SecureString", Tags=OURS)
+    recovers = kind == "lost"
+    for words in (("set", "hello.yml", "KEY", "--file", "value"), ("remove", "hello.yml", "KEY", "--yes")):
+        (stage.folder / "value").write_text("another value")
+        stage.site.state.faults.__init__()  # type: ignore[misc]
+        stage.site.fault(f"api:{operation}:{kind}")
+        result = CliRunner().invoke(cli, ["secret", *words], obj=lambda connection: stage.site.aws)
+        denied = "Describe" in operation and "error" in kind
+        assert VALUE not in result.output and "another value" not in result.output
+        assert result.exit_code in (0, 1, 6, 7) and (result.exit_code == 0 or "next: " in result.stderr), result.output
+        assert result.exit_code == 0 or not recovers or denied
+        assert json.loads(secret(stage, "shop/api"))["other"] == VALUE
+    stage.site.state.faults.__init__()  # type: ignore[misc]
+    stage.site.fault(f"api:{operation}:{kind}")
+    result = CliRunner().invoke(
+        cli, ["secret", "remove", "hello.yml", "X", "--yes", "--json"], obj=lambda connection: stage.site.aws
+    )
+    assert VALUE not in result.output and (result.exit_code == 0) == (recovers or operation != "DeleteParameter")

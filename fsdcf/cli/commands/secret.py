@@ -41,7 +41,7 @@ from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.parts.secrets import SecretSource, secret_sources
 from fsdcf.compiler.text import fragment
-from fsdcf.deploy.model import Advice, Ask, Exit, Outcome, Target, Tell
+from fsdcf.deploy.model import Advice, Ask, Exit, Outcome, Question, Target, Tell
 from fsdcf.language import placeholders
 from fsdcf.language.insertion import InsertionError, with_entry
 from fsdcf.language.model.common import VARIABLE, VARIABLE_WORDS
@@ -195,7 +195,23 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorate(command, options)
 
 
-@click.command()
+class SetCommand(click.Command):
+    """A command whose errors do not repeat what may be a value, such as one that begins with a hyphen."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. An unknown option is repeated only if a known one is meant."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from fsdcf.cli.guesses import with_meant_option
+
+            meant = with_meant_option(error)
+        if "Did you mean" in meant.message:
+            raise meant
+        raise click.UsageError(f"no such option; if it was a value: {_TYPED}")
+
+
+@click.command(cls=SetCommand)
 @_words(takes_value=True)
 @click.option("--file", metavar="FILE", help="File with the value; - for standard input.  [default: a prompt]")
 @place_options
@@ -226,6 +242,7 @@ def set_command(
     def act(call: SecretCall) -> Outcome:
         from fsdcf.operate import secrets
 
+        _check_environment(call, name)
         wanted = _wanted(call, name, store, path)
         change = _change(call, name, wanted) if write and wanted.line else None
         given = partial(_given, call, wanted, name, value)
@@ -233,6 +250,21 @@ def set_command(
         return _stored(call, name, wanted, written, change)
 
     _perform(inputs, connection, as_json, "nothing was stored", act)
+
+
+def _check_environment(call: SecretCall, name: str) -> None:
+    """Ask before a value is stored for an environment that no file names, and that may be misspelled. Raises Stop
+    (exit 3)."""
+    from fsdcf.deploy.run import stop
+
+    result, target = call.compiled.result, call.run.target
+    others = call.inputs.other_environments(result.document if result else None)
+    if not others:
+        return
+    sentence = f"no file names the environment {target.environment}; known environments: {', '.join(others)}"
+    if not call.run.agrees(Question("environment", "Store the value for the new environment?", (sentence,))):
+        again = suggested("secret set", "SPEC", name, env=target.environment, new_env=True)
+        raise stop(Exit.REFUSED, f"nothing was stored: {sentence}", again)
 
 
 @dataclass(frozen=True)
