@@ -195,7 +195,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorate(command, options)
 
 
-class SetCommand(click.Command):
+class ValueCommand(click.Command):
     """A command whose errors do not repeat what may be a value, such as one that begins with a hyphen."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -211,7 +211,7 @@ class SetCommand(click.Command):
         raise click.UsageError(f"no such option; if it was a value: {_TYPED}")
 
 
-@click.command(cls=SetCommand)
+@click.command(cls=ValueCommand)
 @_words(takes_value=True)
 @click.option("--file", metavar="FILE", help="File with the value; - for standard input.  [default: a prompt]")
 @place_options
@@ -527,7 +527,7 @@ def _place_record(place: SecretPlace) -> dict[str, Any]:
 # Rotating
 
 
-@click.command()
+@click.command(cls=ValueCommand)
 @_words(takes_value=True)
 @click.option("--file", metavar="FILE", help="File with the value; - for standard input.  [default: a prompt]")
 @place_options
