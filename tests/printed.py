@@ -39,7 +39,7 @@ def problem_of(command: str) -> str:
         words = shlex.split(command)[1:]
     except ValueError as error:
         return str(error)
-    known = PLACEHOLDERS | {*(words[3:4] if words[:1] == ["secret"] else ())}  # the name of a variable
+    known = PLACEHOLDERS | {*(words[2:4] if words[:1] == ["secret"] else ())}  # the name of a variable
     strange = [word for word in words if _CAPITALS.fullmatch(word) and word not in known and len(word) > 2]
     if strange:
         return f"unknown placeholders {strange}"

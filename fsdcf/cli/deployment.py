@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsdcf.cli.building import BuildOptions, builder_named, destination, dockerfile, image_build
+from fsdcf.cli.building import (
+    BuildOptions,
+    builder_named,
+    check_tag,
+    destination,
+    dockerfile,
+    image_build,
+)
 from fsdcf.cli.compiled import Compiled
+from fsdcf.cli.git import git
 from fsdcf.cli.image import Image, ImageShas, chosen, registry, valid_tag
 from fsdcf.cli.lookup import SpecLines
 from fsdcf.cli.options import Connection, SpecInputs
@@ -122,7 +130,7 @@ class SpecDeploy:
         own = BuildOptions(tag, images.builder, images.allow_dirty, tag_option="--image-sha")
         build = image_build(self.compiled, own)
         again = redeploy_command(self.inputs, tag, self.release.environment, images)
-        return replace(self.with_image(build.image.partition(":")[2]), build=build).repeated_by(again)
+        return replace(self.with_image(build.tag), build=build).repeated_by(again)
 
     def with_image(self, sha: str) -> SpecDeploy:
         """The deploy with an image that exists, as the commands that repeat it name it."""
@@ -226,17 +234,33 @@ def _with_images_of_person(
     buildable = [one for one in lacking if not one.options.plan_only and _has_dockerfile(one)]
     program = _builder(images, tell) if buildable else None
     if program and ask(_offer(buildable)):
-        images = replace(images, build=True, program=program)
+        images = replace(images, build=True, program=program, shas=_with_tag(images.shas, buildable))
         try:
             lacking |= {one: lacking[one].to_build(images) for one in buildable}
             grouped_builds([*lacking.values()])
         except click.UsageError as error:
-            raise stop(Exit.USAGE, error.message, _repeat(each, images)) from None
+            dirty = "--allow-dirty" in error.message
+            again = _repeat(each, replace(images, allow_dirty=images.allow_dirty or dirty))
+            raise stop(Exit.USAGE, error.message, again) from None
     elif lacking and len(each) == 1:
         question = f"The stack {each[0].release.stack} does not exist yet. Tag or digest of the image"
         sha = str(click.prompt(question, value_proc=valid_tag, err=True))
         lacking = {one: confirmed.with_image(sha) for one, confirmed in lacking.items()}
     return [lacking.get(one, one) for one in each], images
+
+
+def _with_tag(shas: ImageShas, buildable: Sequence[SpecDeploy]) -> ImageShas:
+    """The tags, with one that a person enters if no commit gives the images one."""
+    folders = {Path(one.compiled.name).parent for one in buildable if shas.image_of(one.release.service) is None}
+    if all(git("rev-parse", "--verify", "HEAD", folder=folder) is not None for folder in folders):
+        return shas
+
+    def tag(text: str) -> str:
+        check_tag(text, "the name")
+        return text
+
+    question = "There is no commit to name the image after. Tag of the image"
+    return replace(shas, common=str(click.prompt(question, value_proc=tag, err=True)))
 
 
 def _has_dockerfile(one: SpecDeploy) -> bool:
@@ -353,12 +377,13 @@ def grouped_builds(each: Sequence[SpecDeploy]) -> list[list[SpecDeploy]]:
     return [*groups.values()]
 
 
-def _what(build: ImageBuild | None) -> ImageBuild | None:
-    """A build without what does not change the image, such as the name that it gets here."""
+def _what(build: ImageBuild | None) -> object:
+    """What a build makes: all of it that may change the image, with the paths of the files themselves."""
     if build is None:
         return None
-    context, file = (Path(os.path.realpath(path)) for path in (build.context, build.dockerfile))
-    return replace(build, image="", context=context, dockerfile=file, labels={}, epoch=None)
+    paths = [os.path.realpath(path) for path in (build.context, build.dockerfile)]
+    secrets = [(one.id, os.path.realpath(one.file) if one.file else one.variable) for one in build.secrets]
+    return paths, build.platform, dict(build.arguments), build.target, secrets
 
 
 def _published(
@@ -422,6 +447,8 @@ def _push(
     assert build is not None and images.program is not None  # noqa: S101 - it is one of those that are built
     with signed_in(run, images.program, repository) as pusher:
         image = pusher.push(build, build_image(pusher.builder, build, run.tell, progress), progress)
+    if not (image.was_there or image.noted):
+        run.tell(NoticeIssued("image", f"{image} is pushed"))
     deploys = []
     for one in same:
         sha = image.tag

@@ -11,6 +11,11 @@ preflight (prepare.py)
     Calls: DescribeStacks, ECR's DescribeImages, DescribeParameters, DescribeSecret, and GetCallerIdentity before a
     first deploy. Leaves: nothing.
 
+examine (prepare.py)
+    Only before the image of the release is built, which the command line does: what the next two stages would refuse
+    is refused at once. The deploy follows once the image is in its repository, and begins with the preflight again.
+    Calls: those of preflight, without ECR's, and HeadBucket. Leaves: nothing.
+
 decide (state.py, prepare.py)
     Maps the stack's status, tags and protection, and the options, to one action. Create and update continue. The other
     actions wait for an operation in progress, roll back a failed update, delete the stack of a failed creation (with

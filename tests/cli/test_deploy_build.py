@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from fsdcf.cli import runtime
+from fsdcf.cli.main import cli
 from fsdcf.deploy.model import Ask, Question
 from tests.cli.stage import SMALL, Stage, lines
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("unlinted")
 
@@ -92,6 +97,14 @@ def answered(monkeypatch: pytest.MonkeyPatch, answers: dict[str, bool]) -> list[
     monkeypatch.setattr(runtime, "person", person)
     return asked
 
+
+ENVIRONMENT = """\
+apiVersion: fsd/v1
+kind: Environment
+metadata: {name: staging, owners: team}
+environment:
+  network: {cidr: 10.40.0.0/16}
+"""
 
 BUILD = ("deploy", "hello.yml", "--build", "--create-repository", "--yes")
 
@@ -178,6 +191,20 @@ def unstored(stage: Stage) -> None:
     commit()
 
 
+def another_account(stage: Stage) -> None:
+    """The file of the environment names an account, which is not that of the credentials."""
+    (stage.folder / "environments").mkdir()
+    (stage.folder / "environments" / "staging.yml").write_text(f"{ENVIRONMENT}  account: '123456789012'\n")
+    commit()
+
+
+def another_region(stage: Stage) -> None:
+    """The spec names zones of another region."""
+    zones = SMALL.partition("  networking:")[0] + "  networking: {vpc: {availabilityZones: [euw1-az1, euw1-az2]}}\n"
+    (stage.folder / "hello.yml").write_text(zones)
+    commit()
+
+
 def nothing(stage: Stage) -> None:
     """The stack does not exist."""
 
@@ -190,9 +217,11 @@ def nothing(stage: Stage) -> None:
         (failed, (), 3, "must be deleted before", "--build --create-repository --recreate"),
         (foreign, (), 3, "is not managed by fsdcf", "--build --create-repository --adopt"),
         (unstored, (), 2, "/hello/staging/KEY does not exist", "fsdcf secret set hello.yml KEY --env staging"),
+        (another_account, (), 3, "the environment is in the account 123456789012", "aws sts get-caller-identity"),
+        (another_region, (), 2, "the zone euw1-az1", "aws ec2 describe-availability-zones"),
         (nothing, ("--env", "stagin"), 3, "no file names the environment", "--build --create-repository --new-env"),
     ],
-    ids=["busy", "stuck", "failed", "foreign", "secret", "environment"],
+    ids=["busy", "stuck", "failed", "foreign", "secret", "account", "region", "environment"],
 )
 def test_what_can_be_refused_is_refused_before_the_build(
     stage: Stage, arrange: Callable[[Stage], None], words: tuple[str, ...], code: int, told: str, hint: str
@@ -380,15 +409,6 @@ def test_the_environment_has_no_image(several: Stage) -> None:
     assert several.site.status("fsdcf-staging") == "CREATE_COMPLETE"
 
 
-ENVIRONMENT = """\
-apiVersion: fsd/v1
-kind: Environment
-metadata: {name: staging, owners: team}
-environment:
-  network: {cidr: 10.40.0.0/16}
-"""
-
-
 def test_an_environment_that_is_not_deployed_is_refused_before_the_build(several: Stage) -> None:
     file = several.folder / "environments" / "staging.yml"
     file.parent.mkdir()
@@ -428,7 +448,7 @@ def test_what_is_not_committed_is_not_built_for_a_person_either(stage: Stage, mo
     (stage.folder / "new").touch()
     answered(monkeypatch, {"build": True})
     result = stage("deploy", "hello.yml", expect=2)
-    assert "--allow-dirty" in result.stderr
+    assert "next: fsdcf deploy hello.yml --env staging --build --allow-dirty\n" in result.stderr
     assert built() == []
 
 
@@ -440,8 +460,43 @@ def test_a_person_is_offered_the_images_of_several_specs(several: Stage, monkeyp
     assert len(built()) == 2
 
 
+def test_a_person_enters_a_tag_where_there_is_no_commit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (stage.folder / ".git").rename(stage.folder / "other")
+    answered(monkeypatch, {"build": True, "repository": True, "execute": False})
+    typed = "two words\nv1\n"
+    result = CliRunner().invoke(cli, ["deploy", "hello.yml"], input=typed, obj=lambda _: stage.site.aws)
+    assert result.exit_code == 3, result.output
+    assert "'two words' is not a tag" in result.stderr
+    assert built() == ["hello:v1"]
+
+
 def test_without_a_person_the_message_names_both_ways(stage: Stage) -> None:
     result = stage("deploy", "hello.yml", "--yes", expect=2)
     assert "build the image (--build), or name one (--image-sha)" in result.stderr
     assert "next: fsdcf deploy hello.yml --env staging --build --yes\n" in result.stderr
     assert "fsdcf deploy hello.yml --env staging --image-sha SHA --yes\n" in result.stderr
+
+
+def test_three_commands_take_a_folder_with_a_dockerfile_to_a_service(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of the README and of the tutorial."""
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/tutorial.md")]
+    blocks = [re.findall(r"^```sh\n(fsdcf init --from .*?)^```", page, re.M | re.S) for page in pages]
+    (first,), (second,) = (
+        [[shlex.split(line, comments=True)[1:] for line in one.splitlines()] for one in each] for each in blocks
+    )
+    assert first == second
+    init, secret, deploy = first
+    folder = stage.folder / "shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "Dockerfile").write_text("FROM python:3.12-slim\nUSER 1000\nEXPOSE 8000\nCMD python3 main.py\n")
+    commit()
+    stage(*init)
+    stored = CliRunner().invoke(cli, [*secret, "-"], input="a value of the test", obj=lambda _: stage.site.aws)
+    assert stored.exit_code == 0, stored.output
+    assert "API_KEY: ${ssm:/shop/${ENV}/API_KEY}" in (folder / "shop.yml").read_text()
+    stage(*deploy, "--create-repository", "--yes")
+    assert built() == [f"shop:{deployed(stage, 'shop-staging')}"]
+    assert stage.site.status("shop-staging") == "CREATE_COMPLETE"
