@@ -424,6 +424,8 @@ class Buildah(Builder):
     remedy = "`buildah info` shows what is wrong; without root it needs the user in /etc/subuid and /etc/subgid"
     free_space = ("images", "rmi --prune")
     splits_at_commas = True
+    inspect_words: Sequence[str] = ("inspect", "--type", "image")
+    inspect_keys: Sequence[str] = ("FromImageID", "OCIv1.os", "OCIv1.architecture")
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use. An interrupt between two steps leaves them behind."""
@@ -458,9 +460,26 @@ class Buildah(Builder):
         return {name: value for name, value in self.environment.items() if name != "SOURCE_DATE_EPOCH"}
 
     def local_image(self, image: str, platform: str = "") -> LocalImage:
-        """An image in the builder's store. Raises BuilderError if it is not there."""
-        words = [self.program, "inspect", "--type", "image", image]
-        return self._described(words, "FromImageID", "OCIv1.os", "OCIv1.architecture")
+        """An image in the builder's store. Raises BuilderError if it is not there.
+
+        ``--platform`` names the platform of an image even if its base is for another one, as after ``FROM --platform``.
+        The platform of the base counts: its programs run only there.
+        """
+        found = self._described([self.program, *self.inspect_words, image], *self.inspect_keys)
+        for base in self._bases(image):
+            with suppress(BuilderError):  # a stage, or removed meanwhile
+                of_base = self._described([self.program, *self.inspect_words, base], *self.inspect_keys).platform
+                if of_base != found.platform and all(of_base.split("/")):
+                    return replace(found, platform=of_base)
+        return found
+
+    def _bases(self, image: str) -> list[str]:
+        """The images that an image is based on, as its history names them."""
+        found = self._read([self.program, *self.inspect_words, image])
+        described = found[0] if isinstance(found, list) else found["OCIv1"]
+        steps = described.get("History") or described.get("history") or ()
+        comments = [str(step.get("comment", "")) for step in steps]
+        return [comment.removeprefix("FROM ") for comment in comments if comment.startswith("FROM ")]
 
     def with_access(self, access: Access) -> Builder:
         """The same builder with access to a registry."""
@@ -511,7 +530,8 @@ class Podman(Buildah):
     program = "podman"
     remedy = "`podman info` shows what is wrong; on a Mac or Windows `podman machine start` starts its virtual machine"
     free_space = ("system df", "image prune")
-    local_image = Builder.local_image
+    inspect_words = ("image", "inspect")
+    inspect_keys = ("Id", "Os", "Architecture")
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use, which are not those of podman itself."""

@@ -142,6 +142,29 @@ def test_the_image_is_read_back(
     assert (image.id, image.platform) == (f"sha256:{'a' * 64}", "linux/arm64")
 
 
+@pytest.mark.parametrize("kind", [Podman, Buildah])
+def test_the_platform_of_the_base_counts(install: Callable[..., dict[str, str]], kind: type[Builder]) -> None:
+    def inspected(chip: str, *bases: str) -> str:
+        history: list[dict[str, str]] = [{}, *({"comment": f"FROM {base}"} for base in bases)]
+        described = {"os": "linux", "architecture": chip, "history": history}
+        if kind is Buildah:
+            return json.dumps({"FromImageID": "a" * 64, "OCIv1": described})
+        return json.dumps([{"Id": "a" * 64, "Os": "linux", "Architecture": chip, "History": history}])
+
+    inspect = "inspect --type image" if kind is Buildah else "image inspect"
+    answers: Answers = {
+        f"{inspect} web:1": (0, inspected("amd64", "0a1b2c3d4e5f", "base:latest"), ""),
+        f"{inspect} base:latest": (0, inspected("arm64"), ""),
+        f"{inspect} web:2": (0, inspected("amd64", "odd", "same"), ""),
+        f"{inspect} odd": (0, inspected(""), ""),
+        f"{inspect} same": (0, inspected("amd64"), ""),
+        "": (1, "", "image not known"),
+    }
+    builder = kind(install(**{kind.program: answers}))
+    assert builder.local_image("web:1").platform == "linux/arm64"
+    assert builder.local_image("web:2").platform == "linux/amd64"
+
+
 @pytest.mark.parametrize("answer", ["[]", "{}", "null", "[1]", "no JSON", '[{"Id": "a"}]'])
 def test_an_unknown_description_of_an_image_is_an_error(install: Callable[..., dict[str, str]], answer: str) -> None:
     environment = install(docker={"image inspect": (0, answer, "")})
