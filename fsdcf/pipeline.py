@@ -17,7 +17,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
 from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
-from fsdcf.language.model.environment import EnvironmentSpec
+from fsdcf.language.model.environment import EnvironmentSpec, is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
@@ -119,6 +119,11 @@ class Result:
     def service_name(self) -> str:
         """The name of the service in the name of the stack; empty for a spec with errors."""
         return self.spec.metadata.name if self.spec else ENVIRONMENT_SERVICE if self.environment_spec else ""
+
+    @property
+    def is_production(self) -> bool:
+        """Whether it is compiled for production, or for an environment whose file protects it."""
+        return is_production(self.environment, self.environment_spec or (self.file.spec if self.file else None))
 
     @property
     def termination_protection(self) -> bool | None:

@@ -138,6 +138,7 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
         epoch=revision.time if revision else None,
         use_cache=options.use_cache,
         cache_scope=f"fsdcf/{compiled.environment}/{spec.metadata.name}",
+        shares_cache=not (compiled.result and compiled.result.is_production),
         notes=_ignored_by_git(context, file) if revision else (),
     )
 

@@ -48,7 +48,8 @@ class ImageBuild:
 
     ``image`` is the name that the image gets, ``platform`` that of its processor, such as ``linux/arm64``. ``epoch`` is
     the time that the image says it was made at, in seconds since 1970: the same commit then gives the same image.
-    ``cache_scope`` names the cache of this service in this environment, where environments have one cache.
+    ``cache_scope`` names the cache of this service in this environment on GitHub. ``shares_cache``: the build uses the
+    cache of the registry, which everyone who pushes there writes, also for other environments.
     ``notes`` say what a person should know about what is built.
     """
 
@@ -63,6 +64,7 @@ class ImageBuild:
     epoch: int | None = None
     use_cache: bool = True
     cache_scope: str = ""
+    shares_cache: bool = True
     notes: Sequence[str] = ()
 
     @property
@@ -374,15 +376,16 @@ class Buildx(Docker):
     def _cache(self, build: ImageBuild) -> tuple[str, str] | None:
         """The cache that a build reads, and how a push writes it; None without one.
 
-        On GitHub, it is that of GitHub if the workflow gives access to it, and never one in a registry, which several
-        environments may write. ECR takes a cache that is an image.
+        On GitHub, it is that of GitHub if the workflow gives access to it, and never one in a registry: several
+        environments may write it. ECR takes a cache that is an image.
         Source: https://docs.docker.com/build/cache/backends/gha/, https://docs.docker.com/build/cache/backends/registry/
         """
         on_github = self.environment.get("GITHUB_ACTIONS") == "true"
         if on_github:
             name = f"type=gha,scope={build.cache_scope}" if self.environment.get("ACTIONS_RUNTIME_TOKEN") else ""
         else:
-            name = f"type=registry,ref={self.access.cache}" if self.access and self.access.cache else ""
+            shared = self.access.cache if self.access and build.shares_cache else ""
+            name = f"type=registry,ref={shared}" if shared else ""
         if not (name and build.use_cache and self._has_buildkit):
             return None
         form = "" if on_github else "image-manifest=true,oci-mediatypes=true,"

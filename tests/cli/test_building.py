@@ -14,8 +14,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from fsdcf.cli.building import check_tag, public_address
+from fsdcf.cli.building import BuildOptions, check_tag, image_build, public_address
+from fsdcf.cli.commands import build
+from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.main import cli
+from fsdcf.images.builders import ImageBuild
 
 SPEC = """\
 apiVersion: fsd/v1
@@ -189,6 +192,23 @@ def test_what_is_not_there_is_a_finding(project: Path, block: str, code: str, li
     assert "nothing built" in result.output
     ended = json.loads(_build("--tag", "x", "--allow-dirty", "--json").stdout.splitlines()[-1])
     assert (ended["event"], ended["exit"]) == ("ended", 2)
+
+
+def test_each_environment_has_a_cache_and_production_shares_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds: list[ImageBuild] = []
+
+    def noted(compiled: Compiled, options: BuildOptions) -> ImageBuild:
+        builds.append(image_build(compiled, options))
+        return builds[-1]
+
+    monkeypatch.setattr(build, "image_build", noted)
+    monkeypatch.setenv("NPM_TOKEN", "token-7")
+    for environment in ("staging", "prod"):
+        _build("--env", environment)
+    found = {one.cache_scope: one.shares_cache for one in builds}
+    assert found == {"fsdcf/staging/web": True, "fsdcf/prod/web": False}
 
 
 def test_a_secret_that_is_not_on_github_is_empty_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

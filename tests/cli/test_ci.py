@@ -121,7 +121,7 @@ def test_the_workflow_holds_of_a_service_what_the_spec_does_not_say_to_the_build
     """Each environment builds what its own spec says: another image repository, architecture, context and secret."""
     for folder in ("apps/docker", "api", "old"):
         (repository / folder).mkdir(parents=True)
-    for name in ("apps/docker/Dockerfile.api", "old/Dockerfile"):
+    for name in ("apps/docker/Dockerfile.api", "apps/docker/Dockerfile.api.dockerignore", "old/Dockerfile"):
         (repository / name).write_text("FROM scratch\n", encoding="utf-8")
     image = "  image: {}.dkr.ecr.eu-west-1.amazonaws.com/team/api\n"
     arguments = '{A: two words, B: "$${{ secrets.KEY }}"}'
@@ -141,7 +141,8 @@ def test_the_workflow_holds_of_a_service_what_the_spec_does_not_say_to_the_build
     (api, _) = matrix(written)
     runners = {"staging": "ubuntu-24.04", "prod": "ubuntu-24.04-arm"}
     assert (api["name"], api["spec"], api["runners"]) == ("api", "apps/api.yml", runners)
-    assert api["paths"] == ["api/", "old/", "apps/api.yml", "apps/docker/Dockerfile.api"]
+    assert api["paths"][:4] == ["api/", "old/", "apps/api.yml", "apps/docker/Dockerfile.api"]
+    assert api["paths"][4:] == ["apps/docker/Dockerfile.api.dockerignore"]
     assert "gh secret set NPM_TOKEN --env prod" in done.stderr and "--env staging" not in done.stderr
     jobs = yaml.safe_load(written)["jobs"]
     given = {name: jobs[name]["steps"][-1]["env"] for name in ("build-staging", "build-prod")}

@@ -21,7 +21,7 @@ def caches(
     environment: Mapping[str, str],
     access: Access | None = None,
     driver: str = "docker-container",
-    use_cache: bool = True,
+    **more: bool,
 ) -> tuple[str, str]:
     """The values of ``--cache-from`` in a build and of ``--cache-to`` in its push, in a builder with this driver."""
     docker = folder / "docker"
@@ -29,9 +29,9 @@ def caches(
     docker.chmod(0o755)
     build = ImageBuild("shop:1", folder, folder / "Dockerfile", "linux/amd64", cache_scope="fsdcf/prod/shop")
     builder = Buildx({"PATH": f"{folder}:{os.defpath}", **environment}, access=access or Access("registry.example"))
-    built = builder.build(replace(build, use_cache=use_cache))
+    built = builder.build(replace(build, **more))
     (pushed,) = builder.push(
-        replace(build, use_cache=use_cache),
+        replace(build, **more),
         LocalImage("sha256:1", "linux/amd64", "shop:1"),
         "registry.example/shop:1",
         folder / "report",
@@ -62,6 +62,12 @@ def test_elsewhere_it_is_in_the_registry(tmp_path: Path) -> None:
     read, written = caches(tmp_path, {"ACTIONS_RUNTIME_TOKEN": "t"}, Access("registry.example", cache=REGISTRY))
     assert read == f"type=registry,ref={REGISTRY}" and written.startswith(f"{read},mode=max,image-manifest=true,")
     assert caches(tmp_path, {}) == ("", "")
+
+
+def test_production_reads_no_cache_that_the_role_of_another_environment_may_write(tmp_path: Path) -> None:
+    shared = Access("registry.example", cache=REGISTRY)
+    assert caches(tmp_path, {}, shared, shares_cache=False) == ("", "")
+    assert caches(tmp_path, GITHUB, shared, shares_cache=False)[0] == GHA, "the workflow decides"
 
 
 @pytest.mark.parametrize(("driver", "use_cache"), [("docker", True), ("docker-container", False)])

@@ -66,7 +66,6 @@ from fsdcf.compiler.pipeline import (
 from fsdcf.compiler.stack import Template
 from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, PIPELINE, environment_stack
 from fsdcf.deploy.model import Ask, Exit, NoticeIssued, Options, Outcome, Release, RunEnded, Target, Tell
-from fsdcf.language.model.environment import is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME
 from fsdcf.pipeline import Result
@@ -145,9 +144,7 @@ def compiled_services(inputs: SpecInputs, environments: tuple[str, ...]) -> list
                 continue
             name = f"{result.service_name}-{environment}"
             stack = DeployedStack(name, result.template.data, result.tags, _clusters(result))
-            settings = result.environment_spec or (result.file.spec if result.file else None)
-            protected = is_production(environment, settings)
-            services.append(CompiledService(request.name, environment, result.spec, stack, protected))
+            services.append(CompiledService(request.name, environment, result.spec, stack, result.is_production))
     if failed:
         click.get_current_context().exit(2)
     names: dict[str, str] = {}

@@ -37,7 +37,6 @@ from fsdcf.cli.render.stream import LineWriter
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
 from fsdcf.language.dependency import reached_services
-from fsdcf.language.model.environment import is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.container import BUILD_SECRET
 from fsdcf.language.rules.together import Sibling
@@ -251,7 +250,7 @@ def _compiled(
             return []
         specs.append(result.spec)
         siblings.append(result.sibling)
-        if is_production(lane.environment, result.file.spec if result.file else None):
+        if result.is_production:
             protected.add(lane.environment)
     return specs
 
@@ -274,7 +273,9 @@ def _source(
     place = _relative(path.resolve(), root, path)
     contexts, dockerfiles = zip(*(_build(path, root, spec) for spec in specs), strict=True)
     sources = tuple(dict.fromkeys("./" if context == "." else f"{context}/" for context in contexts))
-    files = (one for one in dict.fromkeys((place, *dockerfiles)) if not one.startswith(sources))
+    ignored = (f"{one}.dockerignore" for one in dockerfiles)
+    named = (place, *dockerfiles, *(one for one in ignored if (root / one).is_file()))
+    files = (one for one in dict.fromkeys(named) if not one.startswith(sources))
     by_environment = dict(zip((lane.environment for lane in lanes), (spec.service for spec in specs), strict=True))
     secrets = {
         name: [secret.environment for secret in service.build.secrets if secret.environment]
