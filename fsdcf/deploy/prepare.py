@@ -11,6 +11,8 @@ from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of, zone_prefix
 from fsdcf.cloudformation.secrets import named_secrets
+from fsdcf.cloudformation.template import of_type
+from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.conventions import IMAGE_PARAMETER, artifacts_prefix, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
@@ -19,6 +21,7 @@ from fsdcf.deploy.change_set import check_imports
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent, Target
 from fsdcf.deploy.operation import latest_events, running_operation
+from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.priorities import rule_parameters
 from fsdcf.deploy.run import Run, Stop, denied, stop
 from fsdcf.deploy.secrets import check_secrets
@@ -60,8 +63,17 @@ def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
     if release.image is not None and sha:
         _check_image(run, release, sha)
     if named:
-        check_secrets(run, named, account, options)
+        check_secrets(run, named, account, _starts_none(release, stack, options))
     return stack
+
+
+def _starts_none(release: Release, stack: Snapshot | None, options: Options) -> str:
+    """Why a deploy starts no task, with what that means for a missing secret; empty if it starts tasks."""
+    if options.plan_only:
+        return "a deploy stops here without --plan-only"
+    counts = [one.get("Properties", {}).get("DesiredCount") for one in of_type(release.template, SERVICE)]
+    is_paused = pause_of(stack) is not None and not release.resumes
+    return "no task can start without it" if is_paused or (counts and not any(map(bool, counts))) else ""
 
 
 def examine(run: Run, release: Release, options: Options, has_environment: bool = True) -> tuple[Release, Options]:

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TypeVar
 
 from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, NamedSecret
-from fsdcf.deploy.answers import Answer
-from fsdcf.deploy.aws import ApiError, Unreachable
-from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Options, Outcome
+from fsdcf.deploy.answers import Answer, text
+from fsdcf.deploy.aws import ApiError, Aws, Unreachable
+from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Outcome
 from fsdcf.deploy.run import Run, Stop, describe_error, is_denied
 from fsdcf.suggested import quoted, suggested
 from fsdcf.wording import counted
@@ -25,7 +25,7 @@ _SETTLED = 3.0
 """Seconds after which what was not found is looked up once more: a secret that was stored a moment ago may not be
 listed yet. Source: https://github.com/aws/aws-sdk-js/issues/4349"""
 
-_CURRENT = "AWSCURRENT"
+CURRENT = "AWSCURRENT"
 """The stage of the version that is read unless a source selects another one."""
 
 _MISSING, _EMPTY, _DELETED = "does not exist", "has no value", "is scheduled for deletion"
@@ -36,11 +36,12 @@ _Lacking = dict[NamedSecret, str]
 _Result = TypeVar("_Result")
 
 
-def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, options: Options) -> None:
+def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, lenient: str = "") -> None:
     """Stop the run (exit 2) if one of the secrets does not exist or has no value.
 
-    With ``--plan-only`` that is a warning. So it is in the sandbox and at the endpoint of an emulator, whose secrets
-    are not those of AWS. What the caller may not look up does not concern the deploy: ECS reads it with another role.
+    It is a warning if ``lenient`` says why this deploy does without them. So it is in the sandbox and at the endpoint
+    of an emulator, whose secrets are not those of AWS. What the caller may not look up does not concern the deploy: ECS
+    reads it with another role.
     """
     look = _Look(run)
     known = (one.within(run.aws.region, account, run.aws.partition) for one in named)
@@ -52,12 +53,11 @@ def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, options:
     if not lacking:
         return
     outcome = _refusal(run, lacking)
-    if not rehearses and not options.plan_only:
+    if not rehearses and not lenient:
         raise Stop(outcome)
     reasons = "; ".join(f"{one.source}: {one.text}" for one in outcome.evidence)
-    when = "on AWS" if rehearses else "without --plan-only"
     see = suggested("secret list", run.target.spec, env=run.target.environment, sandbox=run.aws.rehearses)
-    run.warn(f"{reasons}: this stops a deploy {when}; see `{see}`")
+    run.warn(f"{reasons}: {'a deploy to AWS stops here' if rehearses else lenient}; see `{see}`")
 
 
 class _Look:
@@ -74,42 +74,16 @@ class _Look:
         for region in dict.fromkeys(one.region for one in parameters):
             here = [one for one in parameters if one.region == region]
             names = sorted({name for one in here for name in _names(one)})
-            known = self._told(PARAMETERS, region, partial(self._listed, region, names))
-            lacking |= {one: _MISSING for one in here if known is not None and known.isdisjoint(_names(one))}
+            known = self._told(PARAMETERS, region, partial(listed_parameters, self._run.aws, names, region, look=True))
+            lacking |= {one: _MISSING for one in here if known is not None and known.keys().isdisjoint(_names(one))}
         described: dict[tuple[str, ...], Answer | None] = {}
         for one in (one for one in named if one.store == SECRETS):
             if one.place not in described:
-                described[one.place] = self._told(SECRETS, one.region, partial(self._described, one))
+                ask = partial(described_secret, self._run.aws, _id(self._run, one), one.region, look=True)
+                described[one.place] = self._told(SECRETS, one.region, ask)
             if reason := _reason(one, described[one.place]):
                 lacking[one] = reason
         return {one: lacking[one] for one in named if one in lacking}
-
-    def _listed(self, region: str, names: list[str]) -> set[str]:
-        """Which of the names are those of parameters.
-
-        Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
-        """
-        call = partial(self._run.aws.call, at=region or None, look=True)
-        filters = (
-            [{"Key": "Name", "Option": "Equals", "Values": names[start : start + _NAMES]}]
-            for start in range(0, len(names), _NAMES)
-        )
-        pages = (
-            page
-            for some in filters
-            for page in self._run.aws.pages("ssm", "DescribeParameters", call=call, ParameterFilters=some)
-        )
-        return {str(one.get("Name")) for page in pages for one in page.get("Parameters") or []}
-
-    def _described(self, secret: NamedSecret) -> Answer:
-        """The metadata of a secret; empty if it does not exist."""
-        call = partial(self._run.aws.call, at=secret.region or None, look=True)
-        try:
-            return call("secretsmanager", "DescribeSecret", SecretId=_id(self._run, secret))
-        except ApiError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
-            return {}
 
     def _told(self, store: str, region: str, read: Callable[[], _Result]) -> _Result | None:
         """What a store answers; None if it fails, which is a notice, or if the caller may not ask it."""
@@ -125,6 +99,30 @@ class _Look:
                 text = f"whether the secrets exist is not known: {describe_error(error)}"
                 self._run.tell(NoticeIssued("secrets", text))
             return None
+
+
+def listed_parameters(aws: Aws, names: Sequence[str], region: str, look: bool = False) -> dict[str, Answer]:
+    """The metadata of the parameters of these names that exist in a region, the run's own if it is empty.
+
+    Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+    """
+    found: dict[str, Answer] = {}
+    call = partial(aws.call, at=region or None, look=look)
+    for start in range(0, len(names), _NAMES):
+        wanted = [{"Key": "Name", "Option": "Equals", "Values": list(names[start : start + _NAMES])}]
+        for page in aws.pages("ssm", "DescribeParameters", call=call, ParameterFilters=wanted, MaxResults=_NAMES):
+            found |= {text(one, "Name"): one for one in page.get("Parameters") or ()}
+    return found
+
+
+def described_secret(aws: Aws, id: str, region: str, look: bool = False) -> Answer:
+    """The metadata of a secret, by its name or ARN; empty if it does not exist."""
+    try:
+        return aws.call("secretsmanager", "DescribeSecret", at=region or None, look=look, SecretId=id)
+    except ApiError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return {}
 
 
 def _id(run: Run, secret: NamedSecret) -> str:
@@ -154,12 +152,12 @@ def _reason(secret: NamedSecret, described: Answer | None) -> str:
     if described.get("DeletedDate"):
         return _DELETED
     versions = described.get("VersionIdsToStages") or {}
-    stage = secret.stage or ("" if secret.version else _CURRENT)
+    stage = secret.stage or ("" if secret.version else CURRENT)
     having = [id for id, stages in versions.items() if stage in stages]
     if not stage or (having and secret.version in ("", *having)):
         return ""
     if not having:
-        return _EMPTY if stage == _CURRENT else f"has no version with the stage {stage}"
+        return _EMPTY if stage == CURRENT else f"has no version with the stage {stage}"
     return f"has the stage {stage} at another version than {secret.version}"
 
 

@@ -25,6 +25,7 @@ from fsdcf.deploy.ecs.service import cluster_and_name, describe_service
 from fsdcf.deploy.ecs.tasks import containers_in
 from fsdcf.deploy.model import INTERRUPTS, Advice, Exit, Question, Target
 from fsdcf.deploy.run import Run, Stop, describe_error, outcome_of, stop
+from fsdcf.deploy.secrets import CURRENT, described_secret, listed_parameters
 from fsdcf.deploy.state import snapshot
 from fsdcf.operate.service import confirm, resource_names
 from fsdcf.suggested import suggested
@@ -44,10 +45,8 @@ RECOVERY_DAYS = 30
 """Days in which a removed secret can be restored, the longest time that AWS offers.
 Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html"""
 
-_MOST_NAMES = 50
 _PSEUDO = re.compile(r"\$\{(!?)([^{}]*)\}")
 _REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(.+)")
-_CURRENT = "AWSCURRENT"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class SecretPlace:
         """The version or stage that is read in place of the current one, in words; empty for the current one."""
         if self.version:
             return f"the version {self.version}"
-        return f"the stage {self.stage}" if self.stage not in ("", _CURRENT) else ""
+        return f"the stage {self.stage}" if self.stage not in ("", CURRENT) else ""
 
     def _names(self) -> set[str]:
         end = RANDOM_END.fullmatch(self.name) if self.arn else None
@@ -208,12 +207,8 @@ def describe(run: Run, places: Iterable[SecretPlace]) -> dict[SecretPlace, Store
 def _parameters(aws: Aws, region: str, places: Sequence[SecretPlace]) -> dict[SecretPlace, StoredSecret]:
     """What SSM tells of parameters of a region. The ARN of ``/name`` is that of ``name``, too."""
     names = sorted({name for place in places for name in _names_of(place)})
-    known: dict[str, Answer] = {}
     try:
-        for start in range(0, len(names), _MOST_NAMES):
-            wanted = [{"Key": "Name", "Option": "Equals", "Values": names[start : start + _MOST_NAMES]}]
-            pages = aws.pages(SSM, "DescribeParameters", at=region, ParameterFilters=wanted, MaxResults=_MOST_NAMES)
-            known |= {text(one, "Name"): one for page in pages for one in page.get("Parameters") or ()}
+        known = listed_parameters(aws, names, region)
     except ApiError as error:
         return {place: StoredSecret(place, None, problem=describe_error(error)) for place in places}
     named = ((place, next((known[name] for name in _names_of(place) if name in known), None)) for place in places)
@@ -238,17 +233,17 @@ def _parameter(place: SecretPlace, answer: Answer | None) -> StoredSecret:
 
 def _secret(aws: Aws, place: SecretPlace) -> StoredSecret:
     try:
-        answer = aws.call(SECRETS_MANAGER, "DescribeSecret", at=place.region, SecretId=place.id)
+        answer = described_secret(aws, place.id, place.region)
     except ApiError as error:
-        if error.code == "ResourceNotFoundException":
-            return StoredSecret(place, False, place.name)
         return StoredSecret(place, None, place.name, problem=describe_error(error))
+    if not answer:
+        return StoredSecret(place, False, place.name)
     stages = answer.get("VersionIdsToStages") or {}
     return StoredSecret(
         place,
         True,
         text(answer, "Name") or place.name,
-        next((version for version, names in stages.items() if _CURRENT in names), ""),
+        next((version for version, names in stages.items() if CURRENT in names), ""),
         answer.get("LastChangedDate"),
         key_id=text(answer, "KmsKeyId"),
         tags=_tags(answer.get("Tags")),

@@ -262,9 +262,28 @@ def test_the_sandbox_warns_and_deploys() -> None:
     made.aws.rehearses = True
     assert made.deploy(reading(A=parameter("/shop/a"))).exit is Exit.DONE
     (warning,) = made.warnings()
-    assert "/shop/a does not exist" in warning and "on AWS" in warning
+    assert "/shop/a does not exist: a deploy to AWS stops here" in warning
     assert "`fsdcf secret list shop.yml --env staging --sandbox`" in warning
     assert looks(made) == ["DescribeParameters"]
+
+
+def test_a_service_that_starts_no_task_is_deployed_with_a_warning() -> None:
+    made = holding("/shop/a")
+    body = reading(A=parameter("/shop/a"))
+    body["Resources"]["Service"]["Properties"]["DesiredCount"] = 0
+    made.deploy(body)
+    assert not made.warnings()
+    made.call("DeleteParameter", "ssm", Name="/shop/a")
+    assert made.deploy(body, "two").exit is Exit.DONE
+    (warning,) = made.warnings()
+    assert "/shop/a does not exist: no task can start" in warning
+    made.forget()
+    started = reading(A=parameter("/shop/a"))
+    assert made.deploy(started, "three").exit is Exit.USAGE
+    paused = {**started, "Outputs": {"Paused": {"Value": "since 2026-11-29 15:02:11 UTC (3 tasks before)"}}}
+    body["Outputs"] = paused["Outputs"]
+    assert made.deploy(body, "four").exit is Exit.DONE
+    assert made.deploy(started, "five").exit is Exit.DONE, "a deploy keeps the pause"
 
 
 @pytest.mark.parametrize("operation", ["DescribeParameters", "DescribeSecret"])

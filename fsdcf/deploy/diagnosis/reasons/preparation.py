@@ -14,8 +14,10 @@ from fsdcf.deploy.diagnosis.refinements import (
     refine_secret,
     refine_unstored,
 )
+from fsdcf.suggested import suggested
 
 _SECRETS = "aws secretsmanager list-secrets"
+_STORED = suggested("secret list", "{spec}", env="{environment}")
 _INIT = (
     r"(?:ResourceInit\w*Error|unable to (?:pull|retrieve|get) [\w ]{0,60}(?:secret|registry auth)"
     r"|execution resource retrieval).*"
@@ -32,7 +34,7 @@ PREPARATION_REASONS = (
         "the secret has no key … in its JSON",
         "add the key to the secret, or use a key that it has; a secret that is not JSON has no keys",
         "service.secrets",
-        _SECRETS,
+        _STORED,
         refine_unstored,
     ),
     Reason(
@@ -53,7 +55,7 @@ PREPARATION_REASONS = (
         "the secret has no value",
         "give it a value before the deploy",
         "service.secrets",
-        _SECRETS,
+        _STORED,
         refine_unstored,
     ),
     Reason(
@@ -66,7 +68,7 @@ PREPARATION_REASONS = (
         "a secret or parameter of the spec does not exist",
         "create it, or correct its name or ARN, including the region and the account",
         "service.secrets",
-        _SECRETS,
+        _STORED,
         refine_unstored,
     ),
     Reason(
