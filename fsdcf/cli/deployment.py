@@ -50,7 +50,7 @@ from fsdcf.wording import counted, visible
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
     from fsdcf.deploy.run import Run
-    from fsdcf.images.repository import Repository
+    from fsdcf.images.repository import Destination, Repository
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ class ImageOptions:
 class SpecDeploy:
     """The deploy of one spec: what is deployed and how, and what the messages about it need.
 
-    ``build`` makes its image; None for an image that exists. ``pushed`` is the image in its registry once it is built.
+    ``build`` makes its image, and ``destination`` is where that goes; None for an image that exists. ``pushed`` is the
+    image in its registry once it is built.
     """
 
     release: Release
@@ -112,6 +113,7 @@ class SpecDeploy:
     image: Image
     inputs: SpecInputs
     build: ImageBuild | None = None
+    destination: Destination | None = None
     pushed: str = ""
 
     def requires(self) -> list[str]:
@@ -122,7 +124,7 @@ class SpecDeploy:
     def to_build(self, images: ImageOptions) -> SpecDeploy:
         """The deploy with the build of its image, whose tag it deploys. The environment has no image.
 
-        Usage errors for paths, tags and changes that are not committed.
+        Usage errors for paths, tags, changes that are not committed, and a repository that is not known.
         """
         if self.compiled.spec is None:
             return self
@@ -130,16 +132,13 @@ class SpecDeploy:
         own = BuildOptions(tag, images.builder, images.allow_dirty, tag_option="--image-sha")
         build = image_build(self.compiled, own)
         again = redeploy_command(self.inputs, tag, self.release.environment, images)
-        return replace(self.with_image(build.tag), build=build).repeated_by(again)
+        made = replace(self.with_image(build.tag), build=build, destination=destination(self.compiled, again))
+        return replace(made, release=replace(made.release, redeploy_command=again))
 
     def with_image(self, sha: str) -> SpecDeploy:
         """The deploy with an image that exists, as the commands that repeat it name it."""
         command = redeploy_command(self.inputs, sha, self.release.environment)
         return replace(self, image=Image(sha), release=replace(self.release, image_sha=sha, redeploy_command=command))
-
-    def repeated_by(self, command: str) -> SpecDeploy:
-        """The deploy with the command that repeats it."""
-        return replace(self, release=replace(self.release, redeploy_command=command))
 
 
 def deployment_of(
@@ -207,6 +206,7 @@ def ready(
     A person is asked for an image that a first deploy needs and nobody named.
     """
     if ask is not None:
+        ask = _once(ask)
         each, images = _with_images_of_person(each, images, aws, tell, ask)
     if not any(one.build for one in each):
         return [*each]
@@ -314,7 +314,6 @@ def _examined(
     from fsdcf.deploy.run import Stop
 
     stacks = {one.release.stack for one in each}
-    once = None if ask is None else _once(ask)
     examined, refused = [], {}
     for one in each:
         refusal = refusal_of_place(one, aws.region, connection.sandbox)
@@ -322,7 +321,7 @@ def _examined(
         try:
             if refusal is not None:
                 raise Stop(refusal)
-            release, options = examine_before_build(one.release, one.options, aws, tell, once, has_environment)
+            release, options = examine_before_build(one.release, one.options, aws, tell, ask, has_environment)
             examined.append(replace(one, release=release, options=options))
         except Stop as end:
             refused[one.release.stack] = end.outcome
@@ -402,7 +401,7 @@ def _published(
     target = each[0].release.target
     try:
         runs = [_run_of_push(same[0], aws, tell, ask) for same in groups]
-        places = [destination(same[0].compiled, again) for same in groups]
+        places = [replace(same[0].destination, again=again) for same in groups if same[0].destination]
         repositories = [
             repository_of(run, place, images.create_repository) for run, place in zip(runs, places, strict=True)
         ]

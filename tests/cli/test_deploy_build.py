@@ -388,6 +388,14 @@ def test_services_with_the_same_image_are_built_once(several: Stage) -> None:
     assert deployed(several, "users-staging") == tag()
 
 
+def test_a_repository_that_only_cloudformation_knows_is_refused(stage: Stage) -> None:
+    image = "service:\n  image: registry.example.com/${AWS::Region}/web\n"
+    (stage.folder / "hello.yml").write_text(SMALL.replace("service:\n", image))
+    commit()
+    assert "CloudFormation alone fills in" in stage(*BUILD, expect=2).stderr
+    assert (built(), stage.connections) == ([], [])
+
+
 def test_two_builds_cannot_have_the_same_name(several: Stage) -> None:
     share(several, orders="orders", users="users")
     result = several("deploy", *MANY, *BUILD[2:], expect=2)
@@ -453,10 +461,10 @@ def test_what_is_not_committed_is_not_built_for_a_person_either(stage: Stage, mo
 
 
 def test_a_person_is_offered_the_images_of_several_specs(several: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answered(monkeypatch, {"build": True, "repository": True, "execute": True})
-    several("deploy", *MANY)
-    assert [one.kind for one in asked] == ["build", "repository", "repository", "execute"]
-    assert "services/orders, services/users" in asked[0].text
+    asked = answered(monkeypatch, {"environment": True, "build": True, "repository": True, "execute": True})
+    several("deploy", *MANY, "--env", "stagin")
+    assert [one.kind for one in asked] == ["environment", "build", "repository", "repository", "execute"]
+    assert "services/orders, services/users" in asked[1].text
     assert len(built()) == 2
 
 
