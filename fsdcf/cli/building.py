@@ -22,13 +22,15 @@ from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.types.ecs import docker_platform
 from fsdcf.compiler.parts.image import repository
-from fsdcf.diagnostics import Diagnostic, joined
+from fsdcf.diagnostics import Diagnostic, Span, has_errors, joined
 from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, SecretSource, find_builder
+from fsdcf.images.failure import dockerfile_text
 from fsdcf.images.ignored import DockerIgnore, ignore_file
 from fsdcf.images.repository import Destination
+from fsdcf.language.dockerfile import read_dockerfile, without_stage
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import Build, BuildSecret
-from fsdcf.language.rules.container import BUILD_PATH, MISSING_BUILD_SECRET
+from fsdcf.language.rules.container import BUILD_PATH, MISSING_BUILD_SECRET, UNNAMED_BUILD_SECRET
 from fsdcf.masking import contains_secret, memorable, remember, remember_secrets_in
 from fsdcf.repository import check_inside, repository_root
 from fsdcf.wording import counted, visible
@@ -43,6 +45,7 @@ _LARGEST_SECRET = 500 * 1024
 Source: MaxSecretSize in https://github.com/moby/buildkit/blob/master/session/secrets/secretsprovider/secretsprovider.go"""
 
 _SHOWN_FILES = 3
+_MOUNT = re.compile(r"--mount=((?:\S*,)?type=secret\b\S*)")
 
 LABEL = "org.opencontainers.image."
 """The beginning of the labels of an image. Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
@@ -172,7 +175,8 @@ def _check(compiled: Compiled, context: Path, file: Path) -> None:
     document = compiled.result.document if compiled.result else None
     findings = [*_problems(compiled, document, context, file)] if document else []
     if findings and compiled.result:
-        show(findings, compiled.result.sources)
+        show(findings, {**compiled.result.sources, str(file): dockerfile_text(file)})
+    if has_errors(findings):
         from fsdcf.cli.runtime import end
         from fsdcf.deploy.model import Exit, Outcome
 
@@ -196,6 +200,7 @@ def _problems(compiled: Compiled, document: Document, context: Path, file: Path)
             place = ("service", "build", key) if written else ("service",)
             span = document.span(place) if written else document.key_span(place)
             yield BUILD_PATH.at(span, place, f"`{path}` {problem}", hint)
+    yield from _problems_inside(build, document, file)
     for index, secret in enumerate(build.secrets):
         if problem := _problem_of(secret, _source(secret, folder)):
             step = ("service", "build", "secrets", index)
@@ -206,6 +211,28 @@ def _problems(compiled: Compiled, document: Document, context: Path, file: Path)
             elif secret.environment:
                 hint = f"set the variable, for example `export {secret.environment}=…`"
             yield MISSING_BUILD_SECRET.at(document.span(step), step, f"the secret `{secret.id}`: {problem}", hint)
+
+
+def _problems_inside(build: Build, document: Document, file: Path) -> Iterator[Diagnostic]:
+    """What the Dockerfile lacks for this build: the stage, and the secrets that its steps mount."""
+    text = dockerfile_text(file)
+    try:
+        steps = read_dockerfile(text, build.args, build.target if text else None).written
+    except LookupError as error:
+        yield without_stage(document, build.target, error.args)
+        return
+    named = {secret.id for secret in build.secrets}
+    lines = text.split("\n")
+    for step in (one for one in steps if one.name == "RUN"):
+        for mount in _MOUNT.findall(step.text):
+            id = dict(part.partition("=")[::2] for part in mount.split(",")).get("id", "")
+            if re.fullmatch(r"[\w.-]+", id) and id not in named:
+                line = lines[step.line - 1]
+                start = max(0, line.find(mount))
+                span = Span(str(file), step.line, start + 1, step.line, start + len(mount if start else line) + 1)
+                hint = f"add `- {{id: {id}, environment: NAME}}` or `- {{id: {id}, file: PATH}}` to build.secrets"
+                message = f"the step mounts the secret `{id}`, which the build does not get"
+                yield UNNAMED_BUILD_SECRET.at(span, (), message, hint)
 
 
 def _source(secret: BuildSecret, folder: Path) -> SecretSource:
@@ -222,12 +249,9 @@ def _problem_of(secret: BuildSecret, source: SecretSource) -> str:
             return f"the variable {source.variable} is {'not set' if value is None else 'empty'}"
     else:
         try:
-            raw = read_regular(source.file, _LARGEST_SECRET + 1)
+            value = read_regular(source.file, _LARGEST_SECRET).decode("utf-8", "replace")
         except (OSError, ValueError) as error:
             return f"`{secret.file}` cannot be read: {getattr(error, 'strerror', None) or error}"
-        if len(raw) > _LARGEST_SECRET:
-            return f"`{secret.file}` has more than {_LARGEST_SECRET // 1024} KiB"
-        value = raw.decode("utf-8", "replace")
     remember(memorable([value, value.strip()]))
     remember_secrets_in(value.splitlines())
     return ""
@@ -311,34 +335,31 @@ def revision_of(paths: Sequence[Path], folder: Path) -> Revision | None:
     root = Path(_words("rev-parse", "--show-toplevel", folder=folder))
     real = Path(os.path.realpath(root))
     names = {os.path.relpath(os.path.realpath(path), real) for path in paths}
-    entries = [*_changed(root, sorted(name for name in names if not name.startswith(f"..{os.sep}")))]
+    changed = _changed(root, sorted(name for name in names if not name.startswith(f"..{os.sep}")))
     time = int(_words("show", "--no-patch", "--format=%ct", commit, folder=folder))
     remote = (git("remote", "get-url", "origin", folder=folder) or b"").decode("utf-8", "replace").strip()
-    return Revision(commit, time, public_address(remote), tuple(name for name, _ in entries), _hash(root, entries))
+    return Revision(commit, time, public_address(remote), tuple(changed), _hash(root, changed))
 
 
 def _words(*words: str, folder: Path) -> str:
     return os.fsdecode(git_or_refuse(*words, folder=folder) or b"").removesuffix("\n")
 
 
-def _changed(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """The files at some paths that differ from the commit, each with its entry in the status of git."""
+def _changed(root: Path, names: Iterable[str]) -> list[str]:
+    """The files at some paths that differ from the commit, also those that are new."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none")
     status = git_or_refuse("--no-optional-locks", "--literal-pathspecs", "status", *options, "--", *names, folder=root)
-    for entry in filter(None, (status or b"").split(b"\0")):
-        yield os.fsdecode(entry[3:]), entry
+    return sorted(os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry)
 
 
-def _hash(root: Path, entries: Sequence[tuple[str, bytes]]) -> str:
+def _hash(root: Path, changed: Sequence[str]) -> str:
     """A hash of the changed files: their names, modes and contents. Empty without changes."""
-    if not entries:
-        return ""
     whole = hashlib.sha256()
-    for name, entry in entries:
-        whole.update(entry + b"\0")
+    for name in changed:
+        whole.update(os.fsencode(name) + b"\0")
         for piece in _content(root / name):
             whole.update(piece)
-    return whole.hexdigest()[:_SHORT]
+    return whole.hexdigest()[:_SHORT] if changed else ""
 
 
 def _content(path: Path) -> Iterator[bytes]:
@@ -347,8 +368,8 @@ def _content(path: Path) -> Iterator[bytes]:
         yield os.fsencode(os.readlink(path))
     elif path.is_dir():
         yield git("rev-parse", "HEAD", folder=path) or b""
-        for name, entry in _changed(path, ["."]):
-            yield entry
+        for name in _changed(path, ["."]):
+            yield os.fsencode(name) + b"\0"
             yield from _content(path / name)
     elif path.is_file():
         yield b"x" if os.access(path, os.X_OK) else b"-"

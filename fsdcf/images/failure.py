@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fsdcf.atomic import read_regular
+from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import Diagnostic, Rule, Span
 from fsdcf.images.builders import Builder, ImageBuild
 from fsdcf.images.ignored import DockerIgnore
@@ -110,7 +111,7 @@ _CAUSES = (
     _Cause(
         r"(?i)no basic auth credentials|unauthorized|authentication required|denied: |403 Forbidden|pull access denied",
         "the base image {base} does not exist, or needs a login",
-        "check its name, and log in to its registry with `{program} login`",
+        "check its name, and log in to its registry: `{login}`",
         _PULLS,
     ),
     _Cause(
@@ -136,7 +137,7 @@ _CAUSES = (
 
 def explain(builder: Builder, build: ImageBuild, lines: Sequence[str]) -> Failure:
     """Why a build with these last lines failed."""
-    text, file = _text(build.dockerfile), str(build.dockerfile)
+    text, file = dockerfile_text(build.dockerfile), str(build.dockerfile)
     steps = [*instructions(text)]
     number = _failing_line(lines, steps)
     step = next((one for one in reversed(steps) if one.line <= number), None)
@@ -152,7 +153,8 @@ def explain(builder: Builder, build: ImageBuild, lines: Sequence[str]) -> Failur
     return Failure(cause, advice, FAILED_STEP.at(span, (), message, advice), {file: text})
 
 
-def _text(file: Path) -> str:
+def dockerfile_text(file: Path) -> str:
+    """The text of a Dockerfile; empty if it cannot be read."""
     try:
         return read_regular(file, MOST_BYTES).decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
     except (OSError, ValueError):
@@ -221,6 +223,7 @@ def _known(step: Instruction | None, builder: Builder, build: ImageBuild, output
                 "platform": build.platform,
                 "processor": build.platform.rpartition("/")[2],
                 "base": _image_in(step),
+                "login": _login(builder.program, _image_in(step)),
                 "name": next(filter(None, found.groups()), ""),
             }
             return cause.sentence.format(**values), cause.advice.format(**values)
@@ -234,6 +237,15 @@ def _image_in(step: Instruction | None) -> str:
     if step and step.name == "FROM":
         source = next((word for word in words if not word.startswith("--")), "")
     return f"`{source}`" if source else "of the step"
+
+
+def _login(program: str, image: str) -> str:
+    """The command that logs in to the registry of an image."""
+    host = image.strip("`").partition("/")[0]
+    if ecr := re.match(HOST, host):
+        words = f"aws ecr get-login-password --region {ecr['region']}"
+        return f"{words} | {program} login --username AWS --password-stdin {host}"
+    return f"{program} login"
 
 
 _MISSING = re.compile(

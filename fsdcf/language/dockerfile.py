@@ -377,7 +377,7 @@ def named_dockerfile(
     except UnknownValue:
         return None, []
     except LookupError as error:
-        return None, [_without_stage(document, build.target, error.args)]
+        return None, [without_stage(document, build.target, error.args)]
     except FileNotFoundError as error:
         return None, [] if own is not None else [_unreadable(document, build.dockerfile, error)]
     except OutsideError as error:
@@ -394,7 +394,8 @@ def _unreadable(document: Document, file: object, error: Exception) -> Diagnosti
     return DOCKERFILE.at(document.span(PATH), PATH, message, "write the path relative to the spec")
 
 
-def _without_stage(document: Document, target: object, names: Sequence[str]) -> Diagnostic:
+def without_stage(document: Document, target: object, names: Sequence[str]) -> Diagnostic:
+    """The finding about a stage that a Dockerfile with these stages does not have."""
     path = ("service", "build", "target")
     hint = f"write {joined(names)}" if names else "leave it out: the Dockerfile names no stage"
     return TARGET.at(document.span(path), path, f"the Dockerfile has no stage `{target}`", hint)

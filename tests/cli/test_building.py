@@ -118,6 +118,8 @@ def test_what_is_not_committed_is_refused_and_named_in_the_tag(project: Path) ->
     assert refused.exit_code == 2
     assert "--allow-dirty" in refused.output
     first = _build("--allow-dirty").stdout
+    _git("add", "new.txt")
+    assert _build("--allow-dirty").stdout == first  # what is staged is the same
     (project / "new.txt").write_text("2")
     second = _build("--allow-dirty").stdout
     assert "-dirty-" in first
@@ -176,6 +178,7 @@ def test_without_a_builder_the_command_says_what_is_wrong_with_each(
         ("{context: none}", "S292", 7, "is not a folder"),
         ("{context: ../..}", "S292", 7, "outside the repository"),
         ("{context: sub}", "S292", 4, "does not exist"),
+        ("{target: nal}", "S297", 7, "write final"),
     ],
 )
 def test_what_is_not_there_is_a_finding(project: Path, block: str, code: str, line: int, words: str) -> None:
@@ -388,3 +391,13 @@ def test_without_git_a_tag_is_enough(project: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert "git is not installed" in _build("--tag", "v1").output
     assert _build("--tag", "v1", "--allow-dirty").stdout == "web:v1\n"
+
+
+def test_a_secret_that_a_step_mounts_and_the_spec_does_not_name(project: Path) -> None:
+    mounts = "--mount=type=secret,id=npm --mount=type=cache,target=/x --mount=id=other,type=secret,required=true"
+    (project / "Dockerfile").write_text(f"FROM scratch AS final\nRUN {mounts} true\n")
+    result = _build("--tag", "v1", "--allow-dirty")
+    assert result.stdout == "web:v1\n"
+    assert result.stderr.count("warning[W136]") == 1
+    assert "secret `other`" in result.stderr
+    assert f"Dockerfile:2:{len(f'RUN {mounts}') - len('id=other,type=secret,required=true') + 1}" in result.stderr

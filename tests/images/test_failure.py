@@ -121,6 +121,7 @@ def test_known_causes_have_advice(tmp_path: Path, text: str, cause: str, advice:
     [
         ("ERROR: failed to solve: alpine:3.20: failed to resolve source metadata: not found", "`alpine:3.20`", "tag"),
         ("ERROR: pull access denied, repository does not exist or may require authorization", "login", "docker login"),
+        ("ERROR: denied: no basic auth credentials", "login", "docker login"),
         ("ERROR: toomanyrequests: You have reached your pull rate limit", "limits", "public.ecr.aws"),
         ("ERROR: no match for platform in manifest: not found", "linux/arm64", "architecture"),
         ("ERROR: dial tcp: lookup registry.invalid: no such host", "network", "DNS"),
@@ -130,6 +131,13 @@ def test_causes_of_a_base_image(tmp_path: Path, text: str, cause: str, advice: s
     failure = _explained(tmp_path, f"Dockerfile:3\n--------------------\n{text}")
     assert cause in failure.cause
     assert advice in failure.advice
+
+
+def test_a_base_image_in_ecr_needs_a_token(tmp_path: Path) -> None:
+    host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    output = "Dockerfile:1\n-----\nERROR: pull access denied, no basic auth credentials"
+    advice = _explained(tmp_path, output, Buildx, f"FROM {host}/base:1\n").advice
+    assert f"get-login-password --region eu-west-1 | docker login --username AWS --password-stdin {host}`" in advice
 
 
 def test_what_a_command_says_is_no_cause(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ MISSING_BUILD_SECRET = Rule(
     "https://docs.docker.com/build/building/secrets/",
 )
 
+UNNAMED_BUILD_SECRET = Rule(
+    "W136",
+    "a secret that a step mounts and the spec does not name",
+    "A step of the Dockerfile reads a secret (`RUN --mount=type=secret,id=ID`) that `build.secrets` does not name. The"
+    " build goes on without it, unless the step says `required=true`: what the step does is then done without a login.",
+    "https://docs.docker.com/build/building/secrets/",
+)
+
 BUILD_PATH = Rule(
     "S292",
     "a build context or a Dockerfile that is not there",
