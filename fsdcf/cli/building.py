@@ -143,6 +143,7 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
         cache_scope=f"fsdcf/{compiled.environment}/{spec.metadata.name}",
         shares_cache=not (compiled.result and compiled.result.is_production),
         notes=_ignored_by_git(context, file) if revision else (),
+        has_shell=any(step.name in ("SHELL", "HEALTHCHECK") for step in read_dockerfile(dockerfile_text(file)).written),
     )
 
 

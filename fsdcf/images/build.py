@@ -74,7 +74,7 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progr
     begun = time.monotonic()
     progress.begin(what)
     try:
-        code, lines, image = _built(builder, build, progress)
+        code, lines, image = _built(builder, build, tell, progress)
     except BuilderError as error:
         raise stop(Exit.FAILED, f"the image {build.image} cannot be inspected: {error}") from None
     finally:
@@ -94,7 +94,9 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progr
     return image
 
 
-def _built(builder: Builder, build: ImageBuild, progress: Progress) -> tuple[int, list[str], LocalImage | None]:
+def _built(
+    builder: Builder, build: ImageBuild, tell: Tell, progress: Progress
+) -> tuple[int, list[str], LocalImage | None]:
     """The exit code of a build, its last lines, and its image. Raises BuilderError if the image cannot be inspected.
 
     The image is found by its id where the builder tells that: another build may move the tag.
@@ -105,14 +107,21 @@ def _built(builder: Builder, build: ImageBuild, progress: Progress) -> tuple[int
         try:
             code, lines = run_builder(builder.build(build, id_file), progress)
         except INTERRUPTS:
-            builder.clean_up(before)
+            _clean_up(builder, before, tell)
             raise
         if code:
             if code < 0:  # a signal ended it
-                builder.clean_up(before)
+                _clean_up(builder, before, tell)
             return code, lines, None
         own = id_file.read_text(encoding="utf-8").strip() if id_file.exists() else ""
     return code, lines, builder.local_image(own or build.image, build.platform)
+
+
+def _clean_up(builder: Builder, before: frozenset[str], tell: Tell) -> None:
+    if left := builder.clean_up(before):
+        ids = ", ".join(id[:12] for id in sorted(left))
+        text = f"another build runs, so that these containers stay, which may be its own: {ids}"
+        tell(NoticeIssued("note", text))
 
 
 def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], progress: Progress) -> NoReturn:
@@ -123,7 +132,7 @@ def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], prog
     shown = lines[-1:] if progress.terminal is not None else lines[-LAST_LINES:]  # the others are still on the terminal
     evidence = (Evidence(builder.title, "\n".join(shown)),) if shown else ()
     advice = Advice(failure.advice) if failure.advice and not failure.finding else None
-    died = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    died = f"was ended: {signal.strsignal(-code) or -code}" if code < 0 else f"exited with {code}"
     sentence = f"the build of {build.image} failed: {failure.cause or f'{builder.title} {died}'}"
     raise stop(Exit.FAILED, sentence, evidence=evidence, advice=advice)
 
@@ -173,20 +182,23 @@ def _start(command: Command, terminal: int | None) -> tuple[subprocess.Popen[byt
 
 
 def _terminal_like(terminal: int) -> tuple[int, int]:
-    """A new terminal of the same size: the sides of its reader and of a program."""
-    import pty
+    """A new terminal of the same size: the sides of its reader and of a program; a pipe where there is none to have."""
+    try:
+        import pty
 
-    reading, writing = pty.openpty()
+        reading, writing = pty.openpty()
+    except (ImportError, OSError):
+        return os.pipe()
     _resize(terminal, reading)
     return reading, writing
 
 
 def _resize(terminal: int, other: int) -> None:
     """Give a terminal the size of another one."""
-    import fcntl
-    import termios
+    with suppress(ImportError, OSError):  # on Windows, and for a pipe
+        import fcntl
+        import termios
 
-    with suppress(OSError):
         fcntl.ioctl(other, termios.TIOCSWINSZ, fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8)))
 
 

@@ -50,7 +50,8 @@ class ImageBuild:
     the time that the image says it was made at, in seconds since 1970: the same commit then gives the same image.
     ``cache_scope`` names the cache of this service in this environment on GitHub. ``shares_cache``: the build uses the
     cache of the registry, which everyone who pushes there writes, also for other environments.
-    ``notes`` say what a person should know about what is built.
+    ``notes`` say what a person should know about what is built. ``has_shell``: the Dockerfile has a SHELL or a
+    HEALTHCHECK, which images in the format of OCI do not have.
     """
 
     image: str
@@ -66,6 +67,7 @@ class ImageBuild:
     cache_scope: str = ""
     shares_cache: bool = True
     notes: Sequence[str] = ()
+    has_shell: bool = False
 
     @property
     def name(self) -> str:
@@ -176,8 +178,10 @@ class Builder:
         """The ids of the containers that builds use, if the builder leaves them behind when it is interrupted."""
         return frozenset()
 
-    def clean_up(self, before: frozenset[str]) -> None:
-        """Remove what an interrupted build has left behind; ``before`` are the containers that were there before."""
+    def clean_up(self, before: frozenset[str]) -> frozenset[str]:
+        """Remove the containers that an interrupted build has left behind, and return those that stay; ``before`` are
+        those that were there before it."""
+        return frozenset()
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -417,8 +421,9 @@ class Buildx(Docker):
 class Buildah(Builder):
     """Buildah, which needs no daemon.
 
-    The format of docker keeps SHELL and HEALTHCHECK; an image in that of OCI loses them, with warnings. The containers
-    of a build that fails are removed (``--force-rm``).
+    In the format of OCI, which is its own, the same steps give the same image, but a SHELL does not count even for the
+    steps after it, and a HEALTHCHECK is a warning. In that of docker, an image names the container that it was made in.
+    The containers of a build that fails are removed (``--force-rm``).
     Source: https://github.com/containers/buildah/blob/main/docs/buildah-build.1.md
     """
 
@@ -429,22 +434,24 @@ class Buildah(Builder):
     splits_at_commas = True
     inspect_words: Sequence[str] = ("inspect", "--type", "image")
     inspect_keys: Sequence[str] = ("FromImageID", "OCIv1.os", "OCIv1.architecture")
+    remove_words: Sequence[str] = ("rm",)
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use. An interrupt between two steps leaves them behind."""
         return self._ids("containers", "--quiet")
 
-    def clean_up(self, before: frozenset[str]) -> None:
-        """Remove what an interrupted build has left behind.
+    def clean_up(self, before: frozenset[str]) -> frozenset[str]:
+        """Remove the containers that an interrupted build has left behind, and return those that stay.
 
         Another build that runs now has containers, too, which nothing tells apart: then all of them stay.
         """
         left = self.containers() - before
         for _ in range(10 if left else 0):
             if not _is_running("buildah", "podman"):
-                self._ask([self.program, "rm", *sorted(left)])
-                break
+                self._ask([self.program, *self.remove_words, *sorted(left)])
+                return self.containers() & left
             time.sleep(0.1)
+        return left
 
     def _ids(self, *words: str) -> frozenset[str]:
         done = self._ask([self.program, *words])
@@ -452,7 +459,7 @@ class Buildah(Builder):
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
-        form = [] if self.environment.get("BUILDAH_FORMAT") else ["--format", "docker"]
+        form = ["--format", "docker"] if build.has_shell and not self.environment.get("BUILDAH_FORMAT") else []
         made_at = [] if build.epoch is None else ["--timestamp", str(build.epoch)]
         return [*super().options(build), *form, *made_at]
 
@@ -535,6 +542,7 @@ class Podman(Buildah):
     free_space = ("system df", "image prune")
     inspect_words = ("image", "inspect")
     inspect_keys = ("Id", "Os", "Architecture")
+    remove_words = ("rm", "--force")
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use, which are not those of podman itself."""

@@ -398,6 +398,7 @@ def test_a_secret_that_a_step_mounts_and_the_spec_does_not_name(project: Path) -
     (project / "Dockerfile").write_text(f"FROM scratch AS final\nRUN {mounts} true\n")
     result = _build("--tag", "v1", "--allow-dirty")
     assert result.stdout == "web:v1\n"
-    assert result.stderr.count("warning[W136]") == 1
+    code = "W136"
+    assert result.stderr.count(f"warning[{code}]") == 1
     assert "secret `other`" in result.stderr
     assert f"Dockerfile:2:{len(f'RUN {mounts}') - len('id=other,type=secret,required=true') + 1}" in result.stderr

@@ -61,6 +61,16 @@ def test_a_terminal_has_the_size_of_the_own_one_and_is_copied() -> None:
     assert "40%\r100%" in screen.text
 
 
+def test_without_a_terminal_to_have_the_lines_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> tuple[int, int]:
+        raise OSError("out of pty devices")
+
+    screen = Screen(columns=80)
+    monkeypatch.setattr("pty.openpty", none_left)
+    assert run_builder(_python("import os; print(os.isatty(1))"), screen) == (0, ["False"])
+    assert screen.text == "False\n"
+
+
 def test_the_output_is_bounded_and_without_controls() -> None:
     code = "print('x' * 3_000_000); [print(f'\\x1b[32mline {n}\\x1b[0m') for n in range(5000)]"
     _, lines = run_builder(_python(code), Screen())
@@ -123,7 +133,8 @@ DOCKER = f"""#!{sys.executable}
 import json, os, sys
 if sys.argv[1] == "build":
     print("built")
-    sys.exit(int(os.environ.get("CODE", 0)))
+    code = int(os.environ.get("CODE", 0))
+    sys.exit(code) if code >= 0 else os.kill(os.getpid(), -code)
 print(json.dumps([{{"Id": "sha256:" + "a" * 64, "Os": "linux", "Architecture": os.environ.get("ARCH", "arm64")}}]))
 """
 
@@ -150,7 +161,12 @@ def test_the_events_of_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"), [({"ARCH": "amd64"}, "linux/amd64"), ({"CODE": "7"}, "exited with 7")]
+    ("environment", "words"),
+    [
+        ({"ARCH": "amd64"}, "linux/amd64"),
+        ({"CODE": "7"}, "exited with 7"),
+        ({"CODE": "-9"}, "was ended: Killed"),
+    ],
 )
 def test_a_build_that_fails_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], words: str

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ BUILD = ImageBuild(
     labels={"l": "v"},
     epoch=1700000000,
     use_cache=False,
+    has_shell=True,
 )
 
 OPTIONS = [
@@ -93,7 +95,8 @@ def test_the_command_line_of_each_builder(
     assert command.environment == {"DOCKER_HOST": "ssh://host", **epoch, **variables}
 
 
-def test_a_format_that_the_user_chose_is_left() -> None:
+def test_the_format_of_docker_is_for_what_that_of_oci_loses() -> None:
+    assert "--format" not in Buildah({}).build(replace(BUILD, has_shell=False)).words
     assert "--format" not in Buildah({"BUILDAH_FORMAT": "oci"}).build(BUILD).words
 
 
@@ -213,3 +216,35 @@ def test_a_daemon_that_may_not_be_used(install: Callable[..., dict[str, str]]) -
     environment = install(docker={"": (1, "", "permission denied while trying to connect to the Docker daemon")})
     with pytest.raises(BuilderError, match="usermod -aG docker"):
         find_builder("docker", environment)
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed", "removed"),
+    [
+        (Buildah, {"containers --quiet": (0, "old new", "")}, "rm new"),
+        (
+            Podman,
+            {"ps --all --quiet --no-trunc --external": (0, "old own new", ""), "ps": (0, "own", "")},
+            "rm --force new",
+        ),
+    ],
+)
+def test_containers_of_an_interrupted_build_are_removed_unless_another_build_runs(
+    install: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: type[Buildah],
+    listed: Answers,
+    removed: str,
+) -> None:
+    environment = install(**{kind.program: listed})
+    with (tmp_path / kind.program).open("a") as program:
+        program.write(f'\ncase "$*" in rm*) echo "$*" >> {tmp_path / "removed"} ;; esac')
+    builder, running = kind(environment), [True]
+    monkeypatch.setattr("fsdcf.images.builders._is_running", lambda *programs: running[0])
+    monkeypatch.setattr("fsdcf.images.builders.time.sleep", lambda seconds: None)
+    assert builder.clean_up(frozenset({"old"})) == {"new"}
+    assert not (tmp_path / "removed").exists()
+    running[0] = False
+    builder.clean_up(frozenset({"old"}))
+    assert (tmp_path / "removed").read_text().strip() == removed

@@ -23,7 +23,7 @@ def builder_progress(as_json: bool, aside: bool, pause: Callable[[], None] = lam
     out = sys.stderr if aside or as_json else sys.stdout
     if on_github():
         return _Group(LineWriter(out), as_json, pause)
-    if not as_json and is_watched(out) and sys.platform != "win32":
+    if not as_json and is_watched(out):
         return _Terminal(LineWriter(out), as_json, pause)
     return _Folded(LineWriter(out), as_json, pause)
 
