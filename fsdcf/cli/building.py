@@ -165,7 +165,7 @@ def destination(compiled: Compiled, again: str) -> Destination:
 def dockerfile(folder: Path, build: Build) -> Path:
     """The Dockerfile beside the spec; if the spec does not name one and there is none, the one in the context."""
     beside, inside = folder / (build.dockerfile or "Dockerfile"), folder / build.context / "Dockerfile"
-    return inside if build.dockerfile is None and not beside.is_file() and inside.is_file() else beside
+    return inside if build.dockerfile is None and not os.path.isfile(beside) and os.path.isfile(inside) else beside
 
 
 # What is built
@@ -188,10 +188,11 @@ def _check(compiled: Compiled, context: Path, file: Path) -> None:
 def _problems(compiled: Compiled, document: Document, context: Path, file: Path) -> Iterator[Diagnostic]:
     build, folder = compiled.service().service.build, Path(compiled.name).parent
     paths = (
-        ("context", context, "" if context.is_dir() else "is not a folder", True),
-        ("dockerfile", file, "" if file.is_file() else "does not exist", build.dockerfile is not None),
+        ("context", context, "folder", os.path.isdir(context), True),
+        ("dockerfile", file, "file", os.path.isfile(file), build.dockerfile is not None),
     )
-    for key, path, problem, written in paths:
+    for key, path, kind, fits, written in paths:
+        problem = "" if fits else f"is not a {kind}" if os.path.exists(path) else "does not exist"
         try:
             check_inside(path, folder)
         except OSError as error:

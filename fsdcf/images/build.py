@@ -129,7 +129,9 @@ def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], prog
     failure = explain(builder, build, lines)
     if failure.finding:
         progress.report(failure.finding, failure.sources)
-    shown = lines[-1:] if progress.terminal is not None else lines[-LAST_LINES:]  # the others are still on the terminal
+    shown = lines[-LAST_LINES:]
+    if progress.terminal is not None:  # where they are still to be seen
+        shown = [] if failure.finding else lines[-1:]
     evidence = (Evidence(builder.title, "\n".join(shown)),) if shown else ()
     advice = Advice(failure.advice) if failure.advice and not failure.finding else None
     died = f"was ended: {signal.strsignal(-code) or -code}" if code < 0 else f"exited with {code}"

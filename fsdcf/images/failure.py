@@ -127,7 +127,7 @@ _CAUSES = (
         "see https://docs.docker.com/reference/dockerfile/ for the instructions",
     ),
     _Cause(
-        r"(?i)\b(?:code:?|status:?) 127\b|executable file not found",
+        r"(?i)\b(?:code:?|status:?) 127\b|executable file not found|fork/exec \S+ no such file|exec: \"[^\"]+\": stat ",
         "a program of the step is not in the image",
         "install it in an earlier step, or choose a base image that has it",
         ("RUN",),

@@ -178,6 +178,22 @@ def test_a_build_that_fails_stops_the_run(
     assert words in stopped.value.outcome.sentence
 
 
+@pytest.mark.parametrize(("columns", "shown"), [(80, False), (0, True)])
+def test_the_last_lines_are_not_repeated_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int, shown: bool
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nprintf 'Dockerfile:1\\n-----\\nERROR: it went wrong\\n'; exit 1\n")
+    program.chmod(0o755)
+    build = ImageBuild("web:1", tmp_path, tmp_path / "Dockerfile", "linux/arm64")
+    with pytest.raises(Stop) as stopped:
+        build_image(Docker(dict(os.environ)), build, lambda event: None, Screen(columns))
+    evidence = "".join(one.text for one in stopped.value.outcome.evidence)
+    assert ("ERROR: it went wrong" in evidence) is shown
+
+
 def test_a_builder_that_cannot_start(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="cannot run"):
         run_builder(Command([str(tmp_path / "none")], {}), Progress())

@@ -98,6 +98,8 @@ def test_the_line_of_the_dockerfile_is_found(tmp_path: Path, kind: type[Builder]
         ("Killed\nexit code: 137", "memory", "memory"),
         ("getaddrinfo EAI_AGAIN registry.npmjs.org", "network", "HTTPS_PROXY"),
         ("SSL: CERTIFICATE_VERIFY_FAILED", "certificate", "proxy"),
+        ('runc run failed: exec: "/bin/sh": stat /bin/sh: no such file or directory', "not in the image", "base image"),
+        ("process failed to start: fork/exec /bin/sh: no such file or directory", "not in the image", "install it"),
         ("/bin/sh: npm: not found\nexit code: 127", "not in the image", "install it"),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock", "daemon", "docker info"),
         (
