@@ -47,6 +47,8 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Delet
 
 _PSEUDO = re.compile(r"\$\{(!?)([^{}]*)\}")
 _REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(.+)")
+_KEPT = "/fsdcf/"
+"""How the names of release records begin."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,10 @@ def _tags(listed: Iterable[Answer] | None) -> dict[str, str]:
 
 
 def look_up(run: Run, place: SecretPlace) -> StoredSecret:
-    """What a store tells of a place, with its tags. Raises Stop (exit 3) if it is in another account."""
+    """What a store tells of a place, with its tags. Raises Stop (exit 3) for one of another account or of fsdcf."""
+    if place.store == SSM and place.name.startswith(_KEPT):
+        sentence = f"{place.title} is not a secret: fsdcf keeps the releases of services below {_KEPT}"
+        raise stop(Exit.REFUSED, sentence, _list_command(run.target), advice=Advice("use another path"))
     found = describe(run, [place])[place]
     if found.is_elsewhere:
         advice = Advice("the credentials are of another account: use a profile of that one, with --profile")

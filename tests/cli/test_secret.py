@@ -188,7 +188,7 @@ def test_secrets_manager_takes_more(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--path", "/aws/x"), "/services/aws/x"),
+        (("--path", "/aws/${ENV}/x"), "--path '/services/aws/${ENV}/x'"),
         (("--path", "SSMx"), "reserves"),
         (("--path", "a/b"), "--path /a/b"),
         (("--path", "/a b"), "letters"),
@@ -532,3 +532,9 @@ def test_faults_of_a_removal_and_of_a_key(stage: Stage, operation: str, kind: st
         cli, ["secret", "remove", "hello.yml", "X", "--yes", "--json"], obj=lambda connection: stage.site.aws
     )
     assert VALUE not in result.output and (result.exit_code == 0) == (recovers or operation != "DeleteParameter")
+
+
+def test_the_records_of_releases_are_no_secrets(stage: Stage) -> None:
+    path = ("--path", "/fsdcf/staging/hello-staging/release")
+    assert "keeps the releases" in put(stage, "TOKEN", *path, expect=3).stderr
+    assert "keeps the releases" in stage("secret", "remove", "hello.yml", "TOKEN", *path, "--yes", expect=3).stderr

@@ -310,7 +310,7 @@ def _default(call: SecretCall, name: str, store: str | None, path: str | None) -
     if problems or not isinstance(text, str):
         problem = problems[0].message if problems else "it must be known now: ${ENV} is the placeholder for it"
     else:
-        problem = (_secret_problem if store == "secretsmanager" else _parameter_problem)(text)
+        problem = _secret_problem(text) if store == "secretsmanager" else _parameter_problem(text, written)
     if problem:
         subject = "--path" if path else f"the default path {written}"
         raise stop(Exit.USAGE, f"{subject} is not valid: {problem}")
@@ -318,15 +318,17 @@ def _default(call: SecretCall, name: str, store: str | None, path: str | None) -
     return f"{kind[0]}:{text}", f"{name}: ${{{kind[1]}:{written}}}"
 
 
-def _parameter_problem(name: str) -> str:
-    """What is wrong with the name of a parameter, and what to write; empty if it is valid.
+def _parameter_problem(name: str, written: str) -> str:
+    """What is wrong with the name of a parameter, and what to write; empty if it is valid. ``written`` is the name with
+    its placeholders.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     """
     if re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
-        return f"SSM reserves names that begin with aws or ssm; use another one, such as --path /services{name}"
+        other = quoted(f"/services/{written.lstrip('/')}")
+        return f"SSM reserves names that begin with aws or ssm; use another one, such as --path {other}"
     if "/" in name and not name.startswith("/"):
-        return f"a path begins with a slash: --path /{name}"
+        return f"a path begins with a slash: --path {quoted(f'/{written}')}"
     if not re.fullmatch(STORED_NAMES["ssm"], name):
         return "it has letters, digits and _ . - / and at most 15 levels"
     return ""
