@@ -365,6 +365,20 @@ class ImageBuilt(NoticeIssued):
 
 
 @dataclass(frozen=True)
+class ImagePushed(NoticeIssued):
+    """An image is in a repository, with the digest that the registry has.
+
+    ``existed``: it was there already. ``noted``: an endpoint without a registry only notes it.
+    """
+
+    repository: str
+    tag: str
+    digest: str
+    existed: bool = False
+    noted: bool = False
+
+
+@dataclass(frozen=True)
 class WarningIssued:
     """A problem that does not stop the run. ``denied``: a permission is missing."""
 

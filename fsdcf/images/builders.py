@@ -245,13 +245,8 @@ class Builder:
 
         ``report`` is a file for what the builder reports.
         """
-        words = [[self.program, "tag", local.reference, name], [self.program, *self.push_words, name]]
+        words = [[self.program, "tag", local.reference, name], [self.program, "push", name]]
         return [Command(each, self.environment) for each in words]
-
-    @property
-    def push_words(self) -> Sequence[str]:
-        """The words of a push before its image."""
-        return ("push",)
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
@@ -572,10 +567,11 @@ class Nerdctl(Builder):
         """The words of a login before its user."""
         return (*self._plain_words, "login")
 
-    @property
-    def push_words(self) -> Sequence[str]:
-        """The words of a push before its image."""
-        return (*self._plain_words, "push")
+    def push(self, build: ImageBuild, local: LocalImage, name: str, report: Path) -> Sequence[Command]:
+        """The commands that push an image: by default, nerdctl pushes that for the computer's own processor."""
+        tag = [self.program, "tag", local.reference, name]
+        push = [self.program, *self._plain_words, "push", "--platform", build.platform, name]
+        return [Command(words, self.environment) for words in (tag, push)]
 
     @property
     def _plain_words(self) -> Sequence[str]:

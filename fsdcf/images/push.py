@@ -14,9 +14,9 @@ from pathlib import Path
 from fsdcf.aws_errors import denial_in
 from fsdcf.cloudformation.registries import is_loopback
 from fsdcf.deploy.aws import ApiError, AwsError
-from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, NoticeIssued
+from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, ImagePushed, NoticeIssued
 from fsdcf.deploy.run import Run, Stop, denied, stop
-from fsdcf.images.build import Progress, build_image, run_builder
+from fsdcf.images.build import LAST_LINES, Progress, build_image, run_builder
 from fsdcf.images.builders import Access, Builder, BuilderError, ImageBuild, LocalImage
 from fsdcf.images.repository import CACHE_TAG, RegistryImage, Repository, image_behind
 from fsdcf.masking import mask_text, memorable, remember
@@ -36,17 +36,16 @@ _SPARE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class PushedImage:
-    """An image in a registry: its repository, tag and digest. ``noted``: an emulator without a registry only notes it.
+    """An image in a registry: its repository, tag and digest.
 
-    ``was_there``: it was not pushed, since it was there. ``moved``: another image had the tag before.
+    ``existed``: it was there, and was not pushed. ``moved``: another image had the tag before.
     """
 
     repository: str
     tag: str
     digest: str
-    was_there: bool = False
+    existed: bool = False
     moved: bool = False
-    noted: bool = False
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}@{self.digest}"
@@ -63,7 +62,7 @@ def signed_in(run: Run, builder: Builder, repository: Repository) -> Iterator[Pu
     with tempfile.TemporaryDirectory(prefix="fsdcf-") as name:
         folder = Path(name)
         report = folder / "report"
-        if not repository.is_ecr or not repository.is_filled(run.aws):
+        if not repository.is_ecr or not repository.has_registry(run.aws):
             yield Pusher(run, builder.with_access(Access(repository.host, None, plain)), repository, report)
             return
         login = folder / "login"
@@ -152,7 +151,7 @@ class Pusher:
         if not repository.is_ecr:
             text = f"{repository.host} is not ECR: whether it has {name} is not looked up"
             run.tell(NoticeIssued("image", text))
-        elif not repository.is_filled(run.aws):
+        elif not repository.has_registry(run.aws):
             return replace(self._note(name, local), moved=before is not None)
         run.step("push", f"{self.builder.title} pushes {name}")
         had_name = self.builder.has_image(name)
@@ -182,10 +181,15 @@ class Pusher:
             self._check_denial(name, lines)
             problem = f"the push of {name} failed: {self.builder.title} exited with {code}"
             if attempt == ATTEMPTS or self._run.late():
-                evidence = tuple(Evidence(self.builder.title, mask_text(line)) for line in lines if line)
-                raise stop(Exit.FAILED, f"{problem}, in {attempt} attempts", self._repository.again, evidence=evidence)
+                raise self._failed(f"{problem}, in {attempt} attempts", lines)
             self._wait(problem, attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _failed(self, sentence: str, lines: list[str]) -> Stop:
+        """The failure of a push, with the last lines of the builder; another registry may need a login."""
+        evidence = (Evidence(self.builder.title, mask_text("\n".join(lines[-LAST_LINES:]))),) if lines else ()
+        login = () if self._repository.is_ecr else (f"{self.builder.program} login {self._repository.host}",)
+        return stop(Exit.FAILED, sentence, *login, self._repository.again, evidence=evidence)
 
     def _attempt(self, build: ImageBuild, local: LocalImage, name: str, progress: Progress) -> tuple[int, list[str]]:
         """The exit code of a push and its last lines."""
@@ -215,8 +219,9 @@ class Pusher:
         """The image that is there, if it is the one to push; None if its tag can be moved. Raises Stop otherwise."""
         repository, tag = name.rpartition(":")[::2]
         if found.is_image(local.id):
-            self._run.tell(NoticeIssued("image", f"{name} is there already ({found.digest}), and is left"))
-            return PushedImage(repository, tag, found.digest, was_there=True)
+            text = f"{name} is there already ({found.digest}), and is left"
+            self._run.tell(ImagePushed("image", text, repository, tag, found.digest, existed=True))
+            return PushedImage(repository, tag, found.digest, existed=True)
         if self._repository.moves(tag):
             return None
         sentence = f"{name} is another image ({found.digest}), and tags of this repository are immutable"
@@ -226,13 +231,12 @@ class Pusher:
 
     def _confirmed(self, name: str, local: LocalImage) -> PushedImage:
         """The image that was pushed, with the digest that the registry has. Raises Stop if it is another one."""
-        repository, tag = name.rpartition(":")[::2]
         reported = self.builder.pushed_digest(name, self._report)
         if not self._repository.is_ecr:
             if not reported:
                 raise stop(Exit.UNKNOWN, f"{self.builder.title} pushed {name} and does not report its digest")
-            return PushedImage(repository, tag, reported)
-        found = self._read(tag)
+            return self._pushed(name, reported)
+        found = self._read(name.rpartition(":")[2])
         if found is None:
             sentence = f"{self.builder.title} reports that {name} is pushed, but ECR does not have it"
             raise stop(Exit.FAILED, sentence, self._repository.again)
@@ -241,7 +245,13 @@ class Pusher:
             pushed = f", and {self.builder.title} pushed {reported}" if reported else ""
             advice = Advice("another build has pushed the same tag at the same time: look which of them is meant")
             raise stop(Exit.FAILED, f"{sentence}{pushed}", self._repository.again, advice=advice)
-        return PushedImage(repository, tag, found.digest)
+        return self._pushed(name, found.digest)
+
+    def _pushed(self, name: str, digest: str) -> PushedImage:
+        """Report an image that is in the registry."""
+        repository, tag = name.rpartition(":")[::2]
+        self._run.tell(ImagePushed("pushed", f"{name}@{digest}", repository, tag, digest))
+        return PushedImage(repository, tag, digest)
 
     def _read(self, tag: str) -> RegistryImage | None:
         for left in range(_READS, 0, -1):
@@ -289,8 +299,8 @@ class Pusher:
         if found is None:
             raise stop(Exit.FAILED, f"{name} was noted, but the endpoint does not have it", repository.again)
         text = f"this endpoint has no registry: it notes {name}, and the image stays in the store of"
-        run.tell(NoticeIssued("image", f"{text} {self.builder.title}"))
-        return PushedImage(address, tag, found.digest, noted=True)
+        run.tell(ImagePushed("image", f"{text} {self.builder.title}", address, tag, found.digest, noted=True))
+        return PushedImage(address, tag, found.digest)
 
 
 _NOTED_TYPE = "application/vnd.oci.image.manifest.v1+json"

@@ -78,7 +78,7 @@ class Repository:
         excepted = any(re.fullmatch(pattern, tag) for pattern in patterns)
         return excepted != self.mutability.startswith("MUTABLE")
 
-    def is_filled(self, aws: Aws) -> bool:
+    def has_registry(self, aws: Aws) -> bool:
         """Whether images can be pushed to it: an emulator without a registry gives an address of AWS."""
         of_aws = re.match(HOST, self.host) is not None
         return not (of_aws and (self.host.startswith(_NO_ACCOUNT) or aws.is_foreign("ecr")))

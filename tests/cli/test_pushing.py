@@ -67,9 +67,13 @@ def test_an_image_is_pushed_and_its_digest_read_back(project: Path, registry: Re
     digest = registry.put("other", "one", registry.manifests["web", "one"][1])
     assert first.stdout == f"{registry.address}/web:one@{digest}\n"
     count = len(registry.requests)
-    again = pushed()
-    assert (again.exit_code, again.stdout) == (0, first.stdout)
-    assert "is there already" in again.stderr
+    again = pushed("--json")
+    events = {one["event"]: one for one in map(json.loads, again.stdout.splitlines())}
+    assert events["pushed"] == {
+        **{"event": "pushed", "repository": f"{registry.address}/web", "tag": "one", "digest": digest},
+        **{"existed": True, "noted": False},
+    }
+    assert events["ended"]["outputs"] == {"web": first.stdout.strip()}
     assert len(registry.requests) == count
 
 

@@ -198,7 +198,7 @@ def test_a_push_that_breaks_off_is_tried_again(scene: Scene, part: str, times: i
     assert pushed.digest == digest(manifest_of("mine"))
     tries = scene.steps.done.count("push")
     if part == "answer":  # the image is there, and no other attempt is needed
-        assert (tries, pushed.was_there) == (1, True)
+        assert (tries, pushed.existed) == (1, True)
     else:
         assert tries == times + 1
         assert f"attempt {times + 1} of 3" in scene.notices
@@ -267,7 +267,7 @@ def test_the_same_image_is_left_also_in_an_index(scene: Scene) -> None:
     ]
     index = scene.registry.put("web", "one", json.dumps({"schemaVersion": 2, "manifests": listed}).encode())
     pushed = scene.push()
-    assert (pushed.digest, pushed.was_there) == (index, True)
+    assert (pushed.digest, pushed.existed) == (index, True)
     attested = HandBuilder(scene.steps, "proof")
     assert "immutable" in stopped(lambda: scene.push(attested)).outcome.sentence
 

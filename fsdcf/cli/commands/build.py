@@ -19,7 +19,7 @@ from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
 from fsdcf.cli.runtime import perform_here, run
 from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
-from fsdcf.suggested import suggested
+from fsdcf.suggested import Value, suggested
 from fsdcf.wording import counted
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def build_command(
     program = builder_named(builder)
 
     if push:
-        given = {"env": inputs.environment, "tag": tag, "builder": builder, "allow_dirty": allow_dirty}
+        own = {"tag": tag, "builder": builder, "allow_dirty": allow_dirty, "no_cache": no_cache}
+        given = {"env": inputs.environment_option, **own, **inputs.settings}
         _push(services, builds, program, connection, create_repository, given, as_json)
 
     def act(tell: Tell) -> Outcome:
@@ -86,16 +87,14 @@ def _push(
     program: Builder,
     connection: Connection,
     create: bool,
-    given: Mapping[str, str | bool | None],
+    given: Mapping[str, Value],
     as_json: bool,
 ) -> NoReturn:
     """Build images and push them, and end the command. ``given`` are the options to give again."""
     targets, destinations = [], []
     for one in services:
         connection = at_home(connection, one.home)
-        targets.append(
-            Target(one.service().metadata.name, one.environment, suggested("deploy", one.name, env=one.environment))
-        )
+        targets.append(Target(one.service_name, one.environment, suggested("deploy", one.name, env=one.environment)))
         destinations.append(destination(one, suggested("build", one.name, push=True, **given)))
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
@@ -104,15 +103,18 @@ def _push(
         from fsdcf.images.push import build_and_push
         from fsdcf.images.repository import repository_of
 
-        pushed = {}
+        pushed, existed = {}, 0
         progress = builder_progress(as_json, aside=True)
         runs = [Run(aws, tell, target, ask) for target in targets]
         repositories = [repository_of(each, one, create) for each, one in zip(runs, destinations, strict=True)]
         for each, repository, build in zip(runs, repositories, builds, strict=True):
             image = build_and_push(each, program, build, repository, progress)
             pushed[each.target.service] = str(image)
+            existed += image.existed
             if not as_json:
                 click.echo(str(image))
-        return Outcome(Exit.DONE, f"pushed {counted(len(pushed), 'image')} with {program.title}", outputs=pushed)
+        there = f", {existed} of which existed" if existed else ""
+        sentence = f"{counted(len(pushed), 'image')} in the registry{there}, by {program.title}"
+        return Outcome(Exit.DONE, sentence, outputs=pushed)
 
     run(f"push of {counted(len(builds), 'image')}", connection, as_json, act, aside=True)

@@ -15,6 +15,7 @@ from fsdcf.deploy.model import (
     Event,
     Evidence,
     ImageBuilt,
+    ImagePushed,
     NoticeIssued,
     Outcome,
     Place,
@@ -82,6 +83,8 @@ def record(event: Event) -> dict[str, Any]:
 def _noted(event: NoticeIssued) -> dict[str, Any]:
     if isinstance(event, ImageBuilt):
         return {"event": "built", **fields(event, "name", "tag", "id", "platform", "builder", "seconds")}
+    if isinstance(event, ImagePushed):
+        return {"event": "pushed", **fields(event, "repository", "tag", "digest", "existed", "noted")}
     return {"event": "noted", "lead": event.label, "text": event.text}
 
 
