@@ -162,6 +162,13 @@ def destination(compiled: Compiled, again: str) -> Destination:
     return Destination(address, ecr, compiled.tags or {}, again)
 
 
+def what_is_built(build: ImageBuild) -> object:
+    """What a build makes: all of it that may change the image, with the paths of the files themselves."""
+    paths = [os.path.realpath(path) for path in (build.context, build.dockerfile)]
+    secrets = [(one.id, os.path.realpath(one.file) if one.file else one.variable) for one in build.secrets]
+    return paths, build.platform, dict(build.arguments), build.target, secrets
+
+
 def dockerfile(folder: Path, build: Build) -> Path:
     """The Dockerfile beside the spec; if the spec does not name one and there is none, the one in the context."""
     beside, inside = folder / (build.dockerfile or "Dockerfile"), folder / build.context / "Dockerfile"

@@ -20,6 +20,7 @@ from fsdcf.cli.building import (
     destination,
     dockerfile,
     image_build,
+    what_is_built,
 )
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.git import git
@@ -366,7 +367,8 @@ def grouped_builds(each: Sequence[SpecDeploy]) -> list[list[SpecDeploy]]:
         if one.build is not None:
             named = repository(one.compiled.service()), one.release.image_sha or ""
             group = groups.setdefault(named, [])
-            if group and _what(group[0].build) != _what(one.build):
+            first = group[0].build if group else None
+            if first and what_is_built(first) != what_is_built(one.build):
                 services = f"{group[0].release.service} and {one.release.service}"
                 raise click.UsageError(
                     f"{services} have the same repository, and different builds: the tag {named[1]} cannot be that of "
@@ -374,15 +376,6 @@ def grouped_builds(each: Sequence[SpecDeploy]) -> list[list[SpecDeploy]]:
                 )
             group.append(one)
     return [*groups.values()]
-
-
-def _what(build: ImageBuild | None) -> object:
-    """What a build makes: all of it that may change the image, with the paths of the files themselves."""
-    if build is None:
-        return None
-    paths = [os.path.realpath(path) for path in (build.context, build.dockerfile)]
-    secrets = [(one.id, os.path.realpath(one.file) if one.file else one.variable) for one in build.secrets]
-    return paths, build.platform, dict(build.arguments), build.target, secrets
 
 
 def _published(
@@ -438,16 +431,12 @@ def _push(
     """Build an image and push it. The deploys of the services that share it."""
     from fsdcf.cli.render.builder import builder_progress
     from fsdcf.deploy.state import snapshot
-    from fsdcf.images.build import build_image
-    from fsdcf.images.push import signed_in
+    from fsdcf.images.push import build_and_push
 
     progress = builder_progress(images.as_json, aside=False, pause=pause)
     build = same[0].build
     assert build is not None and images.program is not None  # noqa: S101 - it is one of those that are built
-    with signed_in(run, images.program, repository) as pusher:
-        image = pusher.push(build, build_image(pusher.builder, build, run.tell, progress), progress)
-    if not (image.was_there or image.noted):
-        run.tell(NoticeIssued("image", f"{image} is pushed"))
+    image = build_and_push(run, images.program, build, repository, progress)
     deploys = []
     for one in same:
         sha = image.tag

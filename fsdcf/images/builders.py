@@ -653,11 +653,11 @@ def copy_docker_folder(own: Path, folder: Path, host: str) -> None:
         config = json.loads(file.read_text(encoding="utf-8") or "{}") if file.is_file() else {}
         helpers = {**(config.get("credHelpers") or {}), host: ""}
         content = json.dumps({**config, "credHelpers": helpers})
+        (folder / _CONFIG).write_text(content, encoding="utf-8")
     except OSError as error:
-        raise BuilderError(f"docker's configuration in {own} cannot be read: {error.strerror}") from None
+        raise BuilderError(f"docker's configuration in {own} cannot be copied: {error.strerror}") from None
     except (ValueError, AttributeError, TypeError):
         raise BuilderError(f"{own / _CONFIG} is not valid JSON") from None
-    (folder / _CONFIG).write_text(content, encoding="utf-8")
 
 
 _CONFIG = "config.json"

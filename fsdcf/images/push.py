@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fsdcf.aws_errors import denial_in
 from fsdcf.cloudformation.registries import is_loopback
+from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, ImagePushed, NoticeIssued
 from fsdcf.deploy.run import Run, Stop, denied, stop
@@ -59,8 +60,12 @@ def signed_in(run: Run, builder: Builder, repository: Repository) -> Iterator[Pu
     and in no file of the user's. Another registry gets the logins that the user has. Raises Stop, and AwsError.
     """
     plain = is_loopback(repository.host)
-    with tempfile.TemporaryDirectory(prefix="fsdcf-") as name:
-        folder = Path(name)
+    try:
+        holder = tempfile.TemporaryDirectory(prefix="fsdcf-")
+    except OSError as error:
+        raise stop(Exit.FAILED, f"there is no private folder for the login: {error.strerror}") from None
+    with holder as place:
+        folder = Path(place)
         report = folder / "report"
         if not repository.is_ecr or not repository.has_registry(run.aws):
             yield Pusher(run, builder.with_access(Access(repository.host, None, plain)), repository, report)
@@ -127,9 +132,14 @@ class Pusher:
                 sentence = f"there is no token for {self._repository.host}"
                 raise Stop(denied(error, run.aws, run.target, sentence, "*", build=True)) from None
             raise
-        (data,) = answer["authorizationData"][:1]
-        token = str(data["authorizationToken"])
-        user, _, password = base64.b64decode(token).decode().partition(":")
+        data: Answer = next(iter(answer.get("authorizationData") or ()), {})
+        token = str(data.get("authorizationToken") or "")
+        try:
+            user, colon, password = base64.b64decode(token).decode().partition(":")
+        except ValueError:
+            colon = ""
+        if not colon:
+            raise stop(Exit.FAILED, f"the endpoint of ECR gives no token for {self._repository.host}")
         remember(memorable([token, password]))
         self._expires = data.get("expiresAt")
         return user, password

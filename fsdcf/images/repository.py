@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.ecr import HOST, MANIFEST_TYPES, UNTAGGED_DAYS, create_command, lifecycle_policy
+from fsdcf.cloudformation.ecr import ADDRESS, MANIFEST_TYPES, UNTAGGED_DAYS, create_command, lifecycle_policy
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws
@@ -80,7 +80,7 @@ class Repository:
 
     def has_registry(self, aws: Aws) -> bool:
         """Whether images can be pushed to it: an emulator without a registry gives an address of AWS."""
-        of_aws = re.match(HOST, self.host) is not None
+        of_aws = re.match(ADDRESS, self.address) is not None
         return not (of_aws and (self.host.startswith(_NO_ACCOUNT) or aws.is_foreign("ecr")))
 
     def parameters(self, **more: Any) -> dict[str, Any]:

@@ -131,3 +131,51 @@ def test_the_token_is_in_no_command_line_and_no_output(
     texts = [result.output, result.stdout, result.stderr, (project.parent / "record").read_text()]
     texts += [path.read_bytes().decode("latin-1") for path in project.parent.rglob("*") if path.is_file()]
     assert not [text for text in texts for secret in hidden if secret in text]
+
+
+def test_the_suggested_commands_repeat_what_was_given(project: Path, registry: Registry) -> None:
+    given = ("--override", "service.port=8001", "--env", "prod")
+    result = pushed(*given)
+    assert result.exit_code == 2
+    again = "fsdcf build web.yml --push --tag one --builder buildah --env prod --override service.port=8001"
+    assert f"{again} --create-repository" in result.output
+    assert pushed(*given, "--create-repository").exit_code == 0
+    other = CliRunner(env={"CONTENT": "other"}).invoke(cli, ["build", "web.yml", "--push", "--sandbox", "--tag", "one"])
+    assert other.exit_code == 1
+    assert "fsdcf deploy web.yml --image-sha one" in other.output
+
+
+def test_different_images_are_not_pushed_as_one(project: Path, registry: Registry) -> None:
+    shared = SPEC.replace("service:\n", f"service:\n  image: {registry.address}/shared\n", 1)
+    (project / "web.yml").write_text(shared)
+    (project / "worker.yml").write_text(shared.replace("web", "worker") + "  build: {args: {A: '1'}}\n")
+    command = ["build", "web.yml", "worker.yml", "--push", "--sandbox", "--tag", "one"]
+    refused = CliRunner().invoke(cli, command)
+    assert refused.exit_code == 2
+    assert "web and worker have the same repository" in refused.output
+    assert not registry.requests
+
+
+def test_an_interrupted_push_says_how_to_go_on(
+    project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsdcf.images.push.run_builder", interrupt)
+    result = pushed("--create-repository")
+    assert result.exit_code == 130
+    assert result.stdout == ""
+    assert "fsdcf build web.yml --push --tag one --builder buildah" in result.output
+    assert not [*(project.parent / "tmp").iterdir()]
+
+
+@pytest.mark.parametrize("address", ["ghcr.io:443", "localhost", "127.0.0.1:0", "localhost:x", "10.0.0.1:5000"])
+def test_the_registry_of_the_sandbox_is_on_this_machine(
+    project: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("FSDCF_SANDBOX_REGISTRY", address)
+    result = pushed()
+    assert result.exit_code == 2
+    assert "FSDCF_SANDBOX_REGISTRY" in result.output
+    assert not [line for line in recorded(project) if "build" in line]

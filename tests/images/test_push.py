@@ -20,7 +20,19 @@ from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.model import Ask, Event, Exit, NoticeIssued, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.images.build import Progress
-from fsdcf.images.builders import Access, Builder, BuilderError, Command, ImageBuild, LocalImage
+from fsdcf.images.builders import (
+    Access,
+    Buildah,
+    Builder,
+    BuilderError,
+    Command,
+    Finch,
+    ImageBuild,
+    LocalImage,
+    Nerdctl,
+    Podman,
+    copy_docker_folder,
+)
 from fsdcf.images.push import PushedImage, signed_in
 from fsdcf.images.repository import Destination, Repository, repository_of
 from fsdcf.sandbox.faults import parse_fault
@@ -457,3 +469,101 @@ def test_another_registry_gets_the_logins_of_the_user(scene: Scene) -> None:
     assert pushed.digest == digest_
     assert "not ECR" in scene.notices
     assert not {"login", "GetAuthorizationToken", "BatchGetImage"} & set(scene.steps.done)
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint", "has"),
+    [
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/web", "", True),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/web", "http://localhost:5000", False),
+        ("000000000000.dkr.ecr.us-east-1.amazonaws.com/web", "", False),
+        ("000000000000.dkr.ecr.us-east-1.localhost.localstack.cloud:4566/web", "http://localhost:4566", True),
+        ("localhost:5000/web", "", True),
+    ],
+)
+def test_an_emulator_without_a_registry_is_known_by_its_addresses(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, address: str, endpoint: str, has: bool
+) -> None:
+    monkeypatch.setattr(scene.aws, "is_foreign", lambda service: bool(endpoint))
+    assert Repository(address, name="web").has_registry(scene.aws) is has
+
+
+def test_an_image_is_noted_where_there_is_no_registry(scene: Scene) -> None:
+    scene.state = scene.sandbox.state = replace(scene.state, registry="")
+    scene.sandbox._clients.clear()
+    first = scene.push()
+    assert "no registry" in scene.notices
+    assert not {"login", "push"} & set(scene.steps.done)
+    assert scene.push() == replace(first, existed=True)
+    scene.builder.content = "other"
+    assert "immutable" in stopped(scene.push).outcome.sentence
+
+
+def test_an_endpoint_without_a_token_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = scene.repository()
+    for answer in ({}, {"authorizationData": []}, {"authorizationData": [{"authorizationToken": "%"}]}):
+        monkeypatch.setattr(scene.aws, "call", lambda *words, answer=answer, **parameters: answer)
+
+        def push() -> None:
+            with signed_in(scene.run(), scene.builder, repository):
+                pytest.fail("there is no login")
+
+        assert "gives no token" in stopped(push).outcome.sentence
+
+
+def test_docker_keeps_its_settings_and_gets_a_login_of_its_own(tmp_path: Path) -> None:
+    own, folder = tmp_path / "own", tmp_path / "folder"
+    (own / "contexts").mkdir(parents=True)
+    folder.mkdir()
+    given = {"credsStore": "desktop", "credHelpers": {"ghcr.io": "gh"}, "currentContext": "far"}
+    (own / "config.json").write_text(json.dumps(given))
+    copy_docker_folder(own, folder, "host")
+    copied = json.loads((folder / "config.json").read_text())
+    assert copied == {**given, "credHelpers": {"ghcr.io": "gh", "host": ""}}
+    assert (folder / "contexts").resolve() == own / "contexts"
+    for path in folder.iterdir():
+        path.unlink()
+    for broken in ("[", "[]", '{"credHelpers": 1}'):
+        (own / "config.json").write_text(broken)
+        with pytest.raises(BuilderError, match="not valid JSON"):
+            copy_docker_folder(own, folder, "host")
+        for path in folder.iterdir():
+            path.unlink()
+    for path in tmp_path.rglob("*.json"):
+        path.unlink()
+    for path in (own / "contexts", own, folder):
+        path.rmdir()
+
+
+def test_without_a_folder_for_the_login_there_is_no_push(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left")))
+    assert "No space left" in stopped(scene.push).outcome.sentence
+
+
+@pytest.mark.parametrize("kind", [Podman, Buildah])
+def test_podman_and_buildah_get_a_file_with_the_login(kind: type[Builder]) -> None:
+    builder = kind({}).with_access(Access("localhost:5000", Path("private"), True))
+    (command,) = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "localhost:5000/web:one", Path("r"))
+    name = kind.program
+    assert [*command.words] == [
+        *(name, "push", "--authfile", "private/auth.json", "--tls-verify=false", "--digestfile", "r"),
+        *("ref", "docker://localhost:5000/web:one"),
+    ]
+    elsewhere = kind({}).with_access(Access("ghcr.io"))
+    (command,) = elsewhere.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "ghcr.io/web:one", Path("r"))
+    assert not {"--authfile", "--tls-verify=false"} & {*command.words}
+
+
+def test_nerdctl_pushes_the_platform_that_was_built() -> None:
+    builder = Nerdctl({}, access=Access("localhost:5000", None, True))
+    _, push = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "localhost:5000/web:one", Path("r"))
+    assert [*push.words] == [
+        *("nerdctl", "--insecure-registry", "push", "--platform", "linux/amd64", "localhost:5000/web:one"),
+    ]
+
+
+def test_finch_is_logged_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[list[str]] = []
+    monkeypatch.setattr(Finch, "_ask", lambda self, words, given="": said.append([*words]))
+    Finch({}).with_access(Access("host", Path("private"))).log_out()
+    assert said == [["finch", "logout", "host"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -14,17 +14,19 @@ from fsdcf.cli.building import (
     create_repository_option,
     destination,
     image_build,
+    what_is_built,
 )
 from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
 from fsdcf.cli.runtime import perform_here, run
-from fsdcf.deploy.model import Ask, Exit, Outcome, Target, Tell
+from fsdcf.deploy.model import INTERRUPTS, Ask, Exit, Outcome, Target, Tell
 from fsdcf.suggested import Value, suggested
 from fsdcf.wording import counted
 
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
     from fsdcf.images.builders import Builder, ImageBuild
+    from fsdcf.images.repository import Destination
 
 
 @click.command()
@@ -63,9 +65,7 @@ def build_command(
     program = builder_named(builder)
 
     if push:
-        own = {"tag": tag, "builder": builder, "allow_dirty": allow_dirty, "no_cache": no_cache}
-        given = {"env": inputs.environment_option, **own, **inputs.settings}
-        _push(services, builds, program, connection, create_repository, given, as_json)
+        _push(inputs, options, services, builds, program, connection, create_repository, as_json)
 
     def act(tell: Tell) -> Outcome:
         from fsdcf.cli.render.builder import builder_progress
@@ -82,20 +82,24 @@ def build_command(
 
 
 def _push(
+    inputs: SpecInputs,
+    options: BuildOptions,
     services: Sequence[Compiled],
     builds: Sequence[ImageBuild],
     program: Builder,
     connection: Connection,
     create: bool,
-    given: Mapping[str, Value],
     as_json: bool,
 ) -> NoReturn:
-    """Build images and push them, and end the command. ``given`` are the options to give again."""
+    """Build images and push them, and end the command."""
+    settings: dict[str, Value] = {"env": inputs.environment_option, **inputs.settings}
+    own = {"tag": options.tag, "builder": options.builder, "allow_dirty": options.allow_dirty}
     targets, destinations = [], []
     for one in services:
         connection = at_home(connection, one.home)
-        targets.append(Target(one.service_name, one.environment, suggested("deploy", one.name, env=one.environment)))
-        destinations.append(destination(one, suggested("build", one.name, push=True, **given)))
+        targets.append(Target(one.service_name, one.environment, suggested("deploy", one.name, **settings)))
+        destinations.append(destination(one, suggested("build", one.name, push=True, **own, **settings)))
+    _check_shared(destinations, builds)
 
     def act(aws: Aws, tell: Tell, ask: Ask | None) -> Outcome:
         from fsdcf.cli.render.builder import builder_progress
@@ -108,13 +112,29 @@ def _push(
         runs = [Run(aws, tell, target, ask) for target in targets]
         repositories = [repository_of(each, one, create) for each, one in zip(runs, destinations, strict=True)]
         for each, repository, build in zip(runs, repositories, builds, strict=True):
-            image = build_and_push(each, program, build, repository, progress)
+            try:
+                image = build_and_push(each, program, build, repository, progress)
+            except INTERRUPTS:
+                return Outcome(Exit.INTERRUPTED, "interrupted", next=(repository.again,))
             pushed[each.target.service] = str(image)
             existed += image.existed
             if not as_json:
                 click.echo(str(image))
         there = f", {existed} of which existed" if existed else ""
-        sentence = f"{counted(len(pushed), 'image')} in the registry{there}, by {program.title}"
+        where = "its repository" if len(pushed) == 1 else "their repositories"
+        sentence = f"{counted(len(pushed), 'image')} in {where}{there}, by {program.title}"
         return Outcome(Exit.DONE, sentence, outputs=pushed)
 
     run(f"push of {counted(len(builds), 'image')}", connection, as_json, act, aside=True)
+
+
+def _check_shared(destinations: Sequence[Destination], builds: Sequence[ImageBuild]) -> None:
+    """A usage error for different builds that would be the same image."""
+    first: dict[tuple[str, str], ImageBuild] = {}
+    for place, build in zip(destinations, builds, strict=True):
+        other = first.setdefault((place.address, build.tag), build)
+        if what_is_built(other) != what_is_built(build):
+            raise click.UsageError(
+                f"{other.name} and {build.name} have the same repository, and different builds: the tag {build.tag} "
+                "cannot be that of both images; push them one after the other, with --tag TAG"
+            )
