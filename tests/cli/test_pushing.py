@@ -8,10 +8,12 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from fsdcf.cli.main import cli
+from fsdcf.cli.options import sandbox_registry
 from tests.builder import install
 from tests.registry import Registry, serving_registry
 
@@ -74,12 +76,8 @@ def test_an_image_is_pushed_and_its_digest_read_back(project: Path, registry: Re
         **{"existed": True, "noted": False},
     }
     assert events["ended"]["outputs"] == {"web": first.stdout.strip()}
-    assert len(registry.requests) == count
-
-
-def test_nothing_of_the_login_is_left(project: Path, registry: Registry) -> None:
-    assert pushed("--create-repository").exit_code == 0
     assert not [*(project.parent / "tmp").iterdir(), *(project.parent / "home").iterdir()]
+    assert len(registry.requests) == count
 
 
 def test_a_repository_is_made_with_consent_only(project: Path, registry: Registry) -> None:
@@ -90,7 +88,7 @@ def test_a_repository_is_made_with_consent_only(project: Path, registry: Registr
     assert "fsdcf build web.yml" in refused.output
 
 
-@pytest.mark.parametrize("buildx", ["docker-container", "docker", ""])
+@pytest.mark.parametrize("buildx", ["docker-container", ""])
 def test_docker_pushes_with_a_login_of_its_own(
     project: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, buildx: str
 ) -> None:
@@ -122,7 +120,8 @@ def test_the_token_is_in_no_command_line_and_no_output(
     monkeypatch.setenv("LEAKS", "1")
     passwords: list[str] = []
     monkeypatch.setattr(
-        "fsdcf.sandbox.ecr.token", lambda *seed, length: passwords.append("q7Zk2mV9xR4tY8wB" * 4) or passwords[-1]
+        "fsdcf.sandbox.ecr.token",
+        lambda *seed, length: passwords.append("staple-horse-battery-correct") or passwords[-1],
     )
     result = pushed("--create-repository", "--json")
     assert result.exit_code == 1
@@ -139,10 +138,6 @@ def test_the_suggested_commands_repeat_what_was_given(project: Path, registry: R
     assert result.exit_code == 2
     again = "fsdcf build web.yml --push --tag one --builder buildah --env prod --override service.port=8001"
     assert f"{again} --create-repository" in result.output
-    assert pushed(*given, "--create-repository").exit_code == 0
-    other = CliRunner(env={"CONTENT": "other"}).invoke(cli, ["build", "web.yml", "--push", "--sandbox", "--tag", "one"])
-    assert other.exit_code == 1
-    assert "fsdcf deploy web.yml --image-sha one" in other.output
 
 
 def test_different_images_are_not_pushed_as_one(project: Path, registry: Registry) -> None:
@@ -170,12 +165,11 @@ def test_an_interrupted_push_says_how_to_go_on(
     assert not [*(project.parent / "tmp").iterdir()]
 
 
-@pytest.mark.parametrize("address", ["ghcr.io:443", "localhost", "127.0.0.1:0", "localhost:x", "10.0.0.1:5000"])
-def test_the_registry_of_the_sandbox_is_on_this_machine(
-    project: Path, monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    monkeypatch.setenv("FSDCF_SANDBOX_REGISTRY", address)
-    result = pushed()
-    assert result.exit_code == 2
-    assert "FSDCF_SANDBOX_REGISTRY" in result.output
-    assert not [line for line in recorded(project) if "build" in line]
+def test_the_registry_of_the_sandbox_is_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address in ("ghcr.io:443", "localhost", "127.0.0.1:0", "localhost:x", "10.0.0.1:5000", "localhost:5000/x"):
+        monkeypatch.setenv("FSDCF_SANDBOX_REGISTRY", address)
+        with pytest.raises(click.UsageError, match="FSDCF_SANDBOX_REGISTRY"):
+            sandbox_registry()
+    for address in ("", "localhost:5000", "127.0.0.2:80", "[::1]:5000"):
+        monkeypatch.setenv("FSDCF_SANDBOX_REGISTRY", address)
+        assert sandbox_registry() == address

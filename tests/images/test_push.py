@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import random
+import subprocess
 import tempfile
 import time
 from base64 import b64encode
@@ -25,6 +26,7 @@ from fsdcf.images.builders import (
     Buildah,
     Builder,
     BuilderError,
+    Buildx,
     Command,
     Finch,
     ImageBuild,
@@ -567,3 +569,25 @@ def test_finch_is_logged_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Finch, "_ask", lambda self, words, given="": said.append([*words]))
     Finch({}).with_access(Access("host", Path("private"))).log_out()
     assert said == [["finch", "logout", "host"]]
+
+
+@pytest.mark.parametrize(
+    ("driver", "store", "attests"),
+    [("docker-container", "", True), ("docker", "overlay2", False), ("docker", "io.containerd.snapshotter.v1", True)],
+)
+def test_an_attestation_and_a_cache_need_more_than_the_plain_daemon(
+    monkeypatch: pytest.MonkeyPatch, driver: str, store: str, attests: bool
+) -> None:
+    def ask(self: Builder, words: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, 0, f"Driver: {driver}\n" if "buildx" in words else f"[[{store}]]", "")
+
+    monkeypatch.setattr(Buildx, "_ask", ask)
+    builder = Buildx({}, access=Access("host", None, False, "host/web:buildcache"))
+    (command,) = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "host/web:one", Path("r"))
+    words = " ".join(command.words)
+    assert "--output=type=image,push=true " in words and "--tag host/web:one" in words
+    for part in ("--provenance=mode=min", "--cache-from type=registry,ref=host/web:buildcache", "image-manifest=true"):
+        assert (part in words) is attests, part
+    fresh = replace(BUILD, use_cache=False)
+    (command,) = builder.push(fresh, LocalImage("sha256:1", "linux/amd64", "ref"), "host/web:one", Path("r"))
+    assert "buildcache" not in " ".join(command.words)
