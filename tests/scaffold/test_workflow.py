@@ -51,16 +51,17 @@ def test_jobs_have_minimal_permissions(wanted: Workflow) -> None:
 
 @each
 def test_only_builds_get_secrets_and_the_token_of_the_cache(wanted: Workflow) -> None:
-    for job, one in steps(wanted):
-        given = {
-            name for name, value in one.get("env", {}).items() if "secrets." in value or "outputs.ACTIONS" in value
-        }
-        environment = parsed(wanted)["jobs"][job].get("environment", {}).get("name", "")
-        owners = [service for service in wanted.services if service.name in (one.get("env", {}).get("NAME"), job)]
-        services = owners or wanted.services
-        secrets = {name for service in services for name in service.secrets.get(environment, ())}
-        token = {"ACTIONS_CACHE_SERVICE_V2", "ACTIONS_RESULTS_URL", "ACTIONS_RUNTIME_TOKEN"}
-        assert given == (secrets | token if one.get("id") == "push" else set()), (job, one["name"])
+    token = {"ACTIONS_CACHE_SERVICE_V2", "ACTIONS_RESULTS_URL", "ACTIONS_RUNTIME_TOKEN"}
+    for name, job in parsed(wanted)["jobs"].items():
+        environment = job.get("environment", {}).get("name", "")
+        for one in job["steps"]:
+            given = {
+                key for key, value in one.get("env", {}).items() if re.search(r"secrets\.|outputs\.ACTIONS", value)
+            }
+            own = [service for service in wanted.services if service.name == one.get("env", {}).get("NAME")]
+            secrets = {key for service in own or wanted.services for key in service.secrets.get(environment, ())}
+            assert given == (secrets | token if one.get("id") == "push" else set()), (name, one["name"])
+        assert not re.search(r"secrets\.|outputs\.ACTIONS", str(job.get("env", {}))), name
     assert "toJSON(secrets)" not in workflow(wanted) and "GITHUB_ENV" not in workflow(wanted)
 
 
