@@ -37,7 +37,7 @@ class NamedSecret(NamedTuple):
     and ``account`` are empty for those of the stack. ``key`` is a key of a secret's JSON. ``stage`` and ``version``
     select a version, and are empty for the current one. ``variable`` is the variable of the container that has the
     value; empty for the credentials of a registry and for a dynamic reference. ``path`` leads to the property of the
-    resource ``logical_id`` that names it.
+    resource ``logical_id`` that names it, ``in_arn`` whether by an ARN. ``id`` is empty where it is not known.
     """
 
     store: str
@@ -50,6 +50,8 @@ class NamedSecret(NamedTuple):
     variable: str
     logical_id: str
     path: tuple[str | int, ...]
+    in_arn: bool = False
+    id: str = ""
 
     @property
     def reader(self) -> str:
@@ -62,12 +64,20 @@ class NamedSecret(NamedTuple):
         return self.store, self.name, self.region, self.account
 
     def within(self, region: str, account: str, partition: str) -> NamedSecret:
-        """The secret as one that a stack in this region and account names. An empty account is not known."""
+        """The secret as one that a stack in this region and account names, with the ``id`` by which calls identify it.
+
+        An empty account is not known. The name in an ARN may end in the random characters, which a name does not have.
+        """
         name = self.name.replace(REGION, region).replace(ACCOUNT, account or ACCOUNT).replace(PARTITION, partition)
+        owner = self.account or account
+        is_whole = self.store == SECRETS and self.in_arn and RANDOM_END.fullmatch(name) is not None
+        by_arn = self.account not in ("", account) or is_whole
+        whole = f"arn:{partition}:{self.store}:{self.region or region}:{owner}:secret:{name}" if owner else ""
         return self._replace(
             name=name,
             region="" if self.region == region else self.region,
             account="" if self.account == account else self.account,
+            id="" if "${" in name else whole if by_arn else name,
         )
 
     @property
@@ -120,7 +130,8 @@ def _secret(
 ) -> NamedSecret | None:
     """The secret of a source; None for one that is not known, and for a parameter of AWS."""
     region = account = ""
-    if fields[0] == "arn":
+    in_arn = fields[0] == "arn"
+    if in_arn:
         _, _, store, region, account, *fields = (*fields, *[""] * (6 - len(fields)))
         region, account = region.replace(REGION, ""), account.replace(ACCOUNT, "")
         fields = fields[1:] if store == SECRETS else (fields[0].removeprefix("parameter"), *fields[1:])
@@ -130,4 +141,4 @@ def _secret(
     if store not in (PARAMETERS, SECRETS) or not name or "*" in name or name.startswith(_OF_AWS):
         return None
     key, stage, version = ("", "", selection[0]) if store == PARAMETERS else selection[:3]
-    return NamedSecret(store, name, region, account, key, stage, version, variable, logical_id, path)
+    return NamedSecret(store, name, region, account, key, stage, version, variable, logical_id, path, in_arn)

@@ -45,7 +45,7 @@ def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, lenient:
     """
     look = _Look(run)
     known = (one.within(run.aws.region, account, run.aws.partition) for one in named)
-    lacking = look.up([one for one in known if "${" not in one.name])
+    lacking = look.up([one for one in known if one.id])
     rehearses = run.aws.rehearses or run.aws.is_foreign(PARAMETERS)
     if lacking and not rehearses:
         run.rest(_SETTLED)
@@ -79,7 +79,7 @@ class _Look:
         described: dict[tuple[str, ...], Answer | None] = {}
         for one in (one for one in named if one.store == SECRETS):
             if one.place not in described:
-                ask = partial(described_secret, self._run.aws, _id(self._run, one), one.region, look=True)
+                ask = partial(described_secret, self._run.aws, one.id, one.region, look=True)
                 described[one.place] = self._told(SECRETS, one.region, ask)
             if reason := _reason(one, described[one.place]):
                 lacking[one] = reason
@@ -123,14 +123,6 @@ def described_secret(aws: Aws, id: str, region: str, look: bool = False) -> Answ
         if error.code != "ResourceNotFoundException":
             raise
         return {}
-
-
-def _id(run: Run, secret: NamedSecret) -> str:
-    """The name of a secret, or its ARN if that names the account."""
-    if not secret.account:
-        return secret.name
-    region = secret.region or run.aws.region
-    return f"arn:{run.aws.partition}:{SECRETS}:{region}:{secret.account}:secret:{secret.name}"
 
 
 def _names(secret: NamedSecret) -> tuple[str, ...]:
@@ -189,11 +181,12 @@ def _refusal(run: Run, lacking: _Lacking) -> Outcome:
 
 
 def _remedy(run: Run, secret: NamedSecret, reason: str) -> str:
-    """The command that stores a secret, restores it, or shows what is there."""
-    target = run.target
-    if reason in (_MISSING, _EMPTY) and secret.reader and not secret.account:
+    """The command that stores a secret, restores it, or shows what is there. AWS alone chooses the end of an ARN."""
+    target, region = run.target, f"--region {secret.region or run.aws.region}"
+    is_named = reason == _EMPTY or (reason == _MISSING and secret.id == secret.name)
+    if is_named and secret.reader and not secret.account:
         return suggested("secret set", target.spec, secret.reader, env=target.environment)
+    if reason == _MISSING and not secret.account:
+        return f"aws secretsmanager list-secrets {region}"
     verb = "restore-secret" if reason == _DELETED else "describe-secret"
-    return (
-        f"aws secretsmanager {verb} --secret-id {quoted(_id(run, secret))} --region {secret.region or run.aws.region}"
-    )
+    return f"aws secretsmanager {verb} --secret-id {quoted(secret.id)} {region}"

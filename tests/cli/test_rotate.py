@@ -289,6 +289,16 @@ def test_the_way_back_has_the_options_of_the_connection(stage: Stage) -> None:
         assert side.count("--profile work") == side.count("--region us-east-1") == 1, back
 
 
+def test_the_way_back_in_the_sandbox(stage: Stage) -> None:
+    stand(stage)
+    stage.site.fault("AWS::ECS::Service:update:exit=1")
+    commands = next_commands(rotate(stage, "TOKEN", "--sandbox", expect=1).stderr)
+    (number,) = [number for number, line in enumerate(commands) if line.startswith("aws ssm")]
+    read, _, sink = commands[number].partition(" | ")
+    assert commands[number - 1].startswith("fsdcf sandbox") and "--endpoint-url http://127.0.0.1" in read
+    assert sink == "fsdcf secret rotate hello.yml TOKEN --env staging --file - --yes --sandbox"
+
+
 def test_a_restart_that_is_not_allowed(stage: Stage) -> None:
     stand(stage)
     stage.site.fault("api:UpdateService:error=AccessDeniedException**")

@@ -214,6 +214,32 @@ def test_a_parameter_of_another_account_is_not_looked_up_and_a_secret_is_by_its_
     assert looks(made) == ["DescribeSecret"] * 2
 
 
+def test_an_arn_with_its_random_characters() -> None:
+    made = site()
+    arn = made.call("CreateSecret", "secretsmanager", Name="db", SecretString=SECRET)["ARN"]
+    written = arn.replace("us-east-1:000000000000", "${AWS::Region}:${AWS::AccountId}")
+    body = reading(A=f"{arn}:key::", B={"Fn::Sub": written}, C=secret("db"))
+    assert made.deploy(body).exit is Exit.DONE
+    lost = f"{arn[:-6]}AbCdEf"
+    outcome = made.deploy(reading(A=arn, B=lost), "two")
+    assert [one.source for one in outcome.evidence] == ["B"]
+    assert outcome.evidence[0].text == "the secret db-AbCdEf does not exist"
+    assert outcome.next == ("aws secretsmanager list-secrets --region us-east-1",), "AWS chooses the end of an ARN"
+
+
+def test_a_parameter_whose_name_ends_like_an_arn() -> None:
+    outcome = site().deploy(reading(A=parameter("/shop/api-AbCdEf")))
+    assert outcome.next == ("fsdcf secret set shop.yml A --env staging",)
+
+
+def test_an_account_that_is_not_known() -> None:
+    made = site("api:GetCallerIdentity:error=AccessDenied**")
+    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db-AbCdEf"
+    body = reading(A={"Fn::Sub": arn.replace("000000000000", "${AWS::AccountId}")}, B=parameter("/${AWS::AccountId}/a"))
+    assert made.deploy(body).exit is Exit.DONE
+    assert not looks(made)
+
+
 def test_a_name_with_the_region_and_the_account_in_it() -> None:
     made = holding("/us-east-1/000000000000/a")
     body = reading(A=parameter("${AWS::Region}/${AWS::AccountId}/a"))
