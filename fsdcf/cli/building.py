@@ -199,16 +199,18 @@ def _problems(compiled: Compiled, document: Document, context: Path, file: Path)
         ("dockerfile", file, "file", os.path.isfile(file), build.dockerfile is not None),
     )
     for key, path, kind, fits, written in paths:
-        problem = "" if fits else f"is not a {kind}" if os.path.exists(path) else "does not exist"
+        problem = "" if fits else f" is not a {kind}" if os.path.exists(path) else " does not exist"
         try:
             check_inside(path, folder)
         except OSError as error:
-            problem = str(error.strerror)
+            problem = f": {error.strerror}"
         if problem:
             hint = f"write the path in build.{key}, relative to the spec"
+            if not written:
+                hint = "write one beside the spec or in the build context, or its path in build.dockerfile"
             place = ("service", "build", key) if written else ("service",)
             span = document.span(place) if written else document.key_span(place)
-            yield BUILD_PATH.at(span, place, f"`{path}` {problem}", hint)
+            yield BUILD_PATH.at(span, place, f"`{path}`{problem}", hint)
     yield from _problems_inside(build, document, file)
     for index, secret in enumerate(build.secrets):
         if problem := _problem_of(secret, _source(secret, folder)):

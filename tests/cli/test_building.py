@@ -223,6 +223,14 @@ def test_a_secret_that_is_not_on_github_is_empty_there(project: Path, monkeypatc
     assert "NPM_TOKEN is empty" in result.output and "gh secret set NPM_TOKEN --env prod" in result.output
 
 
+def test_a_dockerfile_that_leads_out_of_the_repository_is_not_built(project: Path) -> None:
+    (project / "Dockerfile").unlink()
+    (project / "Dockerfile").symlink_to("/etc/hostname")
+    result = _build("--tag", "x", "--allow-dirty")
+    assert result.exit_code == 2
+    assert "error[S292]: `Dockerfile`: it is outside the repository" in result.output
+
+
 def test_a_secret_may_be_in_the_home_folder_and_is_masked(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
