@@ -182,11 +182,9 @@ class Task:
         """Send a signal to process 1 of the task; return its exit code, and the seconds until it ended."""
         begun = time.monotonic()
         os.kill(innermost(process.pid)[0], number)
-        try:
-            return process.wait(STOPPED), time.monotonic() - begun
-        except subprocess.TimeoutExpired:
-            text = self.log.read_text(encoding="utf-8")
-            raise Failed(f"the task did not stop within {STOPPED:.0f} s of {number.name}\n{text}") from None
+        ended = f"the task did not stop within {STOPPED:.0f} s of {number.name}"
+        wait(lambda: process.poll() is not None, STOPPED, ended, self.log)
+        return process.returncode, time.monotonic() - begun
 
 
 def innermost(process: int) -> tuple[int, list[str]]:
@@ -339,7 +337,7 @@ def service(session: Session, kind: str) -> None:
         session.fsdcf(folder, "deploy", f"{name}.yml", "--image-sha", tag, "--sandbox", "--yes")
     definition = session.definition(f"{name}-staging")
     check(definition["containerDefinitions"][0]["image"].endswith(f"/{name}:{tag}"), "the task has another image")
-    elsewhere, pulled = workspace.elsewhere(), f"{image.rpartition(':')[0]}@{digest}"
+    elsewhere, pulled = workspace.elsewhere("tasks"), f"{image.rpartition(':')[0]}@{digest}"
     with step("pull") as details:
         elsewhere.buildah("pull", "--quiet", "--tls-verify=false", pulled)
         details.append(digest[:19])
@@ -392,13 +390,22 @@ def faults_of_builds(session: Session, folder: Path) -> None:
         said = session.refused(folder, "build", "tiny.yml", *PUSH)
         check(f"linux/{FOREIGN}" in said, "the message does not name the architecture", said)
         details.append("refused")
+    with step("a full disk") as details:
+        change(session, folder, TINY, os.urandom(20_000_000))
+        mount = 'mkdir "$0" && mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"'
+        words = ("unshare", "--mount", "sh", "-c", mount, str(workspace.folder / "full"), *FSDCF, "build", "tiny.yml")
+        done = workspace.elsewhere("full").tried(*words, "--builder", "buildah", folder=folder)
+        said = done.stdout + done.stderr
+        check(done.returncode == 1 and "no space left" in said, f"the build exited with {done.returncode}", said)
+        details.append("exit code 1, no space left on device")
     with step("Ctrl-C during a build") as details:
         change(session, folder, f'{TINY}RUN ["/bin/busybox", "sleep", "60"]\n')
         words = (*FSDCF, "build", str(folder / "tiny.yml"), *PUSH)
         with workspace.serving(*words, name="interrupted") as (process, log):
             wait(lambda: "sleep" in innermost(process.pid)[1], 60, "the build does not begin", log)
             os.killpg(process.pid, signal.SIGINT)
-            code = process.wait(30)
+            wait(lambda: process.poll() is not None, 30, "the build does not end", log)
+        code = process.returncode
         check(code == 130, f"fsdcf build exited with {code} after SIGINT", log.read_text())
         details.append(f"exit code {code}")
     check(not session.registry.tags("tiny"), "an image that must not be pushed was pushed")
@@ -433,7 +440,8 @@ def push_interrupted(session: Session, folder: Path, servers: ExitStack) -> int:
         server.kill()
     wait(lambda: "follows in" in log.read_text(), 60, "the push is not tried again", log)
     servers.enter_context(registry.serving())
-    check(process.wait(120) == 0, "the push did not succeed when the registry was there again", log.read_text())
+    wait(lambda: process.poll() is not None, 120, "the push does not end", log)
+    check(process.returncode == 0, "the push did not succeed when the registry was there again", log.read_text())
     return log.read_text().count("follows in") + 1
 
 
@@ -442,6 +450,7 @@ def main() -> int:
         print("\n".join(problems), file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if a shell has started it in the background
     KEPT.mkdir(parents=True, exist_ok=True)
     try:
         with temporary_workspace() as workspace:

@@ -24,7 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FSDCF = (sys.executable, "-m", "fsdcf")
-PACKAGES = {"buildah": "buildah", "docker-registry": "docker-registry", "debootstrap": "debootstrap"}
+PACKAGES = {"buildah": "buildah", "docker-registry": "docker-registry", "debootstrap": "debootstrap", "git": "git"}
 """Debian's packages by their programs."""
 
 Json = dict[str, Any]
@@ -108,10 +108,10 @@ class Workspace:
         text = f'[storage]\ndriver = "{self.driver}"\ngraphroot = "{place}/root"\nrunroot = "{place}/run"\n'
         return {"CONTAINERS_STORAGE_CONF": self._written(f"{name}.conf", text)}
 
-    def elsewhere(self) -> Workspace:
-        """The same workspace with a storage that does not have the images which were built: a machine that pulls."""
+    def elsewhere(self, storage: str) -> Workspace:
+        """The same workspace with another storage, a folder of this name, which does not have the images yet."""
         other = copy.copy(self)
-        other.environment = {**self.environment, **self._storage("tasks")}
+        other.environment = {**self.environment, **self._storage(storage)}
         return other
 
     def _written(self, name: str, text: str) -> str:
