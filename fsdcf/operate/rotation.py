@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.aws import AwsError, Expired
-from fsdcf.deploy.ecs.tasks import containers_in
-from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, NoticeIssued, Options, Outcome, Question, Target
+from fsdcf.deploy.answers import Answer
+from fsdcf.deploy.aws import AwsError
+from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.pause import pause_of
-from fsdcf.deploy.run import Run, Stop, describe_error, outcome_of, stop
+from fsdcf.deploy.run import Run, Stop, outcome_of, stop
 from fsdcf.deploy.state import snapshot, while_running
 from fsdcf.operate.rolling import restart
-from fsdcf.operate.secrets import SSM, SecretPlace, Written, place_of
+from fsdcf.operate.secrets import SSM, SecretPlace, Written, definition_of, other_readers, sources_in
 from fsdcf.operate.service import RunningService, check_managed, confirm, find_service
-from fsdcf.operate.services import services
 from fsdcf.suggested import quoted
 from fsdcf.wording import counted
 
@@ -39,7 +36,7 @@ def plan_rotation(run: Run, place: SecretPlace, is_sign_in: bool = False) -> Rot
 
     Raises Stop: exit 3 if the stack is not managed by fsdcf, 5 during a CloudFormation operation.
     """
-    others = tuple(_others(run, place))
+    others = tuple(other_readers(run, place))
     if is_sign_in:
         return replace(_of_sign_in(run, place), others=others)
     return replace(_of_tasks(run, place), others=others)
@@ -62,7 +59,7 @@ def _of_tasks(run: Run, place: SecretPlace) -> Rotation:
     if not service.ecs.desired:
         resume = target.command("resume") if pause_of(stack) else target.command("scale", "1")
         return Rotation(None, f"{target.stack} has no tasks, and they read the value when they start", (resume,))
-    definition = _definition(run, service.ecs.task_definition)
+    definition = definition_of(run, service.ecs.task_definition)
     if not definition:
         return Rotation(None, "whether its tasks read the secret is not known", (target.command("restart"),))
     return _of_definition(run, place, service, definition)
@@ -71,7 +68,7 @@ def _of_tasks(run: Run, place: SecretPlace) -> Rotation:
 def _of_definition(run: Run, place: SecretPlace, service: RunningService, definition: Answer) -> Rotation:
     """What follows for tasks that run: whether their task definition reads the secret, and which version of it."""
     target = run.target
-    reads = [one for one in _sources(run, definition, "secrets") if one.overlaps(place)]
+    reads = [one for one in sources_in(run, definition, "secrets") if one.overlaps(place)]
     if any(not one.pinned for one in reads):
         return Rotation(service)
     if reads:
@@ -79,7 +76,7 @@ def _of_definition(run: Run, place: SecretPlace, service: RunningService, defini
             f"the running version of {target.stack} reads {reads[0].pinned} of it, and a restart does not change that"
         )
         return Rotation(None, instead, (target.redeploy(),))
-    if any(one.overlaps(place) for one in _sources(run, definition, "credentials")):
+    if any(one.overlaps(place) for one in sources_in(run, definition, "credentials")):
         return Rotation(None, "ECS reads it when it pulls the image: running tasks need no restart")
     return Rotation(None, f"the running version of {target.stack} does not read it", (target.redeploy(),))
 
@@ -94,45 +91,6 @@ def _of_sign_in(run: Run, place: SecretPlace) -> Rotation:
         f" after the secret in clientSecret: secretsmanager:{place.name}:{place.key}::VERSION"
     )
     return Rotation(None, instead, (run.target.redeploy(),))
-
-
-def _definition(run: Run, name: str) -> Answer:
-    without = "what the tasks read is not known"
-    return run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=name)
-
-
-def _sources(run: Run, definition: Answer, kind: str) -> Iterator[SecretPlace]:
-    """The secrets of a task definition: those that containers and log drivers read, or a registry's credentials."""
-    for container in containers_in(definition):
-        if kind == "credentials":
-            named = [text(container.get("repositoryCredentials") or {}, "credentialsParameter")]
-        else:
-            options = (container.get("logConfiguration") or {}).get("secretOptions") or []
-            named = [text(one, "valueFrom") for one in (*(container.get("secrets") or []), *options)]
-        yield from (place_of(source, run.aws) for source in named if source)
-
-
-def _others(run: Run, place: SecretPlace) -> Iterator[Target]:
-    """The other services of the environment whose tasks read the secret; none for one below the service's own path.
-
-    What cannot be read is a notice: the permissions to operate one service do not show the others.
-    """
-    target = run.target
-    if place.name.startswith(f"/{target.service}/{target.environment}/"):
-        return
-    try:
-        known = services(run, target.environment)
-    except Expired:
-        raise
-    except AwsError as error:
-        run.tell(NoticeIssued("others", f"whether other services read it is not known: {describe_error(error)}"))
-        return
-    for one in known:
-        if one.stack.name == target.stack or one.ecs is None or not one.ecs.desired:
-            continue
-        definition = _definition(run, one.ecs.task_definition)
-        if any(each.overlaps(place) and not each.pinned for each in _sources(run, definition, "secrets")):
-            yield Target(one.service, one.environment)
 
 
 def agree(run: Run, rotation: Rotation, name: str, yes: bool) -> None:

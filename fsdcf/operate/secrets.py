@@ -20,14 +20,15 @@ from fsdcf.cloudformation.arns import RANDOM_END
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
-from fsdcf.deploy.aws import ApiError, Aws, AwsError
+from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired
 from fsdcf.deploy.ecs.service import cluster_and_name, describe_service
 from fsdcf.deploy.ecs.tasks import containers_in
-from fsdcf.deploy.model import INTERRUPTS, Advice, Exit, Question, Target
+from fsdcf.deploy.model import INTERRUPTS, Advice, Exit, NoticeIssued, Question, Target
 from fsdcf.deploy.run import Run, Stop, describe_error, outcome_of, stop
 from fsdcf.deploy.secrets import CURRENT, described_secret, listed_parameters
 from fsdcf.deploy.state import snapshot
 from fsdcf.operate.service import confirm, resource_names
+from fsdcf.operate.services import services
 from fsdcf.suggested import suggested
 
 SSM, SECRETS_MANAGER = "ssm", "secretsmanager"
@@ -361,10 +362,11 @@ def _check_writable(run: Run, found: StoredSecret) -> None:
 
 def _ask_for_another_s(run: Run, found: StoredSecret, yes: bool, done: str, text: str, *details: str) -> None:
     """Ask before what the tags do not name as the target's is changed."""
-    sentence = f"{found.place.title} does not belong to {run.target.service} in {run.target.environment}"
-    question = Question("adopt", text, (f"{sentence}: {found.owner}", *details))
-    command = f"--yes if it may be {done}"
-    refusal = f"{sentence}: {found.owner}; nothing was {done} without confirmation: pass {command}"
+    sentence = f"{found.place.title} does not belong to {run.target.service} in {run.target.environment}: {found.owner}"
+    question = Question("adopt", text, (sentence, *details))
+    refusal = "; ".join(
+        (sentence, *details, f"nothing was {done} without confirmation: pass --yes if it may be {done}")
+    )
     confirm(run, yes, question, _list_command(run.target), sentence=refusal)
 
 
@@ -526,7 +528,10 @@ def remove(run: Run, place: SecretPlace, uses: Sequence[str], yes: bool) -> Remo
     if found.manager:
         sentence = f"{place.title} is managed by the AWS service {found.manager}: nothing was removed"
         raise stop(Exit.REFUSED, sentence, _list_command(run.target))
-    details = [*uses, *(f"{reader} reads it: new tasks will not start without it" for reader in readers(run, place))]
+    reading = (
+        f"the running service {stack} reads it: new tasks do not start without it" for stack in _readers(run, place)
+    )
+    details = [*uses, *reading]
     if not found.belongs_to(run.target):
         _ask_for_another_s(run, found, yes, "removed", f"Remove {place.title}?", *details)
     elif place.store == SSM or details:
@@ -566,23 +571,64 @@ def _removed(run: Run, found: StoredSecret) -> Removed:
     return Removed(found, answer.get("DeletionDate"))
 
 
-def readers(run: Run, place: SecretPlace) -> Iterator[str]:
-    """The service of the target, if its tasks read a parameter or secret now; what cannot be read is a warning."""
-    without = "whether the running service reads it is unknown"
+# Tasks that read a secret
+
+
+def _readers(run: Run, place: SecretPlace) -> Iterator[str]:
+    """The stacks of the environment whose tasks read a secret now; what cannot be read is a warning or a notice."""
     try:
         stack = snapshot(run.aws, run.target.stack)
         names = resource_names(stack, run.aws) if stack else {}
         cluster, name = names.get("Cluster", ""), cluster_and_name(names.get("Service", ""))[1]
         service = describe_service(run.aws, cluster, name) if cluster and name else None
     except ApiError as error:
-        run.lack(without, error)
+        run.lack("whether the running service reads it is unknown", error)
+        service = None
+    if service is not None and service.running:
+        definition = definition_of(run, service.task_definition)
+        if any(each.overlaps(place) for each in sources_in(run, definition, "secrets")):
+            yield run.target.stack
+    yield from (target.stack for target in other_readers(run, place))
+
+
+def definition_of(run: Run, name: str) -> Answer:
+    """The answer of DescribeTaskDefinition; empty, with a warning, if it cannot be read."""
+    without = "what the tasks read is not known"
+    return run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=name)
+
+
+def sources_in(run: Run, definition: Answer, kind: str) -> Iterator[SecretPlace]:
+    """The secrets of a task definition: those that containers and log drivers read, or a registry's credentials."""
+    for container in containers_in(definition):
+        if kind == "credentials":
+            named = [text(container.get("repositoryCredentials") or {}, "credentialsParameter")]
+        else:
+            options = (container.get("logConfiguration") or {}).get("secretOptions") or []
+            named = [text(one, "valueFrom") for one in (*(container.get("secrets") or []), *options)]
+        yield from (place_of(source, run.aws) for source in named if source)
+
+
+def other_readers(run: Run, place: SecretPlace) -> Iterator[Target]:
+    """The other services of the environment whose tasks read the secret; none for one below the service's own path.
+
+    What cannot be read is a notice: the permissions to operate one service do not show the others.
+    """
+    target = run.target
+    if place.name.startswith(f"/{target.service}/{target.environment}/"):
         return
-    if service is None or not service.running:
+    try:
+        known = services(run, target.environment)
+    except Expired:
+        raise
+    except AwsError as error:
+        run.tell(NoticeIssued("others", f"whether other services read it is not known: {describe_error(error)}"))
         return
-    answer = run.optional(without, "ecs", "DescribeTaskDefinition", taskDefinition=service.task_definition)
-    read = (text(one, "valueFrom") for each in containers_in(answer) for one in each.get("secrets") or ())
-    if any(place.is_in(place_of(source, run.aws)) for source in read):
-        yield f"the running service {run.target.stack}"
+    for one in known:
+        if one.stack.name == target.stack or one.ecs is None or not one.ecs.desired:
+            continue
+        definition = definition_of(run, one.ecs.task_definition)
+        if any(each.overlaps(place) and not each.pinned for each in sources_in(run, definition, "secrets")):
+            yield Target(one.service, one.environment)
 
 
 # Errors

@@ -505,6 +505,9 @@ def test_the_running_service_that_reads_a_secret(stage: Stage, unlinted: None) -
     (stage.folder / "hello.yml").write_text(SMALL)
     words = ("secret", "remove", "hello.yml", "KEY", "--store", "secretsmanager", "--path", "shop/api:key")
     assert "hello-staging reads it" in stage(*words, expect=3).stderr, "also without its line in the spec"
+    (stage.folder / "other.yml").write_text(SMALL.replace("name: hello", "name: other"))
+    words = ("secret", "remove", "other.yml", *words[3:])
+    assert "hello-staging reads it" in stage(*words, expect=3).stderr, "also that of another service"
 
 
 @pytest.mark.parametrize("operation", ["DescribeSecret", "GetSecretValue", "PutSecretValue", "DeleteParameter"])
