@@ -97,7 +97,9 @@ def buildx(words: list[str]) -> None:
     elif words[0] == "inspect":
         sys.stdout.write(f"Name: own\nDriver:   {os.environ['BUILDX']}\n")
     elif "--metadata-file" in words:
-        report = {"containerimage.digest": push(words, words[words.index("--tag") + 1])}
+        report = {"containerimage.config.digest": digest(image()[1])}
+        if any("push=true" in word for word in words):
+            report = {"containerimage.digest": push(words, words[words.index("--tag") + 1])}
         Path(words[words.index("--metadata-file") + 1]).write_text(json.dumps(report))
 
 

@@ -113,8 +113,8 @@ def _built(
             if code < 0:  # a signal ended it
                 _clean_up(builder, before, tell)
             return code, lines, None
-        own = id_file.read_text(encoding="utf-8").strip() if id_file.exists() else ""
-    return code, lines, builder.local_image(own or build.image, build.platform)
+        told = id_file.read_text(encoding="utf-8") if id_file.exists() else ""
+    return code, lines, builder.built_image(build, told)
 
 
 def _clean_up(builder: Builder, before: frozenset[str], tell: Tell) -> None:

@@ -92,12 +92,14 @@ class Command:
 class LocalImage:
     """An image in the builder's store: its id (``sha256:…``), and its platform, such as ``linux/amd64``.
 
-    ``reference`` is what the builder finds it by, whatever gets its tag later.
+    ``reference`` is what the builder finds it by, whatever gets its tag later. ``config`` is the digest of its
+    configuration, where the id is another one.
     """
 
     id: str
     platform: str
     reference: str
+    config: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ class Builder:
     """What to do if the command fails."""
     free_space: Sequence[str] = ("system df", "system prune")
     """Commands that show what takes the space of the store, and that free it."""
-    tells_id = True
-    """Whether a build writes an id into a file by which the builder finds the image. With the store of containerd,
-    BuildKit writes another one."""
+    told_option = "--iidfile"
+    """The option for a file into which a build writes the id by which the builder finds the image; empty without one.
+    With the store of containerd, BuildKit writes another one."""
     splits_at_commas = False
     """Whether the path of a secret cannot contain a comma."""
 
@@ -170,9 +172,13 @@ class Builder:
 
     def build(self, build: ImageBuild, id_file: Path | None = None) -> Command:
         """The command that builds an image into the builder's store, and that writes its id into a file."""
-        told = ["--iidfile", str(id_file)] if id_file and self.tells_id else []
+        told = [self.told_option, str(id_file)] if id_file and self.told_option else []
         words = [self.program, *self.build_words, *told, *self.options(build), _path(build.context)]
         return Command(words, self.environment_for(build))
+
+    def built_image(self, build: ImageBuild, told: str) -> LocalImage:
+        """The image of a build, which ``told`` its id. Raises BuilderError if it is not there."""
+        return self.local_image(told.strip() or build.image, build.platform)
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use, if the builder leaves them behind when it is interrupted."""
@@ -336,7 +342,7 @@ class Buildx(Docker):
     """
 
     build_words = ("buildx", "build", "--load")
-    tells_id = False
+    told_option = "--metadata-file"
     free_space = ("system df", "buildx prune")
 
     @property
@@ -352,6 +358,17 @@ class Buildx(Docker):
     def environment_for(self, build: ImageBuild) -> dict[str, str]:
         """The environment of a build."""
         return {**Builder.environment_for(self, build), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+
+    def built_image(self, build: ImageBuild, told: str) -> LocalImage:
+        """The image of a build. Raises BuilderError if it is not there.
+
+        With the store of containerd, its id is the digest of a manifest, which differs from the one that is pushed.
+        Source: https://docs.docker.com/reference/cli/docker/buildx/build/#metadata-file
+        """
+        image = self.local_image(build.image, build.platform)
+        with suppress(ValueError, AttributeError):
+            return replace(image, config=str(json.loads(told).get("containerimage.config.digest") or ""))
+        return image
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -553,7 +570,7 @@ class Nerdctl(Builder):
     """
 
     program = "nerdctl"
-    tells_id = False
+    told_option = ""
     remedy = "start containerd and buildkitd; without root, `containerd-rootless-setuptool.sh install` sets them up"
     free_space = ("images", "builder prune")
 

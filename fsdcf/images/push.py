@@ -228,7 +228,7 @@ class Pusher:
     def _settled(self, name: str, found: RegistryImage, local: LocalImage) -> PushedImage | None:
         """The image that is there, if it is the one to push; None if its tag can be moved. Raises Stop otherwise."""
         repository, tag = name.rpartition(":")[::2]
-        if found.is_image(local.id):
+        if found.is_image(local):
             text = f"{name} is there already ({found.digest}), and is left"
             self._run.tell(ImagePushed("image", text, repository, tag, found.digest, existed=True))
             return PushedImage(repository, tag, found.digest, existed=True)
@@ -250,7 +250,7 @@ class Pusher:
         if found is None:
             sentence = f"{self.builder.title} reports that {name} is pushed, but ECR does not have it"
             raise stop(Exit.FAILED, sentence, self._repository.again)
-        if found.digest != reported if reported else not found.is_image(local.id):
+        if found.digest != reported if reported else not found.is_image(local):
             sentence = f"{name} is not the image that was pushed: ECR has {found.digest}"
             pushed = f", and {self.builder.title} pushed {reported}" if reported else ""
             advice = Advice("another build has pushed the same tag at the same time: look which of them is meant")

@@ -15,6 +15,7 @@ from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.model import Exit, Question
 from fsdcf.deploy.run import Run, Stop, denied, stop
+from fsdcf.images.builders import LocalImage
 
 CACHE_TAG = "buildcache"
 """The tag of the build cache, which moves with each push."""
@@ -96,9 +97,9 @@ class RegistryImage:
     digest: str
     parts: frozenset[str]
 
-    def is_image(self, id: str) -> bool:
-        """Whether it is the image with this id or digest."""
-        return id == self.digest or id in self.parts
+    def is_image(self, local: LocalImage) -> bool:
+        """Whether it is an image of a builder's store."""
+        return not self.parts.union({self.digest}).isdisjoint({local.id, local.config})
 
 
 def repository_of(run: Run, destination: Destination, create: bool = False) -> Repository:

@@ -591,3 +591,19 @@ def test_an_attestation_and_a_cache_need_more_than_the_plain_daemon(
     fresh = replace(BUILD, use_cache=False)
     (command,) = builder.push(fresh, LocalImage("sha256:1", "linux/amd64", "ref"), "host/web:one", Path("r"))
     assert "buildcache" not in " ".join(command.words)
+
+
+def test_buildx_tells_the_configuration_of_an_image(monkeypatch: pytest.MonkeyPatch, scene: Scene) -> None:
+    """With the store of containerd, the id of an image is that of another manifest than the one that is pushed."""
+    described = LocalImage("sha256:manifest", "linux/amd64", "web:one")
+    monkeypatch.setattr(Buildx, "local_image", lambda self, image, platform="": described)
+    monkeypatch.setattr(Buildx, "_ask", lambda self, words, given="": subprocess.CompletedProcess(words, 0, "", ""))
+    builder = Buildx({})
+    assert "--metadata-file" in builder.build(BUILD, Path("id")).words
+    config = digest(b"mine")
+    image = builder.built_image(BUILD, json.dumps({"containerimage.config.digest": config}))
+    assert image == replace(described, config=config)
+    assert builder.built_image(BUILD, "") == described
+    there = scene.push()
+    with signed_in(scene.run(), scene.builder, scene.repository()) as pusher:
+        assert pusher.push(BUILD, image, Progress()) == replace(there, existed=True)
