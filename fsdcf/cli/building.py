@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +26,6 @@ from fsdcf.diagnostics import Diagnostic, Span, has_errors, joined
 from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, SecretSource, find_builder
 from fsdcf.images.failure import dockerfile_text
 from fsdcf.images.ignored import DockerIgnore, ignore_file
-from fsdcf.images.repository import Destination
 from fsdcf.language.dockerfile import read_dockerfile, without_stage
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import Build, BuildSecret
@@ -34,6 +33,9 @@ from fsdcf.language.rules.container import BUILD_PATH, MISSING_BUILD_SECRET, UNN
 from fsdcf.masking import contains_secret, memorable, remember, remember_secrets_in
 from fsdcf.repository import check_inside, repository_root
 from fsdcf.wording import counted, visible
+
+if TYPE_CHECKING:
+    from fsdcf.images.repository import Destination
 
 _SHORT = 12
 """Characters of a commit, or of a hash of changes, in a tag. The number is fixed, so that the tag of a commit is."""
@@ -152,6 +154,8 @@ def destination(compiled: Compiled, again: str) -> Destination:
 
     A usage error if only CloudFormation knows the name of the repository.
     """
+    from fsdcf.images.repository import Destination
+
     spec = compiled.service()
     address, ecr = repository(spec), registry(spec)
     if "${" in (ecr[2] if ecr else address):

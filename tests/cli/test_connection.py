@@ -210,6 +210,7 @@ def test_options_reach_the_connection(stage: Stage) -> None:
 def test_boto3_is_loaded_by_commands_that_talk_to_aws_alone() -> None:
     commands = [
         ["--help"],
+        ["build", "--help"],
         ["deploy", "--help"],
         ["sandbox", "--help"],
         ["validate", "hello.yml", "--no-lint"],
