@@ -82,8 +82,9 @@ _CAUSES = (
         " package qemu-user-static), build on a computer with that processor, or change resources.architecture",
     ),
     _Cause(
-        r"(?i)cannot connect to the docker daemon|error during connect|transport is closing|connection to .* was lost"
-        r"|error reading from server|code = Unavailable|buildkitd? .*(?:connection refused|no such file)"
+        r"(?i)cannot connect to the docker daemon|error during connect|transport is closing"
+        r"|connection to .{1,200} was lost"
+        r"|error reading from server|code = Unavailable|buildkitd? .{0,200}(?:connection refused|no such file)"
         r"|docker\.sock: (?:connect|read|write)",
         "the connection to the daemon of {program} broke off",
         "see whether it still runs (`{program} info`), and build again: finished steps are in the cache",
@@ -166,7 +167,7 @@ _ANNOUNCED = re.compile(
     r"|building at STEP \".*\": |process \".*\" did not"
 )
 """Where a builder repeats an instruction, whose text is not its output."""
-_MARKED = re.compile(r"\s*(\d{1,9}) \| >>> ")
+_MARKED = re.compile(r"^\s*(\d{1,9}) \| >>> ")
 _HEADED = re.compile(r"[^\s:][^:]*:(\d{1,9})")
 _PARSED = re.compile(r"parse error (?:on )?line (\d{1,9})")
 _STEP = re.compile(r"(?:\[[\w/.-]+\] )??(?:\[(\d{1,9})/\d+\] )?STEP (\d{1,9})/\d+: (.*)")

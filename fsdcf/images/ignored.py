@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+_LONGEST = 4096
+"""The most characters of a path that count, which Linux allows."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DockerIgnore:
@@ -33,7 +36,7 @@ class DockerIgnore:
 
     def pattern_against(self, path: str) -> str:
         """The pattern that excludes a path relative to the context, or a folder around it; empty if none does."""
-        parts = path.strip("/").split("/")
+        parts = path[:_LONGEST].strip("/").split("/")
         paths = ["/".join(parts[: end + 1]) for end in range(len(parts))]
         found = ""
         for pattern, matcher in self._matchers:
@@ -55,7 +58,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of Go's filepath.Match, in which ``**`` means any number of folders."""
     clean = posixpath.normpath(pattern).strip("/")
     out = ""
-    for part in re.findall(r"\*\*/?|\*|\?|\[[^\]]+\]|\\.|.", clean, re.S):
+    for part in re.findall(r"\*\*/?|\*|\?|\[[^\]]{1,200}\]|\\.|.", clean, re.S):
         if part.startswith("**"):
             out += r"(?:.*/)?" if part.endswith("/") else ".*"
         elif part in "*?":

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.cloudformation.ecr import ADDRESS, MANIFEST_TYPES, UNTAGGED_DAYS, create_command, lifecycle_policy
+from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, Aws
@@ -75,8 +76,7 @@ class Repository:
 
         Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
         """
-        patterns = (re.escape(one).replace(r"\*", ".*") for one in self.filters)
-        excepted = any(re.fullmatch(pattern, tag) for pattern in patterns)
+        excepted = any(matches(one, tag) for one in self.filters)
         return excepted != self.mutability.startswith("MUTABLE")
 
     def has_registry(self, aws: Aws) -> bool:

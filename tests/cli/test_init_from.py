@@ -348,6 +348,14 @@ def test_a_plain_init_beside_a_dockerfile_does_the_same_and_says_so(folder: Path
     assert "already exists" in init("shop", expect=2).stderr
 
 
+def test_the_next_step_builds_the_image(folder: Path) -> None:
+    """In git the spec is not committed yet, and elsewhere there is no commit for the tag."""
+    written({"Dockerfile": SMALL})
+    assert "next: fsdcf deploy one.yml --build --image-sha one --sandbox\n" in init("one").stderr
+    written(REPOSITORY)
+    assert "next: fsdcf deploy two.yml --build --allow-dirty --sandbox\n" in init("two").stderr
+
+
 def test_a_plain_init_needs_no_dockerfile_that_can_be_read(folder: Path) -> None:
     Path("Containerfile").mkdir()
     init("one")

@@ -32,7 +32,7 @@ from fsdcf.language.source import parse
 from fsdcf.links import SCHEMA
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.permissions.policy import BOUNDARY
-from fsdcf.repository import OutsideError, check_inside, reader_beside
+from fsdcf.repository import OutsideError, check_inside, reader_beside, repository_root
 from fsdcf.scaffold.application import (
     LOWEST_PORT,
     PATH,
@@ -286,7 +286,9 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
         click.echo("\n".join(word_lines("warning", warning, "warning", painter(sys.stderr), None)), err=True)
     result = run(SpecInputs(files=(target,)).requests()[0])
     show(result.diagnostics, result.sources)
-    _next(_rehearsal(target))
+    in_git = (repository_root(Path.cwd()) / ".git").exists()
+    tag = {"allow_dirty": True} if in_git else {"image_sha": "one"}  # the spec is not committed yet
+    _next(suggested("deploy", str(target), build=True, **tag, sandbox=True))
 
 
 def _say(value: Value, what: str, nothing: str = "") -> None:
