@@ -63,6 +63,7 @@ _ROUTE = re.compile(
     r"""/?["'`]"""
 )
 _FILE_ROUTE = re.compile(r"(?:^|/)(?:app|pages)/(api/_?healthz?)(?:/route|/index)?\.[cm]?[jt]sx?$")
+_VERSION = re.compile(r"/v\d{1,9}$")
 _CODE = re.compile(r".*\.(?:[cm]?[jt]sx?|py|go|rb|java|kt|cs|rs|php|exs?)")
 _OTHER_FOLDERS = re.compile(
     r"\..*|_.*|node_modules|vendor|venv|build|dist|target|bin|obj|.*tests?|__tests__|specs?|docs?"
@@ -180,11 +181,8 @@ class Application:
     def framework(self) -> tuple[Framework, str] | None:
         """The framework of the program, and the file that names its package."""
         packages = {package: file for file, package in self._packages()}
-        for row in FRAMEWORKS:
-            for (manifest, package), file in packages.items():
-                if manifest == row.manifest and _is_part(package, row.package):
-                    return row, file
-        return None
+        rows = ((row, packages.get((row.manifest, row.package))) for row in FRAMEWORKS)
+        return next(((row, file) for row, file in rows if file is not None), None)
 
     def _packages(self) -> Iterator[tuple[str, tuple[str, str]]]:
         """The packages of the program, each with its file and the kind of that."""
@@ -193,13 +191,13 @@ class Application:
                 if re.fullmatch(f"(?:.*/)?(?:{pattern})", Path(file).as_posix()):
                     text = self.folder.text(file)
                     names = re.findall(words, text) if words else _names_in_json(text)
-                    yield from ((file, (manifest, name.lower().replace("_", "-"))) for name in names)
+                    yield from ((file, (manifest, _VERSION.sub("", name.lower().replace("_", "-")))) for name in names)
 
     @cached_property
     def _manifests(self) -> list[str]:
         """The files that may list packages: those of the folder, and those in it that the Dockerfile copies."""
         here = self.folder.path
-        copied = (os.path.relpath(self.context / source, here) for source in _copied(self.image))
+        copied = (os.path.relpath(self.context / source.lstrip("/"), here) for source in _copied(self.image))
         below = [path for path in copied if os.sep in path and not path.startswith(os.pardir)]
         return list(dict.fromkeys([*self.folder.names(), *self.folder.names("requirements"), *below]))
 
@@ -253,11 +251,13 @@ class Application:
         if check and self.image.health_check and (match := _URL.search(check.text)):
             return Value(match[2] or "/", f"HEALTHCHECK in {self.at(check.line)}")
         row, file = self.framework or (None, "")
-        if row and row.path:
-            return Value(row.path, f"{row.title} ({shown(file)})")
+        of_framework = Value(row.path, f"{row.title} ({shown(file)})") if row and row.path else None
+        if of_framework and of_framework.value != "/":
+            return of_framework
         if self.base and self.base.serves:
             return Value("/", self._base)
-        return self._route or Value("/health", "assumed; the program must answer it with 200", False)
+        assumed = Value("/health", "assumed; the program must answer it with 200", False)
+        return self._route or of_framework or assumed
 
     @cached_property
     def _route(self) -> Value | None:
@@ -445,10 +445,6 @@ def _names_in_json(text: str) -> list[str]:
         return []
     maps = [data.get(key) for key in ("dependencies", "require")] if isinstance(data, dict) else []
     return [name for each in maps if isinstance(each, dict) for name in each]
-
-
-def _is_part(package: str, of: str) -> bool:
-    return package == of or package.startswith((f"{of}/", f"{of}."))
 
 
 def _filled(words: Sequence[str], port: int | None, path: str) -> tuple[str, ...]:

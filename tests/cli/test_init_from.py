@@ -119,9 +119,10 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
     "next": Case(
         "FROM node:22-slim\nCOPY . .\nUSER node\nCMD npm start\n",
         {**node("next"), "app/api/health/route.ts": ""},
-        *(3000, "/", "CMD node"),
+        *(3000, "/api/health", "CMD node"),
         said="port 3000: the default of Next.js (package.json); --port sets another one",
     ),
+    "nuxt": Case("FROM node:22-slim\nCOPY . .\nUSER node\nCMD npm start\n", node("nuxt"), 3000, "/", "CMD node"),
     "nest": Case(
         "FROM node:22\nCOPY . .\nUSER node\nEXPOSE 3000 9229\nCMD node dist/main\n",
         {"package.json": '{"dependencies": {"express": "1", "@nestjs/core": "1"}}'},

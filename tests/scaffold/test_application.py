@@ -202,6 +202,11 @@ def test_a_broken_manifest_has_no_packages(tmp_path: Path, text: str) -> None:
     assert application(tmp_path, "FROM x:1\n", package__json=text).framework is None
 
 
+def test_many_packages_are_not_slow(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("".join(f"a{number}==1\n" for number in range(60_000)))
+    assert cpu(lambda _: application(tmp_path, "FROM x:1\n").framework, "") < 1.5
+
+
 @pytest.mark.parametrize("letters", ["a.", "org.a-", '"a', "  x", "gem '", "\n\t", "a/b/"])
 @pytest.mark.parametrize("file", ["requirements.txt", "pom.xml", "go.mod", "mix.exs"])
 def test_no_manifest_is_slow(tmp_path: Path, file: str, letters: str) -> None:
