@@ -233,6 +233,19 @@ def test_what_can_be_refused_is_refused_before_the_build(
     assert built() == []
 
 
+def test_a_person_agrees_once_to_delete_what_a_failed_creation_left(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(stage)
+    asked = answered(monkeypatch, {"recreate": False})
+    stage(*BUILD, expect=3)
+    assert built() == []
+    asked = answered(monkeypatch, {"recreate": True})
+    stage(*BUILD)
+    assert [one.kind for one in asked] == ["recreate"]
+    assert deployed(stage) == tag()
+
+
 def test_a_repository_that_does_not_exist_is_offered_before_the_build(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -439,8 +439,8 @@ def _deploy(
 
 
 def _with_image(deployment: SpecDeploy, outcome: Outcome) -> Outcome:
-    """The outcome of a deploy, with the image that was pushed for it and that stays, unless it is deployed."""
-    if not deployment.pushed or outcome.exit is Exit.DONE:
+    """The outcome of a deploy, with the image that was pushed for it and that stays, unless that is being deployed."""
+    if not deployment.pushed or outcome.exit in (Exit.DONE, Exit.UNKNOWN):
         return outcome
     image = Evidence("image", f"{deployment.pushed} is in its repository")
     return replace(outcome, evidence=(*outcome.evidence, image))

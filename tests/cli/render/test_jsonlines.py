@@ -16,10 +16,22 @@ from fsdcf.cli.commands.healthcheck import HealthCheckPrinter
 from fsdcf.cli.commands.services import service_record
 from fsdcf.cli.commands.status import release_record, status_record
 from fsdcf.cli.commands.tasks import task_record
+from fsdcf.cli.render.builder import builder_progress
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.logs import LogPrinter
-from fsdcf.deploy.model import Exit, NoticeIssued, RolloutChanged, ServiceEventReceived, TaskState, WarningIssued
+from fsdcf.deploy.model import (
+    Exit,
+    ImageBuilt,
+    ImagePushed,
+    NoticeIssued,
+    RolloutChanged,
+    ServiceEventReceived,
+    TaskState,
+    WarningIssued,
+)
 from fsdcf.deploy.state import Snapshot
+from fsdcf.diagnostics import Span
+from fsdcf.language.rules.container import BUILD_PATH
 from fsdcf.operate.drift import DriftReport
 from fsdcf.operate.healthcheck import HealthCheckAttempt
 from fsdcf.operate.logs import LogLine
@@ -113,8 +125,11 @@ def every_kind(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     view = HealthCheckPrinter(as_json=True)
     view.head("load balancer", "GET /")
     view.rounds("load balancer", iter([HealthCheckAttempt(1, 0, True, "healthy", "200")]))
+    builder_progress(as_json=True, aside=True).report(BUILD_PATH.at(Span("shop.yml", 1, 1, 1, 2), (), "is wrong"), {})
     told = [json.loads(line) for line in (out.getvalue() + capsys.readouterr().out).splitlines()]
-    events = [*story(FAILURE), NoticeIssued("kept", "a"), WarningIssued("a"), ROLLOUT, TROUBLE]
+    built = ImageBuilt("built", "a", "shop", "one", "sha256:0a", "linux/amd64", "docker", 1.5)
+    pushed = ImagePushed("pushed", "a", "shop", "one", "sha256:0a")
+    events = [*story(FAILURE), NoticeIssued("kept", "a"), built, pushed, WarningIssued("a"), ROLLOUT, TROUBLE]
     stack = Snapshot("shop-staging", "arn", "UPDATE_COMPLETE")
     records = [
         status_record(Status(stack)),
