@@ -107,6 +107,16 @@ def test_an_image_that_does_not_exist_refuses_all(stage: Stage) -> None:
     assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
 
 
+def test_a_missing_secret_of_one_spec_refuses_all(stage: Stage) -> None:
+    write(stage, "shop", "  environment: {KEY: '${ssm:/shop/key}'}\n")
+    _, err = deploy(stage, "--yes", expect=2)
+    assert "shop-staging   | error: the parameter /shop/key does not exist" in err
+    assert "next: fsdcf secret set services/shop.yml KEY --env staging" in err
+    assert [stage.site.status(f"{name}-staging") for name in NAMES] == [""] * 3
+    stage.site.store_secret("/shop/key")
+    deploy(stage, "--yes")
+
+
 def test_without_a_confirmation_nothing_is_executed_or_left(stage: Stage) -> None:
     _, err = deploy(stage, expect=3)
     assert "confirmation is required" in err and "0 of 3 stacks deployed" in err
