@@ -432,10 +432,11 @@ def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str, yes: boo
         if not found.belongs_to(run.target):
             _ask_for_another_s(run, found, yes, "overwritten", "Overwrite it?")
     if place.key:
-        value = _as_json({**_read_object(run, found), place.key: value})
-        check_value(place, value)
-    with _explaining(run, place, "stored", value):
-        return _written(found, _put_version(run, place, value, token), False)
+        known = {**_read_object(run, found), place.key: value}
+        check_value(place, _as_json(known))
+        with _explaining(run, place, "stored", *_texts(known)):
+            return _written(found, _put_version(run, place, _as_json(known), token), False)
+    return _written(found, _put_version(run, place, value, token), False)
 
 
 def _token(aws: Aws) -> str:
@@ -475,6 +476,15 @@ def _as_json(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_as_json(key)}: {_as_json(one)}" for key, one in value.items()) + "}"
     return f"[{', '.join(map(_as_json, value))}]" if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts and numbers in a value of JSON, at any depth."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value
 
 
 def _read_object(run: Run, found: StoredSecret) -> dict[str, Any]:
@@ -558,7 +568,7 @@ def _removed(run: Run, found: StoredSecret) -> Removed:
             raise stop(Exit.USAGE, f"{place.title} does not exist: nothing was removed", _list_command(run.target))
         del known[place.key]
         if known:
-            with _explaining(run, place, "removed", _as_json(known)):
+            with _explaining(run, place, "removed", *_texts(known)):
                 _put_version(run, place, _as_json(known), _token(run.aws))
             return Removed(found, key_only=True)
     call = partial(run.aws.call, SECRETS_MANAGER, at=place.region, SecretId=place.id)
@@ -669,7 +679,7 @@ _ADVICE: Mapping[str, str] = {
     "ParameterPatternMismatchException": "the parameter was made with a pattern that its values must match",
     "InvalidAllowedPatternException": "the parameter was made with a pattern that its values must match",
     "HierarchyLevelLimitExceededException": "use a path with at most 15 levels",
-    "InvalidRequestException": "the state of the secret does not permit it: it may be a replica",
+    "InvalidRequestException": "the state of the secret forbids it: it may be marked for deletion, or be a replica",
     "MalformedPolicyDocumentException": "correct the resource policy of the secret",
     "PreconditionNotMetException": "the resource policy of the secret would lock you out",
 }
