@@ -106,11 +106,12 @@ def packages_of(requirements: Path, workspace: Workspace) -> Path:
     """The folder of the packages that a service installs, downloaded once with the pip of this machine."""
     folder = KEPT / f"packages-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]}"
     if not folder.exists():
-        new = workspace.folder / folder.name
+        new = KEPT / f"{folder.name}.new"
+        shutil.rmtree(new, ignore_errors=True)
         systems = [f"--platform={kind}_{platform.machine()}" for kind in ("manylinux2014", "manylinux_2_28")]
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--python-version={PYTHON}")
         workspace.run(*pip, *systems, "-d", str(new), "-r", str(requirements), environment=os.environ)
-        shutil.move(new, folder)
+        new.rename(folder)
     return folder
 
 
@@ -393,8 +394,9 @@ def faults_of_builds(session: Session, folder: Path) -> None:
     with step("a full disk") as details:
         change(session, folder, TINY, os.urandom(20_000_000))
         mount = 'mkdir "$0" && mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"'
-        words = ("unshare", "--mount", "sh", "-c", mount, str(workspace.folder / "full"), *FSDCF, "build", "tiny.yml")
-        done = workspace.elsewhere("full").tried(*words, "--builder", "buildah", folder=folder)
+        small = ("unshare", "--mount", "sh", "-c", mount, str(workspace.folder / "full"))
+        build = (*FSDCF, "build", "tiny.yml", "--builder", "buildah")
+        done = workspace.elsewhere("full").tried(*small, *build, folder=folder)
         said = done.stdout + done.stderr
         check(done.returncode == 1 and "no space left" in said, f"the build exited with {done.returncode}", said)
         details.append("exit code 1, no space left on device")
@@ -451,6 +453,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if a shell has started it in the background
+    os.environ["no_proxy"] = "localhost,127.0.0.1"
     KEPT.mkdir(parents=True, exist_ok=True)
     try:
         with temporary_workspace() as workspace:

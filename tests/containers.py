@@ -245,9 +245,9 @@ class Registry:
         request = urllib.request.Request(f"http://{self.address}{path}", headers={"Accept": kinds})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.headers, answer.read()
+                return answer.status, dict(answer.headers.items()), answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read()
+            return error.code, dict(error.headers.items()), error.read()
         except OSError:
             return 0, {}, b""
 

@@ -6,9 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.containers import missing
 
 ROOT = Path(__file__).parent.parent
 
@@ -166,3 +169,18 @@ def test_what_is_missing_is_said(checkout: Path, arguments: tuple[str, ...], tol
     made = make(checkout, *arguments)
     assert (made.returncode, made.stdout) == (2, "")
     assert told in made.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="is for Linux")
+def test_make_images_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    root, packages = missing()
+    assert "root" in root
+    assert packages.endswith("apt-get install buildah docker-registry debootstrap git busybox-static")
+    for name in ("buildah", "docker-registry", "git", "busybox"):
+        (tmp_path / name).write_bytes(b"\x7fELF /lib64/ld-linux" if name == "busybox" else b"#!")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (packages,) = missing()
+    assert packages.endswith("apt-get install debootstrap busybox-static")
