@@ -281,7 +281,7 @@ def test_the_commands_in_the_readme_of_a_service_run(kind: str, stage: Stage) ->
     """Its own commands, in a folder where nothing was deployed before."""
     stage("init", "shop", "--template", kind, "-o", ".")
     commands = re.findall(r"^(fsdcf .*?) *#", Path("README.md").read_text(encoding="utf-8"), re.M)
-    assert [one.split()[1] for one in commands] == ["template", "deploy", "ci"]
-    for command in commands[:2]:
+    assert [one.split()[1] for one in commands] == ["template", "deploy", "deploy", "ci"]
+    for command in commands[:2]:  # those that need no builder
         stage(*shlex.split(command)[1:], *(["--yes"] if "deploy" in command else []))
     assert "CREATE_COMPLETE" in stage("status", "shop").stdout

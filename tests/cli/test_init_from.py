@@ -76,7 +76,7 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
 """,
         {"requirements.txt": "fastapi[standard]==0.115\nuvicorn\n", "main.py": '@app.get("/healthz")\n'},
         *(8080, "/healthz", "CMD python3"),
-        said="port 8080: CMD in Dockerfile:7\n  path /healthz: main.py:1\n",
+        said="port 8080: CMD in Dockerfile:7\n  path /healthz: main.py:1; --path sets another one\n",
     ),
     "flask on gunicorn": Case(
         "FROM python:3.13-alpine\nCOPY . .\nUSER app\nENTRYPOINT gunicorn -b :${PORT:-5000} app:app\n",

@@ -293,7 +293,8 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
 
 def _say(value: Value, what: str, nothing: str = "") -> None:
     """Report a value, and where it comes from."""
-    click.echo(f"  {what} {visible(value.value or nothing)}: {value.source}", err=True)
+    option = "" if value.is_sure else f"; --{what} sets another one"
+    click.echo(f"  {what} {visible(value.value or nothing)}: {value.source}{option}", err=True)
 
 
 def _name_from(given: Given, folder: Path) -> Value:
@@ -321,10 +322,10 @@ def _port_from(given: Given, application: Application, terminal: bool) -> Value:
     if given.port is not None:
         return Value(given.port, f"--port{seen if found.value != given.port else ''}")
     if found.is_sure or not terminal:
-        return found if found.is_sure else Value(found.value, f"{found.source}; --port sets another one")
+        return found
     click.echo(f"The port is not certain: {found.source}.", err=True)
     answer = _ask_port("spec", found.value or 0)
-    return found if answer == (found.value or 0) else Value(answer or None, "as answered")
+    return Value(answer or None, found.source if answer == (found.value or 0) else "as answered")
 
 
 def _path_from(given: Given, application: Application, terminal: bool) -> Value:
@@ -336,7 +337,7 @@ def _path_from(given: Given, application: Application, terminal: bool) -> Value:
         return found
     click.echo(f"The path of the health check is not certain: {found.source}.", err=True)
     answer = click.prompt("Path of the health check", default=found.value, value_proc=_path, err=True)
-    return found if answer == found.value else Value(answer, "as answered")
+    return Value(answer, found.source if answer == found.value else "as answered")
 
 
 def _path(text: str) -> str:
