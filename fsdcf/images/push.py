@@ -21,6 +21,7 @@ from fsdcf.images.build import LAST_LINES, Progress, build_image, run_builder
 from fsdcf.images.builders import Access, Builder, BuilderError, ImageBuild, LocalImage
 from fsdcf.images.repository import CACHE_TAG, RegistryImage, Repository, image_behind
 from fsdcf.masking import mask_text, memorable, remember
+from fsdcf.wording import cut
 
 ATTEMPTS = 3
 """Attempts of a push, and of a login."""
@@ -192,7 +193,8 @@ class Pusher:
             problem = f"the push of {name} failed: {self.builder.title} exited with {code}"
             if attempt == ATTEMPTS or self._run.late():
                 raise self._failed(f"{problem}, in {attempt} attempts", lines)
-            self._wait(problem, attempt)
+            why = f" ({cut(mask_text(lines[-1]))})" if lines else ""
+            self._wait(f"{problem}{why}", attempt)
         raise AssertionError("the last attempt returns or raises")
 
     def _failed(self, sentence: str, lines: list[str]) -> Stop:
@@ -244,7 +246,8 @@ class Pusher:
         reported = self.builder.pushed_digest(name, self._report)
         if not self._repository.is_ecr:
             if not reported:
-                raise stop(Exit.UNKNOWN, f"{self.builder.title} pushed {name} and does not report its digest")
+                sentence = f"{self.builder.title} pushed {name} and does not report its digest"
+                raise stop(Exit.UNKNOWN, sentence, self._repository.again)
             return self._pushed(name, reported)
         found = self._read(name.rpartition(":")[2])
         if found is None:

@@ -215,7 +215,7 @@ def test_a_push_that_breaks_off_is_tried_again(scene: Scene, part: str, times: i
         assert (tries, pushed.existed) == (1, True)
     else:
         assert tries == times + 1
-        assert f"attempt {times + 1} of 3" in scene.notices
+        assert f"attempt {times + 1} of 3" in scene.notices and "connection lost" in scene.notices
         assert scene.steps.done.count("login") == tries
 
 
