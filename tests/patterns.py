@@ -28,7 +28,10 @@ from fsdcf.deploy.diagnosis.context import DiagnosisContext
 from fsdcf.deploy.diagnosis.reasons import REASONS, STACK_REASONS, match_reason
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES
 from fsdcf.deploy.ecs import tasks
-from fsdcf.images import failure, ignored
+from fsdcf.images import failure
+from fsdcf.images.build import seen_lines
+from fsdcf.images.builders import Builder, ImageBuild
+from fsdcf.images.ignored import DockerIgnore
 from fsdcf.language import placeholders, source
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
@@ -133,10 +136,7 @@ DATA: Mapping[str, Callable[[], Iterable[str]]] = {
     "cloudformation/registries.py: pattern": lambda: (pattern for pattern, _, _ in registries._KNOWN),
     "cloudformation/types/__init__.py: one.path": lambda: (each.path for one in records() for each in one.managed),
     "deploy/ecs/tasks.py: pattern": lambda: (pattern for _, pattern, _ in tasks._WORDS),
-    "images/failure.py: cause.pattern": lambda: (cause.pattern for cause in failure._CAUSES),
-    "images/ignored.py: out": lambda: (
-        ignored._compiled(each).pattern for each in ("a/**/b*c?[a-z]", "**/*.py", "a*b")
-    ),
+    "images/failure.py: cause.pattern": lambda: (one.pattern for one in failure._CAUSES),
     "language/placeholders.py: STORED_NAMES[store]": placeholders.STORED_NAMES.values,
     "language/schema.py: pattern": spec_patterns,
     "masking.py: rest": lambda: (rest for _, rest in masking._BEGINNINGS),
@@ -158,12 +158,12 @@ DATA: Mapping[str, Callable[[], Iterable[str]]] = {
 REASON = "deploy/diagnosis/reasons/reason.py: first + gap + bounded"
 """The patterns of reasons, whose flags their class adds."""
 
+_BUILDER, _BUILD = Builder({}), ImageBuild("web:1", Path(), Path("none"), "linux/amd64")
 BOUNDED: Mapping[str, Callable[[str], object]] = {
     "cloudformation/references.py: _VARIABLE": lambda text: sum(1 for _ in references.sub_variables(text)),
     "cloudformation/registries.py: pattern": lambda text: registries.registry_of(f"{text}.example/image"),
-    "images/ignored.py: out": lambda path: ignored.DockerIgnore("", ("**/*.py", "a/**/b*c?[a-z]")).pattern_against(
-        path
-    ),
+    "images/failure.py: cause.pattern": lambda text: failure.explain(_BUILDER, _BUILD, seen_lines(text)),
+    "images/ignored.py: _PART": lambda text: DockerIgnore("", [text]).pattern_against("a"),
     "language/source.py: _ENTRY": lambda line: source._repair(line, [line], 1, 1),
     "language/source.py: _ITEM": lambda line: source._repair(line, [line], 1, 1),
 }

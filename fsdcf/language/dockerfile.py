@@ -54,6 +54,7 @@ _LONGEST = 1000
 
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
 _DURATION = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
+_RETRIES = re.compile(r"\d{1,9}", re.ASCII)
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^${}]{0,200}))?\})", re.ASCII)
 _HEREDOC = re.compile(r"""(?<!\S)\d{0,9}<<-?(["']?)([A-Za-z_][\w.-]{0,100})\1(?!\S)|"[^"]*"|'[^']*'""")
@@ -91,7 +92,7 @@ class Instruction:
         words = [word for word in self.text.split() if not word.startswith("--")]
         if self.name not in ("COPY", "ADD") or "--from=" in self.text or "<<" in self.text:
             return []
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             words = [str(word) for word in json.loads(" ".join(words))] if words[:1] and words[0][0] == "[" else words
         return [word for word in (word.strip("\"'") for word in words[:-1]) if not _NO_PATH.search(word)]
 
@@ -426,7 +427,7 @@ def _read(rest: str) -> ContainerCheck | None:
         command=_command(command.strip()),
         interval=_seconds(options.get("interval", "30s"), 5, 300),
         timeout=_seconds(options.get("timeout", "30s"), 2, 60),
-        retries=min(max(int(retries), 1), 10) if retries.isdigit() else 3,
+        retries=min(max(int(retries), 1), 10) if _RETRIES.fullmatch(retries) else 3,
         start_period=_seconds(start, 0, 300) if start else None,
     )
 
@@ -435,7 +436,7 @@ def _command(text: str) -> str | tuple[str, ...]:
     if text.startswith("["):
         try:
             words = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
         if isinstance(words, list) and words and all(isinstance(word, str) for word in words):
             return ("CMD", *words)
@@ -445,4 +446,4 @@ def _command(text: str) -> str | tuple[str, ...]:
 def _seconds(text: str, low: int, high: int) -> int:
     """Return Docker's duration in whole seconds, within the limits of ECS."""
     total = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
-    return min(max(round(total), low), high)
+    return max(round(min(total, high)), low)

@@ -335,7 +335,7 @@ def check_value(place: SecretPlace, value: str, tier: str = "Standard") -> None:
         problem = f"has {size:,} bytes, and {STORES[place.store]} takes {most:,}"
         hint = f"store it in Secrets Manager, which takes {_LONGEST_SECRET:,}, with --store secretsmanager"
         hint = hint if place.store == SSM and size <= _LONGEST_SECRET else "let the service read it from a bucket"
-    elif place.store == SSM and re.search(r"\{\{.*\}\}", value):
+    elif place.store == SSM and any("}}" in line.partition("{{")[2] for line in value.splitlines()):
         problem = "contains `{{…}}`, which SSM refuses: there it is the name of another parameter"
         hint = "store it in Secrets Manager, with --store secretsmanager"
     if problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,13 @@ def test_a_source_that_the_context_lacks(tmp_path: Path, copy: str, ignored: str
         ("[a", "[a", True),
         ("docs/*.md", "docs/deep/x.md", False),
         (".", "anything", False),
+        ("a**c", "a/b/c/d", True),
+        ("**/a*/**/c?", "x/ab/y/z/cd", True),
+        (r"\[a\*", "[a*", True),
+        (r"[\]x-z]\b", "yb", False),
+        ("[z-a]", "b", False),
+        ("**a" * 1000 + "b", "a" * 4000, False),
+        ("****/" * 800 + "b", "a/" * 2000, False),
     ],
 )
 def test_patterns_of_a_dockerignore(tmp_path: Path, patterns: str, path: str, excluded: bool) -> None:
@@ -203,3 +211,9 @@ def test_the_ignore_file_of_a_dockerfile_comes_first(tmp_path: Path) -> None:
 def test_an_unreadable_dockerfile_gives_no_finding(tmp_path: Path) -> None:
     build = ImageBuild("web:1", tmp_path, tmp_path / "none", "linux/arm64")
     assert explain(Buildx({}), build, ["Dockerfile:3", "-----", "ERROR: no space left on device"]).finding is None
+
+
+def test_an_ignore_file_that_is_a_pipe_or_huge_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "Dockerfile.dockerignore")
+    (tmp_path / ".dockerignore").write_text("a\n" * 600_000)
+    assert DockerIgnore.of(tmp_path / "Dockerfile", tmp_path).patterns == ()

@@ -171,3 +171,19 @@ def test_a_target_without_a_stage() -> None:
 def test_a_base_whose_user_is_not_root(base: str) -> None:
     assert read_dockerfile(f"FROM {base}\n").user == "nonroot"
     assert read_dockerfile(f"FROM {base}\nUSER root\n").user == "root"
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("--retries=\u00b2 CMD x", ("x", 30, 3)),
+        (f"--retries={'9' * 5000} CMD x", ("x", 30, 3)),
+        (f"--interval={'9' * 400}h CMD x", ("x", 300, 3)),
+        (f"CMD {'[' * 100_000}", ("[" * 100_000, 30, 3)),
+    ],
+)
+def test_extremes_of_a_health_check(rest: str, expected: tuple[str, int, int]) -> None:
+    image = read_dockerfile(f"FROM a:1\nHEALTHCHECK {rest}\nCOPY {'[' * 100_000} /\n")
+    check = image.health_check
+    assert check is not None and (check.command, check.interval, check.retries) == expected
+    assert image.written[-1].sources == ["[" * 100_000]
