@@ -115,7 +115,7 @@ PREPARATION_REASONS = (
         "list the parameter under service.secrets: the execution role then gets the statement",
         "service.secrets",
         "aws ssm describe-parameters",
-        refine_permission("ssm:GetParameters", key="service.secrets", show="aws ssm get-parameters --names"),
+        refine_permission("ssm:GetParameters", key="service.secrets"),
     ),
     Reason(
         "registry-denied",
