@@ -23,7 +23,7 @@ from fsdcf.cli.render.stream import on_github
 from fsdcf.cloudformation.types.ecs import docker_platform
 from fsdcf.compiler.parts.image import repository
 from fsdcf.diagnostics import Diagnostic, Span, has_errors, joined
-from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, SecretSource, find_builder
+from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, MountedSecret, find_builder
 from fsdcf.images.failure import dockerfile_text
 from fsdcf.images.ignored import DockerIgnore, ignore_file
 from fsdcf.language.dockerfile import read_dockerfile, without_stage
@@ -44,13 +44,14 @@ _LONGEST_TAG = 128
 _TAG_RULE = "a tag has letters, digits and _ . -, and begins with a letter, a digit or _"
 _LARGEST_SECRET = 500 * 1024
 """The largest secret that BuildKit passes to a build.
-Source: MaxSecretSize in https://github.com/moby/buildkit/blob/master/session/secrets/secretsprovider/secretsprovider.go"""
+Source: MaxSecretSize in session/secrets/secretsprovider/secretsprovider.go of https://github.com/moby/buildkit"""
 
 _SHOWN_FILES = 3
 _MOUNT = re.compile(r"--mount=((?:\S*,)?type=secret\b\S*)")
 
 LABEL = "org.opencontainers.image."
-"""The beginning of the labels of an image. Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
+"""The beginning of the labels of an image.
+Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
 
 @dataclass(frozen=True)
@@ -250,13 +251,13 @@ def _problems_inside(build: Build, document: Document, file: Path) -> Iterator[D
                 yield UNNAMED_BUILD_SECRET.at(span, (), message, hint)
 
 
-def _source(secret: BuildSecret, folder: Path) -> SecretSource:
+def _source(secret: BuildSecret, folder: Path) -> MountedSecret:
     """Where a secret is: a file may be anywhere, since a secret is not committed; ``~`` is the home folder."""
     file = folder / Path(os.path.expanduser(secret.file)) if secret.file else None
-    return SecretSource(secret.id, file, secret.environment)
+    return MountedSecret(secret.id, file, secret.environment)
 
 
-def _problem_of(secret: BuildSecret, source: SecretSource) -> str:
+def _problem_of(secret: BuildSecret, source: MountedSecret) -> str:
     """Why a secret cannot be read; empty if it can. Its value is masked from then on."""
     if source.file is None:
         value = os.environ.get(source.variable or "")

@@ -33,7 +33,7 @@ class GitHubEnvironment:
 
 
 @dataclass
-class Repository:
+class GitHubRepository:
     """A repository, ``owner/name``. ``gh`` is asked without a prompt and for a bounded time, and never required."""
 
     name: str

@@ -43,7 +43,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 """What moves the cursor of a terminal, or colours its text."""
 
 
-class Progress:
+class BuilderProgress:
     """Shows what builders print. This one shows nothing: the output is only kept for the account of a failure."""
 
     terminal: int | None = None
@@ -62,7 +62,7 @@ class Progress:
         """A finding about the Dockerfile, and the texts of the files that it is about."""
 
 
-def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progress) -> LocalImage:
+def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: BuilderProgress) -> LocalImage:
     """Build an image into the builder's store. Raises Stop if the build fails, or is for another platform."""
     if refusal := builder.refusal(build):
         raise stop(Exit.USAGE, refusal)
@@ -95,7 +95,7 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Progr
 
 
 def _built(
-    builder: Builder, build: ImageBuild, tell: Tell, progress: Progress
+    builder: Builder, build: ImageBuild, tell: Tell, progress: BuilderProgress
 ) -> tuple[int, list[str], LocalImage | None]:
     """The exit code of a build, its last lines, and its image. Raises BuilderError if the image cannot be inspected.
 
@@ -124,7 +124,7 @@ def _clean_up(builder: Builder, before: frozenset[str], tell: Tell) -> None:
         tell(NoticeIssued("note", text))
 
 
-def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], progress: Progress) -> NoReturn:
+def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], progress: BuilderProgress) -> NoReturn:
     """Report the step of the Dockerfile that failed, and raise Stop with the last lines and what helps."""
     failure = explain(builder, build, lines)
     if failure.finding:
@@ -139,7 +139,7 @@ def _fail(builder: Builder, build: ImageBuild, code: int, lines: list[str], prog
     raise stop(Exit.FAILED, sentence, evidence=evidence, advice=advice)
 
 
-def run_builder(command: Command, progress: Progress) -> tuple[int, list[str]]:
+def run_builder(command: Command, progress: BuilderProgress) -> tuple[int, list[str]]:
     """Run a builder, and return its exit code and its last lines. Raises Stop if it cannot start.
 
     On a terminal the builder gets one of its own, which is copied, so that its display works and the last lines are
@@ -245,7 +245,7 @@ def _read(output: int) -> bytes:
         return b""
 
 
-def _end(process: subprocess.Popen[bytes], output: int, progress: Progress) -> None:
+def _end(process: subprocess.Popen[bytes], output: int, progress: BuilderProgress) -> None:
     """End a builder and all that it started: it is asked twice, and then killed. What it still prints is shown."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -20,7 +20,7 @@ _TIMEOUT = 60
 
 
 @dataclass(frozen=True)
-class SecretSource:
+class MountedSecret:
     """A secret of the build, which `RUN --mount=type=secret,id=ID` reads: from a file, or an environment variable."""
 
     id: str
@@ -60,7 +60,7 @@ class ImageBuild:
     platform: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
-    secrets: Sequence[SecretSource] = ()
+    secrets: Sequence[MountedSecret] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int | None = None
     use_cache: bool = True
@@ -103,7 +103,7 @@ class LocalImage:
 
 
 @dataclass(frozen=True)
-class Access:
+class RegistryAccess:
     """How a registry is reached: its host, and the private folder with the login, which the builder uses in place of
     the user's own; None for the logins that the user has.
 
@@ -141,7 +141,9 @@ class Builder:
     splits_at_commas = False
     """Whether the path of a secret cannot contain a comma."""
 
-    def __init__(self, environment: Mapping[str, str], passed_over: str = "", access: Access | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], passed_over: str = "", access: RegistryAccess | None = None
+    ) -> None:
         self.environment = environment
         self.passed_over = passed_over
         self.access = access
@@ -222,7 +224,7 @@ class Builder:
         digest = id if id.startswith("sha256:") else f"sha256:{id}"
         return LocalImage(digest, f"{system}/{architecture}", words[-1])
 
-    def with_access(self, access: Access) -> Builder:
+    def with_access(self, access: RegistryAccess) -> Builder:
         """The same builder with access to a registry. Its folder gets what the builder needs beside the login."""
         variables = {}
         if access.folder is not None:
@@ -394,7 +396,8 @@ class Buildx(Docker):
 
         On GitHub, it is that of GitHub if the workflow gives access to it, and never one in a registry: several
         environments may write it. ECR takes a cache that is an image.
-        Source: https://docs.docker.com/build/cache/backends/gha/, https://docs.docker.com/build/cache/backends/registry/
+        Sources: https://docs.docker.com/build/cache/backends/gha/ and
+        https://docs.docker.com/build/cache/backends/registry/
         """
         on_github = self.environment.get("GITHUB_ACTIONS") == "true"
         if on_github:
@@ -503,7 +506,7 @@ class Buildah(Builder):
         comments = [str(step.get("comment", "")) for step in steps]
         return [comment.removeprefix("FROM ") for comment in comments if comment.startswith("FROM ")]
 
-    def with_access(self, access: Access) -> Builder:
+    def with_access(self, access: RegistryAccess) -> Builder:
         """The same builder with access to a registry."""
         return type(self)(self.environment, self.passed_over, access)
 
@@ -612,7 +615,7 @@ class Finch(Nerdctl):
             return f"finch does not pass {variable} to its virtual machine: write the secret's `file` in build.secrets"
         return super().refusal(build)
 
-    def with_access(self, access: Access) -> Builder:
+    def with_access(self, access: RegistryAccess) -> Builder:
         """The same builder with access to a registry. Its virtual machine reads Finch's own folder alone.
 
         Source: https://github.com/runfinch/finch/blob/main/pkg/config/nerdctl_config_applier.go

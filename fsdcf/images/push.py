@@ -17,8 +17,8 @@ from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, ImagePushed, NoticeIssued
 from fsdcf.deploy.run import Run, Stop, denied, stop
-from fsdcf.images.build import LAST_LINES, Progress, build_image, run_builder
-from fsdcf.images.builders import Access, Builder, BuilderError, ImageBuild, LocalImage
+from fsdcf.images.build import LAST_LINES, BuilderProgress, build_image, run_builder
+from fsdcf.images.builders import Builder, BuilderError, ImageBuild, LocalImage, RegistryAccess
 from fsdcf.images.repository import CACHE_TAG, RegistryImage, Repository, image_behind
 from fsdcf.masking import mask_text, memorable, remember
 from fsdcf.wording import cut
@@ -69,13 +69,13 @@ def signed_in(run: Run, builder: Builder, repository: Repository) -> Iterator[Pu
         folder = Path(place)
         report = folder / "report"
         if not repository.is_ecr or not repository.has_registry(run.aws):
-            yield Pusher(run, builder.with_access(Access(repository.host, None, plain)), repository, report)
+            yield Pusher(run, builder.with_access(RegistryAccess(repository.host, None, plain)), repository, report)
             return
         login = folder / "login"
         login.mkdir(mode=0o700)
         cache = f"{repository.address}:{CACHE_TAG}" if repository.moves(CACHE_TAG) else ""
         try:
-            own = builder.with_access(Access(repository.host, login, plain, cache))
+            own = builder.with_access(RegistryAccess(repository.host, login, plain, cache))
         except BuilderError as error:
             raise stop(Exit.FAILED, str(error)) from None
         pusher = Pusher(run, own, repository, report)
@@ -87,7 +87,7 @@ def signed_in(run: Run, builder: Builder, repository: Repository) -> Iterator[Pu
 
 
 def build_and_push(
-    run: Run, builder: Builder, build: ImageBuild, repository: Repository, progress: Progress
+    run: Run, builder: Builder, build: ImageBuild, repository: Repository, progress: BuilderProgress
 ) -> PushedImage:
     """Build an image and push it. The login comes first, since the build reads the cache in the registry.
 
@@ -145,7 +145,7 @@ class Pusher:
         self._expires = data.get("expiresAt")
         return user, password
 
-    def push(self, build: ImageBuild, local: LocalImage, progress: Progress) -> PushedImage:
+    def push(self, build: ImageBuild, local: LocalImage, progress: BuilderProgress) -> PushedImage:
         """Push an image of the builder's store with the tag that it has there, and return it with its digest.
 
         An image that is there is left. An attempt that breaks off is repeated. Raises Stop, and AwsError.
@@ -178,7 +178,7 @@ class Pusher:
         return replace(there, moved=before is not None)
 
     def _push(
-        self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, progress: Progress
+        self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, progress: BuilderProgress
     ) -> PushedImage:
         for attempt in range(1, ATTEMPTS + 1):
             self._renew(attempt)
@@ -203,7 +203,9 @@ class Pusher:
         login = () if self._repository.is_ecr else (f"{self.builder.program} login {self._repository.host}",)
         return stop(Exit.FAILED, sentence, *login, self._repository.again, evidence=evidence)
 
-    def _attempt(self, build: ImageBuild, local: LocalImage, name: str, progress: Progress) -> tuple[int, list[str]]:
+    def _attempt(
+        self, build: ImageBuild, local: LocalImage, name: str, progress: BuilderProgress
+    ) -> tuple[int, list[str]]:
         """The exit code of a push and its last lines."""
         code, lines = 0, list[str]()
         progress.begin(f"{self.builder.title} pushes {name}")

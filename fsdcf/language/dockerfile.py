@@ -71,7 +71,8 @@ _MOST_PORTS = 20
 _ARCHITECTURES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _UNPRIVILEGED = re.compile(r"nonroot|unprivileged|rootless|^cgr\.dev/chainguard/")
 """Base images whose user is not root, by their names.
-Source: https://github.com/GoogleContainerTools/distroless#docker, https://edu.chainguard.dev/chainguard/chainguard-images/"""
+Sources: https://github.com/GoogleContainerTools/distroless#docker and
+https://edu.chainguard.dev/chainguard/chainguard-images/"""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, outcome_of, stop
 from fsdcf.deploy.state import snapshot, while_running
 from fsdcf.operate.rolling import restart
-from fsdcf.operate.secrets import SSM, SecretPlace, Written, definition_of, other_readers, sources_in
+from fsdcf.operate.secrets import SSM, SecretPlace, StoredVersion, definition_of, other_readers, sources_in
 from fsdcf.operate.service import RunningService, check_managed, confirm, find_service
 from fsdcf.suggested import quoted
 from fsdcf.wording import counted
@@ -137,7 +137,7 @@ def replace_tasks(run: Run, rotation: Rotation, stored: str, back: tuple[str, ..
     )
 
 
-def way_back(run: Run, place: SecretPlace, written: Written, rotate: str) -> tuple[str, ...]:
+def way_back(run: Run, place: SecretPlace, written: StoredVersion, rotate: str) -> tuple[str, ...]:
     """The commands that make the earlier value the current one again, without showing it; none if there was none.
 
     ``rotate`` is the command that stores what it reads from standard input, and restarts.

@@ -287,7 +287,7 @@ def _with_tags(aws: Aws, found: StoredSecret) -> StoredSecret:
 
 
 @dataclass(frozen=True)
-class Written:
+class StoredVersion:
     """What was stored: the version, and whether there was no value before."""
 
     secret: StoredSecret
@@ -295,7 +295,7 @@ class Written:
     created: bool
 
 
-def store(run: Run, place: SecretPlace, read: Callable[[], str], yes: bool, key_id: str = "") -> Written:
+def store(run: Run, place: SecretPlace, read: Callable[[], str], yes: bool, key_id: str = "") -> StoredVersion:
     """Store a value, which ``read`` returns once it is clear that it may be stored: a person may have to enter it.
 
     A new parameter or secret gets the tags of the target and is encrypted with the KMS key ``key_id``, the one that AWS
@@ -379,7 +379,7 @@ def _target_tags(target: Target) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> Written:
+def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> StoredVersion:
     """Create a parameter, or write its next version.
 
     A call that creates is repeated without harm: what exists then has the target's tags, and is overwritten. It may
@@ -406,11 +406,11 @@ def _put_parameter(run: Run, found: StoredSecret, value: str, key_id: str, yes: 
     return _written(found, put(Overwrite=True, Tier=found.tier, **key), not found.exists)
 
 
-def _written(found: StoredSecret, answer: Answer, created: bool) -> Written:
-    return Written(found, str(answer.get("Version") or answer.get("VersionId") or ""), created)
+def _written(found: StoredSecret, answer: Answer, created: bool) -> StoredVersion:
+    return StoredVersion(found, str(answer.get("Version") or answer.get("VersionId") or ""), created)
 
 
-def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> Written:
+def _put_secret(run: Run, found: StoredSecret, value: str, key_id: str, yes: bool) -> StoredVersion:
     """Create a secret, or give it a new version, once for each token however often the call is repeated."""
     place = found.place
     call = partial(run.aws.call, SECRETS_MANAGER, at=place.region)

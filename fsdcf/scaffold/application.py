@@ -19,6 +19,7 @@ from fsdcf.language.rules.container import is_root
 from fsdcf.repository import check_inside, folders_above, reader_beside
 from fsdcf.scaffold.known import (
     ALIVE,
+    ANYWHERE,
     BASES,
     CHECKS,
     FRAMEWORKS,
@@ -51,7 +52,8 @@ _MOST_SOURCE_BYTES = 200_000
 
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d{1,5}))?(/[A-Za-z0-9._~/-]{0,200})?")
 _FLAG = re.compile(
-    r"(?:^|\s)(?:(?:--?|-D)(?:http[.-]|server[.-]|listen-|quarkus\.http\.)?(?:port|bind|listen|addr(?:ess)?)|-[pblS]|runserver)"
+    r"(?:^|\s)(?:(?:--?|-D)(?:http[.-]|server[.-]|listen-|quarkus\.http\.)?(?:port|bind|listen|addr(?:ess)?)"
+    r"|-[pblS]|runserver)"
     r"""[ =]["']?(?:(?:tcp|http)://)?(?:[\w.*\[\]:-]{0,60}:)?(\d{2,5})(?!\S*[\w.])"""
 )
 _SETTING = re.compile(
@@ -376,8 +378,8 @@ class Application:
         for base in (each for each in image.bases if "$" in each.image):
             yield f"FROM in {self.at(base.line)} needs build arguments, {shown(base.image)}: write them as build.args"
         for program, option in ON_LOOPBACK.items():
-            if program in image.command and option not in image.command and "0.0.0.0" not in image.command:  # noqa: S104
-                yield f"{program} listens on 127.0.0.1 alone, which no load balancer reaches: add `{option} 0.0.0.0`"
+            if program in image.command and not any(each in image.command for each in (option, ANYWHERE)):
+                yield f"{program} listens on 127.0.0.1 alone, which no load balancer reaches: add `{option} {ANYWHERE}`"
         notes = (self.base.note if self.base else "", self.framework[0].note if self.framework else "")
         yield from filter(None, notes)
 

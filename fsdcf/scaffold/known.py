@@ -41,8 +41,11 @@ MANIFESTS: Mapping[str, tuple[str, str]] = {
 }
 """The names of the files that list a program's packages, and the names in them; JSON has a reader of its own."""
 
-_HOST_OF_NEXT = (("HOSTNAME", "0.0.0.0"),)  # noqa: S104 - in a container
-_HOST_OF_ROCKET = (("ROCKET_ADDRESS", "0.0.0.0"),)  # noqa: S104 - in a container
+ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container
+"""The address on which a program listens that others can reach."""
+
+_HOST_OF_NEXT = (("HOSTNAME", ANYWHERE),)
+_HOST_OF_ROCKET = (("ROCKET_ADDRESS", ANYWHERE),)
 
 FRAMEWORKS = (
     Framework(

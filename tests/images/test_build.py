@@ -14,11 +14,11 @@ import pytest
 
 from fsdcf.deploy.model import Event, Exit, ImageBuilt, StepStarted
 from fsdcf.deploy.run import Stop
-from fsdcf.images.build import Progress, build_image, run_builder, seen_lines
+from fsdcf.images.build import BuilderProgress, build_image, run_builder, seen_lines
 from fsdcf.images.builders import Command, Docker, ImageBuild
 
 
-class Screen(Progress):
+class Screen(BuilderProgress):
     """Keeps what is shown; with a terminal of so many columns, or without one."""
 
     def __init__(self, columns: int = 0) -> None:
@@ -146,7 +146,7 @@ def _built(tmp_path: Path, **environment: str) -> list[Event]:
     events: list[Event] = []
     build = ImageBuild("web:1", tmp_path, tmp_path / "Dockerfile", "linux/arm64")
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    image = build_image(Docker({"PATH": path, **environment}, "no buildx"), build, events.append, Progress())
+    image = build_image(Docker({"PATH": path, **environment}, "no buildx"), build, events.append, BuilderProgress())
     assert image.id == "sha256:" + "a" * 64
     return events
 
@@ -196,4 +196,4 @@ def test_the_last_lines_are_not_repeated_on_a_terminal(
 
 def test_a_builder_that_cannot_start(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="cannot run"):
-        run_builder(Command([str(tmp_path / "none")], {}), Progress())
+        run_builder(Command([str(tmp_path / "none")], {}), BuilderProgress())

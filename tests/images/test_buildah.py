@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from fsdcf.cli.main import cli
 from fsdcf.deploy.model import Event
-from fsdcf.images.build import Progress, build_image
+from fsdcf.images.build import BuilderProgress, build_image
 from fsdcf.images.builders import Buildah, ImageBuild
 
 BUSYBOX = shutil.which("busybox")
@@ -79,7 +79,7 @@ def test_an_interrupt_between_two_steps_leaves_no_container(folder: Path, monkey
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\nCOPY web.yml /\n")
     builder, left = Buildah(dict(os.environ)), []
 
-    class Interrupting(Progress):
+    class Interrupting(BuilderProgress):
         def write(self, text: str) -> None:
             if "STEP 2" in text and not left:
                 left.append(builder.containers())

@@ -21,9 +21,9 @@ from fsdcf.images.builders import (
     Docker,
     Finch,
     ImageBuild,
+    MountedSecret,
     Nerdctl,
     Podman,
-    SecretSource,
     find_builder,
 )
 
@@ -34,7 +34,7 @@ BUILD = ImageBuild(
     platform="linux/arm64",
     arguments={"B": "two words", "A": "1"},
     target="final",
-    secrets=(SecretSource("npm", file=Path("npmrc")), SecretSource("token", variable="TOKEN")),
+    secrets=(MountedSecret("npm", file=Path("npmrc")), MountedSecret("token", variable="TOKEN")),
     labels={"l": "v"},
     epoch=1700000000,
     use_cache=False,
@@ -108,7 +108,7 @@ def test_paths_are_no_options_and_not_standard_input() -> None:
 
 
 def test_the_path_of_a_secret_may_contain_a_comma_where_the_builder_can_read_it() -> None:
-    build = ImageBuild("web:1", Path(), Path("Dockerfile"), "linux/amd64", secrets=(SecretSource("a", Path('x,"y')),))
+    build = ImageBuild("web:1", Path(), Path("Dockerfile"), "linux/amd64", secrets=(MountedSecret("a", Path('x,"y')),))
     assert 'id=a,type=file,"src=x,""y"' in Buildx({}).build(build).words
     assert "comma" in Buildah({}).refusal(build)
     assert "comma" in Podman({}).refusal(build)

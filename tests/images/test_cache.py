@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fsdcf.images.builders import Access, Buildx, ImageBuild, LocalImage
+from fsdcf.images.builders import Buildx, ImageBuild, LocalImage, RegistryAccess
 
 REGISTRY = "registry.example/shop:buildcache"
 GITHUB = {"GITHUB_ACTIONS": "true", "ACTIONS_RUNTIME_TOKEN": "runtime-token"}
@@ -19,7 +19,7 @@ GHA = "type=gha,scope=fsdcf/prod/shop"
 def caches(
     folder: Path,
     environment: Mapping[str, str],
-    access: Access | None = None,
+    access: RegistryAccess | None = None,
     driver: str = "docker-container",
     **more: bool,
 ) -> tuple[str, str]:
@@ -28,7 +28,9 @@ def caches(
     docker.write_text(f'#!/bin/sh\n[ "$2" != inspect ] || echo "Driver:        {driver}"\n', encoding="utf-8")
     docker.chmod(0o755)
     build = ImageBuild("shop:1", folder, folder / "Dockerfile", "linux/amd64", cache_scope="fsdcf/prod/shop")
-    builder = Buildx({"PATH": f"{folder}:{os.defpath}", **environment}, access=access or Access("registry.example"))
+    builder = Buildx(
+        {"PATH": f"{folder}:{os.defpath}", **environment}, access=access or RegistryAccess("registry.example")
+    )
     built = builder.build(replace(build, **more))
     (pushed,) = builder.push(
         replace(build, **more),
@@ -53,19 +55,19 @@ def test_on_github_it_is_the_cache_of_github_for_this_environment_and_service(tm
 @pytest.mark.parametrize("token", [{}, {"ACTIONS_RUNTIME_TOKEN": ""}], ids=["unset", "empty"])
 def test_on_github_a_cache_in_the_registry_is_never_used(tmp_path: Path, token: dict[str, str]) -> None:
     """Several environments push to one repository, and each of them could write it."""
-    shared = Access("registry.example", cache=REGISTRY)
+    shared = RegistryAccess("registry.example", cache=REGISTRY)
     assert caches(tmp_path, {"GITHUB_ACTIONS": "true", **token}, shared) == ("", "")
     assert caches(tmp_path, GITHUB, shared)[0] == GHA
 
 
 def test_elsewhere_it_is_in_the_registry(tmp_path: Path) -> None:
-    read, written = caches(tmp_path, {"ACTIONS_RUNTIME_TOKEN": "t"}, Access("registry.example", cache=REGISTRY))
+    read, written = caches(tmp_path, {"ACTIONS_RUNTIME_TOKEN": "t"}, RegistryAccess("registry.example", cache=REGISTRY))
     assert read == f"type=registry,ref={REGISTRY}" and written.startswith(f"{read},mode=max,image-manifest=true,")
     assert caches(tmp_path, {}) == ("", "")
 
 
 def test_production_reads_no_cache_that_the_role_of_another_environment_may_write(tmp_path: Path) -> None:
-    shared = Access("registry.example", cache=REGISTRY)
+    shared = RegistryAccess("registry.example", cache=REGISTRY)
     assert caches(tmp_path, {}, shared, shares_cache=False) == ("", "")
     assert caches(tmp_path, GITHUB, shared, shares_cache=False)[0] == GHA, "the workflow decides"
 

@@ -20,9 +20,8 @@ from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import Aws
 from fsdcf.deploy.model import Ask, Event, Exit, NoticeIssued, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop
-from fsdcf.images.build import Progress
+from fsdcf.images.build import BuilderProgress
 from fsdcf.images.builders import (
-    Access,
     Buildah,
     Builder,
     BuilderError,
@@ -33,6 +32,7 @@ from fsdcf.images.builders import (
     LocalImage,
     Nerdctl,
     Podman,
+    RegistryAccess,
     copy_docker_folder,
 )
 from fsdcf.images.push import PushedImage, signed_in
@@ -80,7 +80,7 @@ class HandBuilder(Builder):
 
     program = "hand"
 
-    def __init__(self, steps: Steps, content: str = "mine", access: Access | None = None) -> None:
+    def __init__(self, steps: Steps, content: str = "mine", access: RegistryAccess | None = None) -> None:
         super().__init__({}, access=access)
         self.steps, self.content = steps, content
         self.passwords: list[str] = []
@@ -88,7 +88,7 @@ class HandBuilder(Builder):
         self.before_manifest: Callable[[], object] = lambda: None
         self.after_manifest: Callable[[], object] = lambda: None
 
-    def with_access(self, access: Access) -> Builder:
+    def with_access(self, access: RegistryAccess) -> Builder:
         self.steps.step("access")
         self.access = access
         return self
@@ -175,7 +175,9 @@ class Scene:
     def push(self, builder: HandBuilder | None = None) -> PushedImage:
         made, run = builder or self.builder, self.run()
         with signed_in(run, made, self.repository()) as pusher:
-            return pusher.push(BUILD, LocalImage(digest(made.content.encode()), "linux/amd64", "mine"), Progress())
+            return pusher.push(
+                BUILD, LocalImage(digest(made.content.encode()), "linux/amd64", "mine"), BuilderProgress()
+            )
 
     @property
     def notices(self) -> str:
@@ -466,8 +468,8 @@ def test_another_registry_gets_the_logins_of_the_user(scene: Scene) -> None:
     builder.run = lambda command: (0, [])  # type: ignore[method-assign]
     builder.reported = digest_
     with signed_in(scene.run(), builder, repository) as pusher:
-        assert builder.access == Access(scene.registry.address, None, True)
-        pushed = pusher.push(BUILD, LocalImage("sha256:1", "linux/amd64", "mine"), Progress())
+        assert builder.access == RegistryAccess(scene.registry.address, None, True)
+        pushed = pusher.push(BUILD, LocalImage("sha256:1", "linux/amd64", "mine"), BuilderProgress())
     assert pushed.digest == digest_
     assert "not ECR" in scene.notices
     assert not {"login", "GetAuthorizationToken", "BatchGetImage"} & set(scene.steps.done)
@@ -544,20 +546,20 @@ def test_without_a_folder_for_the_login_there_is_no_push(scene: Scene, monkeypat
 
 @pytest.mark.parametrize("kind", [Podman, Buildah])
 def test_podman_and_buildah_get_a_file_with_the_login(kind: type[Builder]) -> None:
-    builder = kind({}).with_access(Access("localhost:5000", Path("private"), True))
+    builder = kind({}).with_access(RegistryAccess("localhost:5000", Path("private"), True))
     (command,) = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "localhost:5000/web:one", Path("r"))
     name = kind.program
     assert [*command.words] == [
         *(name, "push", "--authfile", "private/auth.json", "--tls-verify=false", "--digestfile", "r"),
         *("ref", "docker://localhost:5000/web:one"),
     ]
-    elsewhere = kind({}).with_access(Access("ghcr.io"))
+    elsewhere = kind({}).with_access(RegistryAccess("ghcr.io"))
     (command,) = elsewhere.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "ghcr.io/web:one", Path("r"))
     assert not {"--authfile", "--tls-verify=false"} & {*command.words}
 
 
 def test_nerdctl_pushes_the_platform_that_was_built() -> None:
-    builder = Nerdctl({}, access=Access("localhost:5000", None, True))
+    builder = Nerdctl({}, access=RegistryAccess("localhost:5000", None, True))
     _, push = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "localhost:5000/web:one", Path("r"))
     assert [*push.words] == [
         *("nerdctl", "--insecure-registry", "push", "--platform", "linux/amd64", "localhost:5000/web:one"),
@@ -567,7 +569,7 @@ def test_nerdctl_pushes_the_platform_that_was_built() -> None:
 def test_finch_is_logged_out(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[list[str]] = []
     monkeypatch.setattr(Finch, "_ask", lambda self, words, given="": said.append([*words]))
-    Finch({}).with_access(Access("host", Path("private"))).log_out()
+    Finch({}).with_access(RegistryAccess("host", Path("private"))).log_out()
     assert said == [["finch", "logout", "host"]]
 
 
@@ -582,7 +584,7 @@ def test_an_attestation_and_a_cache_need_more_than_the_plain_daemon(
         return subprocess.CompletedProcess(words, 0, f"Driver: {driver}\n" if "buildx" in words else f"[[{store}]]", "")
 
     monkeypatch.setattr(Buildx, "_ask", ask)
-    builder = Buildx({}, access=Access("host", None, False, "host/web:buildcache"))
+    builder = Buildx({}, access=RegistryAccess("host", None, False, "host/web:buildcache"))
     (command,) = builder.push(BUILD, LocalImage("sha256:1", "linux/amd64", "ref"), "host/web:one", Path("r"))
     words = " ".join(command.words)
     assert "--output=type=image,push=true " in words and "--tag host/web:one" in words
@@ -606,4 +608,4 @@ def test_buildx_tells_the_configuration_of_an_image(monkeypatch: pytest.MonkeyPa
     assert builder.built_image(BUILD, "") == described
     there = scene.push()
     with signed_in(scene.run(), scene.builder, scene.repository()) as pusher:
-        assert pusher.push(BUILD, image, Progress()) == replace(there, existed=True)
+        assert pusher.push(BUILD, image, BuilderProgress()) == replace(there, existed=True)

@@ -18,7 +18,7 @@ import click
 
 from fsdcf.cli.compiled import compile_or_show
 from fsdcf.cli.files import is_environment, specs_or_all, write, write_or_print
-from fsdcf.cli.github import GitHubEnvironment, Repository
+from fsdcf.cli.github import GitHubEnvironment, GitHubRepository
 from fsdcf.cli.home import home_of
 from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
@@ -420,9 +420,9 @@ class Bootstrap:
         return list(dict.fromkeys(map(_service, self.services))) if self.per_service else []
 
     @cached_property
-    def github(self) -> Repository:
+    def github(self) -> GitHubRepository:
         """The repository, as gh tells it."""
-        return Repository(self.repository)
+        return GitHubRepository(self.repository)
 
     @cached_property
     def pipeline(self) -> Pipeline:

@@ -54,7 +54,7 @@ from fsdcf.wording import counted, moment, visible
 if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
     from fsdcf.deploy.run import Run
-    from fsdcf.operate.secrets import SecretPlace, StoredSecret, Written
+    from fsdcf.operate.secrets import SecretPlace, StoredSecret, StoredVersion
 
 _MOST_BYTES = 1 << 20
 _STORES = ("ssm", "secretsmanager")
@@ -475,7 +475,7 @@ def _change(call: SecretCall, name: str, wanted: _Wanted) -> _Change:
     raise stop(Exit.USAGE, f"nothing was stored: the line cannot be put into {visible(file)}: {problem}", advice=advice)
 
 
-def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written, change: _Change | None) -> Outcome:
+def _stored(call: SecretCall, name: str, wanted: _Wanted, written: StoredVersion, change: _Change | None) -> Outcome:
     """The outcome of a stored value, after the line for the spec was printed or put there."""
     target, file = call.run.target, call.compiled.name
     problem = rewrite(Path(file), change.before, change.after) if change else ""
@@ -494,7 +494,7 @@ def _stored(call: SecretCall, name: str, wanted: _Wanted, written: Written, chan
     return Outcome(Exit.DONE, f"{sentence}; running tasks have the old value until a restart", next=next)
 
 
-def _recorded(call: SecretCall, name: str, wanted: _Wanted, written: Written, is_written: bool = False) -> str:
+def _recorded(call: SecretCall, name: str, wanted: _Wanted, written: StoredVersion, is_written: bool = False) -> str:
     """What was stored, in a sentence, after the record of it was printed. ``is_written``: the line is in the spec."""
     place = wanted.place
     record = {"version": written.version, "created": written.created, "line": wanted.line or None}

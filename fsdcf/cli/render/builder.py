@@ -11,13 +11,13 @@ from fsdcf.cli.render.findings import record, show
 from fsdcf.cli.render.plain import HEARTBEAT
 from fsdcf.cli.render.stream import LineWriter, is_watched, on_github
 from fsdcf.diagnostics import Diagnostic
-from fsdcf.images.build import Progress, seen_lines
+from fsdcf.images.build import BuilderProgress, seen_lines
 from fsdcf.wording import visible
 
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-def builder_progress(as_json: bool, aside: bool, pause: Callable[[], None] = lambda: None) -> Progress:
+def builder_progress(as_json: bool, aside: bool, pause: Callable[[], None] = lambda: None) -> BuilderProgress:
     """The progress for the standard streams. ``aside``: messages for people go to standard error. ``pause`` removes a
     live display."""
     out = sys.stderr if aside or as_json else sys.stdout
@@ -28,7 +28,7 @@ def builder_progress(as_json: bool, aside: bool, pause: Callable[[], None] = lam
     return _Folded(LineWriter(out), as_json, pause)
 
 
-class _Folded(Progress):
+class _Folded(BuilderProgress):
     """Keeps quiet, but for a line a minute: some CI ends a job that prints nothing."""
 
     def __init__(self, out: LineWriter, as_json: bool, pause: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from fsdcf.cli.render.builder import builder_progress
 from fsdcf.cli.render.plain import HEARTBEAT
-from fsdcf.images.build import Progress
+from fsdcf.images.build import BuilderProgress
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _outside_of_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
 
 
-def _shown(progress: Progress, *texts: str) -> None:
+def _shown(progress: BuilderProgress, *texts: str) -> None:
     progress.begin("docker builds web:1")
     for text in texts:
         progress.write(text)
