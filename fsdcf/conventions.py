@@ -64,6 +64,9 @@ def _variable(*words: str) -> str:
 ENVIRONMENT_SERVICE = "fsdcf"
 """The service in the tags and the name of the stack of an environment: no service may have this name."""
 
+BOUNDARY = "fsdcf-boundary-${ENV}"
+"""The default permissions boundary of the roles that a deploy creates: each environment has one of its own."""
+
 IMAGE_PARAMETER = "ImageSha"
 """The template parameter for the tag or digest of the image."""
 

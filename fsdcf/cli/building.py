@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +19,11 @@ from fsdcf.cli.image import registry
 from fsdcf.cli.options import decorate
 from fsdcf.cli.render.findings import show, summary
 from fsdcf.cli.render.stream import on_github
-from fsdcf.cloudformation.types.ecs import docker_platform
 from fsdcf.compiler.parts.image import repository
 from fsdcf.diagnostics import Diagnostic, Span, has_errors, joined
 from fsdcf.images.builders import BUILDERS, Builder, BuilderError, ImageBuild, MountedSecret, find_builder
-from fsdcf.images.failure import dockerfile_text
 from fsdcf.images.ignored import DockerIgnore, ignore_file
-from fsdcf.language.dockerfile import read_dockerfile, without_stage
+from fsdcf.language.dockerfile import dockerfile_text, read_dockerfile, without_stage
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import Build, BuildSecret
 from fsdcf.language.rules.container import BUILD_PATH, MISSING_BUILD_SECRET, UNNAMED_BUILD_SECRET
@@ -124,6 +121,8 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
 
     The values of its secrets are masked from now on.
     """
+    from fsdcf.cloudformation.types.ecs import docker_platform
+
     spec, folder = compiled.service(), Path(compiled.name).parent
     build = spec.service.build
     context, file = folder / build.context, dockerfile(folder, build)
@@ -370,6 +369,8 @@ def _changed(root: Path, names: Iterable[str]) -> list[str]:
 
 def _hash(root: Path, changed: Sequence[str]) -> str:
     """A hash of the changed files: their names, modes and contents. Empty without changes."""
+    import hashlib  # loads OpenSSL, which only changed files need
+
     whole = hashlib.sha256()
     for name in changed:
         whole.update(os.fsencode(name) + b"\0")

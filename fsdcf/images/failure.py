@@ -6,14 +6,12 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from fsdcf.atomic import read_regular
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import Diagnostic, Rule, Span
 from fsdcf.images.builders import Builder, ImageBuild
 from fsdcf.images.ignored import DockerIgnore
-from fsdcf.language.dockerfile import MOST_BYTES, Instruction, instructions
+from fsdcf.language.dockerfile import Instruction, dockerfile_text, instructions
 from fsdcf.wording import cut
 
 FAILED_STEP = Rule(
@@ -152,14 +150,6 @@ def explain(builder: Builder, build: ImageBuild, lines: Sequence[str]) -> Failur
     shown = cut(" ".join((step.name, *step.text.split())), 60)
     message = f"`{shown}` fails: {cause or _last_error(lines)}"
     return Failure(cause, advice, FAILED_STEP.at(span, (), message, advice), {file: text})
-
-
-def dockerfile_text(file: Path) -> str:
-    """The text of a Dockerfile; empty if it cannot be read."""
-    try:
-        return read_regular(file, MOST_BYTES).decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
-    except (OSError, ValueError):
-        return ""
 
 
 _ANNOUNCED = re.compile(

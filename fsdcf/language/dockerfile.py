@@ -10,8 +10,10 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
+from fsdcf.atomic import read_regular
 from fsdcf.diagnostics import Diagnostic, Rule, joined
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck, Spec
@@ -360,6 +362,14 @@ def _escape(lines: Sequence[str]) -> str:
         if name.strip().lower() == "escape":
             return value.strip() or "\\"
     return "\\"
+
+
+def dockerfile_text(file: Path) -> str:
+    """The text of a Dockerfile; empty if it cannot be read."""
+    try:
+        return read_regular(file, MOST_BYTES).decode("utf-8", "replace").replace("\r\n", "\n").removeprefix("\ufeff")
+    except (OSError, ValueError):
+        return ""
 
 
 def named_dockerfile(

@@ -9,8 +9,7 @@ import pytest
 
 from fsdcf.cli.commands.init import SCHEMA
 from fsdcf.cli.main import cli
-from fsdcf.conventions import role_variable
-from fsdcf.plan.permissions.policy import BOUNDARY
+from fsdcf.conventions import BOUNDARY, role_variable
 from fsdcf.scaffold.comment import MARK
 from fsdcf.scaffold.sources import WORKFLOW
 from tests.conftest import ROOT

@@ -64,14 +64,13 @@ from fsdcf.compiler.pipeline import (
     scoped_id,
 )
 from fsdcf.compiler.stack import Template
-from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, PIPELINE, environment_stack
+from fsdcf.conventions import BOUNDARY, ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, PIPELINE, environment_stack
 from fsdcf.deploy.model import Ask, Exit, NoticeIssued, Options, Outcome, Release, RunEnded, Target, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME
 from fsdcf.pipeline import Result
 from fsdcf.plan.permissions.boundary import WideResource, of_others, widened
 from fsdcf.plan.permissions.policy import (
-    BOUNDARY,
     Permissions,
     boundaries,
     boundary_arn,

@@ -21,7 +21,7 @@ from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.outcome import next_lines, word_lines
 from fsdcf.cli.render.stream import painter
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
-from fsdcf.conventions import ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, environment_path
+from fsdcf.conventions import BOUNDARY, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, environment_path
 from fsdcf.diagnostics import joined
 from fsdcf.language.dockerfile import MOST_BYTES, read_dockerfile
 from fsdcf.language.model.common import NAME
@@ -31,7 +31,6 @@ from fsdcf.language.rules.container import is_root
 from fsdcf.language.source import parse
 from fsdcf.links import SCHEMA
 from fsdcf.pipeline import Request, run
-from fsdcf.plan.permissions.policy import BOUNDARY
 from fsdcf.repository import OutsideError, check_inside, reader_beside, repository_root
 from fsdcf.scaffold.application import (
     LOWEST_PORT,

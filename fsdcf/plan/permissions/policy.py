@@ -127,9 +127,6 @@ def actions_of(calls: Mapping[str, frozenset[str]]) -> Iterator[str]:
             yield from _ACTIONS.get((service, operation), (iam_action(service, operation),))
 
 
-BOUNDARY = "fsdcf-boundary-${ENV}"
-"""The default permissions boundary of the roles that a deploy creates: each environment has one of its own."""
-
 _BOUND = frozenset(
     {
         "iam:AttachRolePolicy",
