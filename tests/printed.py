@@ -18,10 +18,10 @@ NAMES = "|".join(cli.list_commands(click.Context(cli)))
 _QUOTED = re.compile(rf"`(fsdcf (?:{NAMES})\b[^`\n]*)`")
 _AFTER_COLON = re.compile(rf"(?:: |^ {{8}}|^\$ )(fsdcf (?:{NAMES})\b[^`\n]*)$", re.M)
 
-PLACEHOLDERS = frozenset({"SHA", "SPEC", "LOGICAL_ID", "BUCKET", "NAME", "ORG/REPO", "ID", "FILE", "N"})
+PLACEHOLDERS = frozenset({"SHA", "SPEC", "LOGICAL_ID", "BUCKET", "NAME", "ORG/REPO", "ID", "FILE", "N", "PORT", "PATH"})
 """Words that a person must replace."""
 
-_VALUES = {"N": "1", "ORG/REPO": "org/repo"}
+_VALUES = {"N": "1", "PORT": "8000", "PATH": "/health", "ORG/REPO": "org/repo"}
 _CAPITALS = re.compile(r"[A-Z][A-Z_/]*")
 
 

@@ -76,6 +76,10 @@ _ADDED = {"curl": "curl", "wget": "wget", "python3": "python", "nodejs": "node",
 _PROGRAMS = ("curl", "wget", "bash", SHELL)
 """The tools that are not interpreters of a language, which come first."""
 _JAVA = re.compile(r"java|jdk|jre|temurin|corretto|tomcat|jetty|semeru|zulu|graalvm")
+_OF_IMAGES = re.compile(r"\.?(?:docker|container|compose).*|.*\.dockerfile", re.I)
+"""The names of Dockerfiles, and of what belongs to them."""
+_FOR_IMAGES = re.compile(r"\.?(?:docker|container|image|build|deploy|infra|ops|ci|config).*", re.I)
+"""The names of folders that are for Dockerfiles, and not for a program."""
 _WINDOWS = re.compile(r"/windows/|nanoserver|windowsservercore")
 
 
@@ -258,7 +262,9 @@ class Application:
             return of_framework
         if self.base and self.base.serves:
             return Value("/", self._base)
-        assumed = Value("/health", "assumed; the program must answer it with 200", False)
+        assumed = Value(
+            "/health", "assumed, because no file names one: the program must answer it with status 200", False
+        )
         return self._route or of_framework or assumed
 
     @cached_property
@@ -266,10 +272,10 @@ class Application:
         """A path in the code that looks like one for health checks."""
         for file in self.folder.sources():
             if match := _FILE_ROUTE.search(Path(file).as_posix()):
-                return Value(f"/{match[1]}", f"the route in {shown(file)}", False)
+                return Value(f"/{match[1]}", f"a route in {shown(file)}", False)
             text = self.folder.text(file, _MOST_SOURCE_BYTES)
             if match := _ROUTE.search(text):
-                return Value(match[1], f"{shown(file)}:{text.count(chr(10), 0, match.start()) + 1}", False)
+                return Value(match[1], f"a route in {shown(file)}:{text.count(chr(10), 0, match.start()) + 1}", False)
         return None
 
     # The container check
@@ -347,7 +353,7 @@ class Application:
     def size(self) -> Value | None:
         """The vCPU units and MiB that the program needs to start; None for the usual ones."""
         if _JAVA.search(self.image.base.image) or (self.framework and self.framework[0].manifest == "java"):
-            return Value((512, 1024), "a JVM takes a quarter of the memory for its heap")
+            return Value((512, 1024), "A JVM takes a quarter of the memory for its heap")
         return None
 
     @property
@@ -368,10 +374,13 @@ class Application:
         elif port is not None and port < LOWEST_PORT:
             yield f"a user other than root may not be able to listen on port {port}: take one from {LOWEST_PORT}"
         if image.health_check is None:
-            spec = "has none either" if self.check(port, "/").missing else "alone has a check"
-            yield f"{self.file} has no HEALTHCHECK: the spec {spec}"
+            who = "nothing checks the tasks" if port is None else "the load balancer alone checks the tasks"
+            so = who if self.check(port, "/").missing else "the spec has the check, and ECS needs no other"
+            yield f"{self.file} has no HEALTHCHECK: {so}"
         elif check and self.base and (tool := self._lacking(check)):
             yield f"HEALTHCHECK in {self.at(check.line)} needs {tool}, which is not in {self._base}"
+        if port is None and self.check(port, "").command:
+            yield f"the program must touch {ALIVE} at least once a minute, or ECS replaces its task: see healthCheck"
         if image.base.platform and not image.architecture and "$" not in image.base.platform:
             platform = shown(image.base.platform)
             yield f"ECS runs linux/amd64 and linux/arm64, not {platform} of {self.at(image.base.line)}"
@@ -416,14 +425,24 @@ def default_check(port: int | None, path: str) -> tuple[str, ...]:
 
 def context_of(file: Path, image: Dockerfile) -> Path:
     """The build context of a Dockerfile: the nearest folder, from its own up to the root of the repository, that has
-    what it copies; its own folder if none has."""
-    paths = (os.path.normpath(source.lstrip("/")) for source in _copied(image))
+    what it copies; its own folder if none has. `COPY .` copies more than
+    Dockerfiles."""
+    paths = [os.path.normpath(source.lstrip("/")) for source in _copied(image)]
     parts = {path.split(os.sep)[0] for path in paths if not path.startswith(".") and "$" not in path}
     for folder in folders_above(file.parent.absolute()):
         names = Folder(folder).names()
-        if all(any(fnmatch(name, part) for name in names) for part in parts):
+        has_whole = "." not in paths or not all(map(_OF_IMAGES.fullmatch, names))
+        if has_whole and all(any(fnmatch(name, part) for name in names) for part in parts):
             return folder
     return file.parent.absolute()
+
+
+def project_of(file: Path, context: Path) -> Path:
+    """The folder of a Dockerfile's program: that of the Dockerfile, or the build context if that one is for Dockerfiles
+    by its name, and has no list of packages."""
+    names = Folder(file.parent).names()
+    has_list = any(re.fullmatch(pattern, name) for name in names for pattern, _ in MANIFESTS.values())
+    return context if _FOR_IMAGES.fullmatch(file.parent.name) and not has_list else file.parent
 
 
 def _copied(image: Dockerfile) -> list[str]:

@@ -7,6 +7,8 @@ import os
 import pty
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +25,7 @@ from fsdcf.pipeline import Request, run
 from tests.cli.stage import Stage
 from tests.fuzz import examples
 from tests.hostile import BREAKS, texts
+from tests.printed import commands_in
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
 """,
         {"requirements.txt": "fastapi[standard]==0.115\nuvicorn\n", "main.py": '@app.get("/healthz")\n'},
         *(8080, "/healthz", "CMD python3"),
-        said="port 8080: CMD in Dockerfile:7\n  path /healthz: main.py:1; --path sets another one\n",
+        said="port 8080: CMD in Dockerfile:7\n  path /healthz: a route in main.py:1\n",
     ),
     "flask on gunicorn": Case(
         "FROM python:3.13-alpine\nCOPY . .\nUSER app\nENTRYPOINT gunicorn -b :${PORT:-5000} app:app\n",
@@ -120,7 +123,7 @@ CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8080"]
         "FROM node:22-slim\nCOPY . .\nUSER node\nCMD npm start\n",
         {**node("next"), "app/api/health/route.ts": ""},
         *(3000, "/api/health", "CMD node"),
-        said="port 3000: the default of Next.js (package.json); --port sets another one",
+        said="port 3000: the default of Next.js (package.json)\n",
     ),
     "nuxt": Case("FROM node:22-slim\nCOPY . .\nUSER node\nCMD npm start\n", node("nuxt"), 3000, "/", "CMD node"),
     "nest": Case(
@@ -344,6 +347,7 @@ SMALL = REPOSITORY["Dockerfile"]
 def test_a_plain_init_beside_a_dockerfile_does_the_same_and_says_so(folder: Path) -> None:
     written(REPOSITORY)
     same = init("shop", "--from", ".", "-o", "from.yml").stderr.replace("from.yml", "shop.yml")
+    same = same.replace(" --output shop.yml", "")
     assert init("shop").stderr == f"using Dockerfile, as with --from .\n{same}"
     assert Path("shop.yml").read_bytes() == Path("from.yml").read_bytes()
     assert "already exists" in init("shop", expect=2).stderr
@@ -354,7 +358,37 @@ def test_the_next_step_builds_the_image(folder: Path) -> None:
     written({"Dockerfile": SMALL})
     assert "next: fsdcf deploy one.yml --build --image-sha one --sandbox\n" in init("one").stderr
     written(REPOSITORY)
-    assert "next: fsdcf deploy two.yml --build --allow-dirty --sandbox\n" in init("two").stderr
+    assert "next: fsdcf deploy two.yml --build --image-sha one --sandbox\n" in init("two").stderr
+    shutil.rmtree(".git")
+    for words in (
+        ("init", "-q"),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "a"),
+    ):
+        subprocess.run(["git", *words], check=True)
+    assert "next: fsdcf deploy three.yml --build --allow-dirty --sandbox\n" in init("three").stderr
+
+
+def test_what_is_not_certain_has_a_command_that_sets_it(folder: Path) -> None:
+    """Nobody may have confirmed it: the command writes the same spec with the other value."""
+    written({"Dockerfile": SMALL.replace("EXPOSE", "# EXPOSE"), "package.json": '{"dependencies": {"express": "4"}}'})
+    told = init("shop", "--from", ".", "--owner", "a team").stderr
+    assert "path /health: assumed" in told
+    assert "port 3000 and path /health are not certain" in told
+    (command,) = (words for words in commands_in(told) if "--path" in words)
+    Path("shop.yml").unlink()
+    words = shlex.split(command.replace("PORT", "4000").replace("PATH", "/up"))
+    told = init(*words[2:]).stderr
+    service = service_of("shop.yml")
+    assert (service["port"], service["healthCheck"]["path"]) == (4000, "/up") and "not certain" not in told
+
+
+def test_a_folder_for_dockerfiles_is_not_the_program(folder: Path) -> None:
+    """The name of the service, its packages and its code are of the folder that the image is built from."""
+    files = {"shop/docker/Dockerfile": "FROM node:22\nCOPY . .\nCMD npm start\n", "shop/docker/compose.yaml": ""}
+    written({".git/HEAD": "", **files, "shop/package.json": '{"dependencies": {"express": "4"}}'})
+    told = init("--from", "shop/docker").stderr
+    assert "name shop: the name of the folder" in told and "Express (package.json)" in told
+    assert service_of("shop.yml")["build"]["context"] == "shop"
 
 
 def test_a_plain_init_needs_no_dockerfile_that_can_be_read(folder: Path) -> None:
@@ -405,7 +439,7 @@ def test_paths_are_relative_to_the_spec(folder: Path) -> None:
         ("docker/Dockerfile", "FROM node:22\nCOPY package.json src ./\n", "."),
         ("services/api/Dockerfile", "FROM node:22\nCOPY --chown=node services/api/*.json ./\n", "."),
         ("services/api/Dockerfile", 'FROM node:22 AS b\nCOPY ["local.json", "./"]\nFROM node:22\n', "services/api"),
-        ("docker/Dockerfile", "FROM node:22\nCOPY . .\nCOPY --from=x nowhere /\n", "docker"),
+        ("docker/Dockerfile", "FROM node:22\nCOPY . .\nCOPY --from=x nowhere /\n", "."),
         ("docker/Dockerfile", "FROM node:22\nCOPY missing .\n", "docker"),
         ("docker/Dockerfile", "FROM node:22\nCOPY ../../../etc/passwd $X https://x.example/y /z/\n", "docker"),
     ],
@@ -435,12 +469,12 @@ def huge(folder: Path) -> None:
         (
             {"api/Dockerfile": SMALL, "a/b/Dockerfile.prod": SMALL},
             ("--from", "."),
-            "a/b/Dockerfile.prod or api/Dockerfile",
+            "use `fsdcf init --from a/b/Dockerfile.prod` or `fsdcf init --from api/Dockerfile`",
         ),
         (
             {"Dockerfile.dev": SMALL, "prod.Dockerfile": SMALL, "Dockerfile.dockerignore": ""},
             ("--from", "."),
-            "--from with Dockerfile.dev or prod.Dockerfile",
+            "use `fsdcf init --from Dockerfile.dev` or `fsdcf init --from prod.Dockerfile`",
         ),
         ({"Dockerfile": "# nothing\nRUN x\n"}, ("--from", "."), "has no FROM"),
         ({"Dockerfile": "\0\1"}, ("--from", "."), "has no FROM"),

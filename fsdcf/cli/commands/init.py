@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ import click
 
 from fsdcf.cli.files import environment_file as file_of
 from fsdcf.cli.files import environments_in_files, is_spec, pipeline_workflow, read, specs_here, write_new
+from fsdcf.cli.git import git
 from fsdcf.cli.options import Connection, SpecInputs, connection_options, environment_named
 from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.outcome import next_lines, word_lines
@@ -31,7 +32,7 @@ from fsdcf.language.rules.container import is_root
 from fsdcf.language.source import parse
 from fsdcf.links import SCHEMA
 from fsdcf.pipeline import Request, run
-from fsdcf.repository import OutsideError, check_inside, reader_beside, repository_root
+from fsdcf.repository import OutsideError, check_inside, reader_beside
 from fsdcf.scaffold.application import (
     LOWEST_PORT,
     PATH,
@@ -43,6 +44,7 @@ from fsdcf.scaffold.application import (
     about,
     context_of,
     default_check,
+    project_of,
     shown,
 )
 from fsdcf.scaffold.environment import environment_file
@@ -211,7 +213,9 @@ def _read(file: Path, given: Given) -> tuple[Application, Path]:
     if not image.base.image:
         raise click.UsageError(f"{str(file)!r} has no FROM: it is not a Dockerfile")
     folder = Path(os.path.realpath(file.parent))
-    application = Application(image, shown(file.name), Folder(folder), context_of(folder / file.name, image))
+    context = context_of(folder / file.name, image)
+    project = Folder(project_of(folder / file.name, context))
+    application = Application(image, shown(file.name), project, context)
     if application.is_windows:
         raise click.UsageError(f"{str(file)!r} builds an image of Windows; fsdcf runs images of Linux")
     beside = (given.output or Path()).parent
@@ -246,15 +250,21 @@ def _dockerfile_in(source: Path) -> Path:
         return source / usual[0]
     if not names:
         below = [each for pattern in ("*/Dockerfile*", "*/*/Dockerfile*") for each in islice(source.glob(pattern), 50)]
-        found = [visible(each) for each in sorted(below) if _DOCKERFILE.fullmatch(each.name)][:_MOST_LISTED]
-        hint = f"; take --from with {joined(found)}" if found else f": write a Dockerfile, or {_WITHOUT}"
-        raise click.UsageError(f"no Dockerfile in {str(source)!r}{hint}")
+        found = [each for each in sorted(below) if _DOCKERFILE.fullmatch(each.name)][:_MOST_LISTED]
+        hint = _one_of(found) if found else f"write a Dockerfile, or {_WITHOUT}"
+        raise click.UsageError(f"no Dockerfile in {str(source)!r}: {hint}")
     if not sys.stdin.isatty():
-        files = [visible(source / name) for name in names[:_MOST_LISTED]]
-        raise click.UsageError(f"several Dockerfiles in {str(source)!r}: take --from with {joined(files)}")
+        files = [source / name for name in names[:_MOST_LISTED]]
+        raise click.UsageError(f"several Dockerfiles in {str(source)!r}: {_one_of(files)}")
     choice = click.Choice([visible(name) for name in names])
     chosen = click.prompt("Dockerfile", type=choice, err=True)
     return source / names[list(choice.choices).index(chosen)]
+
+
+def _one_of(files: Sequence[Path]) -> str:
+    """The commands that read one of these Dockerfiles."""
+    commands = [f"`{suggested('init', **{'from': visible(file)})}`" for file in files]
+    return f"use {joined(commands)}"
 
 
 _WITHOUT = f"leave out --from: {suggested('init', 'NAME')}"
@@ -263,7 +273,7 @@ _WITHOUT = f"leave out --from: {suggested('init', 'NAME')}"
 def _write_from(given: Given, application: Application, file: Path) -> None:
     """Write the spec of an application, and say where each value comes from."""
     terminal = sys.stdin.isatty()
-    name = _name_from(given, file.parent)
+    name = _name_from(given, application.folder.path)
     port = _port_from(given, application, terminal)
     path = Value("", "") if port.value is None else _path_from(given, application, terminal)
     check = application.check(port.value, path.value)
@@ -277,23 +287,44 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
     if application.context != file.parent:
         context = os.path.relpath(application.context)
         _say(Value(context, f"it has what {application.file} copies"), "build context")
-    reason = check.own or (f"none, because {check.missing}" if check.missing else f"it needs {check.needs}")
+    reason = check.own or (f"none, because {check.missing}" if check.missing else f"uses {check.needs}")
     click.echo(f"  container check: {reason}", err=True)
     target = _write_spec(given, name.value, port, path, check, application, file, owner)
     click.echo(f"wrote {visible(target)}", err=True)
-    for warning in application.warnings(port.value):
+    for warning in (*_unsure(given, target, port=port, path=path), *application.warnings(port.value)):
         click.echo("\n".join(word_lines("warning", warning, "warning", painter(sys.stderr), None)), err=True)
     result = run(SpecInputs(files=(target,)).requests()[0])
     show(result.diagnostics, result.sources)
-    in_git = (repository_root(Path.cwd()) / ".git").exists()
-    tag = {"allow_dirty": True} if in_git else {"image_sha": "one"}  # the spec is not committed yet
+    tag = {"allow_dirty": True} if _has_commit(target.parent) else {"image_sha": "one"}  # the spec is not committed yet
     _next(suggested("deploy", str(target), build=True, **tag, sandbox=True))
 
 
 def _say(value: Value, what: str, nothing: str = "") -> None:
     """Report a value, and where it comes from."""
-    option = "" if value.is_sure else f"; --{what} sets another one"
-    click.echo(f"  {what} {visible(value.value or nothing)}: {value.source}{option}", err=True)
+    click.echo(f"  {what} {visible(value.value or nothing)}: {value.source}", err=True)
+
+
+def _has_commit(folder: Path) -> bool:
+    """Whether git has a commit of the repository around a folder, by which an image can be named."""
+    try:
+        return git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", folder=folder) is not None
+    except click.UsageError:
+        return False
+
+
+def _unsure(given: Given, target: Path, **values: Value) -> Iterator[str]:
+    """A warning about values that nobody has confirmed, with what sets others."""
+    unsure = {name: value for name, value in values.items() if not value.is_sure}
+    if unsure:
+        own = {"owner": given.owner or "", "output": str(given.output or "")}
+        options = {"from": str(given.source or "."), **{name: name.upper() for name in unsure}, **own}
+        what = joined([f"{name} {value.value or 'none'}" for name, value in unsure.items()], "and")
+        command = suggested("init", *filter(None, [given.name]), **options)
+        is_one = len(unsure) == 1
+        yield (
+            f"{what} {'is' if is_one else 'are'} not certain: if the program has {'another' if is_one else 'others'}, "
+            f"remove {visible(target)} and run `{command}`"
+        )
 
 
 def _name_from(given: Given, folder: Path) -> Value:

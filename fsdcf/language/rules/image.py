@@ -49,7 +49,6 @@ def image_findings(spec: Spec, document: Document, image: Dockerfile) -> Iterato
     if unnamed:
         places = joined([f"{port} ({file}:{line})" for port, line in unnamed.items()], "and")
         message = f"the Dockerfile exposes {places}, and the spec does not name {'it' if len(unnamed) == 1 else 'them'}"
-        hint = (
-            "leave EXPOSE out there" if service.port in image.ports else f"write `port: {min(unnamed)}` under service"
-        )
+        port = f"write `port: {min(unnamed)}` under service if the program listens there, correct EXPOSE"
+        hint = "remove it from EXPOSE" if service.port in image.ports else port
         yield EXPOSED.at(span, PATH, message, f"{hint}, or allow this with a reason")
