@@ -6,13 +6,15 @@ import codecs
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -145,6 +147,32 @@ def run_builder(command: Command, progress: BuilderProgress) -> tuple[int, list[
     On a terminal the builder gets one of its own, which is copied, so that its display works and the last lines are
     known. An interrupt ends the builder and the processes that it started; a second one kills them.
     """
+    with _temporary_files(command) as own:
+        return _run(own, progress)
+
+
+@contextmanager
+def _temporary_files(command: Command) -> Iterator[Command]:
+    """The command with a folder of its own for temporary files, which is removed at the end.
+
+    If something is still mounted below the folder, it stays.
+    """
+    folder = ""
+    if command.temporary:
+        with suppress(OSError):
+            folder = tempfile.mkdtemp(prefix="fsdcf-", dir=command.temporary)
+    if not folder:
+        yield command
+        return
+    try:
+        yield replace(command, environment={**command.environment, "TMPDIR": folder})
+    finally:
+        with suppress(OSError):
+            if Path(folder).name not in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: Command, progress: BuilderProgress) -> tuple[int, list[str]]:
     last = _LastLines()
     try:
         process, output = _start(command, progress.terminal)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -82,10 +83,15 @@ class ImageBuild:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a builder: its words and its environment."""
+    """A command of a builder: its words and its environment.
+
+    ``temporary`` is a folder for temporary files if an interrupt leaves them behind: the command gets one of its own
+    below it, which is removed. Empty for a builder that needs none.
+    """
 
     words: Sequence[str]
     environment: Mapping[str, str]
+    temporary: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,12 @@ class Builder:
         """The command that builds an image into the builder's store, and that writes its id into a file."""
         told = [self.told_option, str(id_file)] if id_file and self.told_option else []
         words = [self.program, *self.build_words, *told, *self.options(build), _path(build.context)]
-        return Command(words, self.environment_for(build))
+        return Command(words, self.environment_for(build), self.temporary_folder())
+
+    def temporary_folder(self) -> str:
+        """Where the builder has temporary files that an interrupt leaves behind, if it takes another folder for them;
+        empty otherwise."""
+        return ""
 
     def built_image(self, build: ImageBuild, told: str) -> LocalImage:
         """The image of a build, which ``told`` its id. Raises BuilderError if it is not there."""
@@ -451,6 +462,31 @@ class Buildah(Builder):
     inspect_keys: Sequence[str] = ("FromImageID", "OCIv1.os", "OCIv1.architecture")
     remove_words: Sequence[str] = ("rm",)
 
+    def temporary_folder(self) -> str:
+        """Where the builder has temporary files that an interrupt leaves behind, which are whole layers.
+
+        TMPDIR names another folder. It would also move the state of a user without a runtime folder, and it comes
+        before a folder that the user has configured: in both cases it is not set.
+        Source: https://github.com/containers/storage/blob/main/pkg/homedir/homedir_unix.go and image_copy_tmp_dir in
+        https://github.com/containers/common/blob/main/docs/containers.conf.5.md
+        """
+        if sys.platform != "linux":
+            return ""
+        own = "XDG_RUNTIME_DIR" in self.environment or os.path.isdir(f"/run/user/{os.getuid()}")
+        if not (own or os.geteuid() == 0):
+            return ""
+        configured = any(map(_CONFIGURED.search, map(_text, self._configurations())))
+        return self.environment.get("TMPDIR") or ("" if configured else "/var/tmp")  # noqa: S108
+
+    def _configurations(self) -> Iterator[Path]:
+        named = self.environment.get("CONTAINERS_CONF")
+        home = Path(self.environment.get("XDG_CONFIG_HOME") or Path(self.environment.get("HOME") or "/", ".config"))
+        folders = () if named else (Path("/usr/share"), Path("/etc"), home)
+        for folder in folders:
+            yield folder / "containers/containers.conf"
+            yield from folder.glob("containers/containers.conf.d/*.conf")
+        yield from map(Path, filter(None, (named, self.environment.get("CONTAINERS_CONF_OVERRIDE"))))
+
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use. An interrupt between two steps leaves them behind."""
         return self._ids("containers", "--quiet")
@@ -532,7 +568,7 @@ class Buildah(Builder):
             local.reference,
             f"docker://{name}",
         ]
-        return [Command(words, self.environment)]
+        return [Command(words, self.environment, self.temporary_folder())]
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
@@ -681,6 +717,16 @@ def copy_docker_folder(own: Path, folder: Path, host: str) -> None:
 
 
 _CONFIG = "config.json"
+
+
+_CONFIGURED = re.compile(r"(?m)^\s*image_copy_tmp_dir\b")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _last_line(text: str) -> str:

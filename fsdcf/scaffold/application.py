@@ -395,10 +395,12 @@ class Application:
     def _lacking(self, check: Instruction) -> str:
         """What a HEALTHCHECK needs and the image lacks; empty if it lacks nothing, or if that is not known."""
         has = {*(self.base.tools if self.base else ()), *self._installed}
-        words = re.split(r"""[\s"',|&;]+""", check.text)
+        command = self.image.health_check.command if self.image.health_check else ""
+        program = "sh" if isinstance(command, str) else next(iter(command), "").rpartition("/")[2]
+        in_shell = program in ("sh", "ash", "bash", "dash")
+        words = re.split(r"""[\s"',|&;]+""", check.text) if in_shell else [program]
         copied = " ".join(each.text for each in self.image.instructions if each.name in ("COPY", "ADD"))
         tools = [] if "curl" in has else [tool for tool in ("curl", "wget") if tool in words and tool not in has]
-        in_shell = self.image.health_check is not None and isinstance(self.image.health_check.command, str)
         lacks = ["a shell"] if in_shell and SHELL not in has else [tool for tool in tools if tool not in copied]
         return next(iter(lacks), "")
 

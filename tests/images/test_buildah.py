@@ -96,3 +96,24 @@ def test_an_interrupt_between_two_steps_leaves_no_container(folder: Path, monkey
         signal.signal(signal.SIGINT, handler)
     assert left[0]
     assert not builder.containers()
+
+
+def test_an_interrupt_while_a_layer_is_written_leaves_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = folder.parent / "temporary"
+    temporary.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY large /\n")
+    (folder / "large").write_bytes(os.urandom(30_000_000))
+    seen = []
+
+    class Interrupting(BuilderProgress):
+        def write(self, text: str) -> None:
+            if "COMMIT" in text and not seen:
+                seen.extend(temporary.iterdir())
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsdcf.images.builders._is_running", lambda *programs: False)  # the store is our own
+    build = ImageBuild("web:v1", Path(), Path("Dockerfile"), "linux/amd64", use_cache=False)
+    with pytest.raises(KeyboardInterrupt):
+        build_image(Buildah({**os.environ, "TMPDIR": str(temporary)}), build, [].append, Interrupting())
+    assert seen
+    assert not [*temporary.iterdir()]

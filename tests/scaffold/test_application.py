@@ -212,3 +212,19 @@ def test_many_packages_are_not_slow(tmp_path: Path) -> None:
 def test_no_manifest_is_slow(tmp_path: Path, file: str, letters: str) -> None:
     (tmp_path / file).write_text(letters * (100_000 // len(letters)))
     assert cpu(lambda _: application(tmp_path, "FROM x:1\n").framework, "") < 1.5
+
+
+@pytest.mark.parametrize(
+    ("check", "lacks"),
+    [
+        ('["/bin/busybox", "wget", "-q", "http://localhost/"]', ""),
+        ('["/app", "--like=curl"]', ""),
+        ('["/usr/bin/wget", "http://localhost/"]', "wget"),
+        ('["sh", "-c", "wget http://localhost/"]', "a shell"),
+        ("wget http://localhost/", "a shell"),
+    ],
+)
+def test_the_program_of_a_check_is_what_the_image_needs(tmp_path: Path, check: str, lacks: str) -> None:
+    found = application(tmp_path, f"FROM scratch\nCOPY busybox /bin/busybox\nUSER 1\nHEALTHCHECK CMD {check}\n")
+    said = [warning for warning in found.warnings(8080) if "needs" in warning]
+    assert [f"needs {lacks}, which" in each for each in said] == [True] * bool(lacks)
