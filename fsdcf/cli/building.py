@@ -55,7 +55,8 @@ Source: https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 class BuildOptions:
     """The options of a command that builds: the tag (None: that of the commit), and the builder (None: what is there).
 
-    ``allow_dirty``: also build what is not committed. ``tag_option`` is the option for the tag.
+    ``allow_dirty``: also build what is not committed; without a commit, the tag is ``dirty-`` and a hash of what is
+    built. ``tag_option`` is the option for the tag.
     """
 
     tag: str | None = None
@@ -98,7 +99,11 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--builder", type=click.Choice(list(BUILDERS)), help="Program that builds.  [default: what is there]"
         ),
-        click.option("--allow-dirty", is_flag=True, help="Also build what is not committed: the tag then says so."),
+        click.option(
+            "--allow-dirty",
+            is_flag=True,
+            help="Also build what is not committed: the tag then says so.  [default: in the sandbox]",
+        ),
     )
     return decorate(command, options)
 
@@ -129,7 +134,7 @@ def image_build(compiled: Compiled, options: BuildOptions) -> ImageBuild:
     _check(compiled, context, file)
     secrets = [_source(one, folder) for one in build.secrets]
     revision = _revision(compiled, context, file, options)
-    tag = _tag(revision, options)
+    tag = _tag(revision, options) or f"dirty-{_hash_of_all((context, file, Path(compiled.name)))}"
     version = {} if options.tag is None else {LABEL + "version": tag}
     return ImageBuild(
         image=f"{spec.metadata.name}:{tag}",
@@ -290,9 +295,10 @@ def _ignored_by_git(context: Path, file: Path) -> tuple[str, ...]:
 
 
 def _tag(revision: Revision | None, options: BuildOptions) -> str:
+    """The tag that is given, or that of the commit; empty if there is neither and none is needed."""
     if options.tag is not None:
         check_tag(options.tag, options.tag_option)
-    elif revision is None:
+    elif revision is None and not options.allow_dirty:
         sentence = "the image needs a tag: this is not a git repository with a commit"
         raise click.UsageError(f"{sentence}; use {options.tag_option} TAG")
     if revision and revision.changes and not options.allow_dirty:
@@ -377,6 +383,25 @@ def _hash(root: Path, changed: Sequence[str]) -> str:
         for piece in _content(root / name):
             whole.update(piece)
     return whole.hexdigest()[:_SHORT] if changed else ""
+
+
+def _hash_of_all(paths: Iterable[Path]) -> str:
+    """A hash of files, and of all that is in folders but for what git keeps for itself, whose paths are relative."""
+    import hashlib
+
+    whole = hashlib.sha256()
+    for path in paths:
+        for folder, folders, files in os.walk(path):
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            folders[:] = sorted(name for name in folders if name != ".git")
+            for name in sorted((*files, *links)):
+                file = Path(folder, name)
+                whole.update(os.fsencode(os.path.relpath(file, path)) + b"\0")
+                for piece in _content(file):
+                    whole.update(piece)
+        for piece in () if path.is_dir() else _content(path):
+            whole.update(piece)
+    return whole.hexdigest()[:_SHORT]
 
 
 def _content(path: Path) -> Iterator[bytes]:

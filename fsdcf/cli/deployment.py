@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 class ImageOptions:
     """What the command line says about images: those that exist, by tag, digest or reference, or how to build them.
 
-    With ``build``, ``shas`` are the tags of what the ``program`` builds.
+    With ``build``, ``shas`` are the tags of what the ``program`` builds. A ``rehearsal`` in the sandbox builds what is
+    not committed, too.
     """
 
     shas: ImageShas
@@ -69,6 +70,12 @@ class ImageOptions:
     create_repository: bool = False
     program: Builder | None = None
     as_json: bool = False
+    rehearsal: bool = False
+
+    @property
+    def takes_dirty(self) -> bool:
+        """Whether what is not committed is built, too."""
+        return self.allow_dirty or self.rehearsal
 
     def with_builder(self) -> ImageOptions:
         """The options with the program that builds, if there is something to build. A usage error if there is none."""
@@ -130,7 +137,7 @@ class SpecDeploy:
         if self.compiled.spec is None:
             return self
         tag = images.shas.image_of(self.release.service)
-        own = BuildOptions(tag, images.builder, images.allow_dirty, tag_option="--image-sha")
+        own = BuildOptions(tag, images.builder, images.takes_dirty, tag_option="--image-sha")
         build = image_build(self.compiled, own)
         again = redeploy_command(self.inputs, tag, self.release.environment, images)
         made = replace(self.with_image(build.tag), build=build, destination=destination(self.compiled, again))
@@ -235,7 +242,7 @@ def _with_images_of_person(
     buildable = [one for one in lacking if not one.options.plan_only and _has_dockerfile(one)]
     program = _builder(images, tell) if buildable else None
     if program and ask(_offer(buildable)):
-        images = replace(images, build=True, program=program, shas=_with_tag(images.shas, buildable))
+        images = replace(images, build=True, program=program, shas=_with_tag(images, buildable))
         try:
             lacking |= {one: lacking[one].to_build(images) for one in buildable}
             grouped_builds([*lacking.values()])
@@ -250,10 +257,11 @@ def _with_images_of_person(
     return [lacking.get(one, one) for one in each], images
 
 
-def _with_tag(shas: ImageShas, buildable: Sequence[SpecDeploy]) -> ImageShas:
-    """The tags, with one that a person enters if no commit gives the images one."""
+def _with_tag(images: ImageOptions, buildable: Sequence[SpecDeploy]) -> ImageShas:
+    """The tags, with one that a person enters if neither a commit nor what is built gives the images one."""
+    shas = images.shas
     folders = {Path(one.compiled.name).parent for one in buildable if shas.image_of(one.release.service) is None}
-    if all(git("rev-parse", "--verify", "HEAD", folder=folder) is not None for folder in folders):
+    if images.takes_dirty or all(git("rev-parse", "--verify", "HEAD", folder=folder) is not None for folder in folders):
         return shas
 
     def tag(text: str) -> str:

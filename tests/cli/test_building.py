@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -156,7 +157,6 @@ def test_a_failed_build_shows_its_last_lines(project: Path, monkeypatch: pytest.
 def test_without_a_builder_the_command_says_what_is_wrong_with_each(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
 
     git = shutil.which("git")
     assert git
@@ -400,6 +400,19 @@ def test_without_git_a_tag_is_enough(project: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert "git is not installed" in _build("--tag", "v1").output
     assert _build("--tag", "v1", "--allow-dirty").stdout == "web:v1\n"
+
+
+def test_without_a_commit_the_tag_can_be_a_hash_of_what_is_built(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+    first = _build("--allow-dirty").stdout
+    assert re.fullmatch(r"web:dirty-[0-9a-f]{12}\n", first)
+    assert _build("--allow-dirty").stdout == first
+    (project / "folder").mkdir()
+    (project / "folder" / "new").write_text("1")
+    second = _build("--allow-dirty").stdout
+    assert second != first
+    (project / "folder").rename(project / "other")
+    assert _build("--allow-dirty").stdout not in (first, second)
 
 
 def test_a_secret_that_a_step_mounts_and_the_spec_does_not_name(project: Path) -> None:

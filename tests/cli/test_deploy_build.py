@@ -513,7 +513,6 @@ def test_three_commands_take_a_folder_with_a_dockerfile_to_a_service(
     folder.mkdir()
     monkeypatch.chdir(folder)
     (folder / "Dockerfile").write_text("FROM python:3.12-slim\nUSER 1000\nEXPOSE 8000\nCMD python3 main.py\n")
-    commit()
     stage(*init)
     stored = CliRunner().invoke(cli, [*secret, "-"], input="a value of the test", obj=lambda _: stage.site.aws)
     assert stored.exit_code == 0, stored.output

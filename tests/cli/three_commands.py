@@ -43,12 +43,11 @@ def test_from_a_folder_with_a_dockerfile_to_a_service(workspace: Workspace) -> N
     with registry.serving():
         fsdcf("init", "--from", ".")
         fsdcf("secret", "set", "web.yml", "API_KEY", "--file", "-", "--write", "--sandbox", text=VALUE)
-        workspace.commit(folder)
         deployed = fsdcf("deploy", "web.yml", "--build", "--create-repository", "--yes", "--sandbox")
         (tag,) = registry.tags("web")
         digest, _ = registry.manifest(f"web:{tag}")
     assert tag in deployed
-    assert tag == workspace.run("git", "rev-parse", "--short=12", "HEAD", folder=folder)
+    assert tag.startswith("dirty-")  # the folder is not a repository of git
     status = fsdcf("status", "web.yml", "--sandbox")
     assert tag in status or digest in status
     spec = (folder / "web.yml").read_text(encoding="utf-8")

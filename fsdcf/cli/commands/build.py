@@ -56,7 +56,7 @@ def build_command(
     """
     if not push and (create_repository or connection.flags):
         raise click.UsageError("--create-repository and the options of a connection need --push")
-    options = BuildOptions(tag, builder, allow_dirty, not no_cache)
+    options = BuildOptions(tag, builder, allow_dirty or connection.sandbox, not no_cache)
     compiled = compile_all_or_refuse(inputs.in_one_environment(), as_json, "nothing built")
     services = [one for one in compiled if one.spec]
     builds = [image_build(one, options) for one in services]
@@ -93,7 +93,11 @@ def _push(
 ) -> NoReturn:
     """Build images and push them, and end the command."""
     settings: dict[str, Value] = {"env": inputs.environment_option, **inputs.settings}
-    own = {"tag": options.tag, "builder": options.builder, "allow_dirty": options.allow_dirty}
+    own = {
+        "tag": options.tag,
+        "builder": options.builder,
+        "allow_dirty": options.allow_dirty and not connection.sandbox,
+    }
     targets, destinations = [], []
     for one in services:
         connection = at_home(connection, one.home)

@@ -183,6 +183,7 @@ def deploy_command(
         ImageShas.of(image_shas), image, builds, builder, allow_dirty, create_repository, as_json=as_json
     )
     images.check(options.plan_only)
+    images = replace(images, rehearsal=connection.sandbox)
     connection = checked(replace(connection, faults=faults))
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")

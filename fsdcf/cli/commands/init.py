@@ -16,7 +16,6 @@ import click
 
 from fsdcf.cli.files import environment_file as file_of
 from fsdcf.cli.files import environments_in_files, is_spec, pipeline_workflow, read, specs_here, write_new
-from fsdcf.cli.git import git
 from fsdcf.cli.options import Connection, SpecInputs, connection_options, environment_named
 from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.outcome import next_lines, word_lines
@@ -295,21 +294,12 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
         click.echo("\n".join(word_lines("warning", warning, "warning", painter(sys.stderr), None)), err=True)
     result = run(SpecInputs(files=(target,)).requests()[0])
     show(result.diagnostics, result.sources)
-    tag = {"allow_dirty": True} if _has_commit(target.parent) else {"image_sha": "one"}  # the spec is not committed yet
-    _next(suggested("deploy", str(target), build=True, **tag, sandbox=True))
+    _next(suggested("deploy", str(target), build=True, sandbox=True))
 
 
 def _say(value: Value, what: str, nothing: str = "") -> None:
     """Report a value, and where it comes from."""
     click.echo(f"  {what} {visible(value.value or nothing)}: {value.source}", err=True)
-
-
-def _has_commit(folder: Path) -> bool:
-    """Whether git has a commit of the repository around a folder, by which an image can be named."""
-    try:
-        return git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", folder=folder) is not None
-    except click.UsageError:
-        return False
 
 
 def _unsure(given: Given, target: Path, **values: Value) -> Iterator[str]:
