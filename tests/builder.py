@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import json
 import os
 import sys
@@ -41,6 +40,8 @@ def login_file(words: list[str]) -> Path:
 
 
 def send(host: str, auth: str, method: str, path: str, body: bytes = b"", type: str = "") -> int:
+    import http.client  # takes longer than all the rest, and few commands speak to a registry
+
     connection = http.client.HTTPConnection(host, timeout=5)
     headers = {"Authorization": f"Basic {auth}", **({"Content-Type": type} if type else {})}
     connection.request(method, path, body, headers)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -38,19 +39,32 @@ def pace() -> float:
     return 0.05
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a spec and a Dockerfile, all of it committed."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name, text in (("hello.yml", SMALL), ("Dockerfile", "FROM scratch\n"), (".gitignore", "/.cache\n")):
+        (folder / name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        git("init", "-q", "-b", "main", "--template=")
+        commit()
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def docker(stage: Stage, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def docker(
+    stage: Stage, repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stage's folder as a repository with a Dockerfile, and a docker that records."""
+    shutil.copytree(repository, stage.folder, dirs_exist_ok=True)
     programs = tmp_path_factory.mktemp("programs")
     (programs / "docker").write_text(DOCKER)
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(programs / "record"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    (stage.folder / "Dockerfile").write_text("FROM scratch\n")
-    (stage.folder / ".gitignore").write_text("/.cache\n")
-    git("init", "-q")
-    commit()
 
 
 def git(*words: str) -> str:
@@ -58,14 +72,13 @@ def git(*words: str) -> str:
     return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def commit() -> str:
-    """The tag of an image that is built now."""
+def commit() -> None:
     git("add", ".")
     git("commit", "-q", "--allow-empty", "-m", "one")
-    return git("rev-parse", "HEAD")[:12]
 
 
 def tag() -> str:
+    """The tag of an image that is built now."""
     return git("rev-parse", "HEAD")[:12]
 
 
@@ -277,7 +290,9 @@ def test_a_no_leaves_the_image_and_names_the_command_that_deploys_it(
 
 def test_a_failed_deploy_does_not_suggest_another_build(stage: Stage) -> None:
     stage(*BUILD)
-    before, after = tag(), commit()
+    before = tag()
+    commit()
+    after = tag()
     stage.site.fault("Service:update:oom")
     result = stage(*BUILD, expect=1)
     assert before != after

@@ -31,6 +31,11 @@ SPEC = SMALL.replace("  networking:", READS)
 PARAMETER, SECRET = "/hello/staging/TOKEN", "shared/db"
 
 
+@pytest.fixture
+def pace() -> float:
+    return 0.05
+
+
 @cache
 def body(text: str) -> str:
     return json.dumps(compiled("hello.yml", text, "staging"))
@@ -311,7 +316,7 @@ def test_a_restart_that_is_not_allowed(stage: Stage) -> None:
     assert parameter(stage) == NEW and "aws ssm get-parameter" in shown
 
 
-@pytest.mark.parametrize("seconds", [0.0, 20.0])
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
 def test_an_interrupted_restart(stage: Stage, seconds: float) -> None:
     stand(stage)
     stage.site.pressing(seconds)
@@ -322,7 +327,7 @@ def test_an_interrupted_restart(stage: Stage, seconds: float) -> None:
 
 def test_a_deadline(stage: Stage) -> None:
     stand(stage)
-    shown = rotate(stage, "TOKEN", "--timeout", "10s", expect=6).stderr
+    shown = rotate(stage, "TOKEN", "--timeout", "3s", expect=6).stderr
     assert "stored TOKEN" in shown and "the restart continues" in shown
 
 

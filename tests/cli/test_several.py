@@ -18,7 +18,7 @@ MANY = [f"services/{name}.yml" for name in NAMES]
 
 @pytest.fixture
 def pace() -> float:
-    return 0.3
+    return 0.1
 
 
 @pytest.fixture(autouse=True)

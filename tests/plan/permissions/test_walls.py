@@ -430,7 +430,7 @@ def deploying(made: Site, stack: DeployedStack, sha: str | None, **options: Any)
     return made.run(release, **chosen).exit
 
 
-@pytest.mark.parametrize("name", ["hello", "api-dynamodb", "worker-queue", "shared", "secrets"])
+@pytest.mark.parametrize("name", ["secrets", "api-dynamodb", "worker-queue", "shared"])
 def test_a_deploy_role_may_make_every_call_of_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deploy, an update, one that fails and is rolled back, drift, a rollback to an earlier release, a deletion."""
     stacks = landscape(name, "staging")
