@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,14 @@ service:
 
 
 PINNED = f"git+https://github.com/fsdcf/fsdcf@{'0123456789' * 4}"
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """An interrupt of this process is one: a shell lets what it starts with ``&`` ignore it."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -319,6 +319,7 @@ def test_a_moved_tag_is_deployed_by_its_digest(stage: Stage, monkeypatch: pytest
     assert deployed(stage).startswith("sha256:")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("phase", ["build", "PutImage", "CreateChangeSet", "ExecuteChangeSet"])
 def test_ctrl_c_in_each_phase(stage: Stage, monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
     call = stage.site.aws.call

@@ -11,7 +11,7 @@ from tests.conftest import HELLO
 @pytest.fixture
 def pace() -> float:
     """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.3
+    return 0.1
 
 
 def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
@@ -177,7 +177,7 @@ def test_detach_watch_and_cancel(stage: Stage) -> None:
 
 
 def test_a_deadline(stage: Stage) -> None:
-    result = stage.deploy("--yes", "--timeout", "30s", expect=6)
+    result = stage.deploy("--yes", "--timeout", "10s", expect=6)
     assert "the deadline has passed" in result.stderr
 
 

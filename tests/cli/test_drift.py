@@ -14,7 +14,7 @@ from tests.cli.stage import Stage, lines
 
 @pytest.fixture
 def pace() -> float:
-    return 0.3
+    return 0.1
 
 
 def drifted(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from tests.cli.stage import QUEUE, SMALL, Stage, lines
 @pytest.fixture
 def pace() -> float:
     """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.3
+    return 0.1
 
 
 BY_NAME = ("watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete")

@@ -22,7 +22,7 @@ LOST = QUEUE.replace("orders", "mails").removeprefix("dependencies:\n")
 @pytest.fixture
 def pace() -> float:
     """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.3
+    return 0.1
 
 
 def next_of(text: str) -> list[str]:

@@ -97,6 +97,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("again", [False, True])
 def test_an_interrupt_ends_the_builder_and_its_children(again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     ignore = "[signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)]" if again else "pass"
@@ -110,13 +111,9 @@ def test_an_interrupt_ends_the_builder_and_its_children(again: bool, monkeypatch
         screen.said = lambda: None
 
     screen.said = interrupt
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts with &
     monkeypatch.setattr("fsdcf.images.build._ENDING", 20.0)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run_builder(_python(STUBBORN.format(handler=ignore, child=ignore)), screen)
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    with pytest.raises(KeyboardInterrupt):
+        run_builder(_python(STUBBORN.format(handler=ignore, child=ignore)), screen)
     time.sleep(0.2)
     for process in screen.text.split()[:2]:
         assert not _runs(int(process)), process

@@ -75,6 +75,7 @@ def test_an_image_and_a_failure(folder: Path) -> None:
     assert not Buildah(dict(os.environ)).containers()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_between_two_steps_leaves_no_container(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\nCOPY web.yml /\n")
     builder, left = Buildah(dict(os.environ)), []
@@ -88,12 +89,8 @@ def test_an_interrupt_between_two_steps_leaves_no_container(folder: Path, monkey
     events: list[Event] = []
     build = ImageBuild("web:v1", Path(), Path("Dockerfile"), "linux/amd64", use_cache=False)
     monkeypatch.setattr("fsdcf.images.builders._is_running", lambda *programs: False)  # the store is our own
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            build_image(builder, build, events.append, Interrupting())
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    with pytest.raises(KeyboardInterrupt):
+        build_image(builder, build, events.append, Interrupting())
     assert left[0]
     assert not builder.containers()
 
