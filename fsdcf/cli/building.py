@@ -97,7 +97,7 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--builder`` and ``--allow-dirty``."""
     options = (
         click.option(
-            "--builder", type=click.Choice(list(BUILDERS)), help="Program that builds.  [default: what is there]"
+            "--builder", type=click.Choice(list(BUILDERS)), help="Program that builds.  [default: the first that works]"
         ),
         click.option(
             "--allow-dirty",
@@ -307,7 +307,7 @@ def _tag(revision: Revision | None, options: BuildOptions) -> str:
         differ = "differs" if len(revision.changed) == 1 else "differ"
         raise click.UsageError(
             f"{counted(len(revision.changed), 'file')} of what is built {differ} from the commit: {files}{more};"
-            " commit, or use --allow-dirty"
+            " commit the changes, let git ignore the files, or use --allow-dirty"
         )
     return options.tag or (revision.tag if revision else "")
 

@@ -458,6 +458,8 @@ _OF_STACK = ("--role-arn", "--artifacts-bucket")
 _PLAN_OPTIONS = ("plan_only", "detailed_exitcode")
 """Parameters that stop a command at the plan: kept until a plan was made, since the next step is to execute it."""
 
+_PLAN_FLAGS = tuple((f"--{name.replace('_', '-')}",) for name in _PLAN_OPTIONS)
+
 Given = tuple[tuple[str, ...], ...]
 """Options as typed, each with its value: ``(("--yes",), ("--timeout", "90s"))``."""
 
@@ -517,7 +519,8 @@ def with_options(command: str, options: Given) -> str:
     head, separator, rest = command.partition(" -- ")  # the words behind it are for the container
     words = words_in(head)
     present = {*((word,) for word in words), *pairwise(words)}
-    missing = [" ".join(map(quoted, option)) for option in options if option not in present]
+    excluded = _PLAN_FLAGS if ("--build",) in present else ()  # a plan needs an image that exists
+    missing = [" ".join(map(quoted, option)) for option in options if option not in present and option not in excluded]
     return " ".join((head, *missing)) + separator + rest
 
 

@@ -14,7 +14,7 @@ from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Outcome
 from fsdcf.deploy.run import Run, Stop, describe_error, is_denied
-from fsdcf.suggested import quoted, suggested
+from fsdcf.suggested import Value, quoted, suggested
 from fsdcf.wording import counted
 
 _NAMES = 50
@@ -56,8 +56,12 @@ def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, lenient:
     if not rehearses and not lenient:
         raise Stop(outcome)
     reasons = "; ".join(f"{one.source}: {one.text}" for one in outcome.evidence)
-    see = suggested("secret list", run.target.spec, env=run.target.environment, sandbox=run.aws.rehearses)
-    run.warn(f"{reasons}: {'a deploy to AWS stops here' if rehearses else lenient}; see `{see}`")
+    own = run.target.spec
+    which: dict[str, Value] = {"env": run.target.environment, "sandbox": run.aws.rehearses}
+    remedy = f"see `{suggested('secret list', own, **which)}`"
+    if len(lacking) == 1 and outcome.next[0].startswith(suggested("secret set", own)):
+        remedy = f"store it with `{suggested('secret set', own, next(iter(lacking)).reader, **which)}`"
+    run.warn(f"{reasons}: {'a deploy to AWS stops here' if rehearses else lenient}; {remedy}")
 
 
 class _Look:

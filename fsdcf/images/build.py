@@ -74,7 +74,7 @@ def build_image(builder: Builder, build: ImageBuild, tell: Tell, progress: Build
     what = f"{builder.title} builds {build.image} from {build.dockerfile} for {build.platform}"
     tell(StepStarted("build", what + chosen))
     begun = time.monotonic()
-    progress.begin(what)
+    progress.begin(what + chosen)
     try:
         code, lines, image = _built(builder, build, tell, progress)
     except BuilderError as error:

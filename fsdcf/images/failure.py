@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.diagnostics import Diagnostic, Rule, Span
@@ -249,11 +250,16 @@ def _missing_source(step: Instruction | None, build: ImageBuild, output: str) ->
     if step is None or step.name not in ("COPY", "ADD") or not _MISSING.search(output):
         return None
     ignored = DockerIgnore.of(build.dockerfile, build.context)
-    for source in (each for each in step.sources if not re.search(r"[*?$\[]", each)):
+    for source in sorted((each for each in step.sources if "$" not in each), key=_is_pattern):
         path = posixpath.normpath(source.lstrip("/"))
         if path.startswith("../") or path == "..":
             advice = "a build reads only below build.context: set that to a folder that contains the file"
             return f"`{source}` is outside the build context {str(build.context)!r}", advice
+        if _is_pattern(path):
+            if _has_match(build.context, path):
+                continue
+            advice = "check the pattern: paths are relative to build.context"
+            return f"`{source}` matches no file in the build context {str(build.context)!r}", advice
         if pattern := ignored.pattern_against(path):
             advice = f"remove the pattern, or add `!{path}` below it"
             return f"`{source}` is excluded by the pattern `{pattern}` of {ignored.name}", advice
@@ -266,6 +272,19 @@ def _missing_source(step: Instruction | None, build: ImageBuild, output: str) ->
             )
             return f"`{source}` does not exist in the build context {str(build.context)!r}", advice
     return None
+
+
+def _is_pattern(path: str) -> bool:
+    """Whether a source may match several files; a builder tolerates one without a match beside others."""
+    return re.search(r"[*?\[]", path) is not None
+
+
+def _has_match(folder: Path, pattern: str) -> bool:
+    """Whether a pattern matches something in a folder; True if that is not known."""
+    try:
+        return any(folder.glob(pattern))
+    except (ValueError, NotImplementedError, OSError):
+        return True
 
 
 _PREFIX = re.compile(r"(?i)(?:(?:error|fata)(?:\[\d+\])?:? *|failed to solve: |building at STEP \".*\": )+")

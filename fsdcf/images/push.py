@@ -304,19 +304,21 @@ class Pusher:
         address, tag = name.rpartition(":")[::2]
         config = {"mediaType": _CONFIG_TYPE, "digest": local.id, "size": 0}
         manifest = {"schemaVersion": 2, "mediaType": _NOTED_TYPE, "config": config, "layers": []}
-        run.step("push", f"{name} is noted")
+        run.step("push", f"recording {name}")
         parameters = {"imageTag": tag, "imageManifest": json.dumps(manifest), "imageManifestMediaType": _NOTED_TYPE}
         try:
             run.aws.call("ecr", "PutImage", at=repository.region, **repository.parameters(**parameters))
         except ApiError as error:
-            raise stop(Exit.FAILED, f"{name} cannot be noted: {error.message}", repository.again) from None
+            raise stop(Exit.FAILED, f"{name} cannot be recorded: {error.message}", repository.again) from None
         found = image_behind(run, repository, tag)
         if found is None:
-            raise stop(Exit.FAILED, f"{name} was noted, but the endpoint does not have it", repository.again)
-        text = f"this endpoint has no registry: it notes {name}, and the image stays in the store of"
-        run.tell(ImagePushed("image", f"{text} {self.builder.title}", address, tag, found.digest, noted=True))
+            raise stop(Exit.FAILED, f"{name} was recorded, but the endpoint does not have it", repository.again)
+        text = f"{name} is recorded and not pushed: the image stays in the store of {self.builder.title}, because"
+        why = _NO_REGISTRY if run.aws.rehearses else "this endpoint has no registry"
+        run.tell(ImagePushed("image", f"{text} {why}", address, tag, found.digest, noted=True))
         return PushedImage(address, tag, found.digest)
 
 
 _NOTED_TYPE = "application/vnd.oci.image.manifest.v1+json"
+_NO_REGISTRY = "the sandbox has no registry (FSDCF_SANDBOX_REGISTRY=localhost:5000 names one)"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"

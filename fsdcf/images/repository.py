@@ -201,10 +201,10 @@ def _mutability(excluded: bool) -> dict[str, Any]:
 def _details(destination: Destination, excluded: bool) -> tuple[str, ...]:
     tags = ", ".join(f"{key}={value}" for key, value in destination.tags.items())
     return (
-        f"its tags are immutable{f', except {CACHE_TAG} for the build cache' if excluded else ''}",
+        f"the new repository has immutable tags{f', except {CACHE_TAG} for the build cache' if excluded else ''}",
         "images are scanned when they are pushed, and encrypted with AES-256",
         f"images without a tag expire after {UNTAGGED_DAYS} days",
-        f"the repository has the tags {tags}",
+        f"it has the tags {tags}",
     )
 
 

@@ -68,6 +68,7 @@ def test_an_image_is_pushed_and_its_digest_read_back(project: Path, registry: Re
     assert first.exit_code == 0, first.output
     digest = registry.put("other", "one", registry.manifests["web", "one"][1])
     assert first.stdout == f"{registry.address}/web:one@{digest}\n"
+    assert "next: fsdcf deploy web.yml --image-sha one" in first.stderr
     count = len(registry.requests)
     again = pushed("--json")
     events = {one["event"]: one for one in map(json.loads, again.stdout.splitlines())}

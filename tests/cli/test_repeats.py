@@ -65,6 +65,8 @@ def test_a_command_gets_the_missing_options() -> None:
     options = (("--yes",), ("--allow", "Service"))
     assert with_options("fsdcf scale hello 2 --allow Service", options) == "fsdcf scale hello 2 --allow Service --yes"
     assert with_options("fsdcf run hello -- fsdcf --yes", (("--yes",),)) == "fsdcf run hello --yes -- fsdcf --yes"
+    plan = (("--plan-only",), ("--detailed-exitcode",), ("--adopt",))
+    assert with_options("fsdcf deploy hello.yml --build", plan) == "fsdcf deploy hello.yml --build --adopt"
 
 
 class Events(Sink):

@@ -280,7 +280,10 @@ def test_a_plan_is_shown_with_a_warning() -> None:
     assert outcome.exit is Exit.DONE
     (warning,) = made.warnings()
     assert "/shop/a does not exist" in warning and "--plan-only" in warning
-    assert "`fsdcf secret list shop.yml --env staging`" in warning
+    assert "`fsdcf secret set shop.yml A --env staging`" in warning
+    two = site()
+    two.deploy(reading(A=parameter("/shop/a"), B=parameter("/shop/b")), plan_only=True)
+    assert "`fsdcf secret list shop.yml --env staging`" in two.warnings()[0]
 
 
 def test_the_sandbox_warns_and_deploys() -> None:
@@ -289,7 +292,7 @@ def test_the_sandbox_warns_and_deploys() -> None:
     assert made.deploy(reading(A=parameter("/shop/a"))).exit is Exit.DONE
     (warning,) = made.warnings()
     assert "/shop/a does not exist: a deploy to AWS stops here" in warning
-    assert "`fsdcf secret list shop.yml --env staging --sandbox`" in warning
+    assert "`fsdcf secret set shop.yml A --env staging --sandbox`" in warning
     assert looks(made) == ["DescribeParameters"]
 
 

@@ -158,14 +158,18 @@ def test_what_a_command_says_is_no_cause(tmp_path: Path) -> None:
         ("COPY here.txt /app/", "*.txt\n!other.txt", "pattern `*.txt`"),
         ('COPY --chown=1:1 ["here.txt", "/app/"]', "here.txt", "pattern `here.txt`"),
         ("COPY --from=base /nope /app/", "", ""),
-        ("COPY here.txt $FILE *.md /app/", "", ""),
+        ("COPY here.txt $FILE *.txt /app/", "", ""),
+        ("COPY *.md /app/", "", "`*.md` matches no file"),
+        ("COPY *.md nope.txt /app/", "", "`nope.txt` does not exist"),
+        ("COPY /** /app/", "", ""),
     ],
 )
 def test_a_source_that_the_context_lacks(tmp_path: Path, copy: str, ignored: str, cause: str) -> None:
     (tmp_path / "here.txt").touch()
     (tmp_path / ".dockerignore").write_text(ignored)
     output = "STEP 2/2: COPY x y\nError: building at STEP: no such file or directory"
-    assert cause in _explained(tmp_path, output, Buildah, f"FROM scratch\n{copy}\n").cause
+    found = _explained(tmp_path, output, Buildah, f"FROM scratch\n{copy}\n").cause
+    assert cause in found and bool(cause) == bool(found)
 
 
 @pytest.mark.parametrize(

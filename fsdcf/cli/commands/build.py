@@ -49,7 +49,7 @@ def build_command(
     connection: Connection,
     as_json: bool,
 ) -> None:
-    """Build the images of specs with what is there: docker, podman, buildah, nerdctl or finch.
+    """Build the images of specs with the first of docker, podman, buildah, nerdctl and finch that works.
 
     The name of each image is printed, with --push that of the pushed image and its digest. FOLDER means every spec
     below it.
@@ -127,7 +127,10 @@ def _push(
         there = f", {existed} of which existed" if existed else ""
         where = "its repository" if len(pushed) == 1 else "their repositories"
         sentence = f"{counted(len(pushed), 'image')} in {where}{there}, by {program.title}"
-        return Outcome(Exit.DONE, sentence, outputs=pushed)
+        tags = {build.tag for build in builds}
+        files = [one.name for one in services]
+        deploy = suggested("deploy", *files, image_sha=tags.pop(), **settings) if len(tags) == 1 else ""
+        return Outcome(Exit.DONE, sentence, outputs=pushed, next=(deploy,) if deploy else ())
 
     run(f"push of {counted(len(builds), 'image')}", connection, as_json, act, aside=True)
 

@@ -19,7 +19,7 @@ from fsdcf.cli.files import environments_in_files, is_spec, pipeline_workflow, r
 from fsdcf.cli.options import Connection, SpecInputs, connection_options, environment_named
 from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.outcome import next_lines, word_lines
-from fsdcf.cli.render.stream import painter
+from fsdcf.cli.render.stream import LineWriter, painter
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
 from fsdcf.conventions import BOUNDARY, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, environment_path
 from fsdcf.diagnostics import joined
@@ -290,8 +290,9 @@ def _write_from(given: Given, application: Application, file: Path) -> None:
     click.echo(f"  container check: {reason}", err=True)
     target = _write_spec(given, name.value, port, path, check, application, file, owner)
     click.echo(f"wrote {visible(target)}", err=True)
+    out = LineWriter(sys.stderr)
     for warning in (*_unsure(given, target, port=port, path=path), *application.warnings(port.value)):
-        click.echo("\n".join(word_lines("warning", warning, "warning", painter(sys.stderr), None)), err=True)
+        out.lines(word_lines("warning", warning, "warning", out.paint, out.width))
     result = run(SpecInputs(files=(target,)).requests()[0])
     show(result.diagnostics, result.sources)
     _next(suggested("deploy", str(target), build=True, sandbox=True))

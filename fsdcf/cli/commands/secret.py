@@ -183,7 +183,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--store",
             type=click.Choice(_STORES),
-            help="Where the value is stored if the spec does not say it: SSM or Secrets Manager.  [default: ssm]",
+            help="Where the value is stored if the spec does not name it: SSM or Secrets Manager.  [default: ssm]",
         ),
         click.option(
             "--path",
@@ -429,7 +429,7 @@ def _entered(name: str) -> str:
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             value, again = (
-                getpass.getpass(f"{text} of {name}: ", sys.stderr) for text in ("Value", "Again, the value")
+                getpass.getpass(f"{text} of {name}: ", sys.stderr) for text in ("Value", "Repeat the value")
             )
         except getpass.GetPassWarning:
             raise stop(Exit.USAGE, "the terminal cannot hide the value: pass `-` for standard input") from None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from fsdcf.cli.render.durations import format_duration
 from fsdcf.cli.render.findings import record, show
 from fsdcf.cli.render.plain import HEARTBEAT
-from fsdcf.cli.render.stream import LineWriter, is_watched, on_github
+from fsdcf.cli.render.stream import LineWriter, is_watched, on_github, wrapped
 from fsdcf.diagnostics import Diagnostic
 from fsdcf.images.build import BuilderProgress, seen_lines
 from fsdcf.wording import visible
@@ -24,7 +24,7 @@ def builder_progress(as_json: bool, aside: bool, pause: Callable[[], None] = lam
     if on_github():
         return _Group(LineWriter(out), as_json, pause)
     if not as_json and is_watched(out):
-        return _Terminal(LineWriter(out), as_json, pause)
+        return _Terminal(LineWriter(out), as_json, pause, announces=not aside)
     return _Folded(LineWriter(out), as_json, pause)
 
 
@@ -71,10 +71,16 @@ class _Group(_Folded):
 
 
 class _Terminal(_Folded):
-    """Shows the builder's own display."""
+    """Shows the builder's own display. ``announces``: below what a live display would have shown."""
+
+    def __init__(self, out: LineWriter, as_json: bool, pause: Callable[[], None], announces: bool) -> None:
+        super().__init__(out, as_json, pause)
+        self._announces = announces
 
     def begin(self, title: str) -> None:
         self._pause()
+        if self._announces:
+            self._out.lines(wrapped(visible(title), self._out.width, 2, self._out.paint))
         self.terminal = self._out.file.fileno()
 
     def write(self, text: str) -> None:

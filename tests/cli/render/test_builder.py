@@ -39,6 +39,9 @@ def test_a_terminal_gets_what_the_builder_has_for_it(monkeypatch: pytest.MonkeyP
         expected = b"40%\r100%\x1b[?25h"  # the cursor is there again
         assert b"".join(os.read(reading, 1) for _ in expected) == expected
         assert paused == [True]
+        monkeypatch.setattr(sys, "stdout", terminal)
+        builder_progress(False, aside=False).begin("docker builds web:1")  # a live display did not leave this
+        assert os.read(reading, 99) == b"docker builds web:1\r\n"
         monkeypatch.setenv("CI", "true")
         assert builder_progress(False, aside=True).terminal is None
         monkeypatch.delenv("CI")
