@@ -215,7 +215,9 @@ def _problems(compiled: Compiled, document: Document, context: Path, file: Path)
             problem = f": {error.strerror}"
         if problem:
             hint = f"write the path in build.{key}, relative to the spec"
-            if not written:
+            if "outside" in problem:
+                hint = f"choose a {kind} in the repository, or put the {kind} there: a build reads nothing else"
+            elif not written:
                 hint = "write one beside the spec or in the build context, or its path in build.dockerfile"
             place = ("service", "build", key) if written else ("service",)
             span = document.span(place) if written else document.key_span(place)

@@ -396,7 +396,7 @@ class Application:
         """What a HEALTHCHECK needs and the image lacks; empty if it lacks nothing, or if that is not known."""
         has = {*(self.base.tools if self.base else ()), *self._installed}
         command = self.image.health_check.command if self.image.health_check else ""
-        program = "sh" if isinstance(command, str) else next(iter(command), "").rpartition("/")[2]
+        program = "sh" if isinstance(command, str) else command[1].rpartition("/")[2]  # after CMD
         in_shell = program in ("sh", "ash", "bash", "dash")
         words = re.split(r"""[\s"',|&;]+""", check.text) if in_shell else [program]
         copied = " ".join(each.text for each in self.image.instructions if each.name in ("COPY", "ADD"))
