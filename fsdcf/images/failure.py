@@ -122,7 +122,8 @@ _CAUSES = (
         ("FROM", ""),
     ),
     _Cause(
-        r"(?i)unknown instruction|parse error|unexpected end of statement",
+        r"(?i)unknown instruction|parse error|unexpected end of statement"
+        r"|^Error: (?:no FROM statement|FROM requires |no contents in )",
         "the Dockerfile is not valid here",
         "see https://docs.docker.com/reference/dockerfile/ for the instructions",
     ),
@@ -185,7 +186,19 @@ def _failing_line(lines: Sequence[str], steps: Sequence[Instruction]) -> int:
             return _line_of_step(_stage(steps, int(found[1] or 1)), int(found[2]), found[3])
         if found := _LEGACY_STEP.match(line):
             return _line_of_step(steps, int(found[1]), found[2])
-    return 0
+    return _line_without_base(steps) if any(map(_BASELESS.match, lines)) else 0
+
+
+_BASELESS = re.compile(r"Error: (?:no FROM statement found|FROM requires )")
+"""What buildah says of a Dockerfile before its first step, without a line."""
+
+
+def _line_without_base(steps: Sequence[Instruction]) -> int:
+    """The line of the FROM that is not valid, or of the instruction where the first FROM must be; 0 without any."""
+    for step in steps:
+        if step.name == "FROM" and len([word for word in step.text.split() if not word.startswith("--")]) not in (1, 3):
+            return step.line
+    return next((step.line for step in steps if step.name != "ARG"), 0)
 
 
 def _stage(steps: Sequence[Instruction], number: int) -> list[Instruction]:

@@ -92,6 +92,21 @@ def test_the_line_of_the_dockerfile_is_found(tmp_path: Path, kind: type[Builder]
 
 
 @pytest.mark.parametrize(
+    ("dockerfile", "output", "line"),
+    [
+        ("# no\nFRM scratch\nCOPY a /\n", "Error: no FROM statement found", 2),
+        ("ARG V=1\nRUN true\n", "Error: no FROM statement found", 2),
+        ("FROM a\nFROM --platform=x b AS\nRUN true\n", "Error: FROM requires either one argument, or three", 2),
+        ("# nothing\n", "Error: no FROM statement found", 0),
+    ],
+)
+def test_a_dockerfile_without_a_base(tmp_path: Path, dockerfile: str, output: str, line: int) -> None:
+    failure = _explained(tmp_path, output, Buildah, dockerfile)
+    assert _line(failure) == line
+    assert "not valid" in failure.cause
+
+
+@pytest.mark.parametrize(
     ("text", "cause", "advice"),
     [
         ("write /x: no space left on device", "space", "docker buildx prune"),
