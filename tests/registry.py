@@ -9,9 +9,10 @@ import hashlib
 import re
 import socket
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +21,8 @@ class Registry:
     """Blobs and manifests by repository. ``passwords`` are those that may write; None lets everyone.
 
     ``breaks`` counts the uploads that break off, by the part of the push that does. A tag of an ``immutable``
-    repository is never moved.
+    repository is never moved. ``length`` is what it says of the length of a manifest, and ``pause`` the seconds between
+    the bytes of one.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,8 @@ class Registry:
         self.breaks = {"blob": 0, "manifest": 0, "answer": 0}
         self.immutable = False
         self.requests: list[str] = []
+        self.length: int | None = None
+        self.pause = 0.0
 
     def broken(self, part: str) -> bool:
         """Whether this part of a push breaks off now."""
@@ -81,7 +85,17 @@ class _Handler(BaseHTTPRequestHandler):
         manifest = re.fullmatch(r"/v2/(.+)/manifests/(.+)", path)
         if manifest:
             found = self.registry.manifests.get((manifest[1], manifest[2]))
-            self._answer(200, found[1], Content_Type=found[0]) if found else self._answer(404)
+            if found is None:
+                self._answer(404)
+                return
+            length = len(found[1]) if self.registry.length is None else self.registry.length
+            self._answer(200, Content_Type=found[0], **{"Content-Length": str(length)})
+            size = 1 if self.registry.pause else len(found[1])
+            with suppress(OSError):
+                for at in range(0, len(found[1]), size):
+                    time.sleep(self.registry.pause)
+                    self.wfile.write(found[1][at : at + size])
+            self.close_connection = True
             return
         self._answer(200 if path.rpartition("/")[2] in self.registry.blobs else 404)
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _SHORT = 12
 """Characters of a commit, or of a hash of changes, in a tag. The number is fixed, so that the tag of a commit is."""
 
+_LAST_TIME = 253_402_300_799
+"""The last second of the year 9999, after which no date can be written."""
+
 _LONGEST_TAG = 128
 _TAG_RULE = "a tag has letters, digits and _ . -, and begins with a letter, a digit or _"
 _LARGEST_SECRET = 500 * 1024
@@ -70,11 +73,12 @@ class BuildOptions:
 class Revision:
     """The commit of a working tree, its time in seconds since 1970, and the address of its repository.
 
+    ``time`` is None for one that no clock shows: a commit may say anything.
     ``changed`` are the files of what is built that differ from the commit, ``changes`` is a hash of them.
     """
 
     commit: str
-    time: int
+    time: int | None
     source: str
     changed: tuple[str, ...] = ()
     changes: str = ""
@@ -87,10 +91,10 @@ class Revision:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of an image that is built from it."""
-        made_at = datetime.fromtimestamp(self.time, timezone.utc)
-        named = {LABEL + "source": self.source} if self.source else {}
+        made_at = "" if self.time is None else f"{datetime.fromtimestamp(self.time, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
         revision = "-dirty-".join(filter(None, (self.commit, self.changes)))
-        return {**named, LABEL + "revision": revision, LABEL + "created": f"{made_at:%Y-%m-%dT%H:%M:%SZ}"}
+        labels = {"source": self.source, "revision": revision, "created": made_at}
+        return {LABEL + name: value for name, value in labels.items() if value}
 
 
 def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -359,9 +363,10 @@ def revision_of(paths: Sequence[Path], folder: Path) -> Revision | None:
     real = Path(os.path.realpath(root))
     names = {os.path.relpath(os.path.realpath(path), real) for path in paths}
     changed = _changed(root, sorted(name for name in names if not name.startswith(f"..{os.sep}")))
-    time = int(_words("show", "--no-patch", "--format=%ct", commit, folder=folder))
+    time = _words("show", "--no-patch", "--no-show-signature", "--format=%ct", commit, folder=folder)
     remote = (git("remote", "get-url", "origin", folder=folder) or b"").decode("utf-8", "replace").strip()
-    return Revision(commit, time, public_address(remote), tuple(changed), _hash(root, changed))
+    known = int(time) if re.fullmatch(r"[0-9]{1,12}", time) and int(time) <= _LAST_TIME else None
+    return Revision(commit, known, public_address(remote), tuple(changed), _hash(root, changed))
 
 
 def _words(*words: str, folder: Path) -> str:

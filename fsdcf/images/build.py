@@ -21,7 +21,7 @@ from typing import NoReturn
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, ImageBuilt, NoticeIssued, StepStarted, Tell
 from fsdcf.deploy.run import stop
 from fsdcf.diagnostics import Diagnostic
-from fsdcf.images.builders import Builder, BuilderError, Command, ImageBuild, LocalImage
+from fsdcf.images.builders import Builder, BuilderError, Command, ImageBuild, LocalImage, text_of
 from fsdcf.images.failure import explain
 from fsdcf.wording import cut
 
@@ -115,7 +115,7 @@ def _built(
             if code < 0:  # a signal ended it
                 _clean_up(builder, before, tell)
             return code, lines, None
-        told = id_file.read_text(encoding="utf-8") if id_file.exists() else ""
+        told = text_of(id_file)
     return code, lines, builder.built_image(build, told)
 
 

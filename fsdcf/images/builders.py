@@ -16,8 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fsdcf.atomic import read_regular
+
 _TIMEOUT = 60
 """Seconds for an answer of a builder."""
+
+_MOST_BYTES = 1 << 24
+_MOST_BASES = 20
+"""The images of a history that are looked at: who made a base image wrote its history."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +232,7 @@ class Builder:
 
     def _described(self, words: Sequence[str], *keys: str) -> LocalImage:
         """The image that a command describes as JSON; ``keys`` have its id, its system and its architecture."""
-        found = self._read(words)
-        found = found[0] if isinstance(found, list) and found else found
+        found = _first(self._read(words))
         try:
             id, system, architecture = (_member(found, key) for key in keys)
         except (KeyError, TypeError):
@@ -270,11 +275,11 @@ class Builder:
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
         try:
-            (found,) = self._read([self.program, "image", "inspect", name])
+            found = _first(self._read([self.program, "image", "inspect", name]))
         except BuilderError:
             return ""
         repository = name.rpartition(":")[0]
-        named = (one.partition("@") for one in found.get("RepoDigests") or ())
+        named = (str(one).partition("@") for one in found.get("RepoDigests") or ())
         return next((digest for repo, _, digest in named if repo == repository), "")
 
     def has_image(self, name: str) -> bool:
@@ -310,7 +315,7 @@ class Builder:
             if done.returncode:
                 raise BuilderError(f"{words[0]} {words[1]} failed: {_last_line(done.stderr)}")
             return json.loads(done.stdout)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BuilderError(f"{words[0]} {words[1]} does not answer with JSON") from None
 
 
@@ -379,9 +384,7 @@ class Buildx(Docker):
         Source: https://docs.docker.com/reference/cli/docker/buildx/build/#metadata-file
         """
         image = self.local_image(build.image, build.platform)
-        with suppress(ValueError, AttributeError):
-            return replace(image, config=str(json.loads(told).get("containerimage.config.digest") or ""))
-        return image
+        return replace(image, config=_reported(told, "containerimage.config.digest"))
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -423,10 +426,7 @@ class Buildx(Docker):
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
-        try:
-            return str(json.loads(report.read_text(encoding="utf-8")).get("containerimage.digest") or "")
-        except (OSError, ValueError):
-            return ""
+        return _reported(text_of(report), "containerimage.digest")
 
     def has_image(self, name: str) -> bool:
         """Whether the builder's store has an image with this name. A push of buildx gives none to it."""
@@ -475,7 +475,7 @@ class Buildah(Builder):
         own = "XDG_RUNTIME_DIR" in self.environment or os.path.isdir(f"/run/user/{os.getuid()}")
         if not (own or os.geteuid() == 0):
             return ""
-        configured = any(map(_CONFIGURED.search, map(_text, self._configurations())))
+        configured = any(map(_CONFIGURED.search, map(text_of, self._configurations())))
         return self.environment.get("TMPDIR") or ("" if configured else "/var/tmp")  # noqa: S108
 
     def _configurations(self) -> Iterator[Path]:
@@ -536,11 +536,12 @@ class Buildah(Builder):
 
     def _bases(self, image: str) -> list[str]:
         """The images that an image is based on, as its history names them."""
-        found = self._read([self.program, *self.inspect_words, image])
-        described = found[0] if isinstance(found, list) else found["OCIv1"]
+        found = _first(self._read([self.program, *self.inspect_words, image]))
+        described = found.get("OCIv1") or found
         steps = described.get("History") or described.get("history") or ()
-        comments = [str(step.get("comment", "")) for step in steps]
-        return [comment.removeprefix("FROM ") for comment in comments if comment.startswith("FROM ")]
+        comments = (str(step.get("comment", "")) for step in steps if isinstance(step, Mapping))
+        bases = (comment.removeprefix("FROM ") for comment in comments if comment.startswith("FROM "))
+        return [base for base in dict.fromkeys(bases) if re.match(r"\w", base)][:_MOST_BASES]
 
     def with_access(self, access: RegistryAccess) -> Builder:
         """The same builder with access to a registry."""
@@ -572,10 +573,7 @@ class Buildah(Builder):
 
     def pushed_digest(self, name: str, report: Path) -> str:
         """The digest of the image that was pushed, as far as the builder reports it; empty otherwise."""
-        try:
-            return report.read_text(encoding="utf-8").strip()
-        except OSError:
-            return ""
+        return text_of(report).strip()
 
     def has_image(self, name: str) -> bool:
         """Whether the builder's store has an image with this name. A push gives none to it."""
@@ -706,27 +704,41 @@ def copy_docker_folder(own: Path, folder: Path, host: str) -> None:
             if path.name != _CONFIG:
                 (folder / path.name).symlink_to(path.absolute(), path.is_dir())
         file = own / _CONFIG
-        config = json.loads(file.read_text(encoding="utf-8") or "{}") if file.is_file() else {}
+        config = json.loads(read_regular(file, _MOST_BYTES) or "{}") if file.exists() else {}
         helpers = {**(config.get("credHelpers") or {}), host: ""}
         content = json.dumps({**config, "credHelpers": helpers})
         (folder / _CONFIG).write_text(content, encoding="utf-8")
     except OSError as error:
         raise BuilderError(f"docker's configuration in {own} cannot be copied: {error.strerror}") from None
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise BuilderError(f"{own / _CONFIG} is not valid JSON") from None
 
 
 _CONFIG = "config.json"
 
 
-_CONFIGURED = re.compile(r"(?m)^\s*image_copy_tmp_dir\b")
+_CONFIGURED = re.compile(r"(?m)^[ \t]*image_copy_tmp_dir\b")
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """The text of a file that a builder wrote or reads; empty without one."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return read_regular(file, _MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _reported(told: str, key: str) -> str:
+    """A value of an object in JSON that a builder reports; empty if it is not there."""
+    with suppress(ValueError, RecursionError):
+        return str(_first(json.loads(told)).get(key) or "")
+    return ""
+
+
+def _first(found: Any) -> dict[str, Any]:
+    """The object that a builder answers, alone or first in a list; empty for anything else."""
+    one = found[0] if isinstance(found, list) and found else found
+    return one if isinstance(one, dict) else {}
 
 
 def _last_line(text: str) -> str:

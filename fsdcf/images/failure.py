@@ -175,7 +175,7 @@ def _failing_line(lines: Sequence[str], steps: Sequence[Instruction]) -> int:
     marked = [int(found[1]) for found in map(_MARKED.match, lines) if found]
     if marked:
         numbers = set(marked)
-        return next(number for number in range(marked[-1], 0, -1) if number - 1 not in numbers)
+        return next((number for number in range(marked[-1], 0, -1) if number - 1 not in numbers), 0)
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at]
         if found := _PARSED.search(line):
@@ -204,7 +204,7 @@ def _line_without_base(steps: Sequence[Instruction]) -> int:
 def _stage(steps: Sequence[Instruction], number: int) -> list[Instruction]:
     """The instructions of a stage, whose FROM is the first."""
     starts = [at for at, step in enumerate(steps) if step.name == "FROM"]
-    if number > len(starts):
+    if not 0 < number <= len(starts):
         return []
     return [*steps[starts[number - 1] : starts[number] if number < len(starts) else None]]
 
@@ -212,7 +212,8 @@ def _stage(steps: Sequence[Instruction], number: int) -> list[Instruction]:
 def _line_of_step(steps: Sequence[Instruction], number: int, text: str) -> int:
     """The line of a step, if it is the instruction that the builder names: it adds steps of its own, such as LABEL."""
     name = text.partition(" ")[0].upper()
-    return steps[number - 1].line if number <= len(steps) and steps[number - 1].name == name else 0
+    step = steps[number - 1] if 0 < number <= len(steps) else None
+    return step.line if step and step.name == name else 0
 
 
 def _known(step: Instruction | None, builder: Builder, build: ImageBuild, output: str) -> tuple[str, str]:

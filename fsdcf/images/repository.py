@@ -127,13 +127,18 @@ def _look_up(run: Run, destination: Destination) -> Repository | None:
     return _read(run, destination, found) if found else None
 
 
+_PUSHED_TO = r"(?:\w[\w.-]*|\[[\da-fA-F:]+\])(?::\d{1,5})?(?:/\w[\w.-]*)+"
+"""An address that a builder takes for a word, and for one alone: it becomes part of its options."""
 _MISSING, _EXISTS = "RepositoryNotFoundException", "RepositoryAlreadyExistsException"
 
 
 def _read(run: Run, destination: Destination, found: Answer) -> Repository:
     account, region, name = destination.ecr or (None, None, "")
+    address = str(found.get("repositoryUri") or destination.address)
+    if not re.fullmatch(_PUSHED_TO, address):
+        raise stop(Exit.FAILED, f"the endpoint of ECR gives {address[:200]!r} as the address of {name}")
     return Repository(
-        found.get("repositoryUri") or destination.address,
+        address,
         destination.again,
         name,
         str(found.get("registryId") or account or ""),
@@ -218,7 +223,9 @@ def image_behind(run: Run, repository: Repository, tag: str) -> RegistryImage | 
     if not found:
         return None
     digest, manifest = found[0]
-    listed = [str(one.get("digest")) for one in manifest.get("manifests") or () if not _is_attestation(one)]
+    index = manifest.get("manifests")
+    entries = [one for one in index if isinstance(one, Mapping)] if isinstance(index, list) else []
+    listed = [str(one.get("digest")) for one in entries if not _is_attestation(one)]
     parts = {*_config(manifest), *listed}
     for _, child in _images(run, repository, [{"imageDigest": one} for one in listed[:_MOST_IDS]]) if listed else ():
         parts.update(_config(child))
@@ -240,7 +247,7 @@ def _images(run: Run, repository: Repository, ids: Collection[Mapping[str, str]]
 
 
 def _parsed(manifest: object) -> dict[str, Any]:
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, RecursionError):
         data = json.loads(str(manifest))
         return data if isinstance(data, dict) else {}
     return {}
@@ -257,4 +264,5 @@ def _is_attestation(entry: Mapping[str, Any]) -> bool:
 
     Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
     """
-    return "vnd.docker.reference.type" in (entry.get("annotations") or {})
+    annotations = entry.get("annotations")
+    return isinstance(annotations, Mapping) and "vnd.docker.reference.type" in annotations

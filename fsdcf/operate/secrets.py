@@ -500,7 +500,7 @@ def _read_object(run: Run, found: StoredSecret) -> dict[str, Any]:
             raise
         return {}  # it has no value yet
     known: dict[str, Any] | None = None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         known = _object(answer.get("SecretString") or "")
     if known is None:
         sentence = (

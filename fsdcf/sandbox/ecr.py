@@ -11,7 +11,10 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -34,9 +37,11 @@ SHORT_SECONDS = 2.0
 """The life of a token with the fault ``brief``, in seconds of AWS's time."""
 
 _TIMEOUT = 5
-"""Seconds for an answer of the registry."""
+"""Seconds for an answer of the registry, the whole of it."""
 
-_LARGEST = 1 << 24
+_LARGEST = 1 << 22
+"""The most bytes of an answer, which are those of a manifest.
+Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests"""
 
 
 def digest_of(repository: str, tag: str) -> str:
@@ -209,7 +214,7 @@ def put_image(state: SandboxState, params: Document) -> Document:
         message = f"The images of this sandbox are in the registry {state.registry}: push them there"
         raise ServiceError("InvalidParameterException", message)
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
-    type = params.get("imageManifestMediaType") or json.loads(manifest).get("mediaType", "")
+    type = params.get("imageManifestMediaType") or _object(manifest).get("mediaType", "")
     image = {"digest": digest, "manifest": manifest, "type": type, "tag": tag, "at": state.clock.now()}
     before = state.store.get(IMAGE, f"{key}:{tag}")
     if before and repository["mutability"].startswith("IMMUTABLE"):
@@ -275,18 +280,33 @@ def _detail(state: SandboxState, params: Data, identifier: Data) -> Document:
         which = f"{{imageDigest:'{digest or 'null'}', imageTag:'{tag or 'null'}'}}"
         where = f"within the repository with name '{name}' in the registry with id '{_registry(state, params)}'"
         raise ServiceError("ImageNotFoundException", f"The image with imageId {which} does not exist {where}")
-    manifest = json.loads(image["manifest"])
-    parts = [manifest.get("config", {}), *manifest.get("layers", ()), *manifest.get("manifests", ())]
     tag = tag or image.get("tag")
     return {
         "registryId": _registry(state, params),
         "repositoryName": name,
         "imageDigest": image["digest"],
         "imageTags": [tag] if tag else None,
-        "imageSizeInBytes": sum(int(part.get("size", 0)) for part in parts),
+        "imageSizeInBytes": _size(image["manifest"]),
         "imagePushedAt": image["at"],
         "imageManifestMediaType": image["type"] or None,
     }
+
+
+def _size(manifest: str) -> int:
+    """Return the bytes of what a manifest lists; 0 for one that is none."""
+    data = _object(manifest)
+    with suppress(ValueError, TypeError, AttributeError):
+        parts = [data.get("config", {}), *data.get("layers", ()), *data.get("manifests", ())]
+        return sum(int(part.get("size", 0)) for part in parts)
+    return 0
+
+
+def _object(text: str | bytes) -> Document:
+    """Return the object in a JSON text; an empty one for any other text."""
+    with suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        return data if isinstance(data, dict) else {}
+    return {}
 
 
 def _tags(state: SandboxState, params: Data) -> Iterator[Document]:
@@ -294,7 +314,8 @@ def _tags(state: SandboxState, params: Data) -> Iterator[Document]:
     name = params["repositoryName"]
     if state.registry:
         found = _ask(state, f"/v2/{quote(name)}/tags/list")
-        tags = (json.loads(found[0]).get("tags") or []) if found else []
+        listed = _object(found[0]).get("tags") if found else None
+        tags = [str(tag) for tag in listed] if isinstance(listed, list) else []
     else:
         key = f"{_key(state, params, name)}:"
         tags = [image.removeprefix(key) for image, _ in state.store.every(IMAGE, key)]
@@ -313,8 +334,11 @@ def _find(state: SandboxState, params: Data, identifier: Data) -> Document | Non
         state.store.remove(IMAGE, key)
         return None
     content, headers = found
+    own = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if digest and own != digest:
+        raise _unusable(state, f"answers with another image than {digest}")
     image = {
-        "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "digest": own,
         "manifest": content.decode("utf-8", "replace"),
         "type": headers.get("content-type", ""),
         "tag": tag or "",
@@ -330,23 +354,43 @@ def _find(state: SandboxState, params: Data, identifier: Data) -> Document | Non
 def _ask(state: SandboxState, path: str) -> tuple[bytes, dict[str, str]] | None:
     """Return what the registry on this machine answers, with its headers in lower case; None for nothing.
 
-    Raises ServiceError if it does not answer. The code is not one after which a caller tries again.
+    Raises ServiceError if it does not answer, or not whole. The code is not one after which a caller tries again.
     Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
     """
     connection = http.client.HTTPConnection(state.registry, timeout=_TIMEOUT)
     try:
-        connection.request("GET", path, headers={"Accept": ", ".join(MANIFEST_TYPES)})
-        answer = connection.getresponse()
-        content = answer.read(_LARGEST)
+        connection.connect()
+        with _ended(connection.sock):
+            connection.request("GET", path, headers={"Accept": ", ".join(MANIFEST_TYPES)})
+            answer = connection.getresponse()
+            content = answer.read(_LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise _unusable(state, f"does not answer: {getattr(error, 'strerror', None) or error}") from None
     finally:
         connection.close()
+    if answer.length or len(content) > _LARGEST:
+        raise _unusable(state, f"does not answer whole, or with more than {_LARGEST:,} bytes")
     if answer.status == 404:
         return None
     if answer.status != 200:
         raise _unusable(state, f"answers with status {answer.status}")
     return content, {name.lower(): value for name, value in answer.getheaders()}
+
+
+@contextmanager
+def _ended(connection: socket.socket) -> Iterator[None]:
+    """End a connection that is still used after _TIMEOUT: its own timeout is for each piece of an answer."""
+
+    def end() -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_TIMEOUT, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _unusable(state: SandboxState, why: str) -> ServiceError:

@@ -424,3 +424,16 @@ def test_a_secret_that_a_step_mounts_and_the_spec_does_not_name(project: Path) -
     assert result.stderr.count(f"warning[{code}]") == 1
     assert "secret `other`" in result.stderr
     assert f"Dockerfile:2:{len(f'RUN {mounts}') - len('id=other,type=secret,required=true') + 1}" in result.stderr
+
+
+@pytest.mark.parametrize("time", ["1", "253402300800", "18446744073709551615", "-62135596800", "x"])
+def test_a_commit_may_have_any_time(project: Path, tmp_path: Path, time: str) -> None:
+    _git("config", "log.showSignature", "true")
+    who = f"a <a@b> {time} +0000"
+    text = f"tree {_git('rev-parse', 'HEAD^{tree}')}\nauthor {who}\ncommitter {who}\n\none\n"
+    words = ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
+    commit = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.strip()
+    _git("update-ref", "HEAD", commit)
+    assert _build().exit_code == 0
+    created = [word for words in _recorded(tmp_path) for word in words if "image.created=" in word]
+    assert created == (["org.opencontainers.image.created=1970-01-01T00:00:01Z"] if time == "1" else [])

@@ -168,11 +168,22 @@ def test_the_platform_of_the_base_counts(install: Callable[..., dict[str, str]],
     assert builder.local_image("web:2").platform == "linux/amd64"
 
 
-@pytest.mark.parametrize("answer", ["[]", "{}", "null", "[1]", "no JSON", '[{"Id": "a"}]'])
+@pytest.mark.parametrize("answer", ["[]", "{}", "null", "[1]", "no JSON", "[" * 100_000, '[{"Id": "a"}]'])
 def test_an_unknown_description_of_an_image_is_an_error(install: Callable[..., dict[str, str]], answer: str) -> None:
     environment = install(docker={"image inspect": (0, answer, "")})
     with pytest.raises(BuilderError, match="docker"):
         Docker(environment).local_image("web:1")
+
+
+def test_the_history_of_a_base_is_no_list_of_options(install: Callable[..., dict[str, str]]) -> None:
+    steps = ["x", {"comment": 5}, {"comment": "FROM --help"}, *({"comment": f"FROM {each}"} for each in range(50))]
+    config = {"os": "linux", "architecture": "amd64", "history": steps}
+    told = json.dumps({"FromImageID": "a" * 64, "OCIv1": config})
+    builder = Buildah(
+        install(buildah={"inspect --type image --help": (0, told.replace("amd64", "odd"), ""), "": (0, told, "")})
+    )
+    assert builder.local_image("web:1").platform == "linux/amd64"
+    assert len(builder._bases("web:1")) == 20
 
 
 WORKS: Answers = {"": (0, "", "")}

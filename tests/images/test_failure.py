@@ -236,3 +236,19 @@ def test_an_ignore_file_that_is_a_pipe_or_huge_is_not_read(tmp_path: Path) -> No
     os.mkfifo(tmp_path / "Dockerfile.dockerignore")
     (tmp_path / ".dockerignore").write_text("a\n" * 600_000)
     assert DockerIgnore.of(tmp_path / "Dockerfile", tmp_path).patterns == ()
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        " 0 | >>> x",
+        "STEP 0/0: CMD x",
+        "[0/2] STEP 1/1: COPY x",
+        "[9/9] STEP 1/1: FROM x",
+        "Step 0/9 : CMD x",
+        "Dockerfile:0\n-----",
+        "parse error on line 0",
+    ],
+)
+def test_a_step_that_there_is_not_is_none(tmp_path: Path, output: str) -> None:
+    assert _line(_explained(tmp_path, f"{output}\nit failed")) == 0

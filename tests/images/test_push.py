@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import random
 import subprocess
 import tempfile
@@ -609,3 +610,44 @@ def test_buildx_tells_the_configuration_of_an_image(monkeypatch: pytest.MonkeyPa
     there = scene.push()
     with signed_in(scene.run(), scene.builder, scene.repository()) as pusher:
         assert pusher.push(BUILD, image, BuilderProgress()) == replace(there, existed=True)
+
+
+ODD = ("[" * 100_000, "[1]", '{"config": [1]}', '{"manifests": ["a", null, {"annotations": 5}]}', '{"manifests": 5}')
+
+
+@pytest.mark.parametrize("manifest", ODD)
+def test_a_manifest_of_another_form_is_another_image(scene: Scene, manifest: str) -> None:
+    scene.registry.put("web", "one", manifest.encode())
+    assert "is another image" in stopped(scene.push).outcome.sentence
+
+
+@pytest.mark.parametrize(
+    "address", ["--config=/tmp/x/web", "host/web,ref=other", "host/web two", "host/\0", "host", ""]
+)
+def test_an_address_that_would_be_more_than_a_word_is_refused(scene: Scene, address: str) -> None:
+    call = scene.aws.call
+
+    def answering(service: str, operation: str, /, **parameters: object) -> Answer:
+        answer = call(service, operation, **parameters)
+        return {"repositories": [{"repositoryUri": address}]} if operation == "DescribeRepositories" else answer
+
+    scene.repository()
+    scene.aws.call = answering  # type: ignore[method-assign, assignment]
+    if address:
+        assert "the address of web" in stopped(scene.push).outcome.sentence
+        assert "login" not in scene.steps.done
+    else:
+        assert scene.repository().address == DESTINATION.address
+
+
+@pytest.mark.parametrize("config", ["[" * 100_000, "[]", "{", '{"credHelpers": 5}', "\udcff", None])
+def test_a_configuration_of_docker_that_cannot_be_read_is_named(tmp_path: Path, config: str | None) -> None:
+    own, folder = tmp_path / "own", tmp_path / "new"
+    own.mkdir()
+    folder.mkdir()
+    if config is None:
+        os.mkfifo(own / "config.json")
+    else:
+        (own / "config.json").write_text(config, "utf-8", "surrogateescape")
+    with pytest.raises(BuilderError, match="config"):
+        copy_docker_folder(own, folder, "host")

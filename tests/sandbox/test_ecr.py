@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from fsdcf.cloudformation.ecr import lifecycle_policy
 from fsdcf.cloudformation.types.ecr import REPOSITORY
+from fsdcf.sandbox import ecr
 from fsdcf.sandbox.ecr import digest_of, known_digest
 from tests.registry import Registry, serving_registry
 from tests.sandbox.conftest import Sandbox
@@ -95,6 +96,50 @@ def test_a_registry_that_does_not_answer_is_named(sandbox: Sandbox) -> None:
     client = made(sandbox)
     with refused(f"the registry {address}, which FSDCF_SANDBOX_REGISTRY names, does not answer: Connection refused"):
         client.batch_get_image(repositoryName="web", imageIds=[{"imageTag": "one"}])
+
+
+@pytest.mark.parametrize(
+    ("length", "pause", "manifest", "words"),
+    [
+        (10_000, 0.0, "{}", "not answer whole"),
+        (None, 0.05, "x" * 100, "does not answer"),
+        (None, 0.0, " " * ((1 << 22) + 1), "not answer whole"),
+    ],
+    ids=["breaks off", "drips", "is huge"],
+)
+def test_an_answer_that_is_not_whole_is_no_image(
+    sandbox: Sandbox,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    length: int | None,
+    pause: float,
+    manifest: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(ecr, "_TIMEOUT", 0.2)
+    client = made(sandbox)
+    registry.put("web", "one", manifest.encode())
+    registry.length, registry.pause = length, pause
+    with refused(words):
+        client.batch_get_image(repositoryName="web", imageIds=[{"imageTag": "one"}])
+
+
+def test_another_image_than_that_of_the_digest_is_none(sandbox: Sandbox, registry: Registry) -> None:
+    client = made(sandbox)
+    registry.manifests["web", f"sha256:{'b' * 64}"] = "application/json", MANIFEST.encode()
+    with refused("another image than sha256:bbb"):
+        client.batch_get_image(repositoryName="web", imageIds=[{"imageDigest": f"sha256:{'b' * 64}"}])
+
+
+ODD = ["[" * 100_000, "[1]", "5", '{"config": [1], "layers": 5}', '{"manifests": ["a", null, 1]}', '{"manifests": 5}']
+
+
+@pytest.mark.parametrize("manifest", ODD)
+def test_a_manifest_of_another_form_has_no_size(sandbox: Sandbox, registry: Registry, manifest: str) -> None:
+    client = made(sandbox)
+    registry.put("web", "one", manifest.encode())
+    (detail,) = client.describe_images(repositoryName="web", imageIds=[{"imageTag": "one"}])["imageDetails"]
+    assert detail["imageSizeInBytes"] == 0
 
 
 def test_a_token_expires(sandbox: Sandbox) -> None:
