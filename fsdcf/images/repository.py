@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,15 +91,19 @@ class Repository:
 
 @dataclass(frozen=True)
 class RegistryImage:
-    """An image in a repository: its digest, and those of all that belongs to it: its configuration, which builders call
-    the image's id, and what an index lists."""
+    """An image in a repository: its digest, and the ``images`` that a task may get by it, of which an index has
+    several: for each its own digest and that of its configuration, which builders call the image's id."""
 
     digest: str
-    parts: frozenset[str]
+    images: tuple[frozenset[str], ...]
 
     def is_image(self, local: LocalImage) -> bool:
-        """Whether it is an image of a builder's store."""
-        return not self.parts.union({self.digest}).isdisjoint({local.id, local.config})
+        """Whether it is an image of a builder's store, and no task gets another one by it.
+
+        Whoever may push to the repository could list another image beside it, which a task would pull.
+        """
+        own = {local.id, local.config}
+        return self.digest in own or (bool(self.images) and all(own & each for each in self.images))
 
 
 def repository_of(run: Run, destination: Destination, create: bool = False) -> Repository:
@@ -223,13 +227,14 @@ def image_behind(run: Run, repository: Repository, tag: str) -> RegistryImage | 
     if not found:
         return None
     digest, manifest = found[0]
-    index = manifest.get("manifests")
-    entries = [one for one in index if isinstance(one, Mapping)] if isinstance(index, list) else []
+    if "manifests" not in manifest:
+        return RegistryImage(digest, (_config(manifest),))
+    index = manifest["manifests"] if isinstance(manifest["manifests"], list) else [None]
+    entries = [one if isinstance(one, Mapping) else {} for one in index]
     listed = [str(one.get("digest")) for one in entries if not _is_attestation(one)]
-    parts = {*_config(manifest), *listed}
-    for _, child in _images(run, repository, [{"imageDigest": one} for one in listed[:_MOST_IDS]]) if listed else ():
-        parts.update(_config(child))
-    return RegistryImage(digest, frozenset(parts))
+    ids = [{"imageDigest": one} for one in listed[:_MOST_IDS]]
+    children = dict(_images(run, repository, ids)) if ids else {}
+    return RegistryImage(digest, tuple(_config(children.get(one, {})) | {one} for one in listed))
 
 
 def _images(run: Run, repository: Repository, ids: Collection[Mapping[str, str]]) -> list[tuple[str, dict[str, Any]]]:
@@ -253,16 +258,19 @@ def _parsed(manifest: object) -> dict[str, Any]:
     return {}
 
 
-def _config(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _config(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The digest of the configuration of a manifest, if it has one and is no index, too."""
     config = manifest.get("config")
-    if isinstance(config, Mapping) and config.get("digest"):
-        yield str(config["digest"])
+    if not isinstance(config, Mapping) or not config.get("digest") or "manifests" in manifest:
+        return frozenset()
+    return frozenset({str(config["digest"])})
 
 
 def _is_attestation(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of an index is not an image, but says how one was built.
+    """Whether an entry of an index is not an image, but says how one was built: it is for no platform.
 
     Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
     """
-    annotations = entry.get("annotations")
-    return isinstance(annotations, Mapping) and "vnd.docker.reference.type" in annotations
+    annotations, platform = entry.get("annotations"), entry.get("platform")
+    is_for_none = isinstance(platform, Mapping) and platform.get("os") == platform.get("architecture") == "unknown"
+    return is_for_none and isinstance(annotations, Mapping) and "vnd.docker.reference.type" in annotations

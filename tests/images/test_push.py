@@ -275,13 +275,29 @@ def test_a_mutable_tag_is_moved_with_a_notice(scene: Scene) -> None:
     assert "the tag is moved" in scene.notices
 
 
+ATTESTATION = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+UNKNOWN = {"os": "unknown", "architecture": "unknown"}
+
+
+@pytest.mark.parametrize("more", [{}, ATTESTATION, {"platform": UNKNOWN}, {**ATTESTATION, "platform": {"os": "linux"}}])
+def test_an_index_that_lists_another_image_as_well_is_another_image(scene: Scene, more: dict[str, object]) -> None:
+    mine, other = (scene.registry.put("web", each, manifest_of(each)) for each in ("mine", "other"))
+    listed = [{"digest": other, **more}, {"digest": mine}]
+    scene.registry.put("web", "one", json.dumps({"schemaVersion": 2, "manifests": listed}).encode())
+    assert "is another image" in stopped(scene.push).outcome.sentence
+
+
+def test_an_index_that_is_a_manifest_as_well_is_another_image(scene: Scene) -> None:
+    other = scene.registry.put("web", "other", manifest_of("other"))
+    both = {**json.loads(manifest_of("mine")), "manifests": [{"digest": other}]}
+    scene.registry.put("web", "one", json.dumps(both).encode())
+    assert "is another image" in stopped(scene.push).outcome.sentence
+
+
 def test_the_same_image_is_left_also_in_an_index(scene: Scene) -> None:
     child = scene.registry.put("web", "child", manifest_of("mine"))
     proof = scene.registry.put("web", "proof", manifest_of("proof"))
-    listed = [
-        {"digest": child},
-        {"digest": proof, "annotations": {"vnd.docker.reference.type": "attestation-manifest"}},
-    ]
+    listed = [{"digest": child}, {"digest": proof, **ATTESTATION, "platform": UNKNOWN}]
     index = scene.registry.put("web", "one", json.dumps({"schemaVersion": 2, "manifests": listed}).encode())
     pushed = scene.push()
     assert (pushed.digest, pushed.existed) == (index, True)
