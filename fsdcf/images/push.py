@@ -233,7 +233,7 @@ class Pusher:
         """The image that is there, if it is the one to push; None if its tag can be moved. Raises Stop otherwise."""
         repository, tag = name.rpartition(":")[::2]
         if found.is_image(local):
-            text = f"{name} is there already ({found.digest}), and is left"
+            text = f"{name} exists already ({found.digest}), and is not pushed again"
             self._run.tell(ImagePushed("image", text, repository, tag, found.digest, existed=True))
             return PushedImage(repository, tag, found.digest, existed=True)
         if self._repository.moves(tag):

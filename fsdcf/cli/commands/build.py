@@ -124,9 +124,10 @@ def _push(
             existed += image.existed
             if not as_json:
                 click.echo(str(image))
-        there = f", {existed} of which existed" if existed else ""
-        where = "its repository" if len(pushed) == 1 else "their repositories"
-        sentence = f"{counted(len(pushed), 'image')} in {where}{there}, by {program.title}"
+        where = "is in its repository" if len(pushed) == 1 else "are in their repositories"
+        before = "where it was before" if len(pushed) == 1 else f"{existed} of them from before"
+        there = f", {before}" if existed else ""
+        sentence = f"{counted(len(pushed), 'image')} {where}{there}, built with {program.title}"
         tags = {build.tag for build in builds}
         files = [one.name for one in services]
         deploy = suggested("deploy", *files, image_sha=tags.pop(), **settings) if len(tags) == 1 else ""
