@@ -19,7 +19,7 @@ from fsdcf.cli.compiled import SpecInputs
 from fsdcf.cli.main import cli
 from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.permissions import targets_of
-from fsdcf.cloudformation.secrets import SECRETS
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER
 from fsdcf.compiler.dependencies import types
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
@@ -273,7 +273,7 @@ def apart() -> str:
         named = {kind for place, kind in found.names if place == service and not kind[0].isupper()} - {
             "loadbalancer/app"
         }
-        named |= {"secret" for one in found.secrets if one.store == service == SECRETS}
+        named |= {"secret" for one in found.secrets if one.store == service == SECRETS_MANAGER}
         targets = {target for action in own for target in targets_of(action)}
         tagged = {one.name for one in targets if one.tagged and found.is_generated(service, one.name)} - named - PARTS
         columns = [

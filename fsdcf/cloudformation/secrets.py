@@ -11,7 +11,7 @@ from fsdcf.cloudformation.arns import ACCOUNT, PARTITION, RANDOM_END, REGION, ar
 from fsdcf.cloudformation.references import section_of, steps
 from fsdcf.cloudformation.template import of_type
 
-PARAMETERS, SECRETS = "ssm", "secretsmanager"
+SSM, SECRETS_MANAGER = "ssm", "secretsmanager"
 """The stores, by their names in ARNs."""
 
 _STORED_TYPES = ("AWS::SSM::Parameter", "AWS::SecretsManager::Secret")
@@ -25,9 +25,22 @@ _READERS = {
 """The keys of the spec for secrets without a variable, by a property on the way to them."""
 
 _DYNAMIC = re.compile(r"\{\{resolve:(ssm|secretsmanager)(?:-secure)?:((?:\$\{[^{}]*\}|[^{}])+)\}\}")
-_REFERENCE, _OF_AWS = "/aws/reference/secretsmanager/", "/aws/"
+_REFERENCE, _OF_AWS = re.compile(r"/?aws/reference/secretsmanager/(.+)"), "/aws/"
 """How the parameters begin that stand for secrets of Secrets Manager, and those of AWS, which no account lists.
 Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html"""
+
+
+class SourceFields(NamedTuple):
+    """What a source says of its secret; the fields are those of NamedSecret."""
+
+    store: str
+    name: str
+    region: str
+    account: str
+    key: str
+    stage: str
+    version: str
+    in_arn: bool
 
 
 class NamedSecret(NamedTuple):
@@ -70,7 +83,7 @@ class NamedSecret(NamedTuple):
         """
         name = self.name.replace(REGION, region).replace(ACCOUNT, account or ACCOUNT).replace(PARTITION, partition)
         owner = self.account or account
-        is_whole = self.store == SECRETS and self.in_arn and RANDOM_END.fullmatch(name) is not None
+        is_whole = self.store == SECRETS_MANAGER and self.in_arn and RANDOM_END.fullmatch(name) is not None
         by_arn = self.account not in ("", account) or is_whole
         whole = f"arn:{partition}:{self.store}:{self.region or region}:{owner}:secret:{name}" if owner else ""
         return self._replace(
@@ -87,9 +100,9 @@ class NamedSecret(NamedTuple):
         Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
         """
         where = (self.region or REGION, self.account or ACCOUNT)
-        if self.store == PARAMETERS:
-            return (arn(PARAMETERS, f"parameter/{self.name.lstrip('/')}", *where),)
-        whole = arn(SECRETS, f"secret:{self.name}", *where)
+        if self.store == SSM:
+            return (arn(SSM, f"parameter/{self.name.lstrip('/')}", *where),)
+        whole = arn(SECRETS_MANAGER, f"secret:{self.name}", *where)
         return (whole,) if RANDOM_END.fullmatch(self.name) else (whole, f"{whole}-??????")
 
 
@@ -115,12 +128,12 @@ def _sources(
     if isinstance(value, str) or (isinstance(value, Mapping) and set(value) == {"Fn::Sub"}):
         for store, written in _DYNAMIC.findall(text(value)):
             fields = fields_of_arn(written)
-            selected = (7 if fields[0] == "arn" else 1) if store == SECRETS else len(fields)
+            selected = (7 if fields[0] == "arn" else 1) if store == SECRETS_MANAGER else len(fields)
             yield path, (store, (*fields[:selected], *fields[selected + 1 :]), "")  # without SecretString
         return
     for key, child in steps(value):
         if in_ecs and key in _SOURCES:
-            yield (*path, key), (PARAMETERS, fields_of_arn(text(child)), str(value.get("Name", "")))
+            yield (*path, key), (SSM, fields_of_arn(text(child)), str(value.get("Name", "")))
         else:
             yield from _sources(child, in_ecs, (*path, key))
 
@@ -129,16 +142,32 @@ def _secret(
     store: str, fields: Sequence[str], variable: str, logical_id: str, path: tuple[str | int, ...]
 ) -> NamedSecret | None:
     """The secret of a source; None for one that is not known, and for a parameter of AWS."""
+    found = read_source(store, fields)
+    name = found.name
+    if found.store not in (SSM, SECRETS_MANAGER) or not name or "*" in name or name.startswith(_OF_AWS):
+        return None
+    return NamedSecret(*found[:7], variable, logical_id, path, found.in_arn)
+
+
+def read_source(store: str, fields: Sequence[str]) -> SourceFields:
+    """What the fields of an ARN, or a name in a store with the fields of a version, say of a secret.
+
+    A parameter that stands for a secret of Secrets Manager is that secret.
+    """
     region = account = ""
     in_arn = fields[0] == "arn"
     if in_arn:
         _, _, store, region, account, *fields = (*fields, *[""] * (6 - len(fields)))
         region, account = region.replace(REGION, ""), account.replace(ACCOUNT, "")
-        fields = fields[1:] if store == SECRETS else (fields[0].removeprefix("parameter"), *fields[1:])
+        fields = fields[1:] if store == SECRETS_MANAGER else (fields[0].removeprefix("parameter"), *fields[1:])
     name, *selection = (*fields, *[""] * 4)
-    if store == PARAMETERS and name.startswith(_REFERENCE):
-        store, name, selection = SECRETS, name.removeprefix(_REFERENCE), [""] * 4
-    if store not in (PARAMETERS, SECRETS) or not name or "*" in name or name.startswith(_OF_AWS):
-        return None
-    key, stage, version = ("", "", selection[0]) if store == PARAMETERS else selection[:3]
-    return NamedSecret(store, name, region, account, key, stage, version, variable, logical_id, path, in_arn)
+    if store == SSM and (reference := _REFERENCE.fullmatch(name)):
+        return SourceFields(SECRETS_MANAGER, reference[1], region, account, "", "", "", in_arn)
+    key, stage, version = ("", "", selection[0]) if store == SSM else selection[:3]
+    return SourceFields(store, name, region, account, key, stage, version, in_arn)
+
+
+def parameter_names(name: str) -> tuple[str, ...]:
+    """The names that a parameter may have, by its name in an ARN, which is the same for ``/name`` and ``name``."""
+    bare = name.removeprefix("/")
+    return (name,) if "/" in bare else (f"/{bare}", bare)

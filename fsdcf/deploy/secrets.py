@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
-from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, NamedSecret
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM, NamedSecret, parameter_names
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.model import Evidence, Exit, NoticeIssued, Outcome
@@ -46,7 +47,7 @@ def check_secrets(run: Run, named: Sequence[NamedSecret], account: str, lenient:
     look = _Look(run)
     known = (one.within(run.aws.region, account, run.aws.partition) for one in named)
     lacking = look.up([one for one in known if one.id])
-    rehearses = run.aws.rehearses or run.aws.is_foreign(PARAMETERS)
+    rehearses = run.aws.rehearses or run.aws.is_foreign(SSM)
     if lacking and not rehearses:
         run.rest(_SETTLED)
         lacking = look.up(tuple(lacking))
@@ -73,18 +74,23 @@ class _Look:
 
     def up(self, named: Sequence[NamedSecret]) -> _Lacking:
         """The secrets that cannot be read, as far as the stores tell. Parameters of another account do not."""
-        parameters = [one for one in named if one.store == PARAMETERS and not one.account]
+        parameters = [one for one in named if one.store == SSM and not one.account]
         lacking: _Lacking = {}
         for region in dict.fromkeys(one.region for one in parameters):
             here = [one for one in parameters if one.region == region]
-            names = sorted({name for one in here for name in _names(one)})
-            known = self._told(PARAMETERS, region, partial(listed_parameters, self._run.aws, names, region, look=True))
-            lacking |= {one: _MISSING for one in here if known is not None and known.keys().isdisjoint(_names(one))}
+            names_of = {one: parameter_names(one.name) for one in here}
+            names = sorted({*chain.from_iterable(names_of.values())})
+            known = self._told(SSM, region, partial(listed_parameters, self._run.aws, names, region, look=True))
+            lacking |= {
+                one: _MISSING
+                for one in here
+                if known is not None and known.keys().isdisjoint(parameter_names(one.name))
+            }
         described: dict[tuple[str, ...], Answer | None] = {}
-        for one in (one for one in named if one.store == SECRETS):
+        for one in (one for one in named if one.store == SECRETS_MANAGER):
             if one.place not in described:
                 ask = partial(described_secret, self._run.aws, one.id, one.region, look=True)
-                described[one.place] = self._told(SECRETS, one.region, ask)
+                described[one.place] = self._told(SECRETS_MANAGER, one.region, ask)
             if reason := _reason(one, described[one.place]):
                 lacking[one] = reason
         return {one: lacking[one] for one in named if one in lacking}
@@ -114,7 +120,7 @@ def listed_parameters(aws: Aws, names: Sequence[str], region: str, look: bool = 
     call = partial(aws.call, at=region or None, look=look)
     for start in range(0, len(names), _NAMES):
         wanted = [{"Key": "Name", "Option": "Equals", "Values": list(names[start : start + _NAMES])}]
-        for page in aws.pages("ssm", "DescribeParameters", call=call, ParameterFilters=wanted, MaxResults=_NAMES):
+        for page in aws.pages(SSM, "DescribeParameters", call=call, ParameterFilters=wanted, MaxResults=_NAMES):
             found |= {text(one, "Name"): one for one in page.get("Parameters") or ()}
     return found
 
@@ -122,17 +128,11 @@ def listed_parameters(aws: Aws, names: Sequence[str], region: str, look: bool = 
 def described_secret(aws: Aws, id: str, region: str, look: bool = False) -> Answer:
     """The metadata of a secret, by its name or ARN; empty if it does not exist."""
     try:
-        return aws.call("secretsmanager", "DescribeSecret", at=region or None, look=look, SecretId=id)
+        return aws.call(SECRETS_MANAGER, "DescribeSecret", at=region or None, look=look, SecretId=id)
     except ApiError as error:
         if error.code != "ResourceNotFoundException":
             raise
         return {}
-
-
-def _names(secret: NamedSecret) -> tuple[str, ...]:
-    """The names that a parameter may have: its ARN does not tell whether a name without a path begins with a slash."""
-    bare = secret.name.removeprefix("/")
-    return (secret.name,) if "/" in bare else (bare, f"/{bare}")
 
 
 def _reason(secret: NamedSecret, described: Answer | None) -> str:
@@ -159,7 +159,7 @@ def _reason(secret: NamedSecret, described: Answer | None) -> str:
 
 def _title(secret: NamedSecret) -> str:
     """``the parameter /shop/key``, with the region and the account if they are not those of the stack."""
-    kind = "parameter" if secret.store == PARAMETERS else "secret"
+    kind = "parameter" if secret.store == SSM else "secret"
     where = f" in {secret.region}" if secret.region else ""
     return f"the {kind} {secret.name}{where}{f' of the account {secret.account}' if secret.account else ''}"
 

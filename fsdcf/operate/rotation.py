@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fsdcf.cloudformation.secrets import SSM
 from fsdcf.deploy.answers import Answer
 from fsdcf.deploy.aws import AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, Options, Outcome, Question, Target
@@ -11,7 +12,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, outcome_of, stop
 from fsdcf.deploy.state import snapshot, while_running
 from fsdcf.operate.rolling import restart
-from fsdcf.operate.secrets import SSM, SecretPlace, StoredVersion, definition_of, other_readers, sources_in
+from fsdcf.operate.secrets import SecretPlace, StoredVersion, definition_of, other_readers, sources_in
 from fsdcf.operate.service import RunningService, check_managed, confirm, find_service
 from fsdcf.suggested import quoted
 from fsdcf.wording import counted

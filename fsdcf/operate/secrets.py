@@ -18,6 +18,7 @@ from uuid import UUID
 
 from fsdcf.cloudformation.arns import RANDOM_END
 from fsdcf.cloudformation.partitions import domain_of
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM, parameter_names, read_source
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired
@@ -31,7 +32,6 @@ from fsdcf.operate.service import confirm, resource_names
 from fsdcf.operate.services import services
 from fsdcf.suggested import suggested
 
-SSM, SECRETS_MANAGER = "ssm", "secretsmanager"
 STORES: Mapping[str, str] = {SSM: "SSM", SECRETS_MANAGER: "Secrets Manager"}
 """The stores by the names that ARNs and ``--store`` have for them."""
 
@@ -47,7 +47,6 @@ RECOVERY_DAYS = 30
 Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html"""
 
 _PSEUDO = re.compile(r"\$\{(!?)([^{}]*)\}")
-_REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(.+)")
 _KEPT = "/fsdcf/"
 """How the names of release records begin."""
 
@@ -150,19 +149,14 @@ class StoredSecret:
 
 def place_of(source: str, aws: Aws) -> SecretPlace:
     """The place of a secret as ``valueFrom`` names it, a fragment. Asks for the caller's account if that is in it."""
-    plain = without_pseudo(source, aws)
-    fields = plain.split(":")
-    if fields[0] == "arn" and fields[2] == SSM:
-        name, version, *_ = (*fields[5:], "")
-        return SecretPlace(SSM, name.removeprefix("parameter"), fields[3], fields[4], version=version)
-    if fields[0] == "arn":
-        return SecretPlace(SECRETS_MANAGER, fields[6], fields[3], fields[4], ":".join(fields[:7]), *fields[7:10])
-    if fields[0] == SECRETS_MANAGER:
-        return SecretPlace(SECRETS_MANAGER, fields[1], aws.region, "", "", *fields[2:5])
-    name = plain.removeprefix(f"{SSM}:")
-    if reference := _REFERENCE.fullmatch(name):
-        return SecretPlace(SECRETS_MANAGER, reference[1], aws.region)
-    return SecretPlace(SSM, name, aws.region)
+    store, *fields = without_pseudo(source, aws).split(":")
+    if store not in STORES:
+        store, fields = SSM, [store, *fields]
+    found = read_source(store, fields)
+    arn = ":".join(fields[:7]) if found.in_arn and fields[2] == SECRETS_MANAGER else ""
+    return SecretPlace(
+        found.store, found.name, found.region or aws.region, found.account, arn, found.key, found.stage, found.version
+    )
 
 
 def without_pseudo(fragment: str, aws: Aws) -> str:
@@ -219,9 +213,8 @@ def _parameters(aws: Aws, region: str, places: Sequence[SecretPlace]) -> dict[Se
 
 
 def _names_of(place: SecretPlace) -> tuple[str, ...]:
-    """The names that a parameter may have: an ARN does not tell whether one begins with a slash."""
-    bare = place.name.removeprefix("/")
-    return (place.name, bare) if place.account and "/" not in bare else (place.name,)
+    """The names that a parameter may have, if the spec has its ARN."""
+    return parameter_names(place.name) if place.account else (place.name,)
 
 
 def _parameter(place: SecretPlace, answer: Answer | None) -> StoredSecret:

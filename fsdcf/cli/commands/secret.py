@@ -38,6 +38,7 @@ from fsdcf.cli.render.jsonlines import JsonLines
 from fsdcf.cli.render.stream import Cell, LineWriter, aligned
 from fsdcf.cli.runtime import run
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.parts.secrets import SecretSource, secret_sources
 from fsdcf.compiler.text import fragment
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from fsdcf.operate.secrets import SecretPlace, StoredSecret, StoredVersion
 
 _MOST_BYTES = 1 << 20
-_STORES = ("ssm", "secretsmanager")
+_STORES = (SSM, SECRETS_MANAGER)
 _TYPED = (
     "a value must not be on the command line: the history of your shell has it now, and the list of processes had it. "
     "Use another value, and enter it at the prompt of `fsdcf secret set SPEC NAME`; or pass `-` for standard input, or "
@@ -312,12 +313,12 @@ def _default(call: SecretCall, name: str, store: str | None, path: str | None) -
     if problems or not isinstance(text, str):
         problem = problems[0].message if problems else "it must be known now: ${ENV} is the placeholder for it"
     else:
-        problem = _secret_problem(text) if store == "secretsmanager" else _parameter_problem(text, written)
+        problem = _secret_problem(text) if store == SECRETS_MANAGER else _parameter_problem(text, written)
     if problem:
         subject = "--path" if path else f"the default path {written}"
         raise stop(Exit.USAGE, f"{subject} is not valid: {problem}")
-    kind = ("secretsmanager", "secrets") if store == "secretsmanager" else ("ssm", "ssm")
-    return f"{kind[0]}:{text}", f"{name}: ${{{kind[1]}:{written}}}"
+    store, word = (SECRETS_MANAGER, "secrets") if store == SECRETS_MANAGER else (SSM, "ssm")
+    return f"{store}:{text}", f"{name}: ${{{word}:{written}}}"
 
 
 def _parameter_problem(name: str, written: str) -> str:
@@ -501,7 +502,7 @@ def _recorded(call: SecretCall, name: str, wanted: _Wanted, written: StoredVersi
     place = wanted.place
     record = {"version": written.version, "created": written.created, "line": wanted.line or None}
     call.print({"event": "secret", "name": name, **_place_record(place), **record, "written": is_written})
-    version = f", version {written.version}" if place.store == "ssm" else ""
+    version = f", version {written.version}" if place.store == SSM else ""
     reads = f"; {call.line(wanted.source)} reads it" if wanted.source else ""
     return f"stored {name} as {place.title}{version}{reads}"
 
@@ -703,7 +704,7 @@ def remove_command(
         next: tuple[str, ...] = ()
         if removed.key_only:
             restore = "the other keys stay"
-        elif wanted.place.store == "secretsmanager":
+        elif wanted.place.store == SECRETS_MANAGER:
             restore = f"it can be restored until {until}" if until else "it can be restored for 30 days"
             next = (f"aws secretsmanager restore-secret --secret-id {quoted(wanted.place.id)}",)
         still = "".join(f"; {use}" for use in uses)

@@ -13,7 +13,7 @@ from fsdcf.cloudformation.ecr import PUSH_ACTIONS
 from fsdcf.cloudformation.iam import Conditions, IamStatement
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import items, mapping, planned
-from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
@@ -310,8 +310,8 @@ def _kept_secrets(stacks: Sequence[DeployedStack], deployed: DeployedResources) 
     own = [one for one in deployed.secrets if not one.account]
     paths = [f"/{one.tags[SERVICE_TAG]}/{one.tags[ENVIRONMENT_TAG]}/*" for one in stacks if _has_tasks(one)]
     kept = {
-        PARAMETERS: {arn(PARAMETERS, f"parameter{path}") for path in paths},
-        SECRETS: {arn(SECRETS, f"secret:{path}") for path in paths},
+        SSM: {arn(SSM, f"parameter{path}") for path in paths},
+        SECRETS_MANAGER: {arn(SECRETS_MANAGER, f"secret:{path}") for path in paths},
     }
     for one in own:
         kept[one.store].update(one.arns)
@@ -319,9 +319,9 @@ def _kept_secrets(stacks: Sequence[DeployedStack], deployed: DeployedResources) 
         actions = {*actions_of({store: KEEPING_SECRETS[store]})} - {_LIST_PARAMETERS, _READ_VALUE}
         if arns:
             yield IamStatement(f"Keep{_words(store)}", tuple(sorted(actions)), tuple(sorted(_widest(arns))))
-    read = sorted({each for one in own if one.store == SECRETS and one.key for each in one.arns})
+    read = sorted({each for one in own if one.store == SECRETS_MANAGER and one.key for each in one.arns})
     yield IamStatement("ReadKeys", (_READ_VALUE,) if read else (), tuple(read))
-    yield IamStatement("ListParameters", (_LIST_PARAMETERS,) if kept[PARAMETERS] else (), ("*",))
+    yield IamStatement("ListParameters", (_LIST_PARAMETERS,) if kept[SSM] else (), ("*",))
     yield from _encrypted(stacks)
 
 
@@ -346,7 +346,7 @@ def _encrypted(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
         for key in items(mapping(statement).get("Resource"))
     }
     through: Conditions = {
-        "StringLike": {"kms:ViaService": tuple(f"{one}.{REGION}.*" for one in (SECRETS, PARAMETERS))}
+        "StringLike": {"kms:ViaService": tuple(f"{one}.{REGION}.*" for one in (SECRETS_MANAGER, SSM))}
     }
     if keys:
         yield IamStatement(
@@ -384,14 +384,14 @@ def _called(
         names[("ecs", "cluster")] = clusters
     if bucket:
         names |= _artifacts(deployed, bucket)
-    names[(SECRETS, "secret")] = frozenset(
-        each for one in deployed.secrets if one.store == SECRETS for each in one.arns
+    names[(SECRETS_MANAGER, "secret")] = frozenset(
+        each for one in deployed.secrets if one.store == SECRETS_MANAGER for each in one.arns
     )
     allowed, own = [], []
     skipped = {_LIST_TASKS, *(action for action, type in _CALLED_FOR.items() if type not in deployed.types)}
     if execution_role:
         skipped |= _OPTIONAL
-    if not any(one.store == PARAMETERS for one in deployed.secrets):
+    if not any(one.store == SSM for one in deployed.secrets):
         skipped.add(_LIST_PARAMETERS)
     for action in (one for one in actions_of(calls) if one not in skipped):
         targets = () if action in WITHOUT_NAME else targets_of(action)

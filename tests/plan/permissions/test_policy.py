@@ -16,11 +16,11 @@ from fsdcf.cloudformation.arns import DeployedStack
 from fsdcf.cloudformation.iam import IamStatement, fill_in, policy_document, policy_size, split_policies
 from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_action, targets_of
-from fsdcf.cloudformation.secrets import PARAMETERS, SECRETS, named_secrets
+from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM, named_secrets
 from fsdcf.compiler.service import tags_of
+from fsdcf.conventions import BOUNDARY
 from fsdcf.pipeline import run
 from fsdcf.plan.permissions.policy import (
-    BOUNDARY,
     boundaries,
     boundary_arn,
     boundary_name,
@@ -233,7 +233,7 @@ def test_every_action_of_every_resource_is_allowed_and_none_besides(example: Pat
     besides = granted - wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}
     diagnosing = ("elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents", "ssm:LabelParameterVersion")
     stores = {one.store for one in named_secrets(stack.template)}
-    looks = {PARAMETERS: "ssm:DescribeParameters", SECRETS: "secretsmanager:DescribeSecret"}
+    looks = {SSM: "ssm:DescribeParameters", SECRETS_MANAGER: "secretsmanager:DescribeSecret"}
     assert besides & set(looks.values()) == {looks[store] for store in stores}
     assert all(
         one.startswith(("cloudformation:", "ecr:DescribeImages", "ecs:", "ec2:DescribeA", *diagnosing))
