@@ -175,7 +175,16 @@ def destination(compiled: Compiled, again: str) -> Destination:
     return Destination(address, ecr, compiled.tags or {}, again)
 
 
-def what_is_built(build: ImageBuild) -> object:
+def check_same(first: ImageBuild, other: ImageBuild, advice: str) -> None:
+    """A usage error for two different builds that would be the same image."""
+    if _what_is_built(first) != _what_is_built(other):
+        raise click.UsageError(
+            f"{first.name} and {other.name} have the same repository, and different builds: the tag {other.tag} cannot "
+            f"be that of both images; {advice}"
+        )
+
+
+def _what_is_built(build: ImageBuild) -> object:
     """What a build makes: all of it that may change the image, with the paths of the files themselves."""
     paths = [os.path.realpath(path) for path in (build.context, build.dockerfile)]
     secrets = [(one.id, os.path.realpath(one.file) if one.file else one.variable) for one in build.secrets]

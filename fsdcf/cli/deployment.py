@@ -16,11 +16,11 @@ import click
 from fsdcf.cli.building import (
     BuildOptions,
     builder_named,
+    check_same,
     check_tag,
     destination,
     dockerfile,
     image_build,
-    what_is_built,
 )
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.git import git
@@ -375,13 +375,8 @@ def grouped_builds(each: Sequence[SpecDeploy]) -> list[list[SpecDeploy]]:
         if one.build is not None:
             named = repository(one.compiled.service()), one.release.image_sha or ""
             group = groups.setdefault(named, [])
-            first = group[0].build if group else None
-            if first and what_is_built(first) != what_is_built(one.build):
-                services = f"{group[0].release.service} and {one.release.service}"
-                raise click.UsageError(
-                    f"{services} have the same repository, and different builds: the tag {named[1]} cannot be that of "
-                    f"both images; use --image-sha {one.release.service}=TAG"
-                )
+            for first in (each.build for each in group[:1] if each.build):
+                check_same(first, one.build, f"use --image-sha {one.release.service}=TAG")
             group.append(one)
     return [*groups.values()]
 

@@ -21,12 +21,6 @@ ADDRESS = rf"{HOST}(?:\$\{{AWS::URLSuffix\}}|{DOMAIN}|on\.aws|on\.amazonwebservi
 """All that precedes the repository's name."""
 
 
-def create_command(name: str, region: str, registry: str = "") -> str:
-    """The command that creates a repository; ``registry`` is the account, if it is not that of the credentials."""
-    other = f" --registry-id {registry}" if registry else ""
-    return f"aws ecr create-repository --repository-name {name} --region {region}{other}"
-
-
 def image_tag(image: str) -> str:
     """The tag or digest of an image: the value of ImageSha."""
     name, at, digest = image.partition("@")

@@ -115,8 +115,8 @@ def _built(
             if code < 0:  # a signal ended it
                 _clean_up(builder, before, tell)
             return code, lines, None
-        told = text_of(id_file)
-    return code, lines, builder.built_image(build, told)
+        reported = text_of(id_file)
+    return code, lines, builder.built_image(build, reported)
 
 
 def _clean_up(builder: Builder, before: frozenset[str], tell: Tell) -> None:

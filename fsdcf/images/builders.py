@@ -147,7 +147,7 @@ class Builder:
     """What to do if the command fails."""
     free_space: Sequence[str] = ("system df", "system prune")
     """Commands that show what takes the space of the store, and that free it."""
-    told_option = "--iidfile"
+    report_option = "--iidfile"
     """The option for a file into which a build writes the id by which the builder finds the image; empty without one.
     With the store of containerd, BuildKit writes another one."""
     splits_at_commas = False
@@ -186,8 +186,8 @@ class Builder:
 
     def build(self, build: ImageBuild, id_file: Path | None = None) -> Command:
         """The command that builds an image into the builder's store, and that writes its id into a file."""
-        told = [self.told_option, str(id_file)] if id_file and self.told_option else []
-        words = [self.program, *self.build_words, *told, *self.options(build), _path(build.context)]
+        reported = [self.report_option, str(id_file)] if id_file and self.report_option else []
+        words = [self.program, *self.build_words, *reported, *self.options(build), _path(build.context)]
         return Command(words, self.environment_for(build), self.temporary_folder())
 
     def temporary_folder(self) -> str:
@@ -195,9 +195,9 @@ class Builder:
         empty otherwise."""
         return ""
 
-    def built_image(self, build: ImageBuild, told: str) -> LocalImage:
-        """The image of a build, which ``told`` its id. Raises BuilderError if it is not there."""
-        return self.local_image(told.strip() or build.image, build.platform)
+    def built_image(self, build: ImageBuild, reported: str) -> LocalImage:
+        """The image of a build, of which the builder ``reported`` the id. Raises BuilderError if it is not there."""
+        return self.local_image(reported.strip() or build.image, build.platform)
 
     def containers(self) -> frozenset[str]:
         """The ids of the containers that builds use, if the builder leaves them behind when it is interrupted."""
@@ -360,7 +360,7 @@ class Buildx(Docker):
     """
 
     build_words = ("buildx", "build", "--load")
-    told_option = "--metadata-file"
+    report_option = "--metadata-file"
     free_space = ("system df", "buildx prune")
 
     @property
@@ -377,14 +377,14 @@ class Buildx(Docker):
         """The environment of a build."""
         return {**Builder.environment_for(self, build), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 
-    def built_image(self, build: ImageBuild, told: str) -> LocalImage:
+    def built_image(self, build: ImageBuild, reported: str) -> LocalImage:
         """The image of a build. Raises BuilderError if it is not there.
 
         With the store of containerd, its id is the digest of a manifest, which differs from the one that is pushed.
         Source: https://docs.docker.com/reference/cli/docker/buildx/build/#metadata-file
         """
         image = self.local_image(build.image, build.platform)
-        return replace(image, config=_reported(told, "containerimage.config.digest"))
+        return replace(image, config=_reported(reported, "containerimage.config.digest"))
 
     def options(self, build: ImageBuild) -> list[str]:
         """The options of a build, whatever becomes of the image."""
@@ -607,7 +607,7 @@ class Nerdctl(Builder):
     """
 
     program = "nerdctl"
-    told_option = ""
+    report_option = ""
     remedy = "start containerd and buildkitd; without root, `containerd-rootless-setuptool.sh install` sets them up"
     free_space = ("images", "builder prune")
 
@@ -728,10 +728,10 @@ def text_of(file: Path) -> str:
         return ""
 
 
-def _reported(told: str, key: str) -> str:
+def _reported(reported: str, key: str) -> str:
     """A value of an object in JSON that a builder reports; empty if it is not there."""
     with suppress(ValueError, RecursionError):
-        return str(_first(json.loads(told)).get(key) or "")
+        return str(_first(json.loads(reported)).get(key) or "")
     return ""
 
 

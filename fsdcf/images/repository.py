@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from fsdcf.cloudformation.ecr import ADDRESS, MANIFEST_TYPES, UNTAGGED_DAYS, create_command, lifecycle_policy
+from fsdcf.cloudformation.ecr import ADDRESS, MANIFEST_TYPES, UNTAGGED_DAYS, lifecycle_policy
 from fsdcf.cloudformation.iam import matches
 from fsdcf.cloudformation.registries import registry_host
 from fsdcf.deploy.answers import Answer
@@ -161,13 +161,13 @@ def _create(run: Run, destination: Destination, agreed: bool) -> Repository:
         sentence = (
             f"the repository {name} of the account {account} does not exist in {place}, and only that account can"
         )
-        raise stop(Exit.USAGE, f"{sentence} create it", create_command(name, place, account))
+        raise stop(Exit.USAGE, f"{sentence} create it", _create_command(name, place, account))
     sentence = f"the repository {name} does not exist in {place}{f' of the account {caller[0]}' if caller else ''}"
     excluded = run.aws.supports("ecr", "CreateRepository", _FILTERS)
     question = Question("repository", f"{sentence}. Create it?", _details(destination, excluded))
     if not agreed and not run.agrees(question):
         code = Exit.USAGE if run.ask is None else Exit.REFUSED
-        raise stop(code, sentence, f"{destination.again} --create-repository", create_command(name, place))
+        raise stop(code, sentence, f"{destination.again} --create-repository", _create_command(name, place))
     run.step("repository", f"creating the repository {name}")
     try:
         answer = run.aws.call(
@@ -194,6 +194,12 @@ def _create(run: Run, destination: Destination, agreed: bool) -> Repository:
     except ApiError as error:
         run.lack(f"the repository {name} has no lifecycle policy", error)
     return repository
+
+
+def _create_command(name: str, region: str, registry: str = "") -> str:
+    """The command that creates a repository; ``registry`` is the account, if it is not that of the credentials."""
+    other = f" --registry-id {registry}" if registry else ""
+    return f"aws ecr create-repository --repository-name {name} --region {region}{other}"
 
 
 _FILTERS = "imageTagMutabilityExclusionFilters"

@@ -89,7 +89,7 @@ def test_the_command_line_of_each_builder(
     dated = issubclass(kind, Buildah)
     more = [*more, "--timestamp", "1700000000"] if dated else more
     assert command.words == [*words, *OPTIONS, *more, "app"]
-    told = [kind.told_option, "id"] if kind.told_option else []
+    told = [kind.report_option, "id"] if kind.report_option else []
     assert kind(environment).build(BUILD, Path("id")).words == [*words, *told, *OPTIONS, *more, "app"]
     epoch = {} if dated else {"SOURCE_DATE_EPOCH": "1700000000"}  # buildah refuses both
     assert command.environment == {"DOCKER_HOST": "ssh://host", **epoch, **variables}

@@ -11,10 +11,10 @@ from fsdcf.cli.building import (
     BuildOptions,
     build_options,
     builder_named,
+    check_same,
     create_repository_option,
     destination,
     image_build,
-    what_is_built,
 )
 from fsdcf.cli.compiled import Compiled, compile_all_or_refuse
 from fsdcf.cli.options import Connection, SpecInputs, at_home, connection_options, json_option, spec_inputs
@@ -141,8 +141,4 @@ def _check_shared(destinations: Sequence[Destination], builds: Sequence[ImageBui
     first: dict[tuple[str, str], ImageBuild] = {}
     for place, build in zip(destinations, builds, strict=True):
         other = first.setdefault((place.address, build.tag), build)
-        if what_is_built(other) != what_is_built(build):
-            raise click.UsageError(
-                f"{other.name} and {build.name} have the same repository, and different builds: the tag {build.tag} "
-                "cannot be that of both images; push them one after the other, with --tag TAG"
-            )
+        check_same(other, build, "push them one after the other, with --tag TAG")

@@ -66,7 +66,7 @@ UNNAMED_BUILD_SECRET = Rule(
     "W136",
     "a secret that a step mounts and the spec does not name",
     "A step of the Dockerfile reads a secret (`RUN --mount=type=secret,id=ID`) that `build.secrets` does not name. The"
-    " build goes on without it, unless the step says `required=true`: what the step does is then done without a login.",
+    " build continues without it, and what the step does is done without a login, unless it says `required=true`.",
     "https://docs.docker.com/build/building/secrets/",
 )
 
