@@ -47,12 +47,11 @@ class Home:
 
     def refusal(self, connection: Connection, aws: Aws) -> Outcome | None:
         """The outcome if the credentials belong to another account; None if they do not, and in the sandbox."""
-        from fsdcf.deploy.answers import text
         from fsdcf.deploy.model import Exit, Outcome
 
         if self.account is None or connection.sandbox:
             return None
-        account = text(aws.call("sts", "GetCallerIdentity"), "Account")
+        account = aws.account()
         if account == self.account:
             return None
         place = f"the environment is in the account {self.account} ({visible(self.file)})"

@@ -33,7 +33,7 @@ from fsdcf.aws_errors import (
 )
 from fsdcf.cloudformation.partitions import PARTITIONS
 from fsdcf.conventions import similar
-from fsdcf.deploy.answers import Answer, with_zones
+from fsdcf.deploy.answers import Answer, text, with_zones
 from fsdcf.deploy.credentials import (
     ALONE,
     CredentialSource,
@@ -370,6 +370,10 @@ class Aws:
             with suppress(AwsError):
                 self._caller = str(self._attempt("sts", "GetCallerIdentity", self.region, {}, True).get("Arn") or "")
         return self._caller
+
+    def account(self) -> str:
+        """The account of the caller. Raises AwsError."""
+        return text(self.call("sts", "GetCallerIdentity"), "Account")
 
     def token(self) -> str:
         """A new idempotency token: a call that is sent again with it is carried out once."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fsdcf.conventions import REPOSITORY_ID_TAG, REPOSITORY_TAG, is_pipeline
-from fsdcf.deploy.answers import text
 from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome
 from fsdcf.deploy.run import Stop, stop
@@ -61,7 +60,7 @@ def look_around(aws: Aws, wanted: NewPipeline) -> Surrounding:
     own = _own_stack(aws, wanted, pipelines)
     name = own.name if own is not None else wanted.stack
     ids = set(required_ids(aws, own.arn).values()) if own is not None else set()
-    account = f"arn:{aws.partition}:iam::{text(aws.call('sts', 'GetCallerIdentity'), 'Account')}"
+    account = f"arn:{aws.partition}:iam::{aws.account()}"
     others = [one for one in pipelines if one.name != name]
     _check_names(aws, wanted, account, ids, others)
     provider = f"{account}:oidc-provider/{wanted.provider}"
@@ -143,8 +142,7 @@ def _remedies(wanted: NewPipeline, bounds: list[str], images: list[str]) -> Iter
 
 def has_policy(aws: Aws, name: str) -> bool:
     """Whether the account of a connection has a managed policy. Raises the errors of AWS."""
-    account = text(aws.call("sts", "GetCallerIdentity"), "Account")
-    return _exists(aws, "GetPolicy", PolicyArn=f"arn:{aws.partition}:iam::{account}:policy/{name}")
+    return _exists(aws, "GetPolicy", PolicyArn=f"arn:{aws.partition}:iam::{aws.account()}:policy/{name}")
 
 
 def _exists(aws: Aws, operation: str, **arguments: str) -> bool:

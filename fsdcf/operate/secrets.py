@@ -163,12 +163,8 @@ def without_pseudo(fragment: str, aws: Aws) -> str:
     """A fragment with the values of CloudFormation's pseudo parameters."""
     pseudo = {"AWS::Region": aws.region, "AWS::Partition": aws.partition, "AWS::URLSuffix": domain_of(aws.partition)}
     if "${AWS::AccountId}" in fragment:
-        pseudo["AWS::AccountId"] = _account(aws)
+        pseudo["AWS::AccountId"] = aws.account()
     return _PSEUDO.sub(lambda match: f"${{{match[2]}}}" if match[1] else pseudo.get(match[2], match[0]), fragment)
-
-
-def _account(aws: Aws) -> str:
-    return text(aws.call("sts", "GetCallerIdentity"), "Account")
 
 
 # What the stores tell
@@ -181,7 +177,7 @@ def describe(run: Run, places: Iterable[SecretPlace]) -> dict[SecretPlace, Store
     gives, is a ``problem`` there. Raises Unreachable and Expired.
     """
     wanted = list(dict.fromkeys(places))
-    account = _account(run.aws) if any(place.account for place in wanted) else ""
+    account = run.aws.account() if any(place.account for place in wanted) else ""
     here = [place for place in wanted if place.account in ("", account)]
     found = {
         place: StoredSecret(

@@ -127,7 +127,7 @@ def _in_account(table: TargetTable, aws: Aws) -> TargetTable:
     """The table with its name in an account and region. Calls STS if the name contains the account."""
     values = {"Region": aws.region, "Partition": aws.partition}
     if "${AWS::AccountId}" in table.name:
-        values["AccountId"] = str(aws.call("sts", "GetCallerIdentity")["Account"])
+        values["AccountId"] = aws.account()
     return replace(table, name=fill_in(table.name, values))
 
 
