@@ -396,7 +396,7 @@ def _hash(root: Path, changed: Sequence[str]) -> str:
     whole = hashlib.sha256()
     for name in changed:
         whole.update(os.fsencode(name) + b"\0")
-        for piece in _content(root / name):
+        for piece in _content(root / name, name.endswith("/")):
             whole.update(piece)
     return whole.hexdigest()[:_SHORT] if changed else ""
 
@@ -420,15 +420,21 @@ def _hash_of_all(paths: Iterable[Path]) -> str:
     return whole.hexdigest()[:_SHORT]
 
 
-def _content(path: Path) -> Iterator[bytes]:
-    """What is at a path: of a submodule or another repository, its commit and what differs from that."""
+def _content(path: Path, is_foreign: bool = False) -> Iterator[bytes]:
+    """What is at a path: of a submodule, its commit and what differs from that.
+
+    ``is_foreign``: a repository that the one around it does not know. Git is not asked about it, since it runs the
+    programs that the configuration of a repository names.
+    """
     if path.is_symlink():
         yield os.fsencode(os.readlink(path))
+    elif path.is_dir() and is_foreign:
+        yield _hash_of_all([path]).encode()
     elif path.is_dir():
         yield git("rev-parse", "HEAD", folder=path) or b""
         for name in _changed(path, ["."]):
             yield os.fsencode(name) + b"\0"
-            yield from _content(path / name)
+            yield from _content(path / name, name.endswith("/"))
     elif path.is_file():
         yield b"x" if os.access(path, os.X_OK) else b"-"
         with path.open("rb") as file:

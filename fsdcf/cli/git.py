@@ -14,6 +14,10 @@ _TIMEOUT = 120
 """Seconds for an answer of git."""
 
 
+_NO_PROGRAM = ("-c", "core.fsmonitor=false")
+"""No program that the configuration of a repository names is run to find changes: the folder may be someone else's."""
+
+
 def git(*words: str, folder: Path | None = None) -> bytes | None:
     """The output of git in a folder (by default the current one); None if it fails. A usage error if git cannot run."""
     done = _run(words, folder)
@@ -36,7 +40,7 @@ def _run(words: Sequence[str], folder: Path | None) -> subprocess.CompletedProce
     place = ("-C", str(folder)) if folder else ()
     try:
         return subprocess.run(  # noqa: S603
-            ["git", *place, *words],  # noqa: S607
+            ["git", *place, *_NO_PROGRAM, *words],  # noqa: S607
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

@@ -308,6 +308,23 @@ def test_changes_in_a_submodule_give_another_tag(project: Path) -> None:
     assert first != second
 
 
+def test_a_repository_that_git_does_not_know_runs_no_program(project: Path) -> None:
+    inner, ran = project / "inner", project.parent / "ran"
+    inner.mkdir()
+    (inner / "new.txt").write_text("1")
+    (inner / ".gitattributes").write_text("* filter=own")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "one")):
+        _git("-C", str(inner), *words)
+    for key in ("core.fsmonitor", "filter.own.clean"):
+        _git("-C", str(inner), "config", key, f"touch '{ran}'; cat")
+    tags = []
+    for text in ("2", "3"):
+        (inner / "new.txt").write_text(text)
+        tags.append(_build("--allow-dirty").stdout)
+    assert "-dirty-" in tags[0] and tags[0] != tags[1]
+    assert not ran.exists()
+
+
 def test_a_worktree_with_a_detached_head_has_a_tag(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
