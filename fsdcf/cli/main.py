@@ -35,7 +35,7 @@ class Program(LazyGroup):
 
     sections: ClassVar[Mapping[str, Table]] = {
         "Write a spec": {
-            "init": ("init", "Write a new spec, or a small service with one."),
+            "init": ("init", "Write a new spec, from a Dockerfile if there is one."),
             "template": ("template", "Compile specs into CloudFormation templates."),
             "validate": ("validate", "Check specs and print every finding."),
             "explain": ("explain", "Explain a spec key, a code, or a message of AWS."),

@@ -370,7 +370,9 @@ class Application:
         if is_root(image.user):
             user = image.last("USER")
             place = f"USER in {self.at(user.line)} is root" if user else f"{self.file} has no USER"
-            yield f"{place}: the program runs as root, which production warns about (W140); add `USER 1000`"
+            is_low = port is not None and port < LOWEST_PORT
+            more = f", and let the program listen on a port from {LOWEST_PORT}" if is_low else ""
+            yield f"{place}: the program runs as root, which production warns about (W140); add `USER 1000`{more}"
         elif port is not None and port < LOWEST_PORT:
             yield f"a user other than root may not be able to listen on port {port}: take one from {LOWEST_PORT}"
         if image.health_check is None:

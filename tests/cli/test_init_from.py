@@ -680,3 +680,11 @@ def test_a_hostile_dockerfile_gives_a_spec_or_a_usage_error(folder: Path, text: 
         }
         assert "error[" not in result.stderr
         assert all(one.isprintable() or one == "\n" for one in result.stderr)
+
+
+def test_a_program_of_root_on_a_low_port_needs_another_one(folder: Path) -> None:
+    """A user alone would not help it, and what it does not listen on is not to be exposed."""
+    written({"Dockerfile": "FROM nginx:1.27-alpine\nEXPOSE 80\nEXPOSE 443 9000\n"})
+    told = init("shop").stderr
+    assert "add `USER 1000`, and let the program listen on a port from 1024" in told
+    assert "does not name them" in told and "remove them from EXPOSE" in told

@@ -186,12 +186,12 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--store",
             type=click.Choice(_STORES),
-            help="Where the value is stored if the spec does not name it: SSM or Secrets Manager.  [default: ssm]",
+            help="Where the value is stored if the spec names no store: SSM or Secrets Manager.  [default: ssm]",
         ),
         click.option(
             "--path",
             metavar="PATH",
-            help="Name of the parameter, or of the secret with a JSON key (NAME:KEY), if the spec does not say it; "
+            help="Name of the parameter, or of the secret with a JSON key (NAME:KEY), if the spec names none; "
             "${ENV} is the environment.  [default: /SERVICE/${ENV}/NAME]",
         ),
     )
@@ -401,14 +401,14 @@ def _read(file: str) -> str | None:
     text = _decoded(raw)
     value = re.sub(r"\r?\n\Z", "", text)
     if value != text:
-        click.echo("the line break at the end of the value is left out", err=True)
+        click.echo("the line break at the end of the value is not stored", err=True)
     return value
 
 
 def _decoded(raw: bytes) -> str:
     """A value as text. A usage error for one that is not UTF-8: ECS reads text alone, and a variable has no other."""
     if raw.startswith(codecs.BOM_UTF8):
-        click.echo("the byte order mark at the beginning of the value is left out", err=True)
+        click.echo("the byte order mark at the beginning of the value is not stored", err=True)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -48,7 +48,8 @@ def image_findings(spec: Spec, document: Document, image: Dockerfile) -> Iterato
     unnamed = {port: line for port, line in image.ports.items() if port not in named}
     if unnamed:
         places = joined([f"{port} ({file}:{line})" for port, line in unnamed.items()], "and")
-        message = f"the Dockerfile exposes {places}, and the spec does not name {'it' if len(unnamed) == 1 else 'them'}"
+        them = "it" if len(unnamed) == 1 else "them"
+        message = f"the Dockerfile exposes {places}, and the spec does not name {them}"
         port = f"write `port: {min(unnamed)}` under service if the program listens there, correct EXPOSE"
-        hint = "remove it from EXPOSE" if service.port in image.ports else port
+        hint = f"remove {them} from EXPOSE" if service.port in image.ports else port
         yield EXPOSED.at(span, PATH, message, f"{hint}, or allow this with a reason")
