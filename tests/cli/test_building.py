@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from fsdcf.cli.commands import build
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.main import cli
 from fsdcf.images.builders import ImageBuild
+from tests.repositories import committed
+from tests.repositories import git as _git
 
 SPEC = """\
 apiVersion: fsd/v1
@@ -47,34 +48,31 @@ esac
 """.replace("DIGEST", "a" * 64)
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a spec and a Dockerfile, all of it committed."""
+    files = {"web.yml": SPEC, "Dockerfile": "FROM scratch AS final\n", "npmrc": "secret of npm\n"}
+    folder = committed(tmp_path_factory.mktemp("repository"), files)
+    _git("-C", str(folder), "remote", "add", "origin", "https://user:password@git.example/team/web.git")
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A repository with a spec and a Dockerfile, and a docker that records what it is told."""
+def project(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a spec and a Dockerfile, and a docker that records its words."""
     programs, folder = tmp_path / "bin", tmp_path / "web"
     programs.mkdir()
-    folder.mkdir()
+    shutil.copytree(repository, folder)
     docker = programs / "docker"
     docker.write_text(RECORDER)
     docker.chmod(0o755)
-    (folder / "web.yml").write_text(SPEC)
-    (folder / "Dockerfile").write_text("FROM scratch AS final\n")
-    (folder / "npmrc").write_text("secret of npm\n")
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
     monkeypatch.setenv("NPM_TOKEN", "token of npm")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.chdir(folder)
-    _git("init", "-q")
-    _git("remote", "add", "origin", "https://user:password@git.example/team/web.git")
-    _git("add", ".")
-    _git("commit", "-q", "-m", "one")
-    yield folder
-
-
-def _git(*words: str) -> str:
-    identity = ("-c", "user.name=n", "-c", "user.email=n@example.com")
-    return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+    return folder
 
 
 def _build(*words: str) -> Result:

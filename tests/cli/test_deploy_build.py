@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from fsdcf.cli.main import cli
 from fsdcf.deploy.model import Ask, Question
 from tests.cli.stage import SMALL, Stage, lines
 from tests.conftest import ROOT
+from tests.repositories import commit, committed, git
 
 pytestmark = pytest.mark.usefixtures("unlinted")
 
@@ -42,15 +42,8 @@ def pace() -> float:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a spec and a Dockerfile, all of it committed."""
-    folder = tmp_path_factory.mktemp("repository")
-    for name, text in (("hello.yml", SMALL), ("Dockerfile", "FROM scratch\n"), (".gitignore", "/.cache\n")):
-        (folder / name).write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-        git("init", "-q", "-b", "main", "--template=")
-        commit()
-    return folder
+    files = {"hello.yml": SMALL, "Dockerfile": "FROM scratch\n", ".gitignore": "/.cache\n"}
+    return committed(tmp_path_factory.mktemp("repository"), files)
 
 
 @pytest.fixture(autouse=True)
@@ -65,16 +58,6 @@ def docker(
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(programs / "record"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-
-
-def git(*words: str) -> str:
-    identity = ("-c", "user.name=n", "-c", "user.email=n@example.com")
-    return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit() -> None:
-    git("add", ".")
-    git("commit", "-q", "--allow-empty", "-m", "one")
 
 
 def tag() -> str:
