@@ -443,10 +443,10 @@ def _push(
     deploys = []
     for one in same:
         sha = image.tag
-        if image.moved:  # a stack that has the tag would not change
+        if not image.existed:  # a stack that has the tag would not change, and one that has the digest need not
             stack = snapshot(run.aws, one.release.stack)
             deployed = stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None
-            sha = image.digest if deployed == image.tag else sha
+            sha = image.digest if deployed in (image.tag, image.digest) else sha
         deploys.append(replace(one.with_image(sha), pushed=str(image)))
     return deploys
 

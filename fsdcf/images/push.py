@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -40,14 +40,13 @@ _SPARE = timedelta(minutes=5)
 class PushedImage:
     """An image in a registry: its repository, tag and digest.
 
-    ``existed``: it was there, and was not pushed. ``moved``: another image had the tag before.
+    ``existed``: it was there, and was not pushed.
     """
 
     repository: str
     tag: str
     digest: str
     existed: bool = False
-    moved: bool = False
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}@{self.digest}"
@@ -160,14 +159,16 @@ class Pusher:
                 return there
             run.tell(NoticeIssued("image", f"{name} is another image ({before.digest}): the tag is moved"))
         if not repository.is_ecr:
+            if run.aws.rehearses and not is_loopback(repository.host):
+                return self._keep(name, local, f"the sandbox does not push to {repository.host}")
             text = f"{repository.host} is not ECR: whether it has {name} is not looked up"
             run.tell(NoticeIssued("image", text))
         elif not repository.has_registry(run.aws):
-            return replace(self._note(name, local), moved=before is not None)
+            return self._note(name, local)
         run.step("push", f"{self.builder.title} pushes {name}")
         had_name = self.builder.has_image(name)
         try:
-            there = self._push(build, local, name, before, progress)
+            return self._push(build, local, name, before, progress)
         except INTERRUPTS:
             text = f"the push of {name} was interrupted: whether the registry has the image is not known"
             run.tell(NoticeIssued("image", text))
@@ -175,7 +176,6 @@ class Pusher:
         finally:
             if not had_name:
                 self.builder.forget(name)
-        return replace(there, moved=before is not None)
 
     def _push(
         self, build: ImageBuild, local: LocalImage, name: str, before: RegistryImage | None, progress: BuilderProgress
@@ -317,6 +317,13 @@ class Pusher:
         why = _NO_REGISTRY if run.aws.rehearses else "this endpoint has no registry"
         run.tell(ImagePushed("image", f"{text} {why}", address, tag, found.digest, noted=True))
         return PushedImage(address, tag, found.digest)
+
+    def _keep(self, name: str, local: LocalImage, why: str) -> PushedImage:
+        """Leave an image in the builder's store. Its id is the digest."""
+        address, tag = name.rpartition(":")[::2]
+        text = f"{name} is not pushed: the image stays in the store of {self.builder.title}, because {why}"
+        self._run.tell(ImagePushed("image", text, address, tag, local.id, noted=True))
+        return PushedImage(address, tag, local.id)
 
 
 _NOTED_TYPE = "application/vnd.oci.image.manifest.v1+json"

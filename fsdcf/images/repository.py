@@ -157,12 +157,14 @@ def _create(run: Run, destination: Destination, agreed: bool) -> Repository:
     account, region, name = destination.ecr or (None, None, "")
     place = region or run.aws.region
     caller = run.aws.caller().split(":")[4:5]
-    if account and caller != [account]:
+    of_account = {"registryId": account} if account and caller != [account] else {}
+    if account and of_account and not run.aws.rehearses:  # the sandbox has every account
         sentence = (
             f"the repository {name} of the account {account} does not exist in {place}, and only that account can"
         )
         raise stop(Exit.USAGE, f"{sentence} create it", _create_command(name, place, account))
-    sentence = f"the repository {name} does not exist in {place}{f' of the account {caller[0]}' if caller else ''}"
+    owner = account or "".join(caller)
+    sentence = f"the repository {name} does not exist in {place}{f' of the account {owner}' if owner else ''}"
     excluded = run.aws.supports("ecr", "CreateRepository", _FILTERS)
     question = Question("repository", f"{sentence}. Create it?", _details(destination, excluded))
     if not agreed and not run.agrees(question):
@@ -175,6 +177,7 @@ def _create(run: Run, destination: Destination, agreed: bool) -> Repository:
             "CreateRepository",
             at=region,
             repositoryName=name,
+            **of_account,
             **_mutability(excluded),
             imageScanningConfiguration={"scanOnPush": True},
             encryptionConfiguration={"encryptionType": "AES256"},
@@ -190,7 +193,8 @@ def _create(run: Run, destination: Destination, agreed: bool) -> Repository:
     repository = _read(run, destination, found)
     try:
         policy = lifecycle_policy(expires=False)  # other environments may push to it, too
-        run.aws.call("ecr", "PutLifecyclePolicy", at=region, repositoryName=name, lifecyclePolicyText=policy)
+        named = {"repositoryName": name, **of_account}
+        run.aws.call("ecr", "PutLifecyclePolicy", at=region, **named, lifecyclePolicyText=policy)
     except ApiError as error:
         run.lack(f"the repository {name} has no lifecycle policy", error)
     return repository

@@ -302,6 +302,24 @@ def test_a_moved_tag_is_deployed_by_its_digest(stage: Stage, monkeypatch: pytest
     assert deployed(stage).startswith("sha256:")
 
 
+def test_a_rehearsal_pushes_to_no_registry_of_others_and_deploys_the_new_image(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether that registry has the tag is not known: a stack with the tag gets the image by its digest."""
+    stage.site.aws.rehearses = True
+    spec = stage.folder / "hello.yml"
+    spec.write_text(SMALL.replace("service:\n", "service:\n  image: registry.example.com/team/hello\n"))
+    commit()
+    result = stage(*BUILD, "--image-sha", "v1")
+    assert "registry.example.com/team/hello:v1 is not pushed" in result.stderr + result.stdout
+    assert deployed(stage) == "v1"
+    monkeypatch.setenv("ID", "2")
+    for _ in range(2):
+        stage(*BUILD, "--image-sha", "v1")
+        assert deployed(stage) == f"sha256:{2:064d}"
+    assert "push" not in Path(os.environ["RECORD"]).read_text()
+
+
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("phase", ["build", "PutImage", "CreateChangeSet", "ExecuteChangeSet"])
 def test_ctrl_c_in_each_phase(stage: Stage, monkeypatch: pytest.MonkeyPatch, phase: str) -> None:

@@ -445,6 +445,9 @@ def test_a_repository_of_another_account_is_not_made(scene: Scene) -> None:
         "aws ecr create-repository --repository-name base/web --region eu-west-1 --registry-id 123456789012",
     )
     assert "CreateRepository" not in scene.steps.done
+    scene.aws.rehearses = True  # the sandbox has every account
+    assert repository_of(scene.run(), elsewhere, True).registry == "123456789012"
+    assert repository_of(scene.run(), elsewhere).arn == "arn:aws:ecr:eu-west-1:123456789012:repository/base/web"
 
 
 @pytest.mark.parametrize(
