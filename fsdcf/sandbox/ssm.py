@@ -82,7 +82,7 @@ def _check(name: str, value: str, tier: str) -> None:
         message = f"{tier} tier parameters support a maximum parameter value of {BYTES[tier]} characters."
         if tier == "Standard":
             message += " To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier."
-    elif re.search(r"\{\{.*\}\}", value):
+    elif any("}}" in line.partition("{{")[2] for line in value.splitlines()):
         message = 'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.'
     if message:
         raise ServiceError("ValidationException", message)

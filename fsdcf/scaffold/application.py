@@ -435,7 +435,7 @@ def context_of(file: Path, image: Dockerfile) -> Path:
     parts = {path.split(os.sep)[0] for path in paths if not path.startswith(".") and "$" not in path}
     for folder in folders_above(file.parent.absolute()):
         names = Folder(folder).names()
-        has_whole = "." not in paths or not all(map(_OF_IMAGES.fullmatch, names))
+        has_whole = "." not in paths or not all(_OF_IMAGES.fullmatch(name) for name in names)
         if has_whole and all(any(fnmatch(name, part) for name in names) for part in parts):
             return folder
     return file.parent.absolute()
