@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -92,6 +93,7 @@ class Module:
     docstring: str
     imports: tuple[Import, ...]
     terminal_uses: tuple[str, ...]
+    classes: tuple[str, ...]
 
     @property
     def part(self) -> str:
@@ -102,7 +104,8 @@ class Module:
 def module_of(name: str, text: str, known: frozenset[str]) -> Module:
     tree = ast.parse(text)
     found = tuple(imports_of(tree, known))
-    return Module(name, ast.get_docstring(tree) or "", found, tuple(terminal_uses(tree)))
+    classes = tuple(node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return Module(name, ast.get_docstring(tree) or "", found, tuple(terminal_uses(tree)), classes)
 
 
 @cache
@@ -231,6 +234,11 @@ def test_the_rules_find() -> None:
     ]
     assert list(heavy_and_early(module)) == ["line 3: boto3"]
     assert sorted(terminal_elsewhere(module)) == ["5: os.environ", "5: print"]
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    counted = Counter(name for module in modules().values() for name in module.classes)
+    assert not [name for name, count in counted.items() if count > 1]
 
 
 def test_no_cycles() -> None:
