@@ -14,6 +14,8 @@ SCHEMA = "https://raw.githubusercontent.com/fsdcf/fsdcf/main/docs/fsd-v1.schema.
 CFN_LINT_RULE = "https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md#{code}"
 """A rule of cfn-lint."""
 
+BUILD_SECRETS = "https://docs.docker.com/build/building/secrets/"
+DOCKERFILE = "https://docs.docker.com/reference/dockerfile/"
 ZONE_IDS = "https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"
 SERVICE_EVENTS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"
 PRIVATE_REGISTRIES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html"

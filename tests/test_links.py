@@ -11,6 +11,9 @@ from pathlib import Path
 from fsdcf import links
 from tests.conftest import ROOT
 
+UNPRINTED = ("known.py",)
+"""Tables whose rows have sources, which several rows may share and nothing prints."""
+
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -25,7 +28,7 @@ def literals(file: Path) -> Iterator[str]:
 
 def test_each_link_has_one_place() -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    for file in sorted((ROOT / "fsdcf").rglob("*.py")):
+    for file in (file for file in sorted((ROOT / "fsdcf").rglob("*.py")) if file.name not in UNPRINTED):
         for text in literals(file):
             for link in re.findall(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[^\s`\"']+", text):
                 places[link].append(file.name)

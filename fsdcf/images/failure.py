@@ -13,6 +13,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, Span
 from fsdcf.images.builders import Builder, ImageBuild
 from fsdcf.images.ignored import DockerIgnore
 from fsdcf.language.dockerfile import Instruction, dockerfile_text, instructions
+from fsdcf.links import DOCKERFILE
 from fsdcf.wording import cut
 
 FAILED_STEP = Rule(
@@ -20,7 +21,7 @@ FAILED_STEP = Rule(
     "a step of a Dockerfile that fails",
     "The builder stopped at this instruction of the Dockerfile. Its last lines say why. Of an instruction that"
     " continues over several lines, the first one is shown.",
-    "https://docs.docker.com/reference/dockerfile/",
+    DOCKERFILE,
 )
 
 
@@ -125,7 +126,7 @@ _CAUSES = (
         r"(?i)unknown instruction|parse error|unexpected end of statement"
         r"|^Error: (?:no FROM statement|FROM requires |no contents in )",
         "the Dockerfile is not valid here",
-        "see https://docs.docker.com/reference/dockerfile/ for the instructions",
+        f"see {DOCKERFILE} for the instructions",
     ),
     _Cause(
         r"(?i)\b(?:code:?|status:?) 127\b|executable file not found|fork/exec \S+ no such file|exec: \"[^\"]+\": stat ",

@@ -17,7 +17,7 @@ from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Uli
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.unknown import until_unknown
-from fsdcf.links import CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES
+from fsdcf.links import BUILD_SECRETS, CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
 from fsdcf.suggested import suggested
 
@@ -59,7 +59,7 @@ MISSING_BUILD_SECRET = Rule(
     "A secret of the build is in a file, whose path is relative to the spec or begins with `~/`, or in a variable of"
     " the environment in which the build runs. fsdcf looks at both before the build, and passes on where the secret is,"
     " not its value.",
-    "https://docs.docker.com/build/building/secrets/",
+    BUILD_SECRETS,
 )
 
 UNNAMED_BUILD_SECRET = Rule(
@@ -67,7 +67,7 @@ UNNAMED_BUILD_SECRET = Rule(
     "a secret that a step mounts and the spec does not name",
     "A step of the Dockerfile reads a secret (`RUN --mount=type=secret,id=ID`) that `build.secrets` does not name. The"
     " build continues without it, and what the step does is done without a login, unless it says `required=true`.",
-    "https://docs.docker.com/build/building/secrets/",
+    BUILD_SECRETS,
 )
 
 BUILD_PATH = Rule(
