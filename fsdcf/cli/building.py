@@ -382,11 +382,25 @@ def _words(*words: str, folder: Path) -> str:
     return os.fsdecode(git_or_refuse(*words, folder=folder) or b"").removesuffix("\n")
 
 
-def _changed(root: Path, names: Iterable[str]) -> list[str]:
+def _changed(root: Path, names: Sequence[str]) -> list[str]:
     """The files at some paths that differ from the commit, also those that are new."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none")
     status = git_or_refuse("--no-optional-locks", "--literal-pathspecs", "status", *options, "--", *names, folder=root)
-    return sorted(os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry)
+    found = {os.fsdecode(entry[3:]) for entry in (status or b"").split(b"\0") if entry}
+    return sorted(found.union(_hidden(root, names)))
+
+
+def _hidden(root: Path, names: Sequence[str]) -> Iterator[str]:
+    """The files at some paths that differ although git was told to take them for unchanged.
+
+    Source: assume-unchanged and skip-worktree in https://git-scm.com/docs/git-update-index
+    """
+    listed = git("--literal-pathspecs", "ls-files", "-v", "-z", "--", *names, folder=root) or b""
+    marked = (entry[2:] for entry in listed.split(b"\0") if entry[:1] == b"S" or entry[:1].islower())
+    for name in map(os.fsdecode, marked):
+        own = _words("rev-parse", f":{name}", folder=root) if os.path.isfile(root / name) else ""
+        if own and own != _words("hash-object", "--", name, folder=root):
+            yield name
 
 
 def _hash(root: Path, changed: Sequence[str]) -> str:

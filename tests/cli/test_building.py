@@ -306,6 +306,16 @@ def test_changes_in_a_submodule_give_another_tag(project: Path) -> None:
     assert first != second
 
 
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_that_git_was_told_to_hide_is_one(project: Path, mark: str) -> None:
+    _git("update-index", mark, "npmrc")
+    assert _build().exit_code == 0
+    (project / "npmrc").write_text("another\n")
+    assert _git("status", "--porcelain") == ""
+    assert "npmrc" in _build().stderr
+    assert "-dirty-" in _build("--allow-dirty").stdout
+
+
 def test_a_repository_that_git_does_not_know_runs_no_program(project: Path) -> None:
     inner, ran = project / "inner", project.parent / "ran"
     inner.mkdir()
