@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fsdcf.cli.main import cli
 from fsdcf.deploy.aws import ApiError
 from fsdcf.masking import MASK
 from tests.cli.stage import SMALL, Stage, lines
+from tests.conftest import ROOT
 
 VALUE = "q7Zk2mV9xR4tY8wB3nL6"
 OURS = [{"Key": "fsdcf:service", "Value": "hello"}, {"Key": "fsdcf:environment", "Value": "staging"}]
@@ -268,6 +270,18 @@ def test_the_line_is_put_into_the_spec(stage: Stage) -> None:
     assert spec.read_bytes() == before
     told = lines(put(stage, "MORE", "--write", "--json"))[0]
     assert told["written"] and spec.read_bytes().count(b"${ssm:") == 2
+
+
+def test_the_page_on_json_names_the_fields_of_each_command(stage: Stage) -> None:
+    page = (ROOT / "docs" / "how-to" / "json.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `secret` \|[^|]+\|([^|]+)\|$", page, re.MULTILINE)
+    put(stage, "TOKEN", "--write")
+    told = [
+        lines(stage("secret", "list", "hello.yml", "--json"))[0],
+        lines(put(stage, "TOKEN", "--json"))[0],
+        lines(stage("secret", "remove", "hello.yml", "TOKEN", "--yes", "--json"))[0],
+    ]
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [set(one) - {"event"} for one in told]
 
 
 def test_the_line_fits_every_environment(stage: Stage) -> None:
