@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,7 @@ SLOW = (HealthCheck.too_slow,)
 
 # A change is tested by the same examples on every machine, so that it never fails for what it did not do.
 settings.register_profile(
-    "few", max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
+    "few", max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
 )
 settings.register_profile(
     "many", max_examples=1000, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW
@@ -29,6 +30,12 @@ def load() -> None:
 
 
 def examples(few: int, ignore: tuple[HealthCheck, ...] = (), **more: Any) -> settings:
-    """Settings for a property that is slow or needs more than the profile's number: so many examples, and many times
-    that to fuzz."""
-    return settings(max_examples=few * TIMES, deadline=None, suppress_health_check=(*SLOW, *ignore), **more)
+    """Settings for a property that is slow or needs more than the profile's number: three fifths of so many examples,
+    and many times that to fuzz."""
+    number = few * TIMES if FUZZ else max(5, few * 3 // 5)
+    return settings(max_examples=number, deadline=None, suppress_health_check=(*SLOW, *ignore), **more)
+
+
+def some(values: Iterable[Any], every: int) -> list[Any]:
+    """Every so many of the values; all of them to fuzz."""
+    return [*values][:: 1 if FUZZ else every]

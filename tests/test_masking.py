@@ -310,7 +310,7 @@ WORST = [
 
 @pytest.mark.parametrize("bit", WORST)
 def test_a_long_text_takes_no_longer_than_its_length(bit: str) -> None:
-    text = (bit * 100_000)[:100_000]
+    text = (bit * 50_000)[:50_000]
     start = time.process_time()
     for in_spec in (False, True):
         list(secret_parts(text, "x_key", in_spec))

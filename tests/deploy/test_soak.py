@@ -1,4 +1,4 @@
-"""Fifty random schedules of faults; ``make soak`` runs a thousand."""
+"""Thirty random schedules of faults; ``make soak`` runs a thousand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.deploy.site import template
 from tests.deploy.soak import Schedule, base, problems, run, schedule, soak
 
 PIECES = 5
-SIZE = 10
+SIZE = 6
 
 
 @pytest.mark.parametrize("piece", range(PIECES))

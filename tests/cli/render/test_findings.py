@@ -13,8 +13,12 @@ from fsdcf.cli.render.findings import MOST_SHOWN
 from fsdcf.wording import readable
 from tests.cli.test_commands import fsdcf
 from tests.conftest import HELLO
+from tests.fuzz import FUZZ
 
-MANY = 50_000
+SHARE = 1 if FUZZ else 4
+"""The default tests take the fourth part of each number."""
+
+MANY, LINES = 50_000 // SHARE, 9000 // SHARE
 LIMIT = 60.0
 """CPU seconds for a spec of half a megabyte, which takes one or two. Work that grows with its square takes minutes."""
 
@@ -27,16 +31,16 @@ def _placeholders(count: int) -> str:
     return f'{HELLO}  environment: {{V: "{" ".join(f"${{X{number}}}" for number in range(count))}"}}\n'
 
 
-QUEUES = _lines("  - {type: aws_sqs_queue, name: q#}", 1500)
-ATTRIBUTES = " ".join(f"${{sqs:q{number % 1500}:url}}" for number in range(20_000))
-VARIABLES = _lines("    V#: x", 4500)
+QUEUES = _lines("  - {type: aws_sqs_queue, name: q#}", 1500 // SHARE)
+ATTRIBUTES = " ".join(f"${{sqs:q{number % (1500 // SHARE)}:url}}" for number in range(20_000 // SHARE))
+VARIABLES = _lines("    V#: x", 4500 // SHARE)
 HOSTILE = {
     "placeholders": _placeholders(MANY),
-    "placeholders in many values": f"{HELLO}  environment:\n{_lines('    V#: ${X#}', 9000)}",
-    "unknown keys": f"{HELLO}{_lines('  porx#: 1', 3000)}",
-    "names": f"{HELLO}  environment:\n{_lines('    a-#: x', 9000)}",
-    "duplicates": f"{HELLO}  environment:\n{_lines('    V: x', 40_000)}",
-    "environments": f"{HELLO}environments:\n{_lines('  e#: {foo: 1}', 4500)}",
+    "placeholders in many values": f"{HELLO}  environment:\n{_lines('    V#: ${X#}', LINES)}",
+    "unknown keys": f"{HELLO}{_lines('  porx#: 1', 3000 // SHARE)}",
+    "names": f"{HELLO}  environment:\n{_lines('    a-#: x', LINES)}",
+    "duplicates": f"{HELLO}  environment:\n{_lines('    V: x', 40_000 // SHARE)}",
+    "environments": f"{HELLO}environments:\n{_lines('  e#: {foo: 1}', 4500 // SHARE)}",
     "attributes": f'{HELLO}  environment: {{V: "{ATTRIBUTES}"}}\ndependencies:\n{QUEUES}',
     "dependencies": f"{HELLO}dependencies:\n{QUEUES}",
     "nulls": f"{HELLO}  environment:\n{VARIABLES}environments:\n  staging:\n    environment:\n"
@@ -46,13 +50,14 @@ HOSTILE = {
     "a long value": f"{HELLO}  cpuArchitecture: {'k' * 100_000}\n",
     "a long value of words": f"{HELLO}  cpuArchitecture: {'k ' * 50_000}\n",
     "a long placeholder": f"{HELLO}  image: ${{{'k' * 100_000}}}\n",
-    "a long line": f"{HELLO}  environment: {{{', '.join(f'V{number}: x' for number in range(9000))}, V1: 2}}\n",
-    "secrets in a line": f"{HELLO}  environment: {{{', '.join(f'PASSWORD_{n}: hunter{n}' for n in range(9000))}}}\n",
-    "secrets": f"{HELLO}  environment:\n{_lines('    PASSWORD_#: hunter2hunter#', 9000)}",
+    "a long line": f"{HELLO}  environment: {{{', '.join(f'V{number}: x' for number in range(LINES))}, V1: 2}}\n",
+    "secrets in a line": f"{HELLO}  environment: {{{', '.join(f'PASSWORD_{n}: hunter{n}' for n in range(LINES))}}}\n",
+    "secrets": f"{HELLO}  environment:\n{_lines('    PASSWORD_#: hunter2hunter#', LINES)}",
     "depth": f"{HELLO}  environment: {'{a: ' * 5000}1{'}' * 5000}\n",
 }
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("name", HOSTILE)
 def test_little_is_printed_in_little_time(name: str, tmp_path: Path) -> None:
     (tmp_path / "spec.yml").write_text(HOSTILE[name])
