@@ -55,6 +55,7 @@ class Sandbox:
     def close(self) -> None:
         for key, (made, disconnect) in self._clients.items():
             disconnect()
+            made.meta.events.unregister("before-parse", unique_id="fsdcf-refuse-foreign")  # of an Aws that used it
             if key[0] != "s3":  # that client remembers the region of each bucket it met
                 IDLE[key].append(made)
             else:
