@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -415,23 +415,20 @@ def _hash(root: Path, changed: Sequence[str]) -> str:
     return whole.hexdigest()[:_SHORT] if changed else ""
 
 
-def _hash_of_all(paths: Iterable[Path]) -> str:
-    """A hash of files, and of all that is in folders but for what git keeps for itself, whose paths are relative."""
-    import hashlib
+def _hash_of_all(paths: Sequence[Path]) -> str:
+    """A hash of files, and of all that is in folders but for what git keeps for itself."""
+    real = [Path(os.path.realpath(path)) for path in paths]
+    root = Path(os.path.commonpath(real))
+    files = {os.path.relpath(file, root) for path in real for file in (_files(path) if path.is_dir() else [path])}
+    return _hash(root, sorted(files))
 
-    whole = hashlib.sha256()
-    for path in paths:
-        for folder, folders, files in os.walk(path):
-            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            folders[:] = sorted(name for name in folders if name != ".git")
-            for name in sorted((*files, *links)):
-                file = Path(folder, name)
-                whole.update(os.fsencode(os.path.relpath(file, path)) + b"\0")
-                for piece in _content(file):
-                    whole.update(piece)
-        for piece in () if path.is_dir() else _content(path):
-            whole.update(piece)
-    return whole.hexdigest()[:_SHORT]
+
+def _files(path: Path) -> Iterator[str]:
+    """The files and links below a folder."""
+    for folder, folders, files in os.walk(path):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        folders[:] = [name for name in folders if name != ".git"]
+        yield from (os.path.join(folder, name) for name in (*files, *links))
 
 
 def _content(path: Path, is_foreign: bool = False) -> Iterator[bytes]:

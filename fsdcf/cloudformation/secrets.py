@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from fsdcf.cloudformation.arns import ACCOUNT, PARTITION, RANDOM_END, REGION, arn, fields_of_arn, text
 from fsdcf.cloudformation.references import section_of, steps
 from fsdcf.cloudformation.template import of_type
+from fsdcf.cloudformation.types.secretsmanager import SECRET
+from fsdcf.cloudformation.types.ssm import PARAMETER
 
 SSM, SECRETS_MANAGER = "ssm", "secretsmanager"
 """The stores, by their names in ARNs."""
 
-_STORED_TYPES = ("AWS::SSM::Parameter", "AWS::SecretsManager::Secret")
 _SOURCES = ("ValueFrom", "CredentialsParameter")
 """The properties of ECS that name a secret: of a container or of its log driver, and the credentials of a registry."""
 
@@ -108,7 +109,9 @@ class NamedSecret(NamedTuple):
 
 def named_secrets(template: Mapping[str, Any]) -> tuple[NamedSecret, ...]:
     """The secrets that a template names, in its order, without those that it makes itself."""
-    made = {text(one.get("Properties", {}).get("Name")) for type in _STORED_TYPES for one in of_type(template, type)}
+    made = {
+        text(one.get("Properties", {}).get("Name")) for type in (PARAMETER, SECRET) for one in of_type(template, type)
+    }
     return tuple(
         secret
         for logical_id, resource in section_of(template, "Resources").items()

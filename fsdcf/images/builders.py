@@ -762,5 +762,5 @@ def _member(data: Any, path: str) -> str:
 
 
 def _path(path: Path) -> str:
-    """A path as a word that is no option, and not the ``-`` that means standard input."""
+    """A path as a word that is neither an option nor the ``-`` that means standard input."""
     return f"./{path}" if str(path).startswith("-") else str(path)

@@ -269,7 +269,7 @@ def _parsed(manifest: object) -> dict[str, Any]:
 
 
 def _config(manifest: Mapping[str, Any]) -> frozenset[str]:
-    """The digest of the configuration of a manifest, if it has one and is no index, too."""
+    """The digest of the configuration of a manifest, if it has one and is not an index as well."""
     config = manifest.get("config")
     if not isinstance(config, Mapping) or not config.get("digest") or "manifests" in manifest:
         return frozenset()

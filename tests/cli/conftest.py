@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +37,12 @@ def unlinted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path, pace: float) -> Stage:
     return staged(monkeypatch, tmp_path, cache, pace=pace)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The other end of a terminal that is standard input."""
+    ours, theirs = pty.openpty()
+    with open(theirs, encoding="utf-8") as opened, open(ours, "wb", buffering=0) as other:
+        monkeypatch.setattr(sys, "stdin", opened)
+        yield other.fileno()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -217,15 +214,6 @@ def test_words_that_name_no_environment(folder: Path, words: tuple[str, ...], co
     result = init(*words)
     assert result.exit_code == 2 and complaint in result.stderr
     assert found(folder) == {}
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The other end of a terminal that is standard input."""
-    ours, theirs = pty.openpty()
-    with open(theirs, encoding="utf-8") as opened, open(ours, "wb", buffering=0) as other:
-        monkeypatch.setattr(sys, "stdin", opened)
-        yield other.fileno()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import shlex
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -541,15 +539,6 @@ def test_arguments_without_a_default_are_named(folder: Path) -> None:
 
 
 # Questions
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The other end of a terminal that is standard input."""
-    ours, theirs = pty.openpty()
-    with open(theirs, encoding="utf-8") as opened, open(ours, "wb", buffering=0) as other:
-        monkeypatch.setattr(sys, "stdin", opened)
-        yield other.fileno()
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_what_belongs_to_another_is_not_overwritten_without_consent(
         (("hello.yml", f"TOKEN={VALUE}"), "history of your shell"),
         (("hello.yml", "TOKEN", VALUE), "history of your shell"),
         (("TOKEN", VALUE), "history of your shell"),
-        ((f"{VALUE}!", "TOKEN"), "the first word is no file"),
+        ((f"{VALUE}!", "TOKEN"), "the first word is not a file"),
         ((f"TOKEN={VALUE}",), "history of your shell"),
         (("hello.yml", "TOKEN", "--file", VALUE), "cannot read the file"),
         (("hello.yml", f"{VALUE}!"), "NAME is not the name of a variable"),

@@ -172,7 +172,7 @@ def _separated(words: Sequence[str], takes_value: bool) -> tuple[Path, str]:
     if takes_value and is_typed:
         raise click.UsageError(_TYPED)
     if takes_value and spec and not (os.path.exists(spec) or spec.endswith((".yml", ".yaml"))):
-        raise click.UsageError(f"the first word is no file; it should be the spec. If it was a value: {_TYPED}")
+        raise click.UsageError(f"the first word is not a file; it must be the spec. If it was a value: {_TYPED}")
     if len(words) > 2:
         raise click.UsageError("too many words: expected the spec and the name of a secret")
     if not name or (not spec and os.path.isfile(name)):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fsdcf.cloudformation.pricing import PRICE_LIST, PricingRule, each_month, price
 from fsdcf.cloudformation.types import Drawing, ForeignType, Part, PolicyDocuments, Simulation, StoredData
 
+SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - the name of a type
 PART: Part = "permissions"
 _PAGE = f"AWS's pricing page for Secrets Manager, as transcribed by api-evangelist; {PRICE_LIST}"
 
 
 RECORDS = (
     ForeignType(
-        "AWS::SecretsManager::Secret",
+        SECRET,
         data=StoredData("its value"),
         price=PricingRule(
             "permissions",
