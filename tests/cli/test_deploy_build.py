@@ -28,7 +28,7 @@ echo "$*" >> "$RECORD"
 case $* in
     "image inspect "*) printf '[{"Id": "sha256:%064d", "Os": "linux", "Architecture": "amd64"}]' "${ID:-1}" ;;
     *" --tag ${FAILS:-none}"*) echo "no such file: web"; exit 1 ;;
-    "buildx build "*) [ -z "${PRESSES:-}" ] || kill -INT $PPID ;;
+    "buildx build "*) [ -z "${PRESSES:-}" ] || { sleep 0.5; kill -INT $PPID; } ;;
 esac
 """
 """A docker that records its words, and fails for the images that ``FAILS`` names."""

@@ -308,6 +308,6 @@ def test_each_service_has_an_image_of_its_own_and_the_next_command_names_those_t
     err = stage("deploy", *MANY, "--image-sha", "shop=shop-2", "--image-sha", "cart=one", "--yes", expect=2).stderr
     assert "does not deploy 'cart'; it deploys orders, shop, users" in err
     stage.site.fault("api:DescribeImages:error=ImageNotFoundException")
-    err = stage("deploy", *MANY, *images[:2], "--image-sha", "shop=shop-2", expect=3).stderr
+    err = stage("deploy", *MANY, *images[:2], "--parallel", "1", "--image-sha", "shop=shop-2", expect=3).stderr
     left = "fsdcf deploy services/orders.yml services/shop.yml --env staging"
     assert f"next: {left} --image-sha orders=orders-1 --image-sha shop=shop-2" in err, "users is up to date"
