@@ -22,6 +22,8 @@ from fsdcf.language.names import logical_id, variable
 if TYPE_CHECKING:
     from troposphere.ecs import ContainerDefinition, EFSVolumeConfiguration
 
+    from fsdcf.compiler.parts.secrets import ContainerSecret
+
 PropertyPath = tuple[str | int, ...]
 Sources = Mapping[str | PropertyPath, str]
 """The spec paths of single properties. A property of the resource itself is given by its name."""
@@ -100,9 +102,9 @@ class Variable:
 class StackPart:
     """What one part of a spec adds to the template, to the service and to its task.
 
-    The service waits for the resources in ``waits``. ``variables`` and ``mounts`` go to the main container,
-    ``sidecars`` beside it. ``attributes`` serve placeholders. ``single_writer`` limits the service to one task, which
-    stops before the next one starts.
+    The service waits for the resources in ``waits``. ``variables``, ``secrets`` and ``mounts`` go to the main
+    container, ``sidecars`` beside it. ``attributes`` serve placeholders. ``single_writer`` limits the service to one
+    task, which stops before the next one starts.
     """
 
     resources: dict[str, AWSObject] = field(default_factory=dict)
@@ -113,6 +115,7 @@ class StackPart:
     outputs: dict[str, Output] = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
+    secrets: list[ContainerSecret] = field(default_factory=list)
     attributes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     mounts: list[VolumeMount] = field(default_factory=list)
     sidecars: list[ContainerDefinition] = field(default_factory=list)
@@ -152,6 +155,7 @@ class StackPart:
         self.outputs |= part.outputs
         self.waits += part.waits
         self.variables |= part.variables
+        self.secrets += part.secrets
         self.attributes |= part.attributes
         self.mounts += part.mounts
         self.sidecars += part.sidecars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import join, normpath
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.model.common import Dependency
@@ -19,12 +19,37 @@ SQLITE_FILE = "app.db"
 """File name of a database without a ``path``, on the service's only file system."""
 
 
-class MountedFileSystem(Dependency):
+class ReachedDependency(Dependency):
+    """A capability: a dependency in a network, which the tasks reach at one of ``reached_ports``.
+
+    ``purpose`` says what they do there.
+    """
+
+    purpose: ClassVar[str] = "connect to it"
+
+    @property
+    def reached_ports(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the stack lets the tasks out to it: it makes it, or knows its security group."""
+        raise NotImplementedError
+
+    @property
+    def existing_group(self) -> String | None:
+        """The security group of another stack, to which the stack adds rules that admit the tasks."""
+        raise NotImplementedError
+
+
+class MountedFileSystem(ReachedDependency):
     """A capability: a dependency that the container mounts as a network file system, at ``mount_point``.
 
     ``backup`` tells whether the stack backs up the files, where it makes the file system and ``existing_id`` is None.
     """
 
+    reached_ports: ClassVar[tuple[int, ...]] = (2049,)
+    purpose: ClassVar[str] = "mount it"
     mount_point: str
     backup: bool
     existing_id: String | None
@@ -32,11 +57,6 @@ class MountedFileSystem(Dependency):
     @property
     def read_only(self) -> bool:
         """Whether the service may only read the files."""
-        raise NotImplementedError
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether the stack lets the tasks out to the mount targets: it makes them, or knows their security group."""
         raise NotImplementedError
 
 
@@ -112,8 +132,9 @@ Violations = Iterator[Violation]
 class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
-    A class in ``model`` that derives from ``MountedFileSystem``, ``EncryptedDependency``, ``LoggedDependency``,
-    ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields here:
+    A class in ``model`` that derives from ``ReachedDependency``, ``MountedFileSystem``, ``EncryptedDependency``,
+    ``LoggedDependency``, ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields
+    here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

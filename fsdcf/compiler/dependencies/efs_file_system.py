@@ -3,19 +3,18 @@
 import re
 from typing import Any
 
-from troposphere import GetAtt, Ref, Tags, ec2, ecs, efs
+from troposphere import GetAtt, Ref, Tags, ecs, efs
 
 from fsdcf.compiler.access import check_permissions, granted, is_managed
 from fsdcf.compiler.encryption import customer_key, encryption_of
-from fsdcf.compiler.parts.network import tcp_rule
 from fsdcf.compiler.parts.roles import allow, deny_insecure, document
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledType, Context, Grant, Names, VolumeMount, present
+from fsdcf.compiler.reach import admit, guard
+from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, VolumeMount, present
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, MountedFileSystem, Violation, Violations
 from fsdcf.language.model.common import EC2_ID, KMS, Dependency, Unmanaged, encryption_key
 from fsdcf.language.model.service import EFS_ID, Spec
-from fsdcf.language.names import local_name, logical_id
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
 
@@ -60,7 +59,7 @@ _ID = f"fs-{EFS_ID}"
 _READ = "elasticfilesystem:ClientMount"
 _WRITE = "elasticfilesystem:ClientWrite"
 _ROOT = "elasticfilesystem:ClientRootAccess"
-_NFS = 2049
+(_NFS,) = MountedFileSystem.reached_ports
 
 
 @spec_record
@@ -150,7 +149,11 @@ class EfsFileSystem(MountedFileSystem, EncryptedDependency):
 
     @property
     def is_reached(self) -> bool:
-        return is_managed(self) or (self.unmanaged or _UNKNOWN).security_group_id is not None
+        return is_managed(self) or self.existing_group is not None
+
+    @property
+    def existing_group(self) -> String | None:
+        return (self.unmanaged or _UNKNOWN).security_group_id
 
 
 _OF_CREATION = {
@@ -239,7 +242,7 @@ def compile(system: EfsFileSystem, names: Names, context: Context) -> Grant:
         if shared.access_point_id is not None:
             condition = _through(intrinsic(_arn("access-point", fragment(shared.access_point_id))))
         if shared.security_group_id is not None:
-            _admit(grant, shared.security_group_id, names, context)
+            admit(grant, names, context, shared.security_group_id, _NFS, "NFS", "FileSystem")
     identity = grant.values["id"]
     grant.statements = [{**allow(actions, [intrinsic(grant.values["arn"])]), **condition}]
     volume = ecs.EFSVolumeConfiguration(
@@ -259,52 +262,6 @@ def _arn(kind: str, identity: str) -> str:
 
 def _through(access_point: Any) -> dict[str, Any]:
     return {"Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": access_point}}}
-
-
-def _admit(grant: Grant, group: String, names: Names, context: Context) -> None:
-    """Admit the tasks to the mount targets of another stack, for which the service waits.
-
-    File systems may share a security group, and EC2 refuses a rule that a group already contains: each group gets one
-    rule, which has the group's name, so that it stays when another file system comes or goes.
-    """
-    title = logical_id(sample(group), "FileSystemIngress")
-    grant.waits.append(title)
-    if names.local != min(local_name(each.name) for each in context.spec.dependencies if _group(each) == sample(group)):
-        return
-    _let_out(grant, logical_id(sample(group), "FileSystemEgress"), value(group), names, context)
-    ingress = ec2.SecurityGroupIngress(
-        title,
-        GroupId=value(group),
-        IpProtocol="tcp",
-        FromPort=_NFS,
-        ToPort=_NFS,
-        SourceSecurityGroupId=TASK_SECURITY_GROUP,
-        Description=f"NFS from the tasks of {context.spec.metadata.name}",
-    )
-    grant.add(ingress, names.origin)
-
-
-def _let_out(grant: Grant, title: str, group: Any, names: Names, context: Context) -> None:
-    """Let the tasks reach the mount targets in a security group, where the spec restricts their egress."""
-    if not context.service.networking.egress:
-        return
-    rule = ec2.SecurityGroupEgress(
-        title,
-        GroupId=TASK_SECURITY_GROUP,
-        IpProtocol="tcp",
-        FromPort=_NFS,
-        ToPort=_NFS,
-        DestinationSecurityGroupId=group,
-        Description=f"NFS to {names.local}",
-    )
-    grant.add(rule, names.origin)
-    grant.waits.append(title)
-
-
-def _group(dependency: Dependency) -> str | None:
-    """The security group of the mount targets that another stack owns."""
-    shared = dependency.unmanaged if isinstance(dependency, EfsFileSystem) else None
-    return sample(shared.security_group_id) if shared is not None and shared.security_group_id is not None else None
 
 
 def _actions(system: EfsFileSystem) -> list[str]:
@@ -329,19 +286,7 @@ def _add(grant: Grant, system: EfsFileSystem, names: Names, context: Context) ->
         identity = fragment(system.existing_id)
         grant.values = {"id": identity, "arn": _arn("file-system", identity)}
     identity = intrinsic(grant.values["id"])
-    group = ec2.SecurityGroup(
-        names.id("FileSystemSecurityGroup"),
-        GroupDescription=f"File system {names.local}",
-        VpcId=context.network.vpc,
-        SecurityGroupIngress=[
-            tcp_rule(_NFS, SourceSecurityGroupId=TASK_SECURITY_GROUP, Description="NFS from the tasks")
-        ],
-        SecurityGroupEgress=[
-            tcp_rule(_NFS, DestinationSecurityGroupId=TASK_SECURITY_GROUP, Description="NFS to the tasks")
-        ],
-    )
-    grant.add(group, names.origin)
-    _let_out(grant, names.id("FileSystemEgress"), GetAtt(group, "GroupId"), names, context)
+    group = guard(grant, names, context, "FileSystem", (_NFS,), "NFS")
     user = system.posix_user
     owner = efs.CreationInfo(OwnerUid=str(user.uid), OwnerGid=str(user.gid), Permissions="0750")
     access_point = efs.AccessPoint(
@@ -357,13 +302,13 @@ def _add(grant: Grant, system: EfsFileSystem, names: Names, context: Context) ->
             names.id(f"FileSystemMountTarget{_key(subnet)}"),
             FileSystemId=identity,
             SubnetId=subnet,
-            SecurityGroups=[GetAtt(group, "GroupId")],
+            SecurityGroups=[group],
         )
         grant.add(target, names.origin)
         grant.waits.append(target.title)
     grant.output(names.id("FileSystemId"), f"EFS file system {names.local}", identity)
     grant.output(names.id("FileSystemAccessPointId"), f"Access point of {names.local}", Ref(point))
-    grant.output(names.id("FileSystemSecurityGroupId"), f"Security group of {names.local}", GetAtt(group, "GroupId"))
+    grant.output(names.id("FileSystemSecurityGroupId"), f"Security group of {names.local}", group)
     return point
 
 

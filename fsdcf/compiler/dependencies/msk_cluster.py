@@ -1,12 +1,13 @@
 """An MSK cluster that exists already: permission to connect, and to read or write its topics."""
 
+from typing import ClassVar
+
 from fsdcf.compiler.access import actions, check_permissions, is_managed
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.dependency import ReachedDependency, Violation, Violations
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -39,8 +40,11 @@ LEVELS = {
 
 
 @spec_record
-class MskCluster(Dependency):
+class MskCluster(ReachedDependency):
     """An MSK cluster that another stack owns."""
+
+    reached_ports: ClassVar[tuple[int, ...]] = (9098, 9198, 14001)
+    purpose: ClassVar[str] = "connect to the cluster"
 
     name: String = spec_key(
         "Name of the cluster.",
@@ -49,6 +53,14 @@ class MskCluster(Dependency):
         longest=64,
         expects="letters, digits and -",
     )
+
+    @property
+    def is_reached(self) -> bool:
+        return False
+
+    @property
+    def existing_group(self) -> String | None:
+        return None
 
 
 def check(cluster: MskCluster) -> Violations:

@@ -10,7 +10,7 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
 from fsdcf.compiler.parts.image import repository_arn
-from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, stores_of
+from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, store_of, stores_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, imported, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import ExecuteCommandLogs, Statement, recorded_in
@@ -83,10 +83,14 @@ def execution_role(context: Context) -> StackPart:
     if spec.service.observability.logs.enabled:
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
         wanted.append(("service.observability.logs", write))
-    wanted += _secret_statements(spec)
+    secrets = secrets_of(spec.service, context.before.secrets)
+    wanted += _secret_statements(secrets, spec)
     if stores := stores_of(spec.service):
         keys = spec.service.secret_keys
         wanted += [("service.secretKeys", key_statement(["kms:Decrypt"], keys, stores))] if keys else []
+    for secret in secrets:
+        if secret.key is not None:
+            wanted.append((secret.origin, key_statement(["kms:Decrypt"], [secret.key], [store_of(secret)])))
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
@@ -191,19 +195,23 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
     return data if isinstance(data, (int, float)) else value(data, attributes)
 
 
-def _secret_statements(spec: Spec) -> list[tuple[str, PolicyStatement]]:
+def _secret_statements(secrets: Iterable[ContainerSecret], spec: Spec) -> list[tuple[str, PolicyStatement]]:
     """A statement for each action on secrets, with the spec path that names them."""
     by_action: dict[str, list[ContainerSecret]] = {}
-    for secret in secrets_of(spec.service):
+    for secret in secrets:
         by_action.setdefault(secret.action, []).append(secret)
     return [
-        (_cause(secrets, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in secrets})]))
-        for action, secrets in sorted(by_action.items())
+        (_cause(some, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in some})]))
+        for action, some in sorted(by_action.items())
     ]
 
 
 def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
-    """The spec path of a single secret in the environment; otherwise of the mapping or list that contains all."""
+    """The spec path of a single secret in the environment, or of the only dependency that adds some; otherwise of the
+    mapping or list that contains all."""
+    origins = {secret.origin for secret in secrets}
+    if len(origins) == 1 and next(iter(origins)).startswith("dependencies"):
+        return next(iter(origins))
     in_environment = [secret.name for secret in secrets if secret.name in spec.service.environment]
     if len(in_environment) < len(secrets):
         return "service.secrets"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,15 @@ from fsdcf.language.placeholders import SecretRef, String, Text
 @dataclass(frozen=True)
 class ContainerSecret:
     """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments, ``origin``
-    is the spec path that names it."""
+    is the spec path that names it. ``key`` is the ARN of the customer's KMS key that encrypts what a dependency keeps
+    there; service.secretKeys has those of the spec's own secrets."""
 
     name: str
     value_from: str
     action: str
     resource: str
     origin: str
+    key: String | None = None
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class SecretSource:
     source: str
 
 
-def secrets_of(service: Service) -> list[ContainerSecret]:
-    """The secrets in ``secrets`` and in ``environment``, by name."""
-    secrets = [_secret(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
-    return sorted(secrets, key=lambda secret: secret.name)
+def secrets_of(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
+    """The secrets in ``secrets`` and in ``environment``, and those that dependencies add unless the spec has a variable
+    of the same name, by name."""
+    written = [_secret(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
+    chosen = {*service.environment, *(one.name for one in written)}
+    return sorted((*written, *(one for one in added if one.name not in chosen)), key=lambda secret: secret.name)
 
 
 def secret_sources(service: Service) -> list[SecretSource]:
@@ -70,9 +74,12 @@ def image_credentials(service: Service) -> ContainerSecret | None:
 def stores_of(service: Service) -> list[str]:
     """The AWS services, as in ARNs, from which ECS reads secrets for the service."""
     credentials = image_credentials(service)
-    return sorted(
-        {one.action.partition(":")[0] for one in (*secrets_of(service), *([credentials] if credentials else []))}
-    )
+    return sorted({store_of(one) for one in (*secrets_of(service), *([credentials] if credentials else []))})
+
+
+def store_of(secret: ContainerSecret) -> str:
+    """The AWS service, as in ARNs, from which ECS reads a secret."""
+    return secret.action.partition(":")[0]
 
 
 def plain_environment(service: Service) -> dict[str, String]:

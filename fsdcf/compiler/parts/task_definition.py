@@ -52,7 +52,9 @@ def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mou
         (*inside, *(int(step) if step.isdecimal() else step for step in path.split("."))): source
         for path, source in _MAIN_SOURCES.items()
     }
-    sources |= {(*inside, "Secrets", n): secret.origin for n, secret in enumerate(secrets_of(service))}
+    sources |= {
+        (*inside, "Secrets", n): secret.origin for n, secret in enumerate(secrets_of(service, context.before.secrets))
+    }
     for number, variable in enumerate(main.properties.get("Environment", [])):
         added = context.before.variables.get(variable.Name)
         if added and added.origin and variable.Name not in service.environment:
@@ -98,7 +100,7 @@ _MAIN_SOURCES = {
 
 def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.ContainerDefinition:
     service, attributes, name = context.service, context.before.attributes, context.spec.metadata.name
-    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(service)}
+    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(service, context.before.secrets)}
     plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
     needs_init = service.init_process or service.enable_execute_command

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import SpecPath, joined
-from fsdcf.language.dependency import MountedFileSystem
+from fsdcf.language.dependency import MountedFileSystem, ReachedDependency
 from fsdcf.language.ingress import MOST_RULES, is_range
 from fsdcf.language.model.service import Vpc
 from fsdcf.language.placeholders import sample
@@ -18,8 +18,7 @@ from fsdcf.language.rules.network import needed_endpoints
 from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES
 
 _PATH: SpecPath = ("service", "networking", "egress")
-_HTTPS, _NFS = 443, (2049,)
-_KAFKA = (9098, 9198, 14001)
+_HTTPS = 443
 """The ports of IAM authentication: in the VPC, over the internet, and from another VPC.
 Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html"""
 
@@ -170,9 +169,11 @@ def _existing_targets(case: Case) -> Iterator[tuple[SpecPath, tuple[int, ...], s
     open, and what the tasks do there."""
     for index, volume in enumerate(case.service.volumes):
         if volume.efs is not None and volume.efs.file_system_id is not None:
-            yield ("service", "volumes", index, "efs", "fileSystemId"), _NFS, "mount it"
-    for path, each, kind in case.dependencies():
-        if isinstance(each, MountedFileSystem) and not each.is_reached:
-            yield (*path, "name"), _NFS, "mount it"
-        if kind.category == "msk":
-            yield (*path, "name"), _KAFKA, "connect to the cluster"
+            yield (
+                ("service", "volumes", index, "efs", "fileSystemId"),
+                MountedFileSystem.reached_ports,
+                MountedFileSystem.purpose,
+            )
+    for path, each in case.having(ReachedDependency):
+        if not each.is_reached:
+            yield (*path, "name"), each.reached_ports, each.purpose
