@@ -111,7 +111,11 @@ def observability(draw: Any) -> dict[str, Any]:
 def dependencies(draw: Any) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for name in draw(st.lists(NAMES, unique=True, max_size=3)):
-        kind = draw(st.sampled_from(["aws_sqs_queue", "aws_s3_bucket", "aws_dynamodb_table", "aws_msk_cluster"]))
+        kind = draw(
+            st.sampled_from(
+                ["aws_sqs_queue", "aws_s3_bucket", "aws_dynamodb_table", "aws_kinesis_stream", "aws_msk_cluster"]
+            )
+        )
         one: dict[str, Any] = {"type": kind, "name": f"${{ENV}}-{name}"}
         if kind == "aws_msk_cluster" or draw(st.booleans()):
             one["unmanaged"] = {"permissions": draw(st.sampled_from(["read", "write", "read_write"]))}

@@ -362,6 +362,7 @@ TEXTS = st.sampled_from(["x", "é" * 425, "漢" * 283, "x" * 850, "a\nb", "word 
 ROOM = {
     "aws_dynamodb_table": 255,
     "aws_efs_file_system": 99,
+    "aws_kinesis_stream": 128,
     "aws_s3_bucket": 63,
     "aws_sns_topic": 256 - len(".fifo"),
     "aws_sqs_queue": 80 - len("-dlq.fifo"),
@@ -370,6 +371,7 @@ ROOM = {
 MANAGED: dict[str, dict[str, Any]] = {
     "aws_dynamodb_table": {**TABLE, "stream": True},
     "aws_efs_file_system": {},
+    "aws_kinesis_stream": {"shards": 2, "consumers": ["c" * 128, "d"]},
     "aws_s3_bucket": {"lifecycle": [{"prefix": "é" * 100, "expireAfterDays": 1}]},
     "aws_sns_topic": {},
     "aws_sqs_queue": {"fifo": True},

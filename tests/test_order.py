@@ -100,6 +100,7 @@ dependencies:
   - type: aws_s3_bucket
     name: ${ENV}-reports
     lifecycle: [{expireAfterDays: 9}, {prefix: tmp/, expireAfterDays: 3}, {expireAfterDays: 10}]
+  - {type: aws_kinesis_stream, name: "${ENV}-clicks", consumers: [b, a]}
   - {type: aws_efs_file_system, name: files, mountPoint: /files}
   - {type: aws_efs_file_system, name: data, mountPoint: /data}
 """

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from fsdcf.cloudformation.arns import arn, fields_of_arn
+from fsdcf.compiler.text import fragment
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
+from fsdcf.language.placeholders import String
 
 PERMISSIONS = Rule(
     "S301",
@@ -50,6 +54,24 @@ def actions(dependency: Dependency, levels: Mapping[str, tuple[str, ...]]) -> li
     if not isinstance(wanted, str):
         return sorted(set(wanted))
     return sorted({action for level in _LEVELS.get(wanted, ()) for action in levels[level]})
+
+
+class Existing(NamedTuple):
+    """A resource that the stack does not make, in fragments: its ARN, and the region, account and name in it."""
+
+    arn: str
+    region: str
+    account: str
+    name: str
+
+
+def existing(dependency: Dependency, service: str, name: str, folder: str = "") -> Existing:
+    """The existing resource of a dependency: by the ARN below ``unmanaged``, else by its ``name``, a fragment, in the
+    account and region of the stack. ``folder`` is what comes before the name in an ARN (``stream/``)."""
+    given: String | None = getattr(dependency.unmanaged, "arn", None)
+    whole = arn(service, folder + name) if given is None else fragment(given)
+    _, _, _, region, account, rest = fields_of_arn(whole)
+    return Existing(whole, region, account, rest.removeprefix(folder))
 
 
 def check_permissions(dependency: Dependency) -> Violations:

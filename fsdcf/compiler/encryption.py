@@ -7,6 +7,7 @@ from typing import Any
 
 from troposphere import AWSObject, logs
 
+from fsdcf.cloudformation.arns import REGION
 from fsdcf.compiler.parts.roles import add_policy, key_statement
 from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
 from fsdcf.compiler.text import value
@@ -37,16 +38,19 @@ def kms_key(encryption: String, managed: str) -> Any:
     return f"alias/{managed}" if encryption == KMS else customer_key(encryption)
 
 
-def permit_key(grant: Grant, encryption: String, service: str, names: Names, *resources: AWSObject) -> None:
-    """Let the task role use a customer's KMS key, through an AWS service (``dynamodb``) alone; the keys of AWS need no
-    permission. The resources wait for it: tasks that run go on to read and write them when they get the key.
+def permit_key(
+    grant: Grant, encryption: String, service: str, names: Names, *resources: AWSObject, region: str = REGION
+) -> None:
+    """Let the task role use a customer's KMS key, through an AWS service (``dynamodb``) alone, in a region, a fragment;
+    the keys of AWS need no permission. The resources wait for it: tasks that run go on to read and write them when they
+    get the key.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     """
     if customer_key(encryption) is None:
         return
     title = names.id(f"{service.capitalize()}KeyAccess")
-    add_policy(grant, title, title, [key_statement(_USE, [encryption], [service])], names.origin)
+    add_policy(grant, title, title, [key_statement(_USE, [encryption], [service], region)], names.origin)
     for resource in resources:
         resource.DependsOn = [*resource.resource.get("DependsOn", ()), title]
 

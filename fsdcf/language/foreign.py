@@ -461,6 +461,9 @@ TYPES: Mapping[str, str] = {
     **_each("aws_dynamodb_table", "table aws_dynamodb aws::dynamodb::table"),
     **_each("aws_s3_bucket", "aws_s3 bucket storage"),
     **_each("aws_sqs_queue", "aws_sqs aws_sqs_fifo"),
+    **_each(
+        "aws_kinesis_stream", "kinesis aws_kinesis kinesis_stream stream aws_kinesis_data_stream aws::kinesis::stream"
+    ),
     **_each("aws_sns_topic", "aws_sns pubsub"),
     **_each("aws_efs_file_system", "aws_efs volume nfs"),
     **_each("aws_secretsmanager_secret", "secret aws_secret aws_secretsmanager"),

@@ -18,6 +18,7 @@ STORES: dict[str, tuple[dict[str, Any], str, str]] = {
     "aws_sqs_queue": ({}, "AWS::SQS::Queue", "sqs"),
     "aws_sns_topic": ({}, "AWS::SNS::Topic", "sns"),
     "aws_s3_bucket": ({}, "AWS::S3::Bucket", "s3"),
+    "aws_kinesis_stream": ({}, "AWS::Kinesis::Stream", "kinesis"),
     "aws_efs_file_system": ({}, "AWS::EFS::FileSystem", ""),
 }
 

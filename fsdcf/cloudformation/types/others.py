@@ -10,11 +10,6 @@ RECORDS = (
     ForeignType("AWS::Backup::BackupVault", data=StoredData("its backups")),
     ForeignType("AWS::Backup::LogicallyAirGappedBackupVault", data=StoredData("its backups")),
     ForeignType(
-        "AWS::Kinesis::Stream",
-        data=StoredData("its records"),
-        drawing=Drawing("queue", "Kinesis stream", "Name", arn_service="kinesis"),
-    ),
-    ForeignType(
         "AWS::Lambda::Function",
         drawing=Drawing(
             "service", "Lambda function", "FunctionName", arn_service="lambda", arn_name="(?:function:)?(.+)"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from troposphere import GetAtt, Ref, encode_to_dict, iam
 
+from fsdcf.cloudformation.arns import REGION
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
 from fsdcf.compiler.parts.image import repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, store_of, stores_of
@@ -139,12 +140,14 @@ def allow(actions: Iterable[str], resources: list[Any]) -> PolicyStatement:
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": resources}
 
 
-def key_statement(actions: Iterable[str], keys: Iterable[String], services: Iterable[str]) -> PolicyStatement:
-    """An IAM statement that allows the use of KMS keys through AWS services (``sqs``) alone.
+def key_statement(
+    actions: Iterable[str], keys: Iterable[String], services: Iterable[str], region: str = REGION
+) -> PolicyStatement:
+    """An IAM statement that allows the use of KMS keys through AWS services (``sqs``) in a region alone.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
-    through = [intrinsic(f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}") for service in services]
+    through = [intrinsic(f"{service}.{region}.${{AWS::URLSuffix}}") for service in services]
     condition = {"StringEquals": {"kms:ViaService": through if len(through) > 1 else through[0]}}
     return {**allow(actions, sorted(map(value, keys), key=_order)), "Condition": condition}
 

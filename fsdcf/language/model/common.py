@@ -204,6 +204,21 @@ class Unmanaged:
     )
 
 
+def existing_arn_key(
+    service: str, rest: str, example: str, region: str = r"[a-z0-9-]+", account: str = r"\d{12}"
+) -> Any:
+    """The key `arn` below `unmanaged`: the ARN of an existing resource of an AWS service, of which ``rest`` is the
+    pattern of the end. It may belong to another account or region, where it then needs a policy of its own."""
+    return spec_key(
+        "ARN of the existing resource, which may be in another account or region; `name` is then your own name for it, "
+        "which the variables have.",
+        default=None,
+        pattern=f"arn:aws[a-z-]*:{service}:{region}:{account}:{rest}",
+        expects=f"an ARN such as {example}",
+        computed_default="the one of this name in the account and region of the stack",
+    )
+
+
 @spec_record
 class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""

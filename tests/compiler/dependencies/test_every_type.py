@@ -168,6 +168,7 @@ def value_of(kind: str, key: str) -> Any:
 OF_EXISTING = {
     "fifo": True,
     "mountPoint": "/other",
+    "consumers": ["shop"],
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 OF_MANAGED = {
@@ -194,6 +195,8 @@ OF_MANAGED = {
     "visibilityTimeout": 1,
     "maxReceiveCount": 1,
     "messageRetention": 60,
+    "shards": 2,
+    "retentionHours": 48,
 }
 
 
