@@ -27,7 +27,7 @@ _MONTH_NAMES = (
     *("July", "August", "September", "October", "November", "December"),
 )
 
-NOW = 2026
+THIS_YEAR = 2026
 """Schedules of earlier years are over: a spec has the same findings in every year."""
 
 _NICKNAMES = {
@@ -139,8 +139,8 @@ class Cron:
 
     def skipped(self, zone: tzinfo) -> datetime | None:
         """The first local time at which it would be due and that the clocks of a time zone skip in spring."""
-        for day in self.dates(date(NOW, 1, 1)):
-            if day.year > NOW + 1:
+        for day in self.dates(date(THIS_YEAR, 1, 1)):
+            if day.year > THIS_YEAR + 1:
                 return None
             if _offset(day, zone) != _offset(day + timedelta(days=1), zone):
                 missing = next((due for due in self._times_on(day, zone) if not _exists(due)), None)
@@ -320,10 +320,10 @@ def _run(field: _Field, first: int, last: int) -> str:
 
 def _check_due(cron: Cron) -> None:
     """Raises CronError for an expression that is never due from now on."""
-    if next(cron.dates(date(NOW, 1, 1)), None) is not None:
+    if next(cron.dates(date(THIS_YEAR, 1, 1)), None) is not None:
         return
     hint = "choose a day that the month has; `L` in AWS's six fields is the last day of a month"
-    if cron.years[-1] < NOW:
+    if cron.years[-1] < THIS_YEAR:
         raise CronError(f"it is never due: {cron.years[-1]} is over", "write a later year, or `*`")
     months = " and ".join(_MONTH_NAMES[month - 1] for month in cron.months)
     if cron.days and len(cron.months) < 6:

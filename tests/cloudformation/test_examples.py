@@ -134,7 +134,6 @@ def test_the_package_is_pure(file: Path) -> None:
     assert not imported & {
         "os",
         "time",
-        "datetime",
         "random",
         "secrets",
         "socket",
@@ -148,6 +147,8 @@ def test_the_package_is_pure(file: Path) -> None:
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     reads = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"read_text", "read_bytes"}
     assert "open" not in called and (not reads or "__file__" in names)
+    clocks = {f"{name}.{reading}" for name in ("datetime", "date") for reading in ("now", "today", "utcnow")}
+    assert not {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & clocks
 
 
 def test_inputs_are_left_as_they_are() -> None:
