@@ -50,6 +50,11 @@ BASE: dict[str, Any] = {
 }
 HASH = [{"name": "id", "type": "HASH"}]
 TABLE = {"keySchema": HASH, "attributes": [{"name": "id", "type": "S"}]}
+SORTED = {
+    "keySchema": [*HASH, {"name": "at", "type": "RANGE"}],
+    "attributes": [*TABLE["attributes"], {"name": "at", "type": "N"}],
+}
+SCALED = {key: {"min": 1, "max": 40000} for key in ("readCapacity", "writeCapacity")}
 INDEX = {"globalSecondaryIndexes": [{"name": "by-id", "keySchema": HASH}]}
 SUBNETS = {"privateSubnets": ["subnet-01234567", "subnet-01234568"], "publicSubnets": ["subnet-11", "subnet-12"]}
 SUBNETS = {
@@ -78,8 +83,21 @@ NEEDS: dict[str, dict[str, Any]] = {
     "aws_dynamodb_table.globalSecondaryIndexes.nonKeyAttributes": {
         "globalSecondaryIndexes": [{**INDEX["globalSecondaryIndexes"][0], "projection": "INCLUDE"}]
     },
-    "aws_dynamodb_table.readCapacity": {"billingMode": "PROVISIONED", "writeCapacity": 1},
-    "aws_dynamodb_table.writeCapacity": {"billingMode": "PROVISIONED", "readCapacity": 1},
+    "aws_dynamodb_table.localSecondaryIndexes": {
+        **SORTED,
+        "localSecondaryIndexes": [{"name": "by-at", "keySchema": SORTED["keySchema"]}],
+    },
+    "aws_dynamodb_table.localSecondaryIndexes.nonKeyAttributes": {
+        "localSecondaryIndexes": [{"name": "by-at", "keySchema": SORTED["keySchema"], "projection": "INCLUDE"}]
+    },
+    **{
+        f"aws_dynamodb_table.{below}{key}": {"billingMode": "PROVISIONED", **SCALED, **more}
+        for below, more in (
+            ("", {}),
+            ("globalSecondaryIndexes.", {"globalSecondaryIndexes": [{**INDEX["globalSecondaryIndexes"][0], **SCALED}]}),
+        )
+        for key in SCALED
+    },
     "aws_msk_cluster": {"unmanaged": {"permissions": "read"}},
     "aws_s3_bucket.lifecycle": {"lifecycle": [{"expireAfterDays": 90}]},
     "aws_s3_bucket.lifecycle.transitionAfterDays": {"lifecycle": [{"storageClass": "GLACIER"}]},
@@ -130,6 +148,11 @@ VALUES: dict[str, list[Any]] = {
     "permissions": ["read", "write", "readWrite", ["s3:GetObject"], ACTIONS],
     "unmanaged.permissions": ["read", "write", "readWrite", ["s3:GetObject"], ACTIONS],
     "aws_dynamodb_table.globalSecondaryIndexes.keySchema": [HASH],
+    **{
+        f"aws_dynamodb_table.{below}warmThroughput.{verb}": [12000, 10**9]
+        for below in ("", "globalSecondaryIndexes.")
+        for verb in ("read", "write")
+    },
     "aws_sns_topic.subscriptions.queue": ["orders"],
     "aws_sns_topic.subscriptions.filterPolicy": [
         {key: ["v" * 1000] * count for key, count in zip("abcde", (5, 5, 3, 2, 1), strict=True)},
@@ -149,6 +172,7 @@ ELSEWHERE = {
     "aws_dynamodb_table.keySchema.name": "belongs to attributes",
     "aws_dynamodb_table.attributes.name": "belongs to keySchema",
     "aws_dynamodb_table.globalSecondaryIndexes.keySchema.name": "belongs to attributes",
+    "aws_dynamodb_table.localSecondaryIndexes.keySchema": "belongs to that of the table",
     "aws_msk_cluster.permissions": "is always unmanaged",
     "service.permissions": "has none",
     "service.unmanaged.permissions": "has none",

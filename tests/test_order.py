@@ -34,6 +34,7 @@ ORDERED = {
     "service.tmpfs[].options": "the last of two opposite options counts",
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
+    "aws_dynamodb_table.localSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
     "service.networking.loadBalancer.redirects": "the first that matches counts",
     "service.networking.loadBalancer.redirects[].hosts": "the first of many are in the first rule",
     "service.networking.loadBalancer.redirects[].paths": "the first of many are in the first rule",
@@ -94,6 +95,9 @@ dependencies:
     name: ${ENV}-ledger
     keySchema: [{name: b, type: HASH}, {name: a, type: RANGE}]
     attributes: [{name: b, type: S}, {name: a, type: S}]
+    localSecondaryIndexes:
+      - {name: locals, keySchema: &local [{name: b, type: HASH}, {name: a, type: RANGE}]}
+      - {name: extras, keySchema: *local, projection: INCLUDE, nonKeyAttributes: [x, w]}
     globalSecondaryIndexes:
       - {name: by-b, keySchema: [{name: b, type: HASH}]}
       - {name: by-a, keySchema: [{name: a, type: HASH}], projection: INCLUDE, nonKeyAttributes: [z, y]}

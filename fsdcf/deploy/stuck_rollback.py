@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsdcf.cloudformation.template import of_type
-from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.applicationautoscaling import task_targets
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.diagnosis.explanations import RolloutCause, explain_rollouts, rollout_evidence
 from fsdcf.deploy.ecs.rollout import JudgedVersion, RolloutObserver, ServiceRollout, task_counts
@@ -135,7 +134,7 @@ def _remedies(service: StuckService, run: Run, stack: Snapshot) -> Iterator[Reme
         rest = "no task remains, and the service does not respond until you scale it up again"
     loses = f"{rest}; {counted(service.others, 'task')} of other deployments stop" if service.others else rest
     template = deployed_template(run.aws, stack.arn) or {}
-    if any(of_type(template, SCALABLE_TARGET)):
+    if any(task_targets(template)):
         loses += "; auto scaling may raise the number again"
     yield Remedy(
         arn,

@@ -364,11 +364,10 @@ _ROWS = (
     ("overrides stages profiles envs", "environments", "the parts of the spec that differ"),
     # Keys of dependencies
     (
-        "dependencies.localSecondaryIndexes",
-        "dependencies.aws_dynamodb_table.globalSecondaryIndexes",
-        "DynamoDB adds a local index to a new table alone",
+        "dependencies.lsi dependencies.lsis dependencies.local_secondary_index",
+        "dependencies.aws_dynamodb_table.localSecondaryIndexes",
+        "a list of `name` and `keySchema`",
     ),
-    ("dependencies.tableClass", "", "leave it out: tables have the class STANDARD"),
     (
         "dependencies.hashKey dependencies.partitionKey dependencies.primaryKey dependencies.rangeKey "
         "dependencies.sortKey dependencies.hash_key dependencies.range_key dependencies.partition_key "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsdcf.cloudformation.template import of_type
-from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.applicationautoscaling import task_targets
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.diagnosis.explanations import explain_rollouts, rollout_evidence
@@ -398,7 +398,7 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
 
 
 def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:
-    properties = _properties(template, SCALABLE_TARGET)
+    properties = next((one.get("Properties") or {} for one in task_targets(template)), {})
     try:
         return ScalingLimits(int(properties["MinCapacity"]), int(properties["MaxCapacity"]))
     except (KeyError, TypeError, ValueError):

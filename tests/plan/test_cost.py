@@ -276,11 +276,11 @@ def test_stores_in_their_forms() -> None:
                 "Type": "AWS::DynamoDB::Table",
                 "Properties": {
                     **throughput,
-                    "GlobalSecondaryIndexes": [throughput],
+                    "GlobalSecondaryIndexes": [{"IndexName": "all", **throughput}],
                     "SSESpecification": {"SSEEnabled": True},
                 },
             },
-            Cold={"Type": "AWS::DynamoDB::Table", "Properties": {"TableClass": "STANDARD_INFREQUENT_ACCESS"}},
+            Cold={"Type": "AWS::DynamoDB::Table", "Properties": {"TableClass": "GLACIAL"}},
             Files={
                 "Type": "AWS::EFS::FileSystem",
                 "Properties": {"ThroughputMode": "provisioned", "ProvisionedThroughputInMibps": 4},
@@ -527,13 +527,42 @@ def test_differences_are_by_line_and_add_up() -> None:
 # prices and assumptions
 
 
+def test_a_table_that_is_scaled_costs_between_its_bounds() -> None:
+    def target(index: str, kind: str, most: int) -> dict[str, Any]:
+        resource = {"Fn::Sub": f"table/${{Table}}{index}"}
+        bounds = {"MinCapacity": 5, "MaxCapacity": most, "ServiceNamespace": "dynamodb"}
+        dimension = f"dynamodb:{kind}:ReadCapacityUnits"
+        properties = {**bounds, "ResourceId": resource, "ScalableDimension": dimension}
+        return {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": properties}
+
+    throughput = {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}
+    indexes = [{"IndexName": name, **throughput} for name in ("one", "two")]
+    table = {
+        "TableName": "t",
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        **throughput,
+        "GlobalSecondaryIndexes": indexes,
+    }
+    stack = resources(
+        Table={"Type": "AWS::DynamoDB::Table", "Properties": table},
+        Own=target("", "table", 50),
+        One=target("/index/one", "index", 20),
+    )
+    found = costs(stack)
+    assert line(found, "dynamodb.ia.rcu Table").quantity == Range(Decimal(15 * 730), Decimal(75 * 730))
+    assert line(found, "dynamodb.ia.wcu Table").quantity == Range.of(15 * 730)
+    assert line(found, "dynamodb.ia.storage Table").amount == Range.of(Decimal("1.5"))
+    assert not any("Scaling by" in one.name for one in found.unpriced)
+
+
 def test_every_price_has_a_unit_a_source_and_a_date() -> None:
     for price in shipped().prices.values():
         assert price.price > 0 and price.unit and len(price.source) > 10 and len(price.date) == 10, price.name
         assert price.note or not price.name.startswith("fargate-spot")
     weak = {price.name for price in shipped().prices.values() if price.weak}
     assert weak == {name for name in shipped().prices if name.startswith("fargate-spot.")} | {
-        *("parameter.advanced", "flow.logs", "flow.s3")
+        *("parameter.advanced", "flow.logs", "flow.s3"),
+        *(f"dynamodb.ia.{unit}" for unit in ("read", "write", "rcu", "wcu")),
     }
 
 

@@ -290,6 +290,10 @@ def table_with(**properties: Any) -> dict[str, Any]:
     return resources(T={"Type": "AWS::DynamoDB::Table", "Properties": properties})
 
 
+def warm(reads: int, writes: int) -> dict[str, Any]:
+    return {"WarmThroughput": {"ReadUnitsPerSecond": reads, "WriteUnitsPerSecond": writes}}
+
+
 def ttl(attribute: str, enabled: bool = True) -> dict[str, Any]:
     return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": enabled}}
 
@@ -311,6 +315,15 @@ def ttl(attribute: str, enabled: bool = True) -> dict[str, Any]:
         ),
         ({"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}, {}, None),
         ({}, {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}, None),
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
+        (warm(12000, 4000), warm(12000, 3000), "write 4,000"),
+        (warm(12000, 4000), warm(15000, 4000), None),
+        (warm(12000, 4000), {}, None),
+        (
+            {"GlobalSecondaryIndexes": [{"IndexName": "a", **warm(500, 1)}]},
+            {"GlobalSecondaryIndexes": [{"IndexName": "a", **warm(400, 1)}]},
+            "write 500",
+        ),
     ],
 )
 def test_dynamodb_refuses_what_the_schema_allows(before: Any, after: Any, way_out: str | None) -> None:

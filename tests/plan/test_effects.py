@@ -44,6 +44,10 @@ def endpoint(host: str, port: int) -> dict[str, Any]:
     return {"Enabled": True, "Services": [{"PortName": "api", "DiscoveryName": "api_", "ClientAliases": [alias]}]}
 
 
+def units(reads: int, writes: int = 5) -> dict[str, Any]:
+    return {"ProvisionedThroughput": {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}}
+
+
 ALL_SETTINGS = settings(**BALANCER_SETTINGS)
 SIGN_IN = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"Issuer": "https://i"}}
 FORWARD = {"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}
@@ -145,7 +149,15 @@ BEFORE: Template = resources(
     Files={"Type": "AWS::EFS::FileSystem", "Properties": {"ThroughputMode": "bursting"}},
     Table={
         "Type": "AWS::DynamoDB::Table",
-        "Properties": {"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": True},
+        "Properties": {"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": True, **units(5)},
+    },
+    Reads={
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ServiceNamespace": "dynamodb",
+            "ResourceId": {"Fn::Sub": "table/${Table}"},
+            "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+        },
     },
 )
 
@@ -249,6 +261,7 @@ SAID: list[tuple[str, str, Edit, str]] = [
         "slow_start.duration_seconds",
     ),
     ("rare-change", "Files", properties("Files", ThroughputMode="elastic"), "ThroughputMode"),
+    ("capacity-reset", "Table", properties("Table", **units(7)), "read capacity to 7"),
     ("rare-change", "Table", properties("Table", BillingMode="PAY_PER_REQUEST"), "BillingMode"),
     ("rare-change", "Table", properties("Table", TableClass="STANDARD_INFREQUENT_ACCESS"), "TableClass"),
     (

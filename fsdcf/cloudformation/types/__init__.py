@@ -137,7 +137,7 @@ class DeployPermissions(NamedTuple):
     ``more`` what the schema leaves out. ``arns`` names the resource in IAM; None where AWS generates its ID.
     ``dns_records`` are the hosted zones in which CloudFormation writes records, each with a pattern of a record's name.
     ``iam_name`` is IAM's name of the type where it differs. ``linked_role`` is the AWS service whose service-linked
-    role the first resource of the type creates.
+    role the first resource of the type creates, which may depend on its properties.
     """
 
     only_with: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -145,7 +145,7 @@ class DeployPermissions(NamedTuple):
     arns: Callable[[DeployedStack, str, Properties], Iterator[NamedArn]] | None = None
     dns_records: Callable[[Properties], Iterator[tuple[str, str]]] = lambda properties: iter(())
     iam_name: str | None = None
-    linked_role: str | None = None
+    linked_role: str | Callable[[Properties], str] | None = None
 
 
 ADOPTED = "the next deploy with its name adopts it"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
 from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule, Resources, Unpriced
+from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types import (
     NEVER,
     DeployPermissions,
@@ -33,10 +35,17 @@ SUSPENSIONS: Mapping[str, str] = {
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_SuspendedState.html"""
 
 
+def task_targets(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The scalable targets of ECS services in a template, as opposed to those of other capacities."""
+    targets = of_type(template, SCALABLE_TARGET)
+    return (one for one in targets if (one.get("Properties") or {}).get("ServiceNamespace", "ecs") == "ecs")
+
+
 def _other_targets(stack: PlannedStack, targets: Resources) -> Iterator[Unpriced]:
     for target in targets:
-        if target.get("ServiceNamespace") != "ecs":
-            yield Unpriced(f"Scaling by {target.name}", "only the scaling of ECS services is counted", (target.name,))
+        if target.get("ServiceNamespace") not in ("ecs", "dynamodb"):
+            why = "only the scaling of ECS services and of DynamoDB tables is counted"
+            yield Unpriced(f"Scaling by {target.name}", why, (target.name,))
 
 
 def _price_policies(context: PricingContext, policies: Resources) -> CostItems:
@@ -70,7 +79,9 @@ RECORDS = (
                     "application-autoscaling:DeleteScheduledAction",
                 ),
             },
-            linked_role="ecs.application-autoscaling.amazonaws.com",
+            linked_role=lambda properties: (
+                f"{properties.get('ServiceNamespace')}.application-autoscaling.amazonaws.com"
+            ),
         ),
         side_costs=_other_targets,
         managed=(

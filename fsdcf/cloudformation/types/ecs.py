@@ -37,7 +37,7 @@ from fsdcf.cloudformation.types import (
     Simulation,
     Updates,
 )
-from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
+from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY, task_targets
 from fsdcf.cloudformation.types.ec2 import NAT_GATEWAY, VPC
 from fsdcf.wording import counted
 
@@ -478,7 +478,7 @@ def _shows_another(path: str, before: Mapping[str, Any], after: Mapping[str, Any
 
 def _is_scaled(properties: Properties, template: Mapping[str, Any]) -> bool:
     """Whether a template scales a service."""
-    return any(mapping(one).get("Type") == SCALABLE_TARGET for one in mapping(template.get("Resources")).values())
+    return any(task_targets(template))
 
 
 RECORDS = (

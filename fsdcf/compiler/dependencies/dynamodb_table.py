@@ -1,9 +1,11 @@
 """A DynamoDB table: on demand, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from troposphere import dynamodb
+from troposphere import Ref, Sub, dynamodb
+from troposphere import applicationautoscaling as autoscaling
 
 from fsdcf.compiler.access import actions, check_permissions, granted, is_managed
 from fsdcf.compiler.encryption import customer_key, encryption_of, permit_key
@@ -13,6 +15,7 @@ from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
 from fsdcf.language.model.common import OWNED, encryption_key
+from fsdcf.language.names import logical_id
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 
@@ -40,18 +43,31 @@ INDEX = Rule(
     "S313",
     "indexes that DynamoDB rejects",
     "Index names are unique, and nonKeyAttributes belong to the projection INCLUDE: each once, and at most 100 in all"
-    " indexes together.",
+    " indexes together. A local index has the HASH key of its table, which needs a RANGE key, and a RANGE key of its"
+    " own.",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
 )
 CAPACITY = Rule(
     "S314",
     "capacity that does not match the billing mode",
-    "PROVISIONED needs read and write capacity; an on-demand table cannot have any.",
+    "PROVISIONED needs read and write capacity; an on-demand table cannot have any. Capacity that is scaled has a"
+    " minimum that is not above its maximum.",
     _SOURCE,
+)
+WARM = Rule(
+    "S540",
+    "a warm throughput below what the table has anyway",
+    "A table on demand is ready for 12,000 read units and 4,000 write units per second, a provisioned one for its"
+    " capacity. DynamoDB refuses a lower warm throughput.",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html",
 )
 
 _NAME = r"[A-Za-z0-9_.-]{3,}"
 _ATTRIBUTE = r".{1,255}"
+_MOST_UNITS = 40000
+_WARM = {"read": 12000, "write": 4000}
+"""What a new table on demand serves at once.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"""
 _MOST_PROJECTED = 100
 """Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
@@ -105,8 +121,45 @@ class AttributeType(SnakeCaseRecord):
 
 
 @spec_record
-class Index(SnakeCaseRecord):
-    """A global secondary index."""
+class ScaledCapacity(SnakeCaseRecord):
+    """Capacity that follows the load."""
+
+    minimum: int = spec_key("Lowest number of units per second.", name="min", minimum=1, maximum=_MOST_UNITS)
+    maximum: int = spec_key("Highest number of units per second.", name="max", minimum=1, maximum=_MOST_UNITS)
+    target: int = spec_key("Share of the capacity in use to keep, in percent.", default=70, minimum=20, maximum=90)
+
+
+def _capacity_key(verb: str, default: str = "") -> Any:
+    """The key with the capacity of a table or an index for a ``verb``."""
+    return spec_key(
+        f"{verb} units per second, when provisioned; a map scales them with the load.",
+        default=None,
+        minimum=1,
+        maximum=_MOST_UNITS,
+        computed_default=default,
+    )
+
+
+@spec_record
+class WarmThroughput(SnakeCaseRecord):
+    """Units per second that DynamoDB serves at once, before the load has grown."""
+
+    read: int | None = spec_key(
+        "Read units per second.", default=None, also=("readUnitsPerSecond", "read_units_per_second"), minimum=1
+    )
+    write: int | None = spec_key(
+        "Write units per second.", default=None, also=("writeUnitsPerSecond", "write_units_per_second"), minimum=1
+    )
+
+
+def _warm_key(of: str) -> Any:
+    """The key `warmThroughput` of a table or an index."""
+    return spec_key(f"What the {of} serves at once; it can grow, and is charged when it does.", default=None)
+
+
+@spec_record
+class LocalIndex(SnakeCaseRecord):
+    """A local secondary index, which a table has from its creation."""
 
     name: str = spec_key(
         "Name of the index.",
@@ -126,6 +179,15 @@ class Index(SnakeCaseRecord):
         pattern=_ATTRIBUTE,
         expects="1 to 255 characters",
     )
+
+
+@spec_record
+class Index(LocalIndex):
+    """A global secondary index."""
+
+    read_capacity: int | ScaledCapacity | None = _capacity_key("Read", "that of the table")
+    write_capacity: int | ScaledCapacity | None = _capacity_key("Write", "that of the table")
+    warm_throughput: WarmThroughput | None = _warm_key("index")
 
 
 @spec_record
@@ -160,6 +222,9 @@ class DynamoDbTable(EncryptedDependency):
         "Types of the attributes in keys.", default=(), also=("attribute_definitions", "attributeDefinitions"), fewest=1
     )
     global_secondary_indexes: tuple[Index, ...] = spec_key("Global secondary indexes.", default=(), most=20)
+    local_secondary_indexes: tuple[LocalIndex, ...] = spec_key(
+        "Local secondary indexes; a change replaces the table with an empty one.", default=(), most=5
+    )
     time_to_live: str | TimeToLive | None = spec_key(
         "Attribute that contains the time when an item expires; a map switches it off.",
         default=None,
@@ -178,11 +243,13 @@ class DynamoDbTable(EncryptedDependency):
         default="PAY_PER_REQUEST",
         allowed=("PAY_PER_REQUEST", "PROVISIONED"),
     )
-    read_capacity: int | None = spec_key(
-        "Read units per second, when provisioned.", default=None, minimum=1, maximum=40000
-    )
-    write_capacity: int | None = spec_key(
-        "Write units per second, when provisioned.", default=None, minimum=1, maximum=40000
+    read_capacity: int | ScaledCapacity | None = _capacity_key("Read")
+    write_capacity: int | ScaledCapacity | None = _capacity_key("Write")
+    warm_throughput: WarmThroughput | None = _warm_key("table")
+    table_class: str = spec_key(
+        "STANDARD, or STANDARD_INFREQUENT_ACCESS for cheaper storage and dearer requests.",
+        default="STANDARD",
+        allowed=("STANDARD", "STANDARD_INFREQUENT_ACCESS"),
     )
     encryption: String | None = encryption_key("aws/dynamodb")
     deletion_protection: bool = spec_key(
@@ -221,10 +288,7 @@ def check(table: DynamoDbTable) -> Violations:
         )
         return
     schemas: _Schemas = [(("keySchema",), table.key_schema)]
-    schemas += [
-        (("globalSecondaryIndexes", number, "keySchema"), index.key_schema)
-        for number, index in enumerate(table.global_secondary_indexes)
-    ]
+    schemas += [((*path, "keySchema"), index.key_schema) for path, index in _indexes_of(table)]
     for path, schema in schemas:
         if [element.type for element in schema] not in (["HASH"], ["HASH", "RANGE"]):
             yield Violation(KEYS, path, "a key is one HASH and at most one RANGE", "HASH first, then RANGE")
@@ -234,6 +298,7 @@ def check(table: DynamoDbTable) -> Violations:
             )
     yield from _attributes(table, schemas)
     yield from _indexes(table)
+    yield from _local_indexes(table)
     yield from _capacity(table)
 
 
@@ -253,11 +318,19 @@ def _attributes(table: DynamoDbTable, schemas: _Schemas) -> Violations:
             yield Violation(ATTRIBUTE, ("attributes", index, "name"), f"`{name}` is declared twice", "keep one of them")
 
 
+def _indexes_of(table: DynamoDbTable) -> Iterator[tuple[SpecPath, LocalIndex]]:
+    """Every index of a table, with its path."""
+    for key, indexes in (
+        ("globalSecondaryIndexes", table.global_secondary_indexes),
+        ("localSecondaryIndexes", table.local_secondary_indexes),
+    ):
+        yield from (((key, number), index) for number, index in enumerate(indexes))
+
+
 def _indexes(table: DynamoDbTable) -> Violations:
-    indexes = table.global_secondary_indexes
-    counts = Counter(index.name for index in indexes)
-    for number, index in enumerate(indexes):
-        path = ("globalSecondaryIndexes", number)
+    indexes = list(_indexes_of(table))
+    counts = Counter(index.name for _, index in indexes)
+    for path, index in indexes:
         if counts[index.name] > 1:
             yield Violation(INDEX, (*path, "name"), f"two indexes are named `{index.name}`", "give each its own name")
         if bool(index.non_key_attributes) != (index.projection == "INCLUDE"):
@@ -266,30 +339,74 @@ def _indexes(table: DynamoDbTable) -> Violations:
         if repeated:
             message = f"`{repeated[0]}` is listed twice"
             yield Violation(INDEX, (*path, "nonKeyAttributes"), message, "keep one of them", key=True)
-    further = sum(len(index.non_key_attributes) for index in indexes)
+    further = sum(len(index.non_key_attributes) for _, index in indexes)
     if further > _MOST_PROJECTED:
         message = f"the indexes have {further} nonKeyAttributes, and DynamoDB accepts {_MOST_PROJECTED} in a table"
-        yield Violation(INDEX, "globalSecondaryIndexes", message, "use `projection: ALL` for some of them", key=True)
+        yield Violation(INDEX, indexes[-1][0][:1], message, "use `projection: ALL` for some of them", key=True)
+
+
+def _local_indexes(table: DynamoDbTable) -> Violations:
+    """Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html"""
+    if table.local_secondary_indexes and len(table.key_schema) < 2:
+        message, hint = "a table with local indexes needs a RANGE key", "add a RANGE key to the table's keySchema"
+        yield Violation(INDEX, "localSecondaryIndexes", message, hint, key=True)
+    partition = table.key_schema[0].name
+    for number, index in enumerate(table.local_secondary_indexes):
+        path = ("localSecondaryIndexes", number, "keySchema")
+        if index.key_schema[0].name != partition:
+            hint = f"write `{{name: {partition}, type: HASH}}`, or make it one of globalSecondaryIndexes"
+            yield Violation(INDEX, path, f"a local index has the HASH key of its table, `{partition}`", hint)
+        elif len(index.key_schema) < 2:
+            yield Violation(INDEX, path, "a local index needs a RANGE key", "add the attribute that it sorts by")
+
+
+class _Throughput(NamedTuple):
+    """The capacity of a table or of an index: its path, and what it has for reads and for writes."""
+
+    path: SpecPath
+    read: int | ScaledCapacity | None
+    write: int | ScaledCapacity | None
+    warm: WarmThroughput | None
+
+
+def _throughputs(table: DynamoDbTable) -> Iterator[_Throughput]:
+    """The capacity that is written for the table and its global indexes."""
+    yield _Throughput((), table.read_capacity, table.write_capacity, table.warm_throughput)
+    for number, index in enumerate(table.global_secondary_indexes):
+        path = ("globalSecondaryIndexes", number)
+        yield _Throughput(path, index.read_capacity, index.write_capacity, index.warm_throughput)
 
 
 def _capacity(table: DynamoDbTable) -> Violations:
-    units = {"readCapacity": table.read_capacity, "writeCapacity": table.write_capacity}
-    given = [name for name, wanted in units.items() if wanted is not None]
-    if table.billing_mode == "PROVISIONED" and len(given) < 2:
-        yield Violation(
-            CAPACITY,
-            "billingMode",
-            "PROVISIONED needs readCapacity and writeCapacity",
-            "add them, or leave billingMode out",
-        )
-    elif table.billing_mode != "PROVISIONED" and given:
-        yield Violation(
-            CAPACITY,
-            given[0],
-            "an on-demand table has no capacity",
-            "leave it out, or set `billingMode: PROVISIONED`",
-            key=True,
-        )
+    is_provisioned = table.billing_mode == "PROVISIONED"
+    if is_provisioned and None in (table.read_capacity, table.write_capacity):
+        message, hint = "PROVISIONED needs readCapacity and writeCapacity", "add them, or leave billingMode out"
+        yield Violation(CAPACITY, "billingMode", message, hint)
+    for path, read, write, warm in _throughputs(table):
+        for key, capacity in (("readCapacity", read), ("writeCapacity", write)):
+            if capacity is not None and not is_provisioned:
+                hint = "leave it out, or set `billingMode: PROVISIONED`"
+                yield Violation(CAPACITY, (*path, key), "an on-demand table has no capacity", hint, key=True)
+            elif isinstance(capacity, ScaledCapacity) and capacity.minimum > capacity.maximum:
+                message = f"the minimum {capacity.minimum} is above the maximum {capacity.maximum}"
+                yield Violation(CAPACITY, (*path, key, "min"), message, "write at most the maximum")
+        if warm is not None and warm.read is None and warm.write is None:
+            yield Violation(WARM, (*path, "warmThroughput"), "it sets neither read nor write", "write one of them")
+        least = _WARM
+        if is_provisioned:
+            own = {"read": read or table.read_capacity, "write": write or table.write_capacity}
+            least = {verb: _units(one) for verb, one in own.items() if one is not None}
+        for verb, lowest in least.items():
+            wanted = None if warm is None else getattr(warm, verb)
+            if wanted is not None and wanted < lowest:
+                message = f"it is ready for {lowest} {verb} units per second anyway"
+                hint = f"write at least {lowest}, or leave it out"
+                yield Violation(WARM, (*path, "warmThroughput", verb), message, hint)
+
+
+def _units(capacity: int | ScaledCapacity) -> int:
+    """The units to begin with."""
+    return capacity if isinstance(capacity, int) else capacity.minimum
 
 
 def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
@@ -299,6 +416,8 @@ def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
     if managed(table):
         title = names.id("Table")
         grant.add(_table(title, physical, table, encryption), names.origin, {(): names.origin})
+        for index, verb, capacity in _scaled(table):
+            _scale(grant, names, title, index, verb, capacity)
         attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
         if table.stream:
             attributes["streamArn"] = f"${{{title}.StreamArn}}"
@@ -338,6 +457,7 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
 def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) -> dynamodb.Table:
     view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
     indexes = sorted(table.global_secondary_indexes, key=lambda index: index.name)
+    local = sorted(table.local_secondary_indexes, key=lambda index: index.name)
     wanted = table.time_to_live
     expiry = TimeToLive(attribute=wanted) if isinstance(wanted, str) else wanted
     key = present(KMSMasterKeyId=customer_key(encryption))
@@ -353,8 +473,11 @@ def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) 
         PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(PointInTimeRecoveryEnabled=True),
         DeletionProtectionEnabled=table.deletion_protection,
         **present(
-            ProvisionedThroughput=_throughput(table),
-            GlobalSecondaryIndexes=[_index(index, table) for index in indexes],
+            ProvisionedThroughput=_throughput(table, table),
+            WarmThroughput=_warm(table.warm_throughput),
+            TableClass=table.table_class != "STANDARD" and table.table_class,
+            GlobalSecondaryIndexes=[_global_index(index, table) for index in indexes],
+            LocalSecondaryIndexes=[dynamodb.LocalSecondaryIndex(**_index(index)) for index in local],
             TimeToLiveSpecification=expiry
             and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
             SSESpecification=encryption != OWNED and dynamodb.SSESpecification(SSEEnabled=True, SSEType="KMS", **key),
@@ -366,22 +489,78 @@ def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) 
     )
 
 
-def _index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
+def _index(index: LocalIndex) -> dict[str, Any]:
     further = present(NonKeyAttributes=sorted(index.non_key_attributes))
-    return dynamodb.GlobalSecondaryIndex(
-        IndexName=index.name,
-        KeySchema=_keys(index.key_schema),
-        Projection=dynamodb.Projection(ProjectionType=index.projection, **further),
-        **present(ProvisionedThroughput=_throughput(table)),
-    )
+    return {
+        "IndexName": index.name,
+        "KeySchema": _keys(index.key_schema),
+        "Projection": dynamodb.Projection(ProjectionType=index.projection, **further),
+    }
 
 
-def _throughput(table: DynamoDbTable) -> dynamodb.ProvisionedThroughput | None:
-    if table.billing_mode != "PROVISIONED":
+def _global_index(index: Index, table: DynamoDbTable) -> dynamodb.GlobalSecondaryIndex:
+    capacity = present(ProvisionedThroughput=_throughput(index, table), WarmThroughput=_warm(index.warm_throughput))
+    return dynamodb.GlobalSecondaryIndex(**_index(index), **capacity)
+
+
+def _throughput(own: DynamoDbTable | Index, table: DynamoDbTable) -> dynamodb.ProvisionedThroughput | None:
+    """The capacity of a table or of an index, by default that of its table."""
+    read, write = own.read_capacity or table.read_capacity, own.write_capacity or table.write_capacity
+    if read is None or write is None:
         return None
-    return dynamodb.ProvisionedThroughput(
-        ReadCapacityUnits=table.read_capacity, WriteCapacityUnits=table.write_capacity
+    return dynamodb.ProvisionedThroughput(ReadCapacityUnits=_units(read), WriteCapacityUnits=_units(write))
+
+
+def _warm(throughput: WarmThroughput | None) -> dynamodb.WarmThroughput | None:
+    if throughput is None:
+        return None
+    units = present(ReadUnitsPerSecond=throughput.read, WriteUnitsPerSecond=throughput.write)
+    return dynamodb.WarmThroughput(**units)
+
+
+def _scaled(table: DynamoDbTable) -> Iterator[tuple[str, str, ScaledCapacity]]:
+    """What follows the load: the name of the index, empty for the table, ``Read`` or ``Write``, and the bounds."""
+    indexes = sorted(table.global_secondary_indexes, key=lambda index: index.name)
+    owners: list[DynamoDbTable | Index] = [table, *indexes]
+    for own in owners:
+        read, write = own.read_capacity or table.read_capacity, own.write_capacity or table.write_capacity
+        for verb, capacity in (("Read", read), ("Write", write)):
+            if isinstance(capacity, ScaledCapacity):
+                yield own.name if isinstance(own, Index) else "", verb, capacity
+
+
+def _scale(grant: Grant, names: Names, table: str, index: str, verb: str, capacity: ScaledCapacity) -> None:
+    """Let Application Auto Scaling keep the use of a capacity at its target, by its service-linked role.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/services-that-can-integrate-dynamodb.html
+    """
+
+    def title(suffix: str) -> str:
+        return logical_id(f"{names.local}/{index}", verb + suffix) if index else names.id(f"Table{verb}{suffix}")
+
+    target = autoscaling.ScalableTarget(
+        title("ScalableTarget"),
+        ServiceNamespace="dynamodb",
+        ScalableDimension=f"dynamodb:{'index' if index else 'table'}:{verb}CapacityUnits",
+        ResourceId=Sub(f"table/${{{table}}}{f'/index/{index}' if index else ''}"),
+        MinCapacity=capacity.minimum,
+        MaxCapacity=capacity.maximum,
     )
+    tracking = autoscaling.TargetTrackingScalingPolicyConfiguration(
+        PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(
+            PredefinedMetricType=f"DynamoDB{verb}CapacityUtilization"
+        ),
+        TargetValue=capacity.target,
+    )
+    policy = autoscaling.ScalingPolicy(
+        title("ScalingPolicy"),
+        PolicyName=f"{verb.lower()}-utilization",
+        PolicyType="TargetTrackingScaling",
+        ScalingTargetId=Ref(target),
+        TargetTrackingScalingPolicyConfiguration=tracking,
+    )
+    grant.add(target, names.origin)
+    grant.add(policy, names.origin)
 
 
 def _keys(schema: tuple[KeyElement, ...]) -> list[dynamodb.KeySchema]:
@@ -399,7 +578,7 @@ TYPE = CompiledType(
     managed=managed,
     reserved_names=("public-route",),
     managed_keys=(
-        *("keySchema", "attributes", "globalSecondaryIndexes", "timeToLive", "stream"),
-        *("billingMode", "readCapacity", "writeCapacity", "deletionProtection"),
+        *("keySchema", "attributes", "globalSecondaryIndexes", "localSecondaryIndexes", "timeToLive", "stream"),
+        *("billingMode", "readCapacity", "writeCapacity", "warmThroughput", "tableClass", "deletionProtection"),
     ),
 )

@@ -20,6 +20,7 @@ from fsdcf.cloudformation.planned import (
 )
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
+from fsdcf.cloudformation.types.dynamodb import TABLE, provisioned, scaling_of
 from fsdcf.cloudformation.types.ec2 import ROUTE
 from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, endpoints_of, scales, session_log, uses_connect
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
@@ -118,6 +119,21 @@ def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
         yield SideEffect(
             f"is removed: the number of tasks becomes {count}", why, PropertyPlace(target.name, (), gone=True)
         )
+
+
+@effect("capacity-reset")
+def capacities(release: ReleaseChange) -> Iterator[SideEffect]:
+    """The capacity of a table or of its indexes is set, and replaces what auto scaling chose."""
+    for was, now in release.both(TABLE):
+        if not release.in_place(was.name):
+            continue
+        before, after = (provisioned(one) for one in (was, now))
+        for (index, verb), units in after.items():
+            if before.get((index, verb), units) != units and scaling_of(release.old, was, index, verb):
+                of = f" of the index {index}" if index else ""
+                why = "what auto scaling chose is lost, and it begins anew from there"
+                place = PropertyPlace(was.name, ("GlobalSecondaryIndexes",) if index else ("ProvisionedThroughput",))
+                yield SideEffect(f"sets the {verb.lower()} capacity{of} to {units}", why, place)
 
 
 def _lowered(release: ReleaseChange, service: PlannedResource) -> Iterator[SideEffect]:

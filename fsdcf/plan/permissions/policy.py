@@ -504,8 +504,7 @@ def _trusted(properties: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _linked(deployed: DeployedResources) -> Iterator[IamStatement]:
-    roles = {record_of(type).permissions.linked_role for type in deployed.types}
-    services = tuple(sorted(role for role in roles if role is not None))
+    services = tuple(sorted(deployed.linked_roles))
     if services:
         own: Conditions = {"StringEquals": {"iam:AWSServiceName": services}}
         role = arn("iam", "role/aws-service-role/*", "")

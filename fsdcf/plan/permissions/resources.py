@@ -95,16 +95,18 @@ def _has(properties: Any, path: str) -> bool:
 class DeployedResources:
     """The resources of all stacks.
 
-    ``names`` are the ARNs of resources with known names, by IAM type or by action, ``generated`` the IAM types whose
-    IDs AWS generates, and ``untagged`` those of them that cannot have tags. ``tags`` are the values of the owner's
-    tags; empty for a stack without them. ``unknown`` are the types whose schemas do not list what they need.
-    ``joined`` are the ARNs of the clusters of other stacks in which services run. ``dns_records`` are patterns of the
-    names of the DNS records that deploys write, by the ARN of their hosted zone. ``managed_keys``: a resource uses a
-    KMS key that AWS manages. ``secrets`` are those outside of the stacks that the templates name.
+    ``linked_roles`` are the AWS services whose service-linked roles they create, ``names`` the ARNs of resources with
+    known names, by IAM type or by action, ``generated`` the IAM types whose IDs AWS generates, and ``untagged`` those
+    of them that cannot have tags. ``tags`` are the values of the owner's tags; empty for a stack without them.
+    ``unknown`` are the types whose schemas do not list what they need. ``joined`` are the ARNs of the clusters of other
+    stacks in which services run. ``dns_records`` are patterns of the names of the DNS records that deploys write, by
+    the ARN of their hosted zone. ``managed_keys``: a resource uses a KMS key that AWS manages. ``secrets`` are those
+    outside of the stacks that the templates name.
     """
 
     actions: frozenset[str]
     types: frozenset[str]
+    linked_roles: frozenset[str]
     names: Mapping[IamType, frozenset[str]]
     generated: frozenset[IamType]
     untagged: frozenset[IamType]
@@ -159,6 +161,7 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
     return DeployedResources(
         actions=zones.union(*(called for _, called in known)),
         types=frozenset(one["Type"] for one in resources),
+        linked_roles=frozenset(role for one in resources if (role := _linked_role(one)) is not None),
         names=_named(stacks),
         generated=frozenset(kind for _, found in kinds for kind in found),
         untagged=frozenset(kind for one, found in kinds if tag_property(one["Type"]) is None for kind in found),
@@ -169,6 +172,11 @@ def resources_of(stacks: Sequence[DeployedStack]) -> DeployedResources:
         managed_keys=any(map(uses_managed_keys, stacks)),
         secrets=tuple(one for stack in stacks for one in named_secrets(stack.template)),
     )
+
+
+def _linked_role(resource: Mapping[str, Any]) -> str | None:
+    role = record_of(resource["Type"]).permissions.linked_role
+    return role(resource.get("Properties", {})) if callable(role) else role
 
 
 def _dns_records(resources: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:

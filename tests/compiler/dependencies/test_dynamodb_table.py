@@ -243,3 +243,60 @@ def test_indexes_that_are_refused() -> None:
 def test_capacity_goes_with_provisioned() -> None:
     assert findings(written(**TABLE, billingMode="PROVISIONED", readCapacity=1)) == [("S314", "PROVISIONED")]
     assert findings(written(**TABLE, writeCapacity=1)) == [("S314", "writeCapacity")]
+
+
+SCALED: dict[str, Any] = {"billingMode": "PROVISIONED", "readCapacity": {"min": 5, "max": 9}, "writeCapacity": 7}
+LOCAL = {"name": "by-time", "keySchema": [HASH, RANGE]}
+
+
+def test_scaled_capacity_has_a_target_for_the_table_and_for_each_index() -> None:
+    own = index("by-id", readCapacity=3, writeCapacity={"min": 1, "max": 2, "target": 20})
+    made = make(KIND, "ledger", **TABLE, **SCALED, globalSecondaryIndexes=[index("all"), own])
+    targets = {
+        name: one["Properties"]
+        for name, one in made.resources.items()
+        if one["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget"
+    }
+    scaled = {(as_text(one["ResourceId"]), one["ScalableDimension"], one["MaxCapacity"]) for one in targets.values()}
+    assert scaled == {
+        ("table/${LedgerTable}", "dynamodb:table:ReadCapacityUnits", 9),
+        ("table/${LedgerTable}/index/all", "dynamodb:index:ReadCapacityUnits", 9),
+        ("table/${LedgerTable}/index/by-id", "dynamodb:index:WriteCapacityUnits", 2),
+    }
+    policies = [one for one in made.resources.values() if one["Type"].endswith("::ScalingPolicy")]
+    assert {one["Properties"]["ScalingTargetId"]["Ref"] for one in policies} == set(targets)
+    tracked = [one["Properties"]["TargetTrackingScalingPolicyConfiguration"] for one in policies]
+    assert sorted(one["TargetValue"] for one in tracked) == [20, 70, 70]
+    begun = made.resources["LedgerTable"]["Properties"]["ProvisionedThroughput"]
+    assert begun == {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
+
+
+def test_names_that_join_to_the_same_words_have_their_own_targets() -> None:
+    pairs = [("abc-def", "ghi"), ("abc", "def-ghi")]
+    made = [{*make(KIND, name, **TABLE, **SCALED, globalSecondaryIndexes=[index(of)]).resources} for name, of in pairs]
+    assert not made[0] & made[1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({**TABLE, "localSecondaryIndexes": [LOCAL], "attributes": [ID, AT]}, ["S313"]),
+        ({**BOTH, "localSecondaryIndexes": [{**LOCAL, "keySchema": [HASH]}]}, ["S313"]),
+        ({**BOTH, "localSecondaryIndexes": [{**LOCAL, "keySchema": [{**RANGE, "type": "HASH"}]}]}, ["S313"]),
+        ({**BOTH, "localSecondaryIndexes": [LOCAL], "globalSecondaryIndexes": [index("by-time")]}, ["S313"] * 2),
+        ({**BOTH, "localSecondaryIndexes": [{**LOCAL, "name": f"by-{number}"} for number in range(6)]}, ["S104"]),
+        ({**TABLE, **SCALED, "readCapacity": {"min": 9, "max": 5}}, ["S314"]),
+        ({**TABLE, **SCALED, "readCapacity": {"min": 1, "max": 5, "target": 95}}, ["S104"]),
+        ({**TABLE, **SCALED, "readCapacity": {"min": 1}}, ["S103"]),
+        ({**TABLE, "readCapacity": {"min": 1, "max": 5}}, ["S314"]),
+        ({**TABLE, "globalSecondaryIndexes": [index("all", writeCapacity=1)]}, ["S314"]),
+        ({**TABLE, **SCALED, "warmThroughput": {"read": 5, "write": 7}}, []),
+        ({**TABLE, **SCALED, "warmThroughput": {"read": 4, "write": 7}}, ["S540"]),
+        ({**TABLE, **SCALED, "globalSecondaryIndexes": [index("all", warmThroughput={"write": 6})]}, ["S540"]),
+        ({**TABLE, "warmThroughput": {"read": 12000, "write": 3999}}, ["S540"]),
+        ({**TABLE, "warmThroughput": {}}, ["S540"]),
+        ({**TABLE, "tableClass": "COLD"}, ["S106"]),
+    ],
+)
+def test_what_the_further_keys_refuse(keys: dict[str, Any], found: list[str]) -> None:
+    assert codes(written(**keys)) == found
