@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.kinds import compiler_of
+from fsdcf.compiler.overrides import UNKNOWN_RESOURCE
 from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
@@ -195,7 +196,7 @@ def _compiled(request: Request) -> Result:
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
     template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)
-    diagnostics += [*_excesses(SERVICE, document, template), *_composed(document, template)]
+    diagnostics += _of_template(SERVICE, document, template, file)
     return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
 
 
@@ -221,7 +222,7 @@ def _compiled_environment(request: Request, written: Document, findings: Sequenc
     if has_errors(diagnostics):
         return Result(in_order(diagnostics), document.sources, document, environment=name)
     template = compiler_of(ENVIRONMENT).compile(spec, name, known, None)
-    diagnostics += [*_excesses(ENVIRONMENT, document, template), *_composed(document, template)]
+    diagnostics += _of_template(ENVIRONMENT, document, template)
     return Result(
         in_order(diagnostics), document.sources, document, None, template, environment=name, environment_spec=spec
     )
@@ -235,11 +236,34 @@ def _environment(
     return read_environment(file.raw, file.name, types(), dict(variables))
 
 
+def _of_template(
+    kind: SpecKind, document: Document, template: Template, file: EnvironmentFile | None = None
+) -> Iterator[Diagnostic]:
+    """The findings about a finished template. One that CloudFormation could not read has no others."""
+    faults = list(_faults(document, template, file))
+    yield from faults
+    if has_errors(faults):
+        return
+    yield from _excesses(kind, document, template)
+    yield from _composed(document, template)
+
+
 def _excesses(kind: SpecKind, document: Document, template: Template) -> Iterator[Diagnostic]:
     for excess in compiler_of(kind).verify(template):
         path = locate(document, excess.path, types())
         message = f"the template has {excess.message}"
         yield TOO_LARGE.at(document.key_span(path), path, message, excess.hint)
+
+
+def _faults(document: Document, template: Template, file: EnvironmentFile | None = None) -> Iterator[Diagnostic]:
+    """The findings about what the spec changes in the template. What the defaults of an environment override need not
+    be in every service."""
+    for fault in template.faults:
+        span = document.key_span(fault.path)
+        finding = fault.rule.at(span, fault.path, fault.message, fault.hint)
+        is_default = file is not None and span.file == file.name and fault.rule is UNKNOWN_RESOURCE
+        if not is_default and not document.allows(finding):
+            yield finding
 
 
 def _composed(document: Document, template: Template) -> Iterator[Diagnostic]:

@@ -32,7 +32,11 @@ FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spe
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
 TEMPLATES = [
     *DEPENDENCIES,
-    *(path for folder in ("traffic", "joined", "hardened") for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))),
+    *(
+        path
+        for folder in ("traffic", "joined", "hardened", "addons")
+        for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))
+    ),
 ]
 ENVIRONMENTS = sorted(CASES.glob("environments/*.environment.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))

@@ -70,7 +70,8 @@ class SpecLines:
     def __init__(self, result: Result) -> None:
         self.result = result
         self.deployed: Callable[[], Mapping[str, Any]] | None = None
-        self._paths = {name: source.path for name, source in result.template.origins.items()} if result.template else {}
+        origins = result.template.origins if result.template else {}
+        self._paths = {name: f"overrides.{name}" if one.overrides else one.path for name, one in origins.items()}
 
     def __call__(self, logical_id: str) -> Place | None:
         logical_id, slash, rest = logical_id.partition("/")
@@ -139,7 +140,7 @@ class ChangeLines:
 
         What NEW does not make has the line of its nearest ancestor.
         """
-        if gone and not self.in_new and self.old is not None:
+        if gone and not self.in_new and self.old is not None and not _is_overridden(self.new, logical_id, path):
             place = line_of(self.old, logical_id, path, item)
             if place is not None:
                 return place
@@ -190,6 +191,14 @@ class ChangeLines:
             return self.of_resource(provider, gone=gone)
         index = (list(variables).index(name),) if name in variables else ()
         return self.of_resource(logical_id, (*path, *index), name, gone)
+
+
+def _is_overridden(compiled: Compiled, logical_id: str, path: SpecPath) -> bool:
+    """Whether an override of a spec removes what is at a path in the Properties of a resource."""
+    template = compiled.result.template if compiled.result else None
+    return bool(
+        template and logical_id in template.origins and template.origins[logical_id].override(("Properties", *path))
+    )
 
 
 def _is_environment(path: SpecPath) -> bool:

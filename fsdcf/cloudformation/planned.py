@@ -35,13 +35,15 @@ class PlanError(ValueError):
 @dataclass(frozen=True)
 class PlannedResource:
     """A resource that the stack would have. ``name`` is its logical ID, after the name of its template if there are
-    several. ``spec`` is the spec path in its Metadata, empty without one.
+    several. ``spec`` is the spec path in its Metadata, empty without one; ``overrides`` are the paths of what overrides
+    of the spec change.
     """
 
     name: str
     type: str
     properties: Mapping[str, Any]
     spec: str = ""
+    overrides: tuple[str, ...] = ()
 
     @property
     def template(self) -> str:
@@ -217,7 +219,13 @@ def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
     except EvaluationError as error:
         raise PlanError(f"its resource {name} cannot be read: {error}") from None
     spec = mapping(mapping(one.get("Metadata")).get("fsdcf")).get("Spec")
-    return PlannedResource(name, one["Type"], mapping(properties), spec if isinstance(spec, str) else "")
+    named = spec if isinstance(spec, str) else ""
+    return PlannedResource(name, one["Type"], mapping(properties), named, overrides_of(one))
+
+
+def overrides_of(resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths, in a resource, of what overrides of its spec change."""
+    return tuple(map(text_of, items(mapping(mapping(resource.get("Metadata")).get("fsdcf")).get("Overrides"))))
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -54,7 +54,7 @@ def compile_environment(
         whole.fold(part(spec))
     text = spec.metadata.description
     description = f"{environment}: {text}" if text else f"What the services of {environment} share"
-    return template_of(description, whole, tags, environment_stack(environment))
+    return template_of(description, whole, tags, environment_stack(environment), spec.overrides)
 
 
 def tags_of(spec: EnvironmentSpec, environment: str) -> dict[str, str]:

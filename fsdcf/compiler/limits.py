@@ -16,6 +16,8 @@ from fsdcf.cloudformation.limits import (
     TEMPLATE_BYTES,
     compact,
 )
+from fsdcf.cloudformation.planned import items, mapping, mappings
+from fsdcf.cloudformation.references import split_attribute
 from fsdcf.compiler.emit import ordered
 from fsdcf.compiler.kinds import Excess
 from fsdcf.compiler.stack import Origin, Template
@@ -50,10 +52,11 @@ def excesses(template: Template, most: str = _DEPENDENCIES, split: str = _SPLIT)
         yield Excess(message, split, template.origins[largest].path)
     names = _names(data["Resources"])
     for title, resource in data["Resources"].items():
+        properties = resource.get("Properties", {})
         if resource["Type"] == ecs.TaskDefinition.resource_type:
-            yield from _task_definition(resource["Properties"], template.origins[title], names)
+            yield from _task_definition(properties, template.origins[title], names)
         elif resource["Type"] == sqs.QueuePolicy.resource_type:
-            size = len(compact(_filled(resource["Properties"]["PolicyDocument"], names)).encode())
+            size = len(compact(_filled(properties.get("PolicyDocument"), names)).encode())
             if size > QUEUE_POLICY_BYTES:
                 message = f"a queue policy of {size} bytes; SQS accepts at most {QUEUE_POLICY_BYTES}"
                 yield Excess(message, "subscribe the queue to fewer topics", template.origins[title].path)
@@ -77,10 +80,10 @@ def _task_definition(properties: Mapping[str, Any], origin: Origin, names: Mappi
     if size > TASK_DEFINITION_BYTES:
         sizes = {
             ("ContainerDefinitions", number, name): len(compact(value))
-            for number, container in enumerate(filled["ContainerDefinitions"])
+            for number, container in enumerate(mappings(filled.get("ContainerDefinitions")))
             for name, value in container.items()
         }
-        largest = max(sizes, key=lambda path: sizes[path])
+        largest = max(sizes, key=lambda path: sizes[path], default=())
         message = f"a task definition of {size} bytes; ECS accepts at most {TASK_DEFINITION_BYTES}"
         hint = "let the service read long values from a file in its image, a bucket or a secret"
         yield Excess(message, hint, origin.sources.get(largest, origin.path))
@@ -99,13 +102,13 @@ def _policies(template: Template, names: Mapping[str, str]) -> dict[str, dict[st
     for title, resource in template.data["Resources"].items():
         properties, origin = resource.get("Properties", {}), template.origins[title]
         if resource["Type"] == iam.Role.resource_type:
-            for index, policy in enumerate(properties.get("Policies", [])):
-                for number, statement in enumerate(policy["PolicyDocument"][_STATEMENTS]):
+            for index, policy in enumerate(mappings(properties.get("Policies"))):
+                for number, statement in enumerate(items(mapping(policy.get("PolicyDocument")).get(_STATEMENTS))):
                     inside = ("Policies", index, "PolicyDocument", _STATEMENTS, number)
                     add(title, origin.sources.get(inside, origin.path), statement)
         elif resource["Type"] == iam.PolicyType.resource_type:
-            for role in properties["Roles"]:
-                add(role["Ref"], origin.path, properties["PolicyDocument"])
+            for role in mappings(properties.get("Roles")):
+                add(str(role.get("Ref")), origin.path, properties.get("PolicyDocument"))
     return sizes
 
 
@@ -116,7 +119,7 @@ def _names(resources: Mapping[str, Any]) -> dict[str, str]:
     for title, resource in resources.items():
         properties = resource.get("Properties", {})
         if key := next((key for key in _ARNS if key in properties), ""):
-            name = _filled(properties[key], {})
+            name = str(_filled(properties[key], {}))
             arn = _ARNS[key] + name
             names |= {title: name, f"Arn {title}": arn, f"Ref {title}": arn if key == "TopicName" else name}
     return names
@@ -133,11 +136,11 @@ def _filled(value: Any, names: Mapping[str, str]) -> Any:
         if function == "Ref":
             return _reference(argument, names)
         if function == "Fn::GetAtt":
-            return _attribute(argument[0], argument[1], names)
+            return _attribute(*(split_attribute(argument) or ("", "")), names)
         if function == "Fn::Sub" and isinstance(argument, str):
             return re.sub(r"\$\{(!?)([^{}]*)\}", lambda match: _variable(match[1], match[2], names), argument)
         if function == "Fn::If":
-            return max((_filled(option, names) for option in argument[1:]), key=len)
+            return max((_filled(option, names) for option in argument[1:]), key=lambda option: len(compact(option)))
         if function.startswith("Fn::"):
             return ""
     return {key: _filled(item, names) for key, item in value.items()}

@@ -50,7 +50,7 @@ def compile_service(
         context.before.fold(part(context))
     text = spec.metadata.description
     description = f"{spec.metadata.name} in {environment}" + (f": {text}" if text else ", an ECS service on Fargate")
-    return template_of(description, context.before, tags, f"{spec.metadata.name}-{environment}")
+    return template_of(description, context.before, tags, f"{spec.metadata.name}-{environment}", spec.overrides)
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from troposphere import AWSObject, Export, GetAtt, ImportValue, Output, Parameter, Ref, encode_to_dict
 
 from fsdcf.compiler.access import is_managed
+from fsdcf.compiler.overrides import Fault, overridden
 from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
@@ -36,10 +37,20 @@ _TAGS: Sources = dict.fromkeys(("Tags", "FileSystemTags", "AccessPointTags"), "m
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Origin:
-    """Where a resource comes from: its spec path by names, and the paths of single properties that have another one."""
+    """Where a resource comes from: its spec path by names, and the paths of single properties that have another one.
+
+    ``overrides`` are the paths, in the whole resource, of what overrides change.
+    """
 
     path: str
     sources: Mapping[PropertyPath, str] = field(default_factory=dict)
+    overrides: Mapping[PropertyPath, str] = field(default_factory=dict)
+
+    def override(self, path: PropertyPath, around: bool = False) -> str | None:
+        """The spec path of the override that sets what is at a path of the resource; with ``around``, else of the one
+        nearest to it; None without one."""
+        known = [each for each in self.overrides if around or path[: len(each)] == each]
+        return self.overrides[max(known, key=lambda each: _in_common(each, path))] if known else None
 
     def source(self, path: PropertyPath) -> tuple[str, SpecPath] | None:
         """The spec path, by names, that the property at a path comes from, and the keys that continue it.
@@ -47,6 +58,11 @@ class Origin:
         None if the path has no source of its own. A statement of the spec has other keys than that of a policy, whose
         lists are sorted.
         """
+        if self.overrides and path:
+            whole = ("Properties", *path)
+            inside = (named for known, named in self.overrides.items() if known[: len(whole)] == whole)
+            if (named := self.override(whole) or next(inside, None)) is not None:
+                return named, ()
         length = next((length for length in range(len(path), -1, -1) if path[:length] in self.sources), None)
         if length is None:
             return None
@@ -55,6 +71,10 @@ class Origin:
             return named, ()
         keys = takewhile(lambda step: isinstance(step, str), below[1:])
         return named, (_STATEMENT_KEYS.get(below[0], ""), *keys)
+
+
+def _in_common(path: PropertyPath, other: PropertyPath) -> int:
+    return len(list(takewhile(lambda steps: steps[0] == steps[1], zip(path, other, strict=False))))
 
 
 _STATEMENT = re.compile(r"\.statements\.[0-9]+$")
@@ -69,10 +89,11 @@ _STATEMENT_KEYS: Mapping[str | int, str] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Template:
-    """A CloudFormation template as plain data, and the origin of each resource by logical id."""
+    """A CloudFormation template as plain data, the origin of each resource by logical id, and what is wrong with it."""
 
     data: Mapping[str, Any]
     origins: Mapping[str, Origin]
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -284,8 +305,11 @@ def merged_tags(own: Mapping[str, str], written: Mapping[str, str]) -> dict[str,
     return {key: value for key, value in {**kept, **written}.items() if value}
 
 
-def template_of(description: str, whole: StackPart, tags: Mapping[str, str], stack: str) -> Template:
-    """The template of all parts as plain data. troposphere checks that no resource lacks a required property.
+def template_of(
+    description: str, whole: StackPart, tags: Mapping[str, str], stack: str, overrides: Mapping[str, Any] | None = None
+) -> Template:
+    """The template of all parts as plain data, changed by the overrides of the spec. troposphere checks that no
+    resource of a part lacks a required property.
 
     Each resource gets its spec path as Metadata, and the tags, as a list or as a map, if its type takes any. The
     resources of EC2 also get a name, which the console shows instead of their ids.
@@ -307,7 +331,8 @@ def template_of(description: str, whole: StackPart, tags: Mapping[str, str], sta
         "Resources": {name: resource.to_dict() for name, resource in whole.resources.items()},
         "Outputs": encode_to_dict(whole.outputs),
     }
-    return Template(data, whole.origins)
+    template = Template(data, whole.origins)
+    return overridden(template, overrides, whole.attributes) if overrides else template
 
 
 def _name(stack: str, title: str) -> str:

@@ -361,7 +361,7 @@ _ROWS = (
     ("spec", "service", "the service is one map, without templates in it"),
     ("version imageTag", "", "leave it out: the image's tag is the version; `--image-sha` gives it"),
     ("runtime handler language", "", "leave it out: the image contains the runtime"),
-    ("overrides stages profiles envs", "environments", "the parts of the spec that differ"),
+    ("stages profiles envs", "environments", "the parts of the spec that differ"),
     # Keys of dependencies
     (
         "dependencies.lsi dependencies.lsis dependencies.local_secondary_index",

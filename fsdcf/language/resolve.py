@@ -56,6 +56,9 @@ CONTROL = Rule(
 DEFAULTS: SpecPath = ("environment", "defaults")
 """The part of an environment's file that is merged under every spec."""
 
+OVERRIDES, _OVERRIDE_DEPTH = "overrides", 3
+"""The key of the overrides; a resource and a path in it are below it."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -213,7 +216,7 @@ def merged(base: Document, over: Document, only_known: bool = False) -> Document
         out = dict(low)
         for name, value in high.items():
             here = (*path, name)
-            if over.is_null(here) and (name in low or not only_known):
+            if over.is_null(here) and not _is_removal(here) and (name in low or not only_known):
                 forget(here)
                 removed[here] = over.marks[here]
                 out.pop(name, None)
@@ -230,6 +233,11 @@ def merged(base: Document, over: Document, only_known: bool = False) -> Document
 
     data = merge(base.data, over.data, ())
     return Document(data, marks, {**base.sources, **over.sources}, base.allowed, removed)
+
+
+def _is_removal(path: SpecPath) -> bool:
+    """Whether a null at a path is the value of an override, which removes a property of the template."""
+    return path[0] == OVERRIDES and len(path) == _OVERRIDE_DEPTH
 
 
 def _by_ancestor(paths: Iterable[SpecPath]) -> Mapping[SpecPath, list[SpecPath]]:
@@ -267,6 +275,8 @@ def _override(text: str, kind: SpecKind, types: Types) -> tuple[Document | None,
     whole = Span(file, 1, 1, 1, len(text) + 1)
     dotted, equals, value = text.partition("=")
     keys = dotted.strip().split(".")
+    if keys[0] == OVERRIDES:
+        keys[2:] = [".".join(keys[2:])]  # a path in a resource is one key
     if not equals or not all(keys):
         hint = "write --override service.resources.cpu=2048"
         return None, (OVERRIDE.at(whole, (), f"`{text}` does not have the form KEY=VALUE", hint),)

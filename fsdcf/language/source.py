@@ -106,6 +106,7 @@ _NO_BREAK = "\u00a0\u1680\u2000\u2007\u200b\u202f\u2060\u3000\ufeff"
 _CURLY = ("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")
 _BLOCK = re.compile(r".*[:-]\s+[|>][-+\d]*\s*(?:#.*)?", re.DOTALL)
 _KEY_BEFORE_BRACE = re.compile(r"(?<=[{,\s])([A-Za-z][\w-]*):(?=[}\],])")
+_BRACKETED_KEY = re.compile(r"([{,]\s*)([\w.]+\[(?:\+|\d+)\][\w.]*)(?=:\s)")
 _SPECIAL = re.compile(r"[*&!%@`>|?#:-]|.*(\$\{|:\s|:$|\s#)")
 _INNER_KEY = re.compile(r"([A-Za-z][\w-]*):\s")
 _SINGLE_KEY = re.compile(r"\s+[A-Za-z][\w-]*:(?:\s(?!.*: )|$)")
@@ -409,7 +410,10 @@ class _TreeReader:
             short = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
             message = f"the tag `{short}` {'does not fit this value' if standard else 'is not part of the language'}"
             hint = "use a placeholder such as ${AWS::Region}, or plain values"
-            if isinstance(node, yaml.ScalarNode) and node.tag.startswith("!"):
+            if "overrides" in path[:3] and node.tag.startswith("!"):
+                name = node.tag[1:] if node.tag in ("!Ref", "!Condition") else f'"Fn::{node.tag[1:]}"'
+                hint = f"write the long form of a function: {{{name}: …}}"
+            elif isinstance(node, yaml.ScalarNode) and node.tag.startswith("!"):
                 hint += f"; text that begins with ! needs quotes: {_short(quoted(f'{node.tag} {node.value}'.strip()))}"
             self._add(fresh, TAGS, span, path, message, hint)
         return fits
@@ -535,6 +539,8 @@ def _repairs(line: str) -> Iterator[tuple[str, str]]:
         yield head + spaced, f"write a space after the colon: {_short(spaced)}"
     if closing and closing in whole[1:] and closing in "]}" and (items := _ITEM.sub(_quoted_item, whole)) != whole:
         yield head + items, f"put the items in quotes: {_short(items)}"
+    if closing == "}" and (keys := _BRACKETED_KEY.sub(r'\1"\2"', whole)) != whole:
+        yield head + keys, f"put a key with brackets in quotes: {_short(keys)}"
     if _KEY_WITHOUT_SPACE.match(line):
         key, _, rest = value.partition(":")
         yield f"{head}{key}: {rest}", f"write `:` and a space after a key: {key}: {_short(rest)}"

@@ -28,8 +28,9 @@ def explain(
 ) -> tuple[Diagnostic, ...]:
     """Return each finding as a diagnostic with cfn-lint's own code. ``template`` is the JSON that was linted.
 
-    A finding about a value that the author wrote is reported at that value. Any other is a bug of fsdcf, and is
-    reported at the origin of its resource, with the part of the template that is wrong. Findings that are not errors
+    A finding about a value that the author wrote is reported at that value. Any other comes from the overrides, if the
+    spec has some, or is a bug of fsdcf, and is reported at the origin of its resource, with the part of the template
+    that is wrong. Findings that are not errors
     are warnings: a best-practice rule of a later cfn-lint must not stop the compilation of every spec.
     """
     data = json.loads(template)
@@ -46,18 +47,28 @@ def _explained(
     if written is not None:
         message, hint = _shortened(finding.message)
         return Diagnostic(finding.rule, severity, message, written, document.span(written), hint, (where,))
+    if document.has(("overrides",)):
+        override = origin and origin.override(finding.path[2:], around=True)
+        path = locate(document, override or "overrides")
+        message = f"an override makes a template that cfn-lint {_verb(severity)}: {finding.message}"
+        return Diagnostic(finding.rule, severity, message, path, document.key_span(path), "", (where,))
     path = locate(document, origin.path) if origin else ()
-    verb = "rejects" if severity is Severity.ERROR else "warns about"
-    message = f"fsdcf generated a template that cfn-lint {verb}: {finding.message}"
+    message = f"fsdcf generated a template that cfn-lint {_verb(severity)}: {finding.message}"
     notes = (where, *_excerpt(data, finding.path))
     return Diagnostic(finding.rule, severity, message, path, document.key_span(path), _HINT, notes)
 
 
+def _verb(severity: Severity) -> str:
+    return "rejects" if severity is Severity.ERROR else "warns about"
+
+
 def _written(finding: Finding, origin: Origin, document: Document, locate: Locate) -> SpecPath | None:
     """Return the path in the spec that the property's value comes from, if the author wrote it."""
-    if finding.path[2:3] != ("Properties",):
-        return None
-    source = origin.source(finding.path[3:])
+    if finding.path[2:3] == ("Properties",):
+        source = origin.source(finding.path[3:])
+    else:
+        override = origin.override(finding.path[2:])
+        source = (override, ()) if override else None
     if source is None:
         return None
     named, below = source

@@ -98,12 +98,15 @@ def _clause(row: tuple[str, str, bool], levels: Mapping[str, None]) -> str:
 
 @dataclass(frozen=True)
 class FirstDeploy:
-    """What a reader of a first deploy must know beside its resources: what is exposed, and what its policies allow."""
+    """What a reader of a first deploy must know beside its resources: what is exposed, what its policies allow, and
+    what overrides change, by logical ID."""
 
     exposures: tuple[Exposure, ...] = ()
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def first_deploy(stack: PlannedStack) -> FirstDeploy:
-    """What a first deploy of a stack exposes and allows."""
-    return FirstDeploy(exposures(stack), permissions(stack))
+    """What a first deploy of a stack exposes and allows, and what overrides change."""
+    overrides = {one.name: one.overrides for one in stack.resources.values() if one.overrides and not one.template}
+    return FirstDeploy(exposures(stack), permissions(stack), overrides)

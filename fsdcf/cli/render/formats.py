@@ -112,6 +112,11 @@ def record(plan: ComparedPlan) -> dict[str, Any]:
             {"LogicalResourceId": one.logical_id, "What": one.what, "Spec": spec(plan.places.get(one.logical_id))}
             for one in (plan.first.exposures if plan.first else ())
         ],
+        "Overrides": [
+            {"LogicalResourceId": name, "Path": path}
+            for name, paths in (plan.first.overrides.items() if plan.first else ())
+            for path in paths
+        ],
         "DataAtRisk": [
             {"LogicalResourceId": risk.logical_id, "ResourceType": risk.type, **_risk(risk)} for risk in update.risks
         ],
@@ -314,6 +319,10 @@ def _first_deploy(plan: ComparedPlan, first: FirstDeploy) -> Iterator[str]:
         for one in first.exposures
     )
     yield from _alert("NOTE", "**Open to the outside**", exposed)
+    overrides = (
+        f"{markdown_code(name)} {', '.join(map(markdown_code, paths))}" for name, paths in first.overrides.items()
+    )
+    yield from _alert("NOTE", "**Overrides**", overrides)
     whole = Plan("", plan.update.changes, first=True)
     for section, changes in sections(whole).items():
         allows = first.permissions if section == "permissions" else None
@@ -379,7 +388,8 @@ def _detailed(change: Change, plan: ComparedPlan) -> Iterator[str]:
     for one in changed_properties(change, plan.changes):
         line = markdown(where(plan.lines.of_property(change, one) or plan.places.get(change.logical_id)))
         values = ("", markdown(one.follows)) if one.follows else (_value(one.before), _value(one.after))
-        yield _row(markdown_code(change.logical_id), markdown_code(one.title), *values, line)
+        note = f" ({one.note})" if one.note else ""
+        yield _row(markdown_code(change.logical_id), markdown_code(one.title) + note, *values, line)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[str]) -> Iterator[str]:

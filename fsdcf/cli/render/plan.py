@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fsdcf.cli.render.parts import PARTS, part_of, short
 from fsdcf.cli.render.stream import wrapped, wrapped_after
 from fsdcf.cli.render.values import differences, shown
-from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail
+from fsdcf.cloudformation.change import KNOWN_LATER, Change, Detail, path_of
+from fsdcf.cloudformation.difference import ATTRIBUTES
+from fsdcf.cloudformation.planned import overrides_of
 from fsdcf.cloudformation.types import record_of
 from fsdcf.deploy.model import Place, Plan, PlanCreated
 from fsdcf.diagnostics import Paint
+from fsdcf.language.rules.overrides import steps_of
 from fsdcf.masking import deciding_name, mask_value
 from fsdcf.plan.diff.causes import Changes, by_id, follows, target_of, title_of
 from fsdcf.plan.diff.tags import TagChange, tag_changes, tags_line, without_tags
@@ -63,12 +67,14 @@ _MAX_BESIDE = 48
 
 @dataclass(frozen=True)
 class ChangedProperty:
-    """A property that changes. ``follows`` is the chain of causes if the new value is not known."""
+    """A property that changes. ``follows`` is the chain of causes if the new value is not known; ``note`` says whether
+    an override sets it."""
 
     title: str
     before: Any = None
     after: Any = None
     follows: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,27 @@ def changed_properties(change: Change, changes: Changes) -> tuple[ChangedPropert
         or _title_by_name(title) not in unsure  # as far as known, it only moved within its list
     }
     rest = (ChangedProperty(title, follows=text) for title, text in following.items() if title not in values)
-    return (*values.values(), *rest)
+    rows = [replace(row, note=_note(row, change)) for row in (*values.values(), *rest)]
+    others = [row for row in rows if not row.title.startswith(_OVERRIDES)]
+    return tuple(others or rows)
+
+
+_OVERRIDES = "Metadata.fsdcf.Overrides"
+"""The record of the overrides in a resource, which the notes of its other rows repeat."""
+
+
+def _note(row: ChangedProperty, change: Change) -> str:
+    """Whether an override sets a property on the new side, or did so on the old one."""
+    for side, note in ((change.after, "override"), (change.before, "no longer an override")):
+        resource = side if isinstance(side, Mapping) else {}
+        paths = [steps for path in overrides_of(resource) if (steps := steps_of(path))]
+        shown = row.title.replace("[was ", "[")
+        words = tuple(filter(None, re.split(r"[.\[\]]+", shown)))
+        known = tuple(map(str, path_of(shown, resource.get("Properties"))))
+        named = words if words[0] in ATTRIBUTES else ("Properties", *known, *words[len(known) :])
+        if any(named[: len(path)] == path[: len(named)] for path in paths):
+            return note
+    return ""
 
 
 def _static_first(change: Change) -> list[Detail]:
@@ -253,7 +279,7 @@ def plan_lines(
             yield _resource(change, group, columns, paint)
             for row in changed_properties(change, changes_by_id) if group in DETAILED else ():
                 if row.follows:
-                    yield from wrapped_after(f"      {row.title}: ", row.follows, paint, width, 8)
+                    yield from wrapped_after(f"      {_titled(row, paint)}: ", row.follows, paint, width, 8)
                 else:
                     yield from _values(row, paint)
     if line := tags_line((*tag_changes(plan.changes), *stack_tags)):
@@ -293,6 +319,9 @@ def _first_deploy(
         yield from ("", paint("open to the outside", "warn")) if number == 0 else ()
         yield from _remark(one.logical_id, visible(one.what), "warn", paint, width)
         yield from _at(places.get(one.logical_id), paint)
+    for number, (name, paths) in enumerate(first.overrides.items() if first else ()):
+        yield from ("", paint("overrides", "warn")) if number == 0 else ()
+        yield from _remark(name, visible(", ".join(paths)), "warn", paint, width)
     for section, changes in sections(plan).items():
         yield from ("", paint(f"{section} ({len(changes)})", "strong"))
         columns = _columns(changes, places, width)
@@ -460,11 +489,15 @@ def _resource(change: Change, group: str, columns: tuple[int, int, dict[str, str
     return f"  {paint(mark, role)} " + "  ".join(words).rstrip()
 
 
+def _titled(row: ChangedProperty, paint: Paint) -> str:
+    return f"{row.title} ({paint(row.note, 'warn')})" if row.note else row.title
+
+
 def _values(row: ChangedProperty, paint: Paint) -> Iterator[str]:
     before, after = shown(row.before), shown(row.after)
     if len(before) + len(after) <= _MAX_BESIDE:
-        yield f"      {row.title}: {paint(before, 'soft')} -> {paint(after, 'strong')}"
+        yield f"      {_titled(row, paint)}: {paint(before, 'soft')} -> {paint(after, 'strong')}"
         return
-    yield f"      {row.title}:"
+    yield f"      {_titled(row, paint)}:"
     yield f"        {paint(before, 'soft')}"
     yield f"        -> {paint(after, 'strong')}"

@@ -100,6 +100,17 @@ def termination_protection_key() -> Any:
     )
 
 
+def overrides_key() -> Any:
+    """The key `overrides` of what has a stack of its own."""
+    return spec_key(
+        "Changes of the finished template: logical id, then property path, then value. `null` removes a property, "
+        "`[+]` at the end of a path appends to a list.",
+        default_factory=dict,
+        key_pattern=r"[A-Za-z0-9]{1,255}",
+        key_expects="logical ids: letters and digits",
+    )
+
+
 def container_insights_key(cluster: str) -> Any:
     """The key `containerInsights` of a cluster."""
     return spec_key(

@@ -13,6 +13,7 @@ from fsdcf.language.model.common import (
     ExecuteCommandLogs,
     container_insights_key,
     execute_command_logs_key,
+    overrides_key,
     termination_protection_key,
 )
 from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
@@ -234,6 +235,7 @@ class EnvironmentSpec:
     kind: str = spec_key("Kind of the spec.", allowed=("Environment",))
     metadata: EnvironmentMetadata = spec_key("Name and owners.")
     environment: Environment = spec_key("What the services share.", default=Environment())
+    overrides: Mapping[str, Any] = overrides_key()
 
     @property
     def namespace(self) -> str:

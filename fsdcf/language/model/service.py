@@ -24,6 +24,7 @@ from fsdcf.language.model.common import (
     days_of,
     execute_command_logs_key,
     log_encryption_key,
+    overrides_key,
     termination_protection_key,
 )
 from fsdcf.language.model.traffic import (
@@ -1066,6 +1067,7 @@ class Spec:
         key_pattern=ENVIRONMENT_PATTERN,
         key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
     )
+    overrides: Mapping[str, Any] = overrides_key()
 
     @property
     def endpoint_protocol(self) -> str:

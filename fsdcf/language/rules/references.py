@@ -38,7 +38,11 @@ def _names_secret(path: SpecPath) -> bool:
 
 
 def _takes_attribute(path: SpecPath) -> bool:
-    if path[:2] in (("service", "environment"), ("service", "command"), ("service", "entryPoint")):
+    if path[0] == "overrides" or path[:2] in (
+        ("service", "environment"),
+        ("service", "command"),
+        ("service", "entryPoint"),
+    ):
         return True
     role = path[:2] in (("service", "taskRole"), ("service", "executionRole"))
     return role and ("resources" in path or "conditions" in path)
