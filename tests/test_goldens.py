@@ -30,13 +30,10 @@ ALONE = [
 """The files of environments that no spec joins: they are compiled themselves."""
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
+FOLDERS = ("traffic", "joined", "hardened", "addons", "values")
 TEMPLATES = [
     *DEPENDENCIES,
-    *(
-        path
-        for folder in ("traffic", "joined", "hardened", "addons")
-        for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))
-    ),
+    *(path for folder in FOLDERS for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))),
 ]
 ENVIRONMENTS = sorted(CASES.glob("environments/*.environment.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))

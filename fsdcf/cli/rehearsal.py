@@ -42,6 +42,7 @@ def rehearsing(
                 pace=pace,
                 runner=runner_of(faults),
                 registry=registry,
+                invents=True,
             )
             try:
                 yield Aws(

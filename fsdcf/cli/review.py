@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,12 @@ from fsdcf.cli.lookup import ChangeLines
 from fsdcf.cli.render.formats import ComparedPlan
 from fsdcf.cli.render.plan import Remarks, Reviewed
 from fsdcf.cloudformation.evaluation import EvaluationError
+from fsdcf.cloudformation.parameters import stored_name
 from fsdcf.cloudformation.partitions import domain_of
 from fsdcf.cloudformation.planned import PlanError, planned_together
+from fsdcf.cloudformation.references import section_of
 from fsdcf.deploy.model import Place, PlanCreated, Target
+from fsdcf.diagnostics import joined
 from fsdcf.plan.diff.obstacles import Importers
 from fsdcf.plan.diff.plan import plan_update, review_changes
 from fsdcf.plan.diff.sides import DeployedValues, sides_of
@@ -76,7 +79,19 @@ def compared(
     except PlanError as error:
         raise click.UsageError(f"{title} -> {new.title}: {error}") from None
     first = _first(new) if old is None else None
-    return ComparedPlan(title, new.title, plan, ChangeLines(old, new), notes, first)
+    stored = tuple(_of_stored_values(new.template)) if old is not None else ()
+    return ComparedPlan(title, new.title, plan, ChangeLines(old, new), (*notes, *stored), first)
+
+
+def _of_stored_values(template: Mapping[str, Any]) -> Iterator[str]:
+    """What a plan does not show of the parameters whose values CloudFormation reads at the deploy."""
+    names = [name for name in map(stored_name, section_of(template, "Parameters").values()) if name]
+    if names:
+        listed, them = joined(sorted(names), "and"), "them" if len(names) > 1 else "it"
+        yield (
+            f"CloudFormation reads {listed} from the Parameter Store at each deploy: if the value has changed, what "
+            f"uses {them} changes too"
+        )
 
 
 def introduced(event: PlanCreated, new: Compiled) -> PlanCreated:

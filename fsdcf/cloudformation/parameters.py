@@ -14,6 +14,9 @@ _NESTED = re.compile(r"[*+}][^()]{0,200}\)[*+{]")
 _MOST_WAYS = 10**7
 _STORED = "AWS::SSM::Parameter::Value<"
 
+STORED_VALUE = f"{_STORED}String>"
+"""The type of a parameter whose value is that of a parameter in the Parameter Store, which its own value names."""
+
 NO_ECHO_MASK = "****"
 """What CloudFormation shows in place of the value of a parameter with NoEcho."""
 
@@ -26,6 +29,13 @@ def stand_in(name: str) -> str:
 def is_no_echo(declared: Mapping[str, Any]) -> bool:
     """Whether a parameter is declared with NoEcho."""
     return str(declared.get("NoEcho", False)).lower() == "true"
+
+
+def stored_name(declared: Mapping[str, Any]) -> str | None:
+    """The name in the Parameter Store from which CloudFormation reads the value of a parameter at each deploy, where
+    its default says so; None for any other parameter."""
+    is_stored = str(declared.get("Type", "")).startswith(_STORED)
+    return str(declared["Default"]) if is_stored and "Default" in declared else None
 
 
 def secret_values(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str, ...]:

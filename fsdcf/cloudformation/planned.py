@@ -21,7 +21,7 @@ from fsdcf.cloudformation.evaluation import (
     scope_of,
 )
 from fsdcf.cloudformation.exports import Export, Import, exports_of, imports_of
-from fsdcf.cloudformation.parameters import stand_in
+from fsdcf.cloudformation.parameters import stand_in, stored_name
 from fsdcf.cloudformation.references import section_of
 
 _SYMBOLS = {name: f"${{{name}}}" for name, value in PSEUDO.items() if isinstance(value, str)}
@@ -229,14 +229,16 @@ def overrides_of(resource: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def parameter_values(template: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """A value for every parameter, and the names of those without a default: they have stand-ins. Raises PlanError."""
+    """A value for every parameter, and the names of those without a default: they have stand-ins. One that
+    CloudFormation reads from the Parameter Store is as in a spec, ``${ssm:/path}``. Raises PlanError."""
     values: dict[str, str] = {}
     missing = []
     for name, declared in section_of(template, "Parameters").items():
         if not isinstance(declared, Mapping):
             raise PlanError(f"its parameter {name} must be a mapping")
+        stored = stored_name(declared)
         if "Default" in declared:
-            values[name] = text_of(declared["Default"])
+            values[name] = text_of(declared["Default"]) if stored is None else f"${{ssm:{stored}}}"
             continue
         missing.append(name)
         allowed = declared.get("AllowedValues")
@@ -266,7 +268,7 @@ def text_of(value: Any) -> str:
         if value.function == "Ref":
             return stand_in(str(value.parts[0]))
         if value.function == "Fn::ImportValue":
-            return f"${{{value.parts[0]}}}"
+            return f"${{import:{value.parts[0]}}}"
         parts = [text_of(part) for part in value.parts]
         return f"{value.function.removeprefix('Fn::')}({', '.join(parts)})" if value.function else "".join(parts)
     if isinstance(value, bool):

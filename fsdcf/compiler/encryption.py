@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from troposphere import AWSObject, logs
@@ -12,8 +11,8 @@ from fsdcf.compiler.parts.roles import add_policy, key_statement
 from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
 from fsdcf.compiler.text import value
 from fsdcf.language.dependency import EncryptedDependency
-from fsdcf.language.model.common import KMS, KMS_KEY, OWNED
-from fsdcf.language.placeholders import String, sample
+from fsdcf.language.model.common import KMS, OWNED
+from fsdcf.language.placeholders import String
 
 _USE = (
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
@@ -30,7 +29,7 @@ def encryption_of(dependency: EncryptedDependency, context: Context) -> String:
 
 def customer_key(encryption: String) -> Any:
     """The ARN of a customer's KMS key as a value; None for the keys of AWS."""
-    return value(encryption) if re.fullmatch(KMS_KEY, sample(encryption)) else None
+    return None if encryption in (OWNED, KMS) else value(encryption)
 
 
 def kms_key(encryption: String, managed: str) -> Any:

@@ -23,6 +23,7 @@ from fsdcf.compiler.parts.network import (
 )
 from fsdcf.compiler.parts.roles import EXEC_LOG_OUTPUT, RoleHome, exec_log_group_arn
 from fsdcf.compiler.parts.service import add_cluster
+from fsdcf.compiler.parts.stored_values import stored_values
 from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import (
@@ -52,6 +53,7 @@ def compile_environment(
     whole = StackPart()
     for part in (network, badge, endpoints, load_balancers, cluster, namespace):
         whole.fold(part(spec))
+    whole.fold(stored_values(spec, whole))
     text = spec.metadata.description
     description = f"{environment}: {text}" if text else f"What the services of {environment} share"
     return template_of(description, whole, tags, environment_stack(environment), spec.overrides)

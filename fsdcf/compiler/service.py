@@ -17,6 +17,7 @@ from fsdcf.compiler.parts.network import interface_endpoints, network_of, securi
 from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
 from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
+from fsdcf.compiler.parts.stored_values import stored_values
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
 from fsdcf.compiler.stack import (
@@ -48,6 +49,7 @@ def compile_service(
     context = Context(spec, environment, network_of(spec.service, joined), tags, types, settings)
     for part in PARTS:
         context.before.fold(part(context))
+    context.before.fold(stored_values(spec, context.before))
     text = spec.metadata.description
     description = f"{spec.metadata.name} in {environment}" + (f": {text}" if text else ", an ECS service on Fargate")
     return template_of(description, context.before, tags, f"{spec.metadata.name}-{environment}", spec.overrides)

@@ -6,11 +6,24 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from troposphere import GetAtt, Ref, Sub
+from troposphere import GetAtt, ImportValue, Ref, Sub
 
 from fsdcf.cloudformation.references import function_of, steps, sub_parts, sub_variables
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.placeholders import PSEUDO_PARAMETERS, Attribute, Known, Part, Pseudo, String, Text, parts_of
+from fsdcf.language.names import logical_id, parameter_id
+from fsdcf.language.placeholders import (
+    EXPORT,
+    PSEUDO_PARAMETERS,
+    Attribute,
+    ImportedValue,
+    Known,
+    Part,
+    Pseudo,
+    String,
+    Text,
+    is_parameter,
+    parts_of,
+)
 
 if TYPE_CHECKING:
     from fsdcf.compiler.stack import PropertyPath, Template
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
 Attributes = Mapping[tuple[str, str], Mapping[str, str]]
 """(category, local name) of a dependency -> attribute -> fragment."""
 
+_IMPORT = re.compile(rf"\$\{{import:({EXPORT})\}}")
 _WHOLE = re.compile(r"\$\{([A-Za-z0-9:]+)(?:\.([A-Za-z0-9.]+))?\}")
 
 
@@ -40,16 +54,31 @@ def _fragment(part: Any, attributes: Attributes) -> str:
         return f"${{{part.name}}}"
     if isinstance(part, Attribute):
         return attributes[(part.kind, part.name)][part.attribute]
+    if isinstance(part, ImportedValue):
+        return str(part)
+    if is_parameter(part):
+        return f"${{{parameter_id(part.name)}}}"
     raise TypeError(f"{part} cannot be part of a text")
 
 
 def intrinsic(text: str) -> Any:
-    """A fragment as the simplest equivalent CloudFormation value."""
+    """A fragment as the simplest equivalent CloudFormation value. ``${import:NAME}`` in it is an export of another
+    stack."""
+    if "${import:" in text:
+        return _importing(text)
     if whole := _WHOLE.fullmatch(text):
         return GetAtt(whole[1], whole[2]) if whole[2] else Ref(whole[1])
     if re.search(r"\$\{(?!!)", text):
         return Sub(text)
     return text.replace("${!", "${")
+
+
+def _importing(text: str) -> Any:
+    """A fragment with exports as a CloudFormation value; an Fn::Sub gets each of them by a variable of its own."""
+    if whole := _IMPORT.fullmatch(text):
+        return ImportValue(whole[1])
+    variables = {logical_id(name, "Import"): ImportValue(name) for name in _IMPORT.findall(text)}
+    return Sub(_IMPORT.sub(lambda match: f"${{{logical_id(match[1], 'Import')}}}", text), **variables)
 
 
 def value(text: String, attributes: Attributes | None = None) -> Any:

@@ -18,6 +18,7 @@ from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.change_set import check_imports
+from fsdcf.deploy.elsewhere import check_values, named_values
 from fsdcf.deploy.events import leftover_resources
 from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent, Target
 from fsdcf.deploy.operation import latest_events, running_operation
@@ -39,11 +40,13 @@ _IMAGE_ERRORS = {
 def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
     """The stack, None if it does not exist.
 
-    Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image or a
-    secret (exit 2).
+    Stops the run in the wrong account or a new environment that is not confirmed (exit 3), and without the image, a
+    secret or a value from elsewhere (exit 2).
     """
     named = () if release.examined else named_secrets(release.template)
-    also = [*(["the image"] if release.image is not None else []), *(["the secrets"] if named else [])]
+    elsewhere = () if release.examined else named_values(release.template)
+    looks = {"the image": release.image is not None, "the secrets": named, "what it reads elsewhere": elsewhere}
+    also = [what for what, needed in looks.items() if needed]
     others, comma, last = ", ".join((f"the stack {release.stack}", *also)).rpartition(", ")
     run.step("preflight", f"looking up {others}{' and ' if comma else ''}{last}")
     stack = snapshot(run.aws, release.stack)
@@ -64,6 +67,7 @@ def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
         _check_image(run, release, sha)
     if named:
         check_secrets(run, named, account, _starts_none(release, stack, options))
+    check_values(run, elsewhere)
     return stack
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fsdcf.language.placeholders import Known, Pseudo, String, parts_of, sample
+from fsdcf.language.placeholders import ImportedValue, Known, Part, Pseudo, String, is_parameter, parts_of, sample
 
 HASH_DIGITS = 10
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
@@ -19,12 +19,19 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudform
 
 
 def local_name(name: String) -> str:
-    """Return the name without ``${ENV}`` and pseudo parameters, and without the separators next to them."""
-    parts = parts_of(name)
-    text = "".join(part if isinstance(part, str) else "\0" for part in parts if isinstance(part, (str, Known, Pseudo)))
+    """Return the name without ``${ENV}`` and pseudo parameters, and without the separators next to them. A value from
+    elsewhere has the name of its export or parameter."""
+    text = "".join(map(_local, parts_of(name)))
     # Between two words the separator on the left of a placeholder remains, or the one on its right.
     text = re.sub(r"[-_.]?(\0[-_.]?)+", lambda gap: gap.group().replace("\0", "")[:1] or "-", text)
     return text.strip("-_.")
+
+
+def _local(part: Part) -> str:
+    """A part of a name: the null character in place of what is no part of a local name."""
+    if isinstance(part, ImportedValue) or is_parameter(part):
+        return re.sub("[^A-Za-z0-9_.-]+", "-", part.name).strip("-")
+    return part if isinstance(part, str) else "\0" if isinstance(part, (Known, Pseudo)) else ""
 
 
 def local_names(names: Iterable[String]) -> dict[str, str]:
@@ -53,6 +60,11 @@ def endpoint_words(service: str) -> str:
 def endpoint_id(service: str) -> str:
     """Return the logical id of the interface endpoint of a service such as ``ecr.api``."""
     return f"{endpoint_words(service)}InterfaceEndpoint"
+
+
+def parameter_id(path: str) -> str:
+    """Return the name of the template's parameter for a parameter of the Parameter Store."""
+    return logical_id(path, "StoredValue")
 
 
 def within(most: int, name: str) -> str:

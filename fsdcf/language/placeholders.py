@@ -1,10 +1,12 @@
-"""Placeholders in strings: ``${ENV}``, ``${NAME}``, pseudo parameters, secrets and attributes of dependencies."""
+"""Placeholders in strings: ``${ENV}``, ``${NAME}``, pseudo parameters, secrets, attributes of dependencies, and values
+that other stacks and the Parameter Store have."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 PSEUDO_PARAMETERS = {
     "AWS::Region": "us-east-1",
@@ -27,6 +29,11 @@ STORED_NAMES = {
 Source: CreateSecret and PutParameter in the API references. Other AWS services own secrets such as ``rds!cluster-…``:
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
 """
+
+
+EXPORT = r"[A-Za-z0-9:-]{1,255}"
+"""The name of an export. CloudFormation rejects any other: "Export Name may only contain alphanumeric characters,
+colons, or hyphens"."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,17 @@ class Attribute:
         return f"${{{self.kind}:{self.name}:{self.attribute}}}"
 
 
-Part = str | Known | Pseudo | SecretRef | Attribute
+@dataclass(frozen=True)
+class ImportedValue:
+    """The value of an export of another stack: ``${import:shared-vpc-id}``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{import:{self.name}}}"
+
+
+Part = str | Known | Pseudo | SecretRef | Attribute | ImportedValue
 
 
 @dataclass(frozen=True)
@@ -114,6 +131,40 @@ class PlaceholderProblem:
 def sample(value: String) -> str:
     """Return a string's text, with plausible values for its placeholders."""
     return value if isinstance(value, str) else value.sample()
+
+
+def reads_elsewhere(value: String) -> bool:
+    """Return whether another stack, or a parameter of the Parameter Store, has a part of a string."""
+    return not isinstance(value, str) and any(
+        isinstance(part, ImportedValue) or is_parameter(part) for part in value.parts
+    )
+
+
+def is_whole(value: String) -> bool:
+    """Return whether another stack, or a parameter of the Parameter Store, has the whole of a string."""
+    return len(parts_of(value)) == 1 and reads_elsewhere(value)
+
+
+def is_parameter(part: Part) -> TypeGuard[SecretRef]:
+    """Return whether a part is the value of a parameter of the Parameter Store: outside of the variables of a container
+    a value that CloudFormation reads."""
+    return isinstance(part, SecretRef) and part.store == "ssm"
+
+
+_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x"
+_PLAUSIBLE = ("x", "1", "0123456789abcdef0", _ARN, "arn:aws:iam::123456789012:role/x", "x.example.com")
+"""Values that an export may have."""
+
+
+def matches(pattern: str, value: String) -> bool:
+    """Return whether a string matches a pattern as a whole; with parts from elsewhere, whether it may."""
+    if is_whole(value) or re.fullmatch(pattern, sample(value)):
+        return True
+    parts = parts_of(value)
+    return reads_elsewhere(value) and any(
+        re.fullmatch(pattern, "".join(each if reads_elsewhere(Text((part,))) else _sample(part) for part in parts))
+        for each in _PLAUSIBLE
+    )
 
 
 def parts_of(value: String) -> tuple[Part, ...]:
@@ -179,8 +230,8 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
     if inner in variables:
         return variables[inner]
     head, _, rest = inner.partition(":")
-    if head in ("secrets", "ssm") and rest:
-        return _secret(head, rest)
+    if head in ("secrets", "ssm", "import") and rest:
+        return _elsewhere(head, rest)
     if not _NAME.fullmatch(inner) and (meant := _meant(inner)):
         return f"`${{{inner}}}` is not a placeholder", meant
     if "::" in inner:
@@ -190,7 +241,8 @@ def _read(inner: str | None, variables: Mapping[str, str]) -> Part | tuple[str, 
         return Attribute(*fields)
     if _NAME.fullmatch(inner):
         return _unknown(inner, variables)
-    hint = "write ${ENV}, ${NAME}, ${AWS::Region}, ${secrets:path}, ${ssm:/path} or ${kind:name:attribute}; "
+    hint = "write ${ENV}, ${NAME}, ${AWS::Region}, ${secrets:path}, ${ssm:/path}, ${import:export} or "
+    hint += "${kind:name:attribute}; "
     return f"`${{{inner}}}` is not a placeholder", hint + "$${ is a literal ${"
 
 
@@ -207,8 +259,8 @@ def _meant(inner: str) -> str:
     """Return the hint for a placeholder of another tool, or in another case; empty for any other."""
     if meant := _MEANT.get(re.sub(r"[\W_]", "", inner).lower()):
         return f"did you mean `${{{meant}}}`?"
-    if inner.startswith("import:"):
-        return "exports are not implemented yet: write a variable such as ${NAME}, and pass the value with --var NAME=…"
+    if other := re.fullmatch(r"(?i)(?:fn::)?import(?:value)?:+(.+)", inner):
+        return f"did you mean `${{import:{other[1]}}}`?"
     store, colon, rest = inner.partition(":")
     if colon and rest and (store.lower() in ("secret", "secrets", "ssm") and store not in ("secrets", "ssm")):
         return f"did you mean `${{{'ssm' if store.lower() == 'ssm' else 'secrets'}:{rest}}}`?"
@@ -223,7 +275,10 @@ def _unknown(name: str, variables: Iterable[str]) -> tuple[str, str]:
     return f"unknown variable `{name}`", f"set it with --var {name}=…; known variables: {_listed(variables)}"
 
 
-def _secret(store: str, rest: str) -> Part | tuple[str, str]:
+def _elsewhere(store: str, rest: str) -> Part | tuple[str, str]:
+    """Return a secret, a parameter or an export, or a message and a hint."""
+    if store == "import":
+        return _import(rest)
     if rest.startswith("arn:"):
         return f"`${{{store}:…}}` takes a name, not an ARN", "write the ARN in service.secrets, as valueFrom"
     if store == "ssm":
@@ -237,6 +292,13 @@ def _secret(store: str, rest: str) -> Part | tuple[str, str]:
     return SecretRef("secrets", name, key)
 
 
+def _import(name: str) -> Part | tuple[str, str]:
+    if re.fullmatch(EXPORT, name):
+        return ImportedValue(name)
+    hint = "write ${import:NAME} with the name of an export: at most 255 letters, digits, - and :"
+    return f"`${{import:{name}}}` cannot be an export", hint
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"${{{name}}}" for name in sorted(names))
 
@@ -248,6 +310,8 @@ def _sample(part: Part) -> str:
         return part.value
     if isinstance(part, SecretRef):
         return part.source
+    if isinstance(part, ImportedValue):
+        return part.name
     if isinstance(part, Attribute) and part.attribute.lower().endswith("arn"):
         return "arn:aws:sqs:us-east-1:123456789012:x"
     return part if isinstance(part, str) else "x"

@@ -19,7 +19,7 @@ from fsdcf.language.document import Document, names_of_type
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.names import local_names
-from fsdcf.language.placeholders import Pseudo, Text, sample
+from fsdcf.language.placeholders import ImportedValue, Pseudo, Text, is_parameter, matches, sample
 from fsdcf.language.rules.references import misplaced
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of
 from fsdcf.language.source import FOREIGN
@@ -93,7 +93,7 @@ class SpecValidator(Validator):  # type: ignore[misc]
 
     def _validate_matches(self, pattern: str, field: str, value: Any) -> None:
         """{'type': 'string'}"""
-        if isinstance(value, (str, Text)) and not re.fullmatch(pattern, sample(value)):
+        if isinstance(value, (str, Text)) and not matches(pattern, value):
             self._error(field, _MATCHES)
 
     def _validate_longest(self, most: int, field: str, value: Any) -> None:
@@ -324,7 +324,7 @@ class Checker:
         if not each.open and isinstance(value, Text):
             self.wrong.add(path)
             for part in value.parts:
-                if isinstance(part, Pseudo):
+                if isinstance(part, (Pseudo, ImportedValue)) or is_parameter(part):
                     message = f"`{part}` is not known at compile time, and this value must be"
                     self._add(misplaced, path, message, "write the value")
 

@@ -97,7 +97,8 @@ class SandboxState:
     call was signed for, which only S3 needs: a bucket answers in its own region. ``partial`` asks the current call to
     process half of a batch, ``brief`` to give a token with a short life. ``runner``, unless empty, names the process
     that alone runs due actions, so that its faults strike even while other processes use the same store. ``registry``
-    is the host and port of a registry on this machine with the images of ECR; empty if there is none.
+    is the host and port of a registry on this machine with the images of ECR; empty if there is none. With ``invents``
+    a stack may import what no stack of the sandbox exports, and read parameters that nobody has stored.
     """
 
     store: Store = field(default_factory=Store)
@@ -112,6 +113,7 @@ class SandboxState:
     brief: bool = False
     runner: str = ""
     registry: str = ""
+    invents: bool = False
 
     @property
     def partition(self) -> str:

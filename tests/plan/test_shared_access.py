@@ -57,7 +57,7 @@ def test_further_groups_and_the_badge_are_rows_of_their_own():
     rows = [one for one in connections(stack) if one.kind == "group"]
     assert [one.resources for one in rows] == [
         ("sg-0123456789abcdef0",),
-        ("${fsdcf-staging-ServicesSecurityGroupId}",),
+        ("${import:fsdcf-staging-ServicesSecurityGroupId}",),
     ]
     row = rows[0]
     assert (who(row), verb(row), where(row)) == ("Service", "is in", "sg-0123456789abcdef0")
@@ -70,6 +70,6 @@ def test_further_groups_and_the_badge_are_rows_of_their_own():
 def test_a_service_alone_names_the_imported_groups_that_reach_it():
     (row,) = reach(planned(joined("shop", ["shop.example.com"]))).values()
     assert row.principals == (
-        "${fsdcf-staging-PublicLoadBalancerSecurityGroupId}",
-        "${fsdcf-staging-ServicesSecurityGroupId}",
+        "${import:fsdcf-staging-PublicLoadBalancerSecurityGroupId}",
+        "${import:fsdcf-staging-ServicesSecurityGroupId}",
     )

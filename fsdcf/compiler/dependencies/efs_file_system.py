@@ -15,7 +15,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, MountedFileSystem, Violation, Violations
 from fsdcf.language.model.common import EC2_ID, KMS, Dependency, Unmanaged, encryption_key
 from fsdcf.language.model.service import EFS_ID, Spec
-from fsdcf.language.placeholders import String, sample
+from fsdcf.language.placeholders import String, is_whole, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
 
 FILE_SYSTEM = Rule(
@@ -174,7 +174,7 @@ def check(system: EfsFileSystem) -> Violations:
         message = f"`{sample(system.name)}` is the id of an existing file system, and the stack would make a new one"
         hint = "write a name and `existingId`, or `unmanaged` for a file system that another stack owns"
         yield Violation(FILE_SYSTEM, "name", message, hint)
-    if not is_managed(system) and not names_existing:
+    if not is_managed(system) and not names_existing and not is_whole(system.name):
         yield Violation(
             FILE_SYSTEM,
             "name",

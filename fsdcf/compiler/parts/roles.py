@@ -17,7 +17,7 @@ from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import ExecuteCommandLogs, Statement, recorded_in
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import within
-from fsdcf.language.placeholders import String, sample
+from fsdcf.language.placeholders import String, is_whole, sample
 
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 _EXEC = [
@@ -274,6 +274,6 @@ def _policy_arn(policy: String | None) -> Any:
     """The ARN of a policy, which the spec gives as an ARN or as a name."""
     if policy is None:
         return None
-    if sample(policy).startswith("arn:"):
+    if is_whole(policy) or sample(policy).startswith("arn:"):
         return value(policy)
     return intrinsic(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{fragment(policy)}")

@@ -108,13 +108,13 @@ def _secret(name: str, source: str, origin: str) -> ContainerSecret:
     fields.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
-    fields = fields_of_arn(_arn(source))
-    if fields[2] == "ssm":
+    fields, length = _fields(source)
+    if fields[2:3] == ["ssm"]:
         arn = ":".join(fields)
         return ContainerSecret(name, arn, "ssm:GetParameters", arn, origin)
-    secret, selection = ":".join(fields[:7]), fields[7:]
+    secret, selection = ":".join(fields[:length]), fields[length:]
     value_from = ":".join([secret, *selection, *[""] * (3 - len(selection))]) if any(selection) else secret
-    resource = secret if RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
+    resource = secret if length == 1 or RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
     return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource, origin)
 
 
@@ -124,16 +124,26 @@ def dynamic_reference(text: String) -> Any:
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html
     """
     source = fragment(text)
-    fields = fields_of_arn(_arn(source))
-    secret = ":".join(fields[:7]) if source.startswith("arn") else fields[6]
-    reference = ":".join([secret, "SecretString", *fields[7:]]).rstrip(":")
+    fields, length = _fields(source)
+    secret = ":".join(fields[:length]) if source.startswith(("arn", _EXPORTED)) else fields[6]
+    reference = ":".join([secret, "SecretString", *fields[length:]]).rstrip(":")
     return intrinsic(f"{{{{resolve:secretsmanager:{reference}}}}}")
+
+
+_EXPORTED = "${import:"
+"""How the ARN of a secret begins that another stack exports: the whole, with its random end."""
+
+
+def _fields(source: str) -> tuple[list[str], int]:
+    """The fields of a source, and how many of them are the ARN; the others select a part of a secret."""
+    fields = fields_of_arn(_arn(source))
+    return fields, 1 if fields[0].startswith(_EXPORTED) else 7
 
 
 def _arn(source: str) -> str:
     """The ARN of a source; a name is one of the stack's account and region."""
     store, _, name = source.partition(":")
-    if store == "arn":
+    if store == "arn" or source.startswith(_EXPORTED):
         return source
     home = "${AWS::Region}:${AWS::AccountId}"
     if store == "secretsmanager":

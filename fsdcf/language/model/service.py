@@ -49,7 +49,7 @@ from fsdcf.language.model.traffic import (
     ssl_policy_key,
     waf_key,
 )
-from fsdcf.language.placeholders import STORED_NAMES, String, sample
+from fsdcf.language.placeholders import STORED_NAMES, ImportedValue, String, parts_of, sample
 from fsdcf.language.shape import Later, spec_key, spec_record
 
 ULIMITS = (
@@ -183,7 +183,10 @@ _SECRET_SOURCE = (
 
 
 def store_of(source: String) -> str:
-    """The AWS service that has a secret, as in ARNs: secretsmanager or ssm."""
+    """The AWS service that has a secret, as in ARNs: secretsmanager or ssm. The ARN that another stack exports is that
+    of a secret in Secrets Manager."""
+    if isinstance(parts_of(source)[0], ImportedValue):
+        return "secretsmanager"
     fields = sample(source).split(":")
     return "secretsmanager" if "secretsmanager" in (fields[0], *fields[2:3]) else "ssm"
 

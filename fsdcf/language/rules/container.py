@@ -137,7 +137,7 @@ def _whole_secret(source: String) -> str:
     if isinstance(source, Text) and isinstance(source.parts[0], SecretRef):
         return str(replace(source.parts[0], key=""))
     fields = fields_of_arn(str(source))
-    return ":".join(fields[:7] if fields[0] == "arn" else fields[:2])
+    return ":".join(fields[: 7 if fields[0] == "arn" else 1 if fields[0].startswith("${") else 2])
 
 
 @rule(

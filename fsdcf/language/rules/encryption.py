@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import EncryptedDependency
-from fsdcf.language.model.common import KMS_KEY, ExecuteCommandLogs
+from fsdcf.language.model.common import KMS, OWNED, ExecuteCommandLogs
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import SecretRef, String, Text, sample
+from fsdcf.language.placeholders import SecretRef, String, Text
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.links import ECS_EXEC
 
@@ -31,7 +30,7 @@ def _keys(case: Case) -> dict[SpecPath, String]:
         named |= {_path(_DEFAULT): service.encryption, _path(_LOGS): service.observability.logs.encryption}
         named |= {("service", "secretKeys", index): key for index, key in enumerate(service.secret_keys)}
         named |= {(*path, "encryption"): each.encryption for path, each in case.having(EncryptedDependency)}
-    return {path: key for path, key in named.items() if key is not None and re.fullmatch(KMS_KEY, sample(key))}
+    return {path: key for path, key in named.items() if key is not None and key not in (OWNED, KMS)}
 
 
 def _recorded(case: Case) -> bool | ExecuteCommandLogs | None:

@@ -11,7 +11,7 @@ from fsdcf.cloudformation.partitions import PARTITIONS, domain_of, partition_of
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
-from fsdcf.language.placeholders import Attribute, SecretRef, Text, sample
+from fsdcf.language.placeholders import Attribute, SecretRef, Text, is_parameter, reads_elsewhere, sample
 from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
 from fsdcf.links import NAMES_LIKE_ARNS
@@ -30,6 +30,10 @@ def _attributes(case: Case) -> Iterator[tuple[SpecPath, Attribute]]:
 def _secrets(case: Case) -> Iterator[tuple[SpecPath, Text, SecretRef]]:
     for path, text in case.texts:
         yield from ((path, text, part) for part in text.parts if isinstance(part, SecretRef))
+
+
+def _is_variable(path: SpecPath) -> bool:
+    return path[:2] == ("service", "environment")
 
 
 def _names_secret(path: SpecPath) -> bool:
@@ -52,21 +56,38 @@ def _takes_attribute(path: SpecPath) -> bool:
 def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
     secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. The file of an
-    environment has them in `defaults` alone. Only CloudFormation knows the value of a pseudo parameter, so names and
-    numbers cannot contain one."""
+    environment has them in `defaults` alone. Elsewhere `${ssm:/path}` is the plain value of a parameter, which
+    CloudFormation reads at each deploy; it cannot be one of type SecureString. Only CloudFormation knows that value,
+    the one of an export (`${import:NAME}`) and those of pseudo parameters, so names and numbers cannot contain them."""
     owner = "environment.defaults." if case.kind == "Environment" else ""
-    for path, text, _ in _secrets(case):
-        if path[:2] != ("service", "environment") and not _names_secret(path):
+    for path, text, part in _secrets(case):
+        if is_parameter(part) and not _is_variable(path) and not _names_secret(path):
+            continue  # it is a parameter of the template
+        if not _is_variable(path) and not _names_secret(path):
             message = "a secret can only be the value of an environment variable"
             yield Problem(path, message, f"move it to {owner}service.environment")
         elif len(text.parts) > 1:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
-    for path, part in _attributes(case):
+    for path, attribute in _attributes(case):
         if not _takes_attribute(path):
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
             hint += " of a service" if owner else ""
-            yield Problem(path, f"`{part}` is not allowed here", hint)
+            yield Problem(path, f"`{attribute}` is not allowed here", hint)
+
+
+@rule("S580", "a value from elsewhere that must be known when compiling")
+def unknown_name(case: Case) -> Problems:
+    """`${import:NAME}` and `${ssm:/path}` have a value at the deploy. fsdcf builds and pushes to the repository of the
+    image, and derives permissions from it. The name of what the stack makes is in plans, permissions and policies. An
+    existing resource may have a name from elsewhere."""
+    if case.service.image is not None and reads_elsewhere(case.service.image):
+        hint = "write the repository, or a variable such as ${REPOSITORY}, and pass it with --var REPOSITORY=…"
+        yield Problem("service.image", "the repository of the image must be known when compiling", hint)
+    for path, dependency, kind in case.dependencies():
+        if reads_elsewhere(dependency.name) and kind.managed(dependency):
+            message = f"`{dependency.name}` is not known when compiling, and the name of what the stack makes must be"
+            yield Problem((*path, "name"), message, "write the name, or `unmanaged` for a resource that exists")
 
 
 @rule("S207", "an unknown attribute of a dependency")
@@ -176,7 +197,7 @@ def _secret_names(case: Case) -> Iterator[tuple[SpecPath, str, bool]]:
     """The name of each secret that the spec names, and whether it does so by an ARN, anywhere in a text, or by
     ``secretsmanager:name`` in ``valueFrom``."""
     for path, text in case.strings:
-        for start, name in _SECRET.findall(sample(text)):
+        for start, name in () if reads_elsewhere(text) else _SECRET.findall(sample(text)):
             if start.startswith("arn:") or _names_secret(path):
                 yield path, name, start.startswith("arn:")
 

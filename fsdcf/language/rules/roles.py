@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.common import Statement
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import matches, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
 
-_ARN = re.compile(r"arn:(aws[A-Za-z-]*|\*):[^:]+:[^:]*(:(\d{12}|\*|aws)?:.+)?", re.DOTALL)
+_ARN = r"(?s)arn:(aws[A-Za-z-]*|\*):[^:]+:[^:]*(:(\d{12}|\*|aws)?:.+)?"
 _OPERATOR = re.compile(
     r"((ForAnyValue|ForAllValues):)?"
     r"(String(Not)?(Equals(IgnoreCase)?|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)"
@@ -89,7 +89,7 @@ def resources(case: Case) -> Problems:
     for path, statement in _statements(case):
         for index, resource in enumerate(statement.resources):
             text = sample(resource)
-            if text != "*" and not _ARN.fullmatch(text):
+            if text != "*" and not matches(_ARN, resource):
                 message = f"`{resource}` is not an ARN"
                 hint = "write an ARN such as arn:${AWS::Partition}:s3:::my-bucket/*, or the `arn` of a dependency"
                 yield Problem((*path, "resources", index), message, hint)

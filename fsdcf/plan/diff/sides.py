@@ -8,7 +8,7 @@ from typing import Any
 
 from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import PSEUDO
-from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values
+from fsdcf.cloudformation.parameters import NO_ECHO_MASK, is_no_echo, secret_values, stored_name
 from fsdcf.cloudformation.planned import PlannedStack, parameter_values, planned
 from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import priorities_of
@@ -41,6 +41,14 @@ class Sides:
     secrets: tuple[str, ...] = ()
 
 
+def _unread(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """The values of a stack's parameters, where those of the Parameter Store are as in a spec: a plan that is computed
+    here does not read them."""
+    declared = section_of(template, "Parameters")
+    stored = {name for name in values if stored_name(declared.get(name, {})) is not None}
+    return {name: f"${{ssm:{value}}}" if name in stored else value for name, value in values.items()}
+
+
 def sides_of(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
@@ -56,7 +64,7 @@ def sides_of(
     priority within its band. ``tags`` are the new tags of the stack; None keeps them.
     """
     known = deployed or DeployedValues()
-    old_values = {**parameter_values(before)[0], **known.parameters} if before is not None else {}
+    old_values = {**parameter_values(before)[0], **_unread(before, known.parameters)} if before is not None else {}
     declared = section_of(after, "Parameters")
     new_values, missing = parameter_values(after)
     new_values |= {name: old_values[name] for name in missing if name in old_values}

@@ -225,7 +225,7 @@ def _existing(text: str, label: str) -> Iterator[Reach]:
     """An existing resource, by its ARN; the repositories of images are drawn by what the task runs."""
     match = _ARN.fullmatch(_PSEUDO.sub(r"${\1}", text))  # the colons of a pseudo parameter are not the ARN's
     if match is None:
-        export = text.removeprefix("${").removesuffix("}")
+        export = text.removeprefix("${import:").removesuffix("}")
         stack_name = exporting_stack(export)
         output = export.removeprefix(f"{stack_name}-").removesuffix("Arn")
         lines = (text,) if stack_name == export else (f"{output} of {stack_name}",)
@@ -327,7 +327,9 @@ class _Network:
         if not ids:
             return "VPC"
         export = imported_name(ids[0])
-        return f"VPC of {exporting_stack(export)}" if export else f"VPC {text_of(ids[0])}, already exists"
+        if export is None or exporting_stack(export) == export:
+            return f"VPC {text_of(ids[0])}, already exists"
+        return f"VPC of {exporting_stack(export)}"
 
     def endpoints(self) -> Iterator[Node]:
         """One node for the gateway endpoints and one for the interface endpoints, with three names in a line."""

@@ -11,6 +11,7 @@ from fsdcf.aws_errors import iam_action
 from fsdcf.cloudformation.arns import REGION, DeployedStack, IamType, arn, text
 from fsdcf.cloudformation.ecr import PUSH_ACTIONS
 from fsdcf.cloudformation.iam import Conditions, IamStatement
+from fsdcf.cloudformation.parameters import stored_name
 from fsdcf.cloudformation.permissions import targets_of
 from fsdcf.cloudformation.planned import items, mapping, planned
 from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM
@@ -76,6 +77,9 @@ CALLS: Mapping[str, frozenset[str]] = {
     "sts": frozenset({"GetCallerIdentity"}),
 }
 """The operations that the engine calls, by botocore's names."""
+
+IMPORTING: Mapping[str, frozenset[str]] = {"cloudformation": frozenset({"ListExports"})}
+"""Those that it calls for a stack that imports something, and CloudFormation too."""
 
 OPERATING: Mapping[str, frozenset[str]] = {
     "application-autoscaling": frozenset({"DescribeScalableTargets", "DescribeScalingActivities"}),
@@ -253,7 +257,7 @@ def _deployed(
 def _environments(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
     """What a deploy of services reads of the stacks of their environments, unless it may change these anyway: their
     outputs, such as the listener whose rules it counts."""
-    imported = _imported(stacks)
+    imported = {exporting_stack(name) for name in _imported(stacks) if exporting_stack(name) != name}
     others = sorted(imported - {stack.stack for stack in stacks})
     if others:
         arns = tuple(arn("cloudformation", f"stack/{name}/*") for name in others)
@@ -264,12 +268,24 @@ def _exports(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
     """The right to read exports, for stacks that import some. No page says whether CloudFormation uses that of the one
     who deploys or that of the role which it is given; both have it. ListExports has no resource."""
     if _imported(stacks):
-        yield IamStatement("Exports", ("cloudformation:ListExports",), ("*",))
+        yield IamStatement("Exports", tuple(actions_of(IMPORTING)), ("*",))
+    yield from _stored_values(stacks)
 
 
 def _imported(stacks: Sequence[DeployedStack]) -> frozenset[str]:
-    """The names of the stacks whose exports these stacks import."""
-    return frozenset(exporting_stack(one.name) for stack in stacks for one in planned(stack.template).imports)
+    """The names of the exports that these stacks import."""
+    return frozenset(one.name for stack in stacks for one in planned(stack.template).imports)
+
+
+def _stored_values(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
+    """The right to read the parameters of the Parameter Store that are parameters of a template.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+    """
+    declared = (one for stack in stacks for one in (stack.template.get("Parameters") or {}).values())
+    names = {name.lstrip("/") for name in map(stored_name, declared) if name}
+    arns = tuple(sorted(arn(SSM, f"parameter/{name}") for name in names))
+    yield IamStatement("StoredValues", ("ssm:GetParameters",) if arns else (), arns)
 
 
 def pushing(repositories: Iterable[tuple[str, Mapping[str, str]]]) -> Permissions:

@@ -13,10 +13,12 @@ from urllib.parse import unquote, urlsplit
 from fsdcf.cloudformation.difference import Side
 from fsdcf.cloudformation.evaluation import NO_VALUE, EvaluationError, Scope, active, evaluate, plain, scope_of
 from fsdcf.cloudformation.limits import TEMPLATE_BYTES
-from fsdcf.cloudformation.parameters import is_no_echo, resolved
+from fsdcf.cloudformation.parameters import is_no_echo, resolved, stored_name
 from fsdcf.cloudformation.partitions import DOMAIN
+from fsdcf.cloudformation.planned import planned
 from fsdcf.cloudformation.template import TemplateError
 from fsdcf.cloudformation.validation import body_problem, problems
+from fsdcf.conventions import exporting_stack
 from fsdcf.sandbox import s3, ssm
 from fsdcf.sandbox.cloudformation import messages, records, resources
 from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
@@ -80,6 +82,8 @@ def settings(state: SandboxState, stack: Document | None, params: Data) -> Docum
     text = _template_text(state, before, params)
     template = parsed(text)
     parameters = _parameters(template, before, params)
+    if state.invents:
+        _invent(state, template, parameters)
     stored = _stored_values(state, template, parameters)
     capabilities = list(params.get("Capabilities") or ())
     _check_template(template, parameters, capabilities)
@@ -170,13 +174,28 @@ def _parameters(template: Data, before: Document, params: Data) -> dict[str, str
     return parameters
 
 
+MADE_UP = "made up by the sandbox"
+"""The stack of an export, and the description of a parameter, that only a rehearsal has."""
+
+
+def _invent(state: SandboxState, template: Data, parameters: Mapping[str, str]) -> None:
+    """Make up what a stack reads elsewhere and the sandbox does not have, except the exports of an environment."""
+    for key, declared in (template.get("Parameters") or {}).items():
+        name = parameters.get(key, "")
+        if stored_name({**declared, "Default": name}) and ssm.value_of(state, name) is None:
+            ssm.put(state, name, name.rpartition("/")[2], description=MADE_UP)
+    for one in planned(template).imports:
+        if exporting_stack(one.name) == one.name and state.store.get(EXPORT, one.name) is None:
+            state.store.put(EXPORT, one.name, {"stack": MADE_UP, "value": one.name})
+
+
 def _stored_values(state: SandboxState, template: Data, parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the current values of the template parameters that name a parameter of Parameter Store."""
     declared = template.get("Parameters") or {}
     values: dict[str, str] = {}
     missing: list[str] = []
     for key, name in parameters.items():
-        if str(declared[key].get("Type")).startswith("AWS::SSM::Parameter::Value<"):
+        if stored_name({**declared[key], "Default": name}):
             value = ssm.value_of(state, name)
             if value is None:
                 missing.append(name)
@@ -375,6 +394,7 @@ def exports(state: SandboxState) -> list[Document]:
     return [
         {"ExportingStackId": export["stack"], "Name": name, "Value": export["value"]}
         for name, export in state.store.every(EXPORT)
+        if export["stack"] != MADE_UP
     ]
 
 
@@ -399,7 +419,7 @@ def export_problem(state: SandboxState, stack: Document, outputs: Iterable[Docum
     wanted = {output["ExportName"]: output["OutputValue"] for output in outputs if "ExportName" in output}
     for name in sorted(wanted):
         held = state.store.get(EXPORT, name)
-        if held is not None and held["stack"] != stack["id"]:
+        if held is not None and held["stack"] not in (stack["id"], MADE_UP):
             return messages.export_taken(name, held["stack"])
     for name, value in _exports_of(state, stack["id"]).items():
         users = importers(state, name) if wanted.get(name) != value else []

@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from fsdcf.cloudformation.permissions import is_action
-from fsdcf.plan.permissions.policy import CALLS, KEEPING_SECRETS, OPERATING, actions_of, pushing
+from fsdcf.plan.permissions.policy import CALLS, IMPORTING, KEEPING_SECRETS, OPERATING, actions_of, pushing
 from tests.conftest import ROOT
 
 ENGINE = [
@@ -61,21 +61,23 @@ def test_every_call_of_the_engine_is_in_the_table() -> None:
         f"{file.name}: {service} {operation}"
         for file in ENGINE
         for service, operation in pairs(file)
-        if operation not in CALLS.get(service, ())
+        if operation not in {*CALLS.get(service, ()), *IMPORTING.get(service, ())}
     }
     assert not missing
 
 
 def test_the_table_holds_what_the_engine_names_and_no_more() -> None:
     named = set().union(*(named_operations(file) for file in ENGINE))
-    assert named == set().union(*CALLS.values())
+    assert named == set().union(*CALLS.values(), *IMPORTING.values())
 
 
 def test_the_reader_of_calls_sees_calls() -> None:
     assert sum(len(list(pairs(file))) for file in ENGINE) >= 15
 
 
-@pytest.mark.parametrize("calls", [CALLS, OPERATING, KEEPING_SECRETS], ids=["deploy", "operate", "secrets"])
+@pytest.mark.parametrize(
+    "calls", [CALLS, IMPORTING, OPERATING, KEEPING_SECRETS], ids=["deploy", "import", "operate", "secrets"]
+)
 def test_the_operations_exist(calls: Mapping[str, frozenset[str]]) -> None:
     for service, named in calls.items():
         assert named <= operations(service)

@@ -1,0 +1,52 @@
+"""The parameters of a template that CloudFormation reads from the Parameter Store at each deploy: what a spec names by
+``${ssm:/path}`` outside of the variables of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+from troposphere import Parameter, encode_to_dict
+
+from fsdcf.cloudformation.parameters import STORED_VALUE
+from fsdcf.cloudformation.references import references
+from fsdcf.compiler.stack import StackPart
+from fsdcf.language.names import parameter_id
+from fsdcf.language.placeholders import Text, is_parameter
+
+
+def stored_values(spec: Any, whole: StackPart) -> StackPart:
+    """A parameter of the template for each value that its resources and outputs refer to. Its default is the name in
+    the Parameter Store, so that a deploy passes nothing.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+    """
+    part = StackPart()
+    paths = {parameter_id(path): path for path in _paths(spec)}
+    if not paths:
+        return part
+    written = [encode_to_dict(each) for section in (whole.resources, whole.outputs) for each in section.values()]
+    used = {each.target for each in references(written)}
+    for title, path in sorted(paths.items()):
+        if title in used:
+            part.parameters[title] = Parameter(
+                title,
+                Type=STORED_VALUE,
+                Default=path,
+                Description=f"Value of {path} in the Parameter Store, read at each deploy",
+            )
+    return part
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """The paths of all parameters of the Parameter Store that a spec names."""
+    if isinstance(value, Text):
+        yield from (part.name for part in value.parts if is_parameter(part))
+    elif isinstance(value, Mapping):
+        yield from _paths(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _paths(each)
+    elif is_dataclass(value):
+        yield from _paths(list(vars(value).values()))
