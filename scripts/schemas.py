@@ -23,6 +23,7 @@ SERVICES = (
         "CertificateManager",
         "CloudFormation",
         "CloudWatch",
+        "DSQL",
         "DynamoDB",
         "EC2",
     ),

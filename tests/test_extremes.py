@@ -99,6 +99,9 @@ NEEDS: dict[str, dict[str, Any]] = {
         for key in SCALED
     },
     "aws_msk_cluster": {"unmanaged": {"permissions": "read"}},
+    "aws_rds_instance.unmanaged": {"unmanaged": {"endpoint": "db.example", "secret": "secretsmanager:db"}},
+    "aws_rds_instance.readers": {"serverless": {}},
+    "aws_rds_instance.serverless.pauseAfter": {"serverless": {"min": 0}},
     "aws_s3_bucket.lifecycle": {"lifecycle": [{"expireAfterDays": 90}]},
     "aws_s3_bucket.lifecycle.transitionAfterDays": {"lifecycle": [{"storageClass": "GLACIER"}]},
     "aws_s3_bucket.lifecycle.storageClass": {"lifecycle": [{"transitionAfterDays": 30}]},
@@ -153,6 +156,11 @@ VALUES: dict[str, list[Any]] = {
         for below in ("", "globalSecondaryIndexes.")
         for verb in ("read", "write")
     },
+    "aws_rds_instance.backupWindow": ["00:00-00:30", "23:45-00:20"],
+    "aws_rds_instance.maintenanceWindow": ["mon:00:00-mon:00:30", "sun:23:45-mon:00:20"],
+    "aws_rds_instance.permissions": ["readWrite", ["rds:DescribeDBInstances"]],
+    "aws_rds_instance.unmanaged.permissions": ["readWrite", ["rds:DescribeDBInstances"]],
+    "aws_dsql_cluster.permissions": ["readWrite"],
     "aws_sns_topic.subscriptions.queue": ["orders"],
     "aws_sns_topic.subscriptions.filterPolicy": [
         {key: ["v" * 1000] * count for key, count in zip("abcde", (5, 5, 3, 2, 1), strict=True)},
@@ -179,6 +187,7 @@ ELSEWHERE = {
     "sqlite_database.permissions": "has none",
     "sqlite_database.unmanaged": "has none",
     "aws_efs_file_system.unmanaged": "needs an id as its name",
+    "aws_dsql_cluster.unmanaged": "needs an id as its name",
 }
 """Keys that no single value makes valid; tested below, or without a bound."""
 

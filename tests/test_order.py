@@ -105,6 +105,12 @@ dependencies:
     name: ${ENV}-reports
     lifecycle: [{expireAfterDays: 9}, {prefix: tmp/, expireAfterDays: 3}, {expireAfterDays: 10}]
   - {type: aws_kinesis_stream, name: "${ENV}-clicks", consumers: [b, a]}
+  - {type: aws_rds_instance, name: other, permissions: [rds:StopDBInstance, rds:DescribeDBInstances]}
+  - {type: aws_rds_instance, name: third, unmanaged: {permissions: [rds:StopDBInstance, rds:DescribeDBInstances]}}
+  - {type: aws_dsql_cluster, name: abcdefghijklmnopqrstuvwxyz, permissions: [dsql:DbConnect, dsql:GetCluster]}
+  - type: aws_dsql_cluster
+    name: bbcdefghijklmnopqrstuvwxyz
+    unmanaged: {permissions: [dsql:GetCluster, dsql:DbConnect]}
   - {type: aws_efs_file_system, name: files, mountPoint: /files}
   - {type: aws_efs_file_system, name: data, mountPoint: /data}
 """

@@ -40,7 +40,8 @@ def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     record = record_of(change.type)
     if change.action in ("Add", "Import"):
         return None
-    lost = _lost(change, deployed) if record.data is not None else None
+    holds_data = record.data is not None and not record.data.elsewhere(mapping(deployed.get("Properties")))
+    lost = _lost(change, deployed) if holds_data else None
     if lost is None and record.out_of_reach is not None and change.action == "Modify":
         why = _out_of_reach(change, record)
         return Risk(change.logical_id, change.type, "out of reach", why) if why else None

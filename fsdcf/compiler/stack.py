@@ -315,8 +315,9 @@ def template_of(
     resources of EC2 also get a name, which the console shows instead of their ids.
     """
     for title, resource in whole.resources.items():
-        own = resource.resource.get("Metadata", {}).get("fsdcf", {})
-        resource.Metadata = {"fsdcf": {"Spec": whole.origins[title].path, **own}}
+        metadata = resource.resource.get("Metadata", {})
+        own = {"Spec": whole.origins[title].path, **metadata.get("fsdcf", {})}
+        resource.Metadata = {**metadata, "fsdcf": own}
         if "Tags" in resource.props and "Tags" not in resource.properties:
             own = {"Name": _name(stack, title)} if resource.resource_type.startswith("AWS::EC2::") else {}
             pairs = sorted({**own, **tags}.items())

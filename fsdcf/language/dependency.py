@@ -80,7 +80,33 @@ class LoggedDependency(Dependency):
         raise NotImplementedError
 
 
-class SqliteFile(Dependency):
+class ProtectedDependency(Dependency):
+    """A capability: a dependency that production protects from deletion, unless the spec says otherwise."""
+
+    deletion_protection: bool | None
+
+
+class SqlDatabase(Dependency):
+    """A capability: a dependency that is a SQL database. The only one of a service is what the variables DATABASE_…
+    name."""
+
+    @property
+    def password_variables(self) -> tuple[str, ...]:
+        """The variables that may have the password that AWS makes for the service."""
+        return ()
+
+    @property
+    def standby_key(self) -> str:
+        """The key that adds an instance in another zone, with a value; empty for a database that needs none."""
+        return ""
+
+
+def is_only_database(dependency: SqlDatabase, spec: Spec) -> bool:
+    """Whether a service has no other SQL database."""
+    return [each for each in spec.dependencies if isinstance(each, SqlDatabase)] == [dependency]
+
+
+class SqliteFile(SqlDatabase):
     """A capability: a dependency that is an SQLite database file.
 
     Unless it is ``ephemeral``, one task at a time may write it. ``backup`` is the author's expectation of the file
@@ -133,8 +159,8 @@ class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
     A class in ``model`` that derives from ``ReachedDependency``, ``MountedFileSystem``, ``EncryptedDependency``,
-    ``LoggedDependency``, ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields
-    here:
+    ``LoggedDependency``, ``ProtectedDependency``, ``SqlDatabase``, ``SqliteFile`` or ``ReachedService`` has that
+    capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

@@ -425,6 +425,23 @@ _ROWS = (
         "leave it out: data stays in the account when its stack is deleted",
     ),
     ("dependencies.tags", "metadata.tags", "tags of all resources"),
+    (
+        "dependencies.password dependencies.masterUserPassword dependencies.master_password "
+        "dependencies.masterPassword dependencies.manageMasterUserPassword",
+        "",
+        "leave it out: RDS makes the password, and the service gets it as a secret",
+    ),
+    ("dependencies.subnetGroup dependencies.dbSubnetGroupName dependencies.subnets", "service.networking.vpc", ""),
+    (
+        "dependencies.scaling dependencies.minCapacity dependencies.serverlessV2ScalingConfiguration",
+        "dependencies.aws_rds_instance.serverless",
+        "as `{min: 0.5, max: 4}`",
+    ),
+    (
+        "dependencies.readReplicas dependencies.replicas dependencies.replicaCount",
+        "dependencies.aws_rds_instance.readers",
+        "with `serverless`",
+    ),
     ("dependencies.mount", "dependencies.aws_efs_file_system.mountPoint", ""),
     (
         "dependencies.arn dependencies.existing dependencies.external",
@@ -452,6 +469,7 @@ TYPES: Mapping[str, str] = {
         "aws_rds_cluster aws_db_instance rds postgres postgresql mysql mariadb aurora aws_aurora aws_rds "
         "aws::rds::dbinstance",
     ),
+    **_each("aws_dsql_cluster", "dsql aurora_dsql aws_dsql aws::dsql::cluster"),
     **_each(
         "aws_elasticache",
         "redis valkey memcached aws_elasticache_cluster elasticache aws_elasticache_replication_group cache",

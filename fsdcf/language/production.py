@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from fsdcf.language.dependency import ProtectedDependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer, is_production, is_protected
 from fsdcf.language.model.service import LoadBalancer, Spec
 from fsdcf.language.unknown import UnknownValue
@@ -37,7 +39,15 @@ def _service(spec: Spec, protected: bool) -> Spec:
         if networking.load_balancer is not False:
             balancer = _balancer(networking.balancer, protected)
             changed["networking"] = replace(networking, load_balancer=balancer)
-    return replace(spec, service=replace(service, **changed))
+    dependencies = tuple(map(_protected, spec.dependencies))
+    return replace(spec, service=replace(service, **changed), dependencies=dependencies)
+
+
+def _protected(dependency: Dependency) -> Dependency:
+    if not isinstance(dependency, ProtectedDependency):
+        return dependency
+    written = dependency.deletion_protection
+    return replace(dependency, **{"deletion_protection": _or(written, True)})
 
 
 def _environment(spec: EnvironmentSpec, protected: bool) -> EnvironmentSpec:

@@ -62,7 +62,6 @@ _STATEMENTS = (
     "service.taskRole.statements"
 )
 LATER_TYPES = {
-    "aws_rds_instance": _ELSEWHERE,
     "aws_elasticache": _ELSEWHERE,
     "aws_secretsmanager_secret": "write ${secrets:path} in service.environment, or the secret's ARN in service.secrets",
     "aws_ssm_parameter": "write ${ssm:/path} in service.environment, or the parameter's ARN in service.secrets",

@@ -46,12 +46,13 @@ class StoredData(NamedTuple):
     """The data in a resource, which cannot be recreated.
 
     ``content`` is what a removal or a replacement loses. ``used_by_tasks`` is false for what no image reads or writes
-    by name.
+    by name. ``elsewhere`` is whether a resource with these properties has its data in another one.
     """
 
     content: str
     used_by_tasks: bool = True
     expiry: tuple[Expiry, ...] = ()
+    elsewhere: Callable[[Properties], bool] = lambda properties: False
 
 
 class Refusal(NamedTuple):
@@ -71,9 +72,10 @@ class Updates(NamedTuple):
     ``attributes`` change with these properties and no others. The lists ``edited`` replace the resource only when an
     item that was there changes. ``replaced_if`` compares the old and new value of a property whose change replaces
     the resource conditionally. ``refused`` compares the old and new value, None where there is none, of a property
-    whose change in place the service may refuse; None where it makes the change. ``kept`` are properties, and lists of
+    whose change in place the service may refuse; None where it makes the change; ``differing`` yields such refusals,
+    each with its property, from all properties before and after. ``kept`` are properties, and lists of
     settings with the property that names a setting, whose values stay when the template no longer has them.
-    ``limited`` are clauses on how often a property can change.
+    ``limited`` are clauses on how often a property can change, ``interrupting`` on what a change of it interrupts.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
     """
 
@@ -81,8 +83,18 @@ class Updates(NamedTuple):
     edited: frozenset[str] = frozenset()
     replaced_if: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({})
     refused: Mapping[str, Callable[[Any, Any], Refusal | None]] = MappingProxyType({})
+    differing: Callable[[Properties, Properties], Iterator[tuple[str, Refusal]]] = lambda before, after: iter(())
     kept: Mapping[str, str | None] = MappingProxyType({})
     limited: Mapping[str, str] = MappingProxyType({})
+    interrupting: Mapping[str, str] = MappingProxyType({})
+
+    def refusals(self, before: Properties, after: Properties) -> Iterator[tuple[str, Refusal]]:
+        """The changes in place that the service may refuse, each with its property."""
+        for name, check in self.refused.items():
+            refusal = check(before.get(name), after.get(name))
+            if refusal is not None:
+                yield name, refusal
+        yield from self.differing(before, after)
 
 
 class Drawing(NamedTuple):

@@ -40,7 +40,7 @@ class SecretSource:
 def secrets_of(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
     """The secrets in ``secrets`` and in ``environment``, and those that dependencies add unless the spec has a variable
     of the same name, by name."""
-    written = [_secret(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
+    written = [secret_at(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
     chosen = {*service.environment, *(one.name for one in written)}
     return sorted((*written, *(one for one in added if one.name not in chosen)), key=lambda secret: secret.name)
 
@@ -68,7 +68,7 @@ def variable_sources(service: Service) -> Iterator[SecretSource]:
 def image_credentials(service: Service) -> ContainerSecret | None:
     """The secret with which ECS pulls the image; its ``name`` is empty."""
     source = service.image_credentials
-    return _secret("", _source(source), "service.imageCredentials") if source else None
+    return secret_at("", _source(source), "service.imageCredentials") if source else None
 
 
 def stores_of(service: Service) -> list[str]:
@@ -100,7 +100,7 @@ def _source(text: String) -> str:
     return literal(reference.source) if reference else fragment(text)
 
 
-def _secret(name: str, source: str, origin: str) -> ContainerSecret:
+def secret_at(name: str, source: str, origin: str) -> ContainerSecret:
     """The secret at a source, which is written as in ``valueFrom``.
 
     The permission is for the secret that Secrets Manager reads for this ARN: an end of a hyphen and six characters

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.dependency import LoggedDependency, MountedFileSystem, SqliteFile, file_systems, sqlite_file
+from fsdcf.language.dependency import (
+    LoggedDependency,
+    MountedFileSystem,
+    ReachedDependency,
+    SqlDatabase,
+    SqliteFile,
+    file_systems,
+    sqlite_file,
+)
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.model.traffic import AccessLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import Known, String, parts_of, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.placeholders import Known, SecretRef, String, parts_of, sample
+from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
+from fsdcf.links import RDS_PASSWORDS
 
 
 @rule("S206", "two dependencies with the same type and name")
@@ -155,3 +164,75 @@ def ignored_keys(case: Case) -> Problems:
             if case.document.has((*path, key)):
                 hint = "leave it out: the stack does not create this resource"
                 yield Problem((*path, key), f"`{key}` has no effect on an existing resource", hint, key=True)
+
+
+@rule(
+    "S525",
+    "a password in plain text in the place of the one that RDS makes",
+    RDS_PASSWORDS,
+)
+def plain_passwords(case: Case) -> Problems:
+    """RDS makes the password of a database and changes it: another one in a variable is wrong, and everyone who reads
+    the template sees it. Without the variable, the service gets the right one as a secret."""
+    for _, database in case.having(SqlDatabase):
+        for name in database.password_variables:
+            text = case.service.environment.get(name)
+            if text is not None and not any(isinstance(part, SecretRef) for part in parts_of(text)):
+                hint = "leave it out: the service gets the password as a secret in this variable"
+                message = f"RDS makes the password of `{local_name(database.name)}`, and this is another one"
+                yield Problem(("service", "environment", name), message, hint, key=True)
+
+
+@rule(
+    "W180",
+    "a password that changes while tasks run",
+    RDS_PASSWORDS,
+    only=in_production,
+)
+def rotations(case: Case) -> Problems:
+    """RDS changes the password every seven days. ECS reads a secret when a task starts: connections that exist stay
+    open, and a task that connects later with the old password is refused. Read the secret that the variable
+    DATABASE_SECRET_ARN names at each connection, as the drivers of AWS do; or replace the tasks after each rotation,
+    with `fsdcf restart`."""
+    for path, database in case.having(SqlDatabase):
+        if database.password_variables:
+            message = "RDS changes the password every seven days, and tasks that run keep the old one"
+            hint = "read the secret when the service connects, or restart the tasks after each rotation; then silence "
+            yield Problem((*path, "name"), message, f"{hint}this warning")
+
+
+@rule(
+    "S526",
+    "a database in one Availability Zone",
+    "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html",
+)
+def zones_of_databases(case: Case) -> Problems:
+    """RDS requires subnets in two Availability Zones, even for an instance in one of them. A database of the stack is
+    in the subnets of the tasks."""
+    is_public = case.service.networking.assign_public_ip
+    owner = "environment.network" if case.joined else "service.networking.vpc"
+    network = case.joined.environment.network if case.joined else case.service.networking.network
+    key = "availabilityZones" if network.id is None else "publicSubnets" if is_public else "privateSubnets"
+    existing = network.public_subnets if is_public else network.private_subnets
+    zones = network.availability_zones if network.id is None else existing
+    for path, database, kind in case.dependencies():
+        if not isinstance(database, SqlDatabase) or not isinstance(database, ReachedDependency):
+            continue
+        if kind.managed(database) and isinstance(zones, tuple) and len(zones) < 2:
+            message = f"the database needs subnets in two zones, and {owner}.{key} lists {len(zones)}"
+            yield Problem((*path, "name"), message, f"list a second one in {owner}.{key}")
+
+
+@rule(
+    "W181",
+    "a database of production in one Availability Zone",
+    "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html",
+    only=in_production,
+)
+def single_zone(case: Case) -> Problems:
+    """When the zone of a database fails, or RDS maintains its instance, the service is without it. An instance with
+    `multiAz` has a standby that takes over within one or two minutes, a serverless cluster a reader."""
+    for path, database in case.having(SqlDatabase):
+        if database.standby_key:
+            message = "the database has no second instance that could take over"
+            yield Problem((*path, "name"), message, f"add `{database.standby_key}`")

@@ -18,7 +18,7 @@ from fsdcf.cloudformation.planned import (
     target_of,
     text_of,
 )
-from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types import Updates, record_of
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET
 from fsdcf.cloudformation.types.dynamodb import TABLE, provisioned, scaling_of
 from fsdcf.cloudformation.types.ec2 import ROUTE
@@ -392,10 +392,20 @@ def _removed(was: PlannedResource, now: PlannedResource, property: str, key: str
 @effect("rare-change")
 def rare_changes(release: ReleaseChange) -> Iterator[SideEffect]:
     """A property changes that AWS allows to change only rarely."""
+    yield from _changed(release, lambda updates: updates.limited)
+
+
+@effect("interruption")
+def interruptions(release: ReleaseChange) -> Iterator[SideEffect]:
+    """A property changes that restarts a resource, or stops it for a time."""
+    yield from _changed(release, lambda updates: updates.interrupting)
+
+
+def _changed(release: ReleaseChange, why: Callable[[Updates], Mapping[str, str]]) -> Iterator[SideEffect]:
+    """The properties that change, and are not refused, with what follows from it."""
     for was, now in _in_place(release):
         updates = record_of(was.type).updates
-        for property, limit in updates.limited.items():
-            before, after = was.get(property), now.get(property)
-            refused = property in updates.refused and updates.refused[property](before, after)
-            if canonical(before) != canonical(after) and not refused:
-                yield SideEffect(f"changes {property}", limit, PropertyPlace(was.name, (property,)))
+        refused = {name for name, _ in updates.refusals(was.properties, now.properties)}
+        for property, effect in why(updates).items():
+            if canonical(was.get(property)) != canonical(now.get(property)) and property not in refused:
+                yield SideEffect(f"changes {property}", effect, PropertyPlace(was.name, (property,)))

@@ -172,10 +172,8 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
         old, new = (stack.resources.get(change.logical_id) for stack in (sides.old, sides.new))
         if not old or not new or change.action != "Modify" or change.replacement not in (None, "False"):
             continue
-        for property, check in record_of(change.type).updates.refused.items():
-            refusal = check(old.get(property), new.get(property))
-            if refusal is not None:
-                yield _obstacle("refused", change, refusal.why, refusal.way_out)
+        for _, refusal in record_of(change.type).updates.refusals(old.properties, new.properties):
+            yield _obstacle("refused", change, refusal.why, refusal.way_out)
 
 
 def _successors(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
@@ -209,10 +207,13 @@ def _protected(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     for change in changes:
         record, old = record_of(change.type), sides.old.resources.get(change.logical_id)
         protection = record.simulation.protection
-        is_deleted = change.policy in ("Delete", "ReplaceAndDelete") and change.replacement in (None, "True")
+        is_deleted = change.policy in _DELETES and change.replacement in (None, "True")
         if is_deleted and old is not None and protection is not None and protection.is_on(old.properties):
             why = "it is deleted when the update ends, and its deletion protection prevents that: it stays, and costs"
             yield _obstacle("refused", change, why, f"1. {record.before_deletion}; 2. deploy this change")
+
+
+_DELETES = ("Delete", "ReplaceAndDelete", "Snapshot", "ReplaceAndSnapshot")
 
 
 def _place(stack: PlannedStack, change: Change) -> tuple[str, ...]:

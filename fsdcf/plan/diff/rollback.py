@@ -788,3 +788,18 @@ def expiries(release: ReleaseChange) -> Iterator[Unsafe]:
         for one in data.expiry if data and now and now.type == was.type else ():
             if now and one.shortens(was.get(one.property), now.get(one.property)):
                 yield Unsafe(one.effect, "no rollback restores expired data", PropertyPlace(was.name, (one.property,)))
+
+
+@rule("one-way", "1. deploy this change alone; 2. deploy the image and the other changes", CLOUDFORMATION)
+def one_way(release: ReleaseChange) -> Iterator[Unsafe]:
+    """A change in place that its service does not undo, such as more storage or a newer version of a database: a
+    rollback of CloudFormation, for whatever reason, fails there."""
+    for was in release.old.resources.values():
+        now = release.new.resources.get(was.name)
+        if now is None or not release.in_place(was.name):
+            continue
+        updates = record_of(was.type).updates
+        refused = {name for name, _ in updates.refusals(was.properties, now.properties)}
+        for name, refusal in updates.refusals(now.properties, was.properties):
+            if refusal.reason and name not in refused:
+                yield Unsafe(f"changes {name} for good", refusal.why, PropertyPlace(was.name, (name,)))

@@ -549,9 +549,8 @@ def update(state: SandboxState, row: Document, properties: Data, phase: Phase) -
     Raises ResourceFailure, also if it does not exist, or if the service refuses the change.
     """
     resource = existing(state, row)
-    for name, check in record_of(row["type"]).updates.refused.items():
-        refusal = check(resource["properties"].get(name), properties.get(name))
-        if refusal is not None and refusal.reason:
+    for _, refusal in record_of(row["type"]).updates.refusals(resource["properties"], properties):
+        if refusal.reason:
             raise ResourceFailure(refusal.reason, "InvalidRequest")
     with _failing(row["type"]):
         _handler(row["type"]).update(state, resource, properties, phase)

@@ -13,6 +13,7 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.compiler import dependencies
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.stack import CompiledType
+from fsdcf.language.dependency import SqlDatabase
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.rules import rules_in
 from fsdcf.language.shape import fields_of, names_of
@@ -23,6 +24,9 @@ from tests.conftest import ROOT
 TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
 KEYS: dict[str, dict[str, Any]] = {"aws_dynamodb_table": {**TABLE, "stream": "NEW_IMAGE"}}
 """The keys that a type needs beside its name."""
+
+KEPT = {"aws_dynamodb_table": ("Retain", "Retain"), "aws_rds_instance": ("Snapshot", "Snapshot")}
+"""The policies of types whose data survives in another way."""
 
 NAMES = {"aws_efs_file_system": "fs-0123456789abcdef0"}
 """Names of existing resources of types whose names have a form of their own."""
@@ -47,8 +51,8 @@ def existing_types() -> list[tuple[str, str, str, str]]:
     """Types, a name, an action that reads and one that writes."""
     found = []
     for name, kind in sorted(types().items()):
-        if kind.name not in made_types():
-            continue
+        if kind.name not in made_types() or issubclass(kind.model, SqlDatabase):
+            continue  # IAM decides only who logs in to a database
         resource = NAMES.get(name, "orders")
         levels = [make(name, resource, unmanaged={"permissions": level}).actions() for level in ("read", "write")]
         reads, writes = ACTIONS.get(name) or (min(levels[0] - levels[1]), min(levels[1] - levels[0]))
@@ -94,11 +98,12 @@ def test_a_managed_dependency(kind: str, keys: dict[str, Any]) -> None:
     scoped(made)
     assert made.resources and set(made.origins.values()) == {f"dependencies.{kind}.orders-api"}
     assert all(name.startswith("OrdersApi") and name.isalnum() for name in [*made.resources, *made.outputs])
-    assert all(variable.startswith("ORDERS_API_") for variable in made.grant.environment)
+    conventional = ("DATABASE_", "PG") if issubclass(types()[kind].model, SqlDatabase) else ()
+    assert all(variable.startswith(("ORDERS_API_", *conventional)) for variable in made.grant.environment)
     for resource in made.resources.values():
         named = {one for one in references(resource["Properties"]) if not one.startswith("AWS::")}
         assert named <= set(made.resources) | SERVICE_IDS
-        assert resource["Metadata"] == {"fsdcf": {"Spec": f"dependencies.{kind}.orders-api"}}
+        assert resource["Metadata"]["fsdcf"] == {"Spec": f"dependencies.{kind}.orders-api"}
     assert made.outputs and set(references(dict(made.outputs))) <= set(made.resources)
     used = re.findall(r"\$\{([A-Za-z0-9]+)", " ".join([*made.grant.environment.values(), *made.grant.values.values()]))
     assert set(used) <= set(made.resources)
@@ -107,10 +112,10 @@ def test_a_managed_dependency(kind: str, keys: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
 def test_the_data_survives_the_stack(kind: str, keys: dict[str, Any]) -> None:
-    kept = "Retain" if kind == "aws_dynamodb_table" else "RetainExceptOnCreate"
+    kept, replaced = KEPT.get(kind, ("RetainExceptOnCreate", "Retain"))
     for resource in make(kind, "${ENV}-orders", **keys).resources.values():
         if record_of(resource["Type"]).data:
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, "Retain")
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (kept, replaced)
 
 
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
