@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,10 +15,10 @@ from fsdcf.compiler.overrides import UNKNOWN_RESOURCE
 from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
-from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
+from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, has_errors, in_order
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
-from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
+from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE, SpecKind, kind_of
 from fsdcf.language.model.environment import EnvironmentSpec, is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
@@ -80,7 +81,7 @@ class Request:
 class Result:
     """The template, unless there are errors, and every finding. ``sources`` are the texts that findings point to.
 
-    ``spec`` is what the template is compiled from, for a service; ``environment_spec``, for an environment.
+    ``spec`` is what the template is compiled from, for a service or a job; ``environment_spec``, for an environment.
     ``environment`` is its environment, ``file`` the file of the environment, if there is one.
     ``draft`` is the template even if it has errors.
     """
@@ -187,17 +188,38 @@ def _compiled(request: Request) -> Result:
     if any(each.code == root_user.code for each in diagnostics) and spec.service.user is None:
         settled |= {root_user.code} if image is not None and not is_root(image.user) else set()
     diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable
+    kind = kind_of(document.data)
     if has_errors(diagnostics):
-        return Result(in_order(diagnostics), document.sources, document)
+        return Result(_worded(diagnostics, kind), document.sources, document)
     if image is not None:
         diagnostics += [each for each in image_findings(spec, document, image) if not document.allows(each)]
     if check is not None:
         diagnostics += [each for each in plain_secrets_of(check, document) if not document.allows(each)]
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
-    template = compiler_of(SERVICE).compile(spec, request.environment, known, file.spec if file else None)
-    diagnostics += _of_template(SERVICE, document, template, file)
-    return Result(in_order(diagnostics), document.sources, document, spec, template, request.environment, file=file)
+    template = compiler_of(kind).compile(spec, request.environment, known, file.spec if file else None)
+    diagnostics += _of_template(kind, document, template, file)
+    found = _worded(diagnostics, kind)
+    return Result(found, document.sources, document, spec, template, request.environment, file=file)
+
+
+def _worded(findings: Iterable[Diagnostic], kind: SpecKind) -> tuple[Diagnostic, ...]:
+    """The findings in order, with the keys of their kind: rules name those of a service, which a job has below its own
+    block."""
+    if kind is JOB:
+        findings = (
+            replace(one, message=_of_job(one.message), hint=_of_job(one.hint), path=_job_path(one.path))
+            for one in findings
+        )
+    return in_order(findings)
+
+
+def _of_job(text: str) -> str:
+    return re.sub(r"\bservice(?=\.[a-z])", JOB.block, text)
+
+
+def _job_path(path: SpecPath) -> SpecPath:
+    return (JOB.block, *path[1:]) if path[:1] == (SERVICE.block,) else path
 
 
 def _image(

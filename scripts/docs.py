@@ -28,7 +28,7 @@ from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS
-from fsdcf.language.model.common import LATER_KINDS, Dependency
+from fsdcf.language.model.common import Dependency
 from fsdcf.language.reference import default_of, limits, type_of, types_by_name
 from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, fields_of, later_of, walk
@@ -154,7 +154,6 @@ def reference_page(types: Types) -> str:
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]
     out += [f"- dependency type `{name}`: {instead}." for name, instead in LATER_TYPES.items() if name not in types]
-    out += [f"- kind `{name}`: {instead}." for name, instead in LATER_KINDS.items()]
     return "\n".join([*out, ""])
 
 

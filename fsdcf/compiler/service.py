@@ -44,15 +44,27 @@ def compile_service(
     spec: Spec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None = None
 ) -> Template:
     """The template of a spec without errors. ``settings`` is what the environment's file says, if there is one."""
-    tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
-    joined = settings if spec.service.networking.shared else None
-    context = Context(spec, environment, network_of(spec.service, joined), tags, types, settings)
+    context = context_of(spec, environment, types, settings)
     for part in PARTS:
         context.before.fold(part(context))
-    context.before.fold(stored_values(spec, context.before))
-    text = spec.metadata.description
-    description = f"{spec.metadata.name} in {environment}" + (f": {text}" if text else ", an ECS service on Fargate")
-    return template_of(description, context.before, tags, f"{spec.metadata.name}-{environment}", spec.overrides)
+    return whole(context, "an ECS service on Fargate")
+
+
+def context_of(spec: Spec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None) -> Context:
+    """What the parts of a service or a job read."""
+    tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
+    joined = settings if spec.service.networking.shared else None
+    return Context(spec, environment, network_of(spec.service, joined), tags, types, settings)
+
+
+def whole(context: Context, words: str) -> Template:
+    """The template of what the parts added; ``words`` say what it is, without a description in the spec."""
+    context.before.fold(stored_values(context.spec, context.before))
+    name, text = context.spec.metadata.name, context.spec.metadata.description
+    description = f"{name} in {context.environment}" + (f": {text}" if text else f", {words}")
+    return template_of(
+        description, context.before, context.tags, f"{name}-{context.environment}", context.spec.overrides
+    )
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:

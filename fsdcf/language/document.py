@@ -62,7 +62,16 @@ class Document:
         mark = self._mark(path)
         return mark.key or mark.value
 
+    def place(self, path: SpecPath) -> SpecPath:
+        """Return where a path of a service is in this document: a job has the block ``job`` in place of ``service``."""
+        return ("job", *path[1:]) if path and path[0] == "service" and self._is_job else path
+
+    @cached_property
+    def _is_job(self) -> bool:
+        return "job" in self.data and "service" not in self.data
+
     def _mark(self, path: SpecPath) -> Mark:
+        path = self.place(path)
         while path not in self.marks and path not in self.removed:
             path = path[:-1]
         return self.removed.get(path) or self.marks[path]
@@ -74,16 +83,17 @@ class Document:
 
     def is_surprising(self, path: SpecPath) -> bool:
         """Return whether a finding reports how YAML reads the value at a path."""
+        path = self.place(path)
         return path in self.marks and self.marks[path].surprising
 
     def has(self, path: SpecPath) -> bool:
         """Return whether the author wrote this path, as opposed to a default."""
-        return path in self.marks
+        return self.place(path) in self.marks
 
     def value(self, path: SpecPath) -> Any:
         """Return the value at a path; None if it does not exist."""
         data: Any = self.data
-        for step in path:
+        for step in self.place(path):
             if isinstance(data, dict):
                 data = data.get(step)
             else:
@@ -105,7 +115,7 @@ class Document:
 
     def written(self, path: SpecPath) -> str | None:
         """Return the text of a value as it is written, on the line of its key; None for one on other lines."""
-        mark = self.marks.get(path)
+        mark = self.marks.get(self.place(path))
         if mark is None or mark.value.line != mark.value.end_line or (mark.key and mark.key.line != mark.value.line):
             return None
         return self._line(mark.value)[mark.value.column - 1 : mark.value.end_column - 1]
@@ -126,6 +136,7 @@ class Document:
 
     def nearest(self, path: SpecPath) -> SpecPath:
         """Return the path itself, or its nearest ancestor that was written."""
+        path = self.place(path)
         while path and path not in self.marks:
             path = path[:-1]
         return path

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import PurePath
+from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, SpecPath, has_errors
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
-from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
+from fsdcf.language.model import ENVIRONMENT, SERVICE, SpecKind, kind_of
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.resolve import DEFAULTS, merged, resolve
+from fsdcf.language.shape import spellings_of
 from fsdcf.language.source import parse
 from fsdcf.language.spellings import canonical
 from fsdcf.language.validate import validate
@@ -38,6 +40,18 @@ class EnvironmentFile:
     document: Document
     beneath: Document
 
+    def beneath_of(self, kind: SpecKind) -> Document:
+        """What the file puts under a spec of a kind: under a job, what it has in common with a service."""
+        if kind is SERVICE:
+            return self.beneath
+        block = self.beneath.moved((SERVICE.block,), (kind.block,))
+        others = replace(
+            self.beneath,
+            data={key: value for key, value in self.beneath.data.items() if key != SERVICE.block},
+            marks={path: mark for path, mark in self.beneath.marks.items() if path[:1] != (SERVICE.block,)},
+        )
+        return _known(merged(others, block), kind.record)
+
     @property
     def name(self) -> str:
         """The name of the file for messages."""
@@ -58,6 +72,26 @@ def read_environment(
     if has_errors(found) or not isinstance(spec, EnvironmentSpec):
         return None, found, document.sources
     return EnvironmentFile(spec, document, beneath(written, types)), found, document.sources
+
+
+def _known(document: Document, record: type) -> Document:
+    """Return a document without the keys that a record does not have."""
+    dropped: set[SpecPath] = set()
+
+    def kept(data: Mapping[str, Any], record: type, path: SpecPath) -> dict[str, Any]:
+        known = spellings_of(record)
+        dropped.update((*path, name) for name in data if name not in known)
+        return {
+            name: kept(value, below, (*path, name))
+            if isinstance(value, dict) and (below := known[name].record)
+            else value
+            for name, value in data.items()
+            if name in known
+        }
+
+    data = kept(document.data, record, ())
+    marks = {path: mark for path, mark in document.marks.items() if not any(path[: len(at)] == at for at in dropped)}
+    return replace(document, data=data, marks=marks)
 
 
 def name_of(document: Document) -> str | None:

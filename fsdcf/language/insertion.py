@@ -17,7 +17,7 @@ import yaml
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
-from fsdcf.language.model import SERVICE
+from fsdcf.language.model import kind_of
 from fsdcf.language.source import parse
 from fsdcf.language.spellings import canonical
 
@@ -36,6 +36,7 @@ def with_entry(raw: bytes, name: str, path: SpecPath, value: str, types: Types) 
     The maps above it are made if they are missing. Raises InsertionError.
     """
     before = _document(raw, name, types)
+    path = before.place(path)
     expected = deepcopy(before.data)
     _put(expected, path, value)
     bom = _BOM if raw.startswith(_BOM) else b""
@@ -59,7 +60,7 @@ def _document(raw: bytes, name: str, types: Types) -> Document:
     document = parse(raw, name)[0]
     if document is None:
         raise InsertionError("the file cannot be read as YAML")
-    return canonical(document, SERVICE.record, types)[0]
+    return canonical(document, kind_of(document.data).record, types)[0]
 
 
 def _put(data: dict[Any, Any], path: SpecPath, value: str) -> None:

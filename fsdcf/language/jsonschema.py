@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fsdcf.language.dependency import Types
-from fsdcf.language.model import ENVIRONMENT, KINDS, SERVICE
+from fsdcf.language.model import ENVIRONMENT, JOB, KINDS, SERVICE, SpecKind
 from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.shape import Field, ValueType, fields_of, moved_keys
 
@@ -14,7 +14,8 @@ PLACEHOLDER = {"type": "string", "pattern": r"\$\{"}
 NULL = {"type": "null"}
 """In an overlay, null removes a key."""
 
-_PART = {"$ref": "#/definitions/partOfService"}
+_PART, _PART_OF_JOB = {"$ref": "#/definitions/partOfService"}, {"$ref": "#/definitions/partOfJob"}
+_DEPENDENCY = {"$ref": "#/definitions/dependency"}
 
 Schema = dict[str, Any]
 _ANY_SCALAR = ["string", "number", "boolean"]
@@ -34,7 +35,11 @@ def json_schema(types: Types) -> Schema:
         "title": f"FSD v1 {' or '.join(kind.lower() for kind in KINDS)} spec",
         "description": "A spec that fsdcf compiles into a CloudFormation template.",
         **schema,
-        "definitions": {"partOfService": _part_of_service(types)},
+        "definitions": {
+            "partOfService": _part_of(SERVICE, types),
+            "partOfJob": _part_of(JOB, types),
+            "dependency": _dependencies(types),
+        },
     }
 
 
@@ -44,14 +49,16 @@ def _spec_schema(record: type, types: Types) -> Schema:
     root = _with_moved_keys(record_schema(record, types), record, types, False)
     if record is SERVICE.record:
         root["properties"]["environments"]["additionalProperties"] = _PART
+    elif record is JOB.record:
+        root["properties"]["environments"]["additionalProperties"] = _PART_OF_JOB
     elif record is ENVIRONMENT.record:
         root["properties"][ENVIRONMENT.block]["properties"][DEFAULTS[-1]]["allOf"] = [_PART]
     return root
 
 
-def _part_of_service(types: Types) -> Schema:
-    """Return the schema of a part of a service's spec."""
-    part = _with_moved_keys(record_schema(SERVICE.record, types, True), SERVICE.record, types, True)
+def _part_of(kind: SpecKind, types: Types) -> Schema:
+    """Return the schema of a part of a spec."""
+    part = _with_moved_keys(record_schema(kind.record, types, True), kind.record, types, True)
     for name in ("apiVersion", "kind", "environments"):
         del part["properties"][name]
     return part
@@ -103,7 +110,7 @@ def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schem
     if value.name == "record" and value.record:
         return record_schema(value.record, types, partial)
     if value.name == "list" and value.item:
-        items = _dependencies(types) if value.item.name == "dependency" else _value(value.item, field, types, False)
+        items = _DEPENDENCY if value.item.name == "dependency" else _value(value.item, field, types, False)
         return {"type": "array", "items": items, **_bounds("minItems", key.fewest, "maxItems", key.most)}
     if value.name == "map" and value.item:
         values: Any = True if value.item.name == "any" else _value(value.item, field, types, False)

@@ -7,7 +7,6 @@ from typing import Any
 
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.model import KINDS
-from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, Key, Later, fields_of, later_of, walk
 from fsdcf.wording import counted
@@ -48,9 +47,7 @@ def find(path: str, types: Types) -> tuple[str, Field] | None:
 
 
 def later(path: str) -> Later | None:
-    """Return the meaning of a key, kind or dependency type that belongs to the language and is not implemented yet."""
-    if path in LATER_KINDS:
-        return Later("A kind of spec.", LATER_KINDS[path])
+    """Return the meaning of a key or dependency type that belongs to the language and is not implemented yet."""
     if path in LATER_TYPES:
         return Later("A type of dependency.", LATER_TYPES[path])
     holder, _, name = path.rpartition(".")

@@ -79,8 +79,8 @@ def resolve(
     kind = kind_of(document.data)
     base, spelled = canonical(document, kind.record, types)
     findings = list(spelled)
-    if file is not None and file.beneath.data:
-        base = _over(file.beneath, base)
+    if file is not None and (below := file.beneath_of(kind)).data:
+        base = _over(below, base)
     if overlay := overlay_of(base, overlay_name(environment, file)):
         base = merged(base, overlay)
     for text in overrides:
@@ -139,7 +139,7 @@ def _without_environment(document: Document, file: EnvironmentFile) -> Document:
     if document.value((*_NETWORKING, "shared")) is True:
         return document
     marks = document.marks
-    places = [(*_NETWORKING, *keys) for keys in _JOINED_ONLY]
+    places = [document.place((*_NETWORKING, *keys)) for keys in _JOINED_ONLY]
     dropped = [path for path in places if path in marks and marks[path].value.file == file.name]
     if not dropped:
         return document

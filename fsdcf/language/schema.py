@@ -363,6 +363,7 @@ class Checker:
             only = "`null` removes it, and it is required: write a value, or leave out the key"
         elif each.record:
             below = next((key.name for key in fields_of(each.record) if key.required), "port")
+            below = below if below in names_of(each.record) else "schedule"
             only = f"write `{each.name}:`, and its keys below it, such as `{below}`. {each.key.doc}"
         self.findings.append(REQUIRED.at(self.document.key_span(here), here, message, only))
 

@@ -124,9 +124,15 @@ _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float
 
 @cache
 def fields_of(record: Any) -> tuple[Field, ...]:
-    """Return the keys of a record in the order of the model. Its annotations must be objects, not text."""
+    """Return the keys of a record in the order of the model. Its annotations must be objects, not text.
+
+    What a record has from its base and names in ``ABSENT`` is no key of its own: it always has its default.
+    """
     fields = []
+    absent: frozenset[str] = getattr(record, "ABSENT", frozenset())
     for field in dataclasses.fields(record):
+        if field.name in absent:
+            continue
         key = field.metadata["key"]
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         value_types = tuple(dict.fromkeys(_types(field.type)))
@@ -164,12 +170,12 @@ def walk(record: type, prefix: str = "") -> Iterator[tuple[str, Field]]:
 @cache
 def moved_keys(record: type) -> tuple[tuple[Field, tuple[str, ...], tuple[str, ...]], ...]:
     """Return the keys that may be written elsewhere in a spec: each with its path, and the path of the other
-    spelling."""
+    spelling. A job has no keys below ``service``."""
     return tuple(
         (field, tuple(path.split(".")), tuple(spelling.split(".")))
         for path, field in walk(record)
         for spelling in field.key.also
-        if "." in spelling
+        if "." in spelling and spelling.partition(".")[0] in names_of(record)
     )
 
 

@@ -10,12 +10,11 @@ from fsdcf.diagnostics import Diagnostic, Rule, has_errors
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document
 from fsdcf.language.model import ENVIRONMENT, SERVICE, kind_of
-from fsdcf.language.model.common import LATER_KINDS
 from fsdcf.language.production import with_defaults
 from fsdcf.language.resolve import DEFAULTS, overlay_name, overlay_of
 from fsdcf.language.rules import check_rules, is_judged
 from fsdcf.language.rules.case import Case
-from fsdcf.language.schema import LATER, TYPE, check, check_overlay
+from fsdcf.language.schema import TYPE, check, check_overlay
 from fsdcf.language.spellings import canonical
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ def validate(
     spec, checked = check(document, types)
     spec = with_defaults(spec, environment, file.spec if file else None)
     findings = list(checked.findings)
-    if str(document.data.get("kind")) in LATER_KINDS:
-        return spec, tuple(each for each in findings if each.code == LATER.code and each.path == ("kind",))
     if kind is ENVIRONMENT:
         findings += _of_defaults(document, types)
     overlays = document.data.get("environments")

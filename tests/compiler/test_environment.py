@@ -220,9 +220,17 @@ def test_services_reach_the_endpoints(compiled: Compile) -> None:
 
 IMPORTED_BY = {
     "AWS::EC2::VPC": {"VpcId"},
-    "AWS::EC2::Subnet": {"Subnets", "SubnetId", "SubnetIds"},
-    "AWS::EC2::SecurityGroup": {"SecurityGroups", "SourceSecurityGroupId"},
-    "AWS::ECS::Cluster": {"Cluster", "ResourceId", "ClusterName"},
+    "AWS::EC2::Subnet": {"Subnets", "SubnetId", "SubnetIds", "DefinitionSubstitutions"},
+    "AWS::EC2::SecurityGroup": {"SecurityGroups", "SourceSecurityGroupId", "DefinitionSubstitutions"},
+    "AWS::ECS::Cluster": {
+        "Cluster",
+        "ResourceId",
+        "ClusterName",
+        "ecs:cluster",
+        "Resource",
+        "Arn",
+        "DefinitionSubstitutions",
+    },
     "AWS::ElasticLoadBalancingV2::Listener": {"ListenerArn"},
     "AWS::ElasticLoadBalancingV2::LoadBalancer": {"ResourceLabel", "Dimensions", "Value"},
     "AWS::ServiceDiscovery::PrivateDnsNamespace": {"Namespace", "NamespaceId", "DnsConfig"},

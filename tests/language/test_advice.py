@@ -208,11 +208,6 @@ def test_a_mistake_is_reported_once(compiled: Compile, text: str, codes: list[st
     assert [one.code for one in compiled(HELLO + text).diagnostics] == codes
 
 
-def test_a_kind_that_is_not_implemented_yet_is_one_finding(compiled: Compile) -> None:
-    text = "apiVersion: fsd/v1\nkind: Job\nmetadata: {name: a}\njob: {schedule: x}\n"
-    assert [one.code for one in compiled(text).diagnostics] == ["S107"]
-
-
 def _misspelled(name: str) -> Iterator[str]:
     middle = len(name) // 2
     yield name[:middle] + name[middle + 1 :]

@@ -60,8 +60,8 @@ def repository_arn(spec: Spec) -> str | None:
 def release(context: Context) -> StackPart:
     """``Release``: an SSM parameter whose value is the image.
 
-    It waits for the service, so that a failed release is never recorded. The 100 versions that SSM keeps are the
-    history.
+    It waits for the service, if there is one, so that a failed release is never recorded. The 100
+    versions that SSM keeps are the history.
     """
     record = ssm.Parameter(
         RELEASE_RECORD,
@@ -70,5 +70,6 @@ def release(context: Context) -> StackPart:
         Value=image(context.spec),
         Description=f"Image of {context.spec.metadata.name}; its versions are the releases",
     )
-    record.DependsOn = ["Service"]
+    if "Service" in context.before.resources:
+        record.DependsOn = ["Service"]
     return StackPart().add(record, "service.image")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from troposphere import Ref, ecs
 
 from fsdcf.compiler.encryption import add_log_group
@@ -77,18 +79,14 @@ def service(context: Context) -> StackPart:
     breaker = spec.deployment.circuit_breaker
     network = ecs.AwsvpcConfiguration(
         Subnets=list(context.network.task_subnets),
-        SecurityGroups=[
-            Ref("TaskSecurityGroup"),
-            *context.network.groups,
-            *map(value, sorted(spec.networking.security_groups, key=str)),
-        ],
-        AssignPublicIp="ENABLED" if spec.networking.assign_public_ip else "DISABLED",
+        SecurityGroups=task_groups(context),
+        AssignPublicIp=public_address(context),
     )
     resource = ecs.Service(
         "Service",
         Cluster=context.cluster,
         TaskDefinition=Ref("TaskDefinition"),
-        CapacityProviderStrategy=_strategy(spec.resources),
+        CapacityProviderStrategy=capacity_providers(spec.resources),
         DeploymentConfiguration=ecs.DeploymentConfiguration(
             MinimumHealthyPercent=least,
             MaximumPercent=most,
@@ -142,6 +140,17 @@ _SOURCES: Sources = {
 }
 
 
+def task_groups(context: Context) -> list[Any]:
+    """The security groups of the tasks, as values."""
+    written = sorted(context.service.networking.security_groups, key=str)
+    return [Ref("TaskSecurityGroup"), *context.network.groups, *map(value, written)]
+
+
+def public_address(context: Context) -> str:
+    """Whether the tasks get public addresses, in the words of ECS."""
+    return "ENABLED" if context.service.networking.assign_public_ip else "DISABLED"
+
+
 def desired(resources: Resources) -> int:
     """The number of tasks of a service without auto scaling."""
     return DEFAULT_COUNT if resources.desired_count is None else resources.desired_count
@@ -154,7 +163,7 @@ def percents(deployment: Deployment, single_writer: bool) -> tuple[int, int]:
     return least, most if deployment.maximum_percent is None else deployment.maximum_percent
 
 
-def _strategy(resources: Resources) -> list[ecs.CapacityProviderStrategyItem]:
+def capacity_providers(resources: Resources) -> list[ecs.CapacityProviderStrategyItem]:
     """A capacity provider strategy in every case: a change from a launch type to one would replace the service."""
     item = ecs.CapacityProviderStrategyItem
     if isinstance(resources.spot, Spot):

@@ -6,11 +6,6 @@ from typing import Any
 from fsdcf.language.placeholders import STORED_NAMES, String
 from fsdcf.language.shape import TypedRecord, spec_key, spec_record
 
-LATER_KINDS = {
-    "Job": "write a Service without a port, or start a one-off task with `fsdcf run`",
-}
-"""The kinds of spec that belong to the language and are not implemented yet, each with what works instead."""
-
 SECRETS_MANAGER = (
     r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
     f":{STORED_NAMES['secrets']}(:[^:]*){{0,3}}"

@@ -11,7 +11,6 @@ from fsdcf.language.model.common import (
     IN_PRODUCTION,
     KMS_KEY,
     KMS_KEY_WORDS,
-    LATER_KINDS,
     RETENTION_DAYS,
     SECRETS_MANAGER,
     VARIABLE,
@@ -1060,7 +1059,7 @@ class Service:
 @spec_record
 class Spec:
     api_version: str = spec_key("Version of the language.", allowed=("fsd/v1",))
-    kind: str = spec_key("Kind of the spec.", allowed=("Service",), later=LATER_KINDS)
+    kind: str = spec_key("Kind of the spec.", allowed=("Service",))
     metadata: Metadata = spec_key("Name, owners and tags.")
     service: Service = spec_key("The service.")
     dependencies: tuple[Dependency, ...] = spec_key("Resources that the service uses, in any order.", default=())

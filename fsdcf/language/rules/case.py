@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from fsdcf.language.environment import EnvironmentFile
     from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 
-BOTH = ("Service", "Environment")
-"""The kinds of spec with a network and load balancers."""
+WITH_TASKS = ("Service", "Job")
+"""The kinds of spec with a task. A path that begins with ``service`` is one below ``job`` in the document of a job."""
+
+ALL = (*WITH_TASKS, "Environment")
+"""The kinds of spec with a network."""
 
 Capability = TypeVar("Capability", bound=Dependency)
 
@@ -48,7 +51,7 @@ class Case:
 
     @property
     def service(self) -> Service:
-        """The block ``service``."""
+        """The block ``service``; of a job, the block ``job``."""
         return self.spec.service
 
     @property
@@ -220,7 +223,7 @@ def rule(
     source: str = "",
     explanation: str = "",
     conceal: bool = False,
-    kinds: tuple[str, ...] = ("Service",),
+    kinds: tuple[str, ...] = WITH_TASKS,
     only: Callable[[Case], bool] | None = None,
 ) -> Callable[[Check], SpecRule]:
     """Turn a check into a rule. Its docstring is the explanation, unless one is given."""

@@ -481,6 +481,7 @@ def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Prob
     "W101",
     "no container health check",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/healthcheck.html",
+    kinds=("Service",),
 )
 def missing_check(case: Case) -> Problems:
     """ECS ignores a HEALTHCHECK in the image and runs only the check in the task definition. Without one, only the load

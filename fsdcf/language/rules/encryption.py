@@ -10,12 +10,15 @@ from fsdcf.language.model.common import KMS, OWNED, ExecuteCommandLogs
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import SecretRef, String, Text
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, rule
 from fsdcf.links import ECS_EXEC
 
 _DEFAULT = "service.encryption"
 _LOGS = "service.observability.logs.encryption"
-_CLUSTERS = {"Service": "service.executeCommandLogs", "Environment": "environment.cluster.executeCommandLogs"}
+_CLUSTERS = {
+    **dict.fromkeys(WITH_TASKS, "service.executeCommandLogs"),
+    "Environment": "environment.cluster.executeCommandLogs",
+}
 
 
 def _keys(case: Case) -> dict[SpecPath, String]:
@@ -25,7 +28,7 @@ def _keys(case: Case) -> dict[SpecPath, String]:
         named[_path(f"{case.network[0]}.flowLogs.encryption")] = case.network[1].flow_logs.encryption
     if isinstance(sessions := _recorded(case), ExecuteCommandLogs):
         named[_path(f"{_CLUSTERS[case.kind]}.encryption")] = sessions.encryption
-    if case.kind == "Service":
+    if case.kind in WITH_TASKS:
         service = case.service
         named |= {_path(_DEFAULT): service.encryption, _path(_LOGS): service.observability.logs.encryption}
         named |= {("service", "secretKeys", index): key for index, key in enumerate(service.secret_keys)}
@@ -35,7 +38,7 @@ def _keys(case: Case) -> dict[SpecPath, String]:
 
 def _recorded(case: Case) -> bool | ExecuteCommandLogs | None:
     """What the spec says of the records of ECS Exec."""
-    if case.kind == "Service":
+    if case.kind in WITH_TASKS:
         return case.service.execute_command_logs
     return case.environment_spec.environment.cluster.execute_command_logs
 
@@ -53,7 +56,7 @@ def _region(case: Case) -> str | None:
     "S382",
     "a KMS key of another region",
     "https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html",
-    kinds=BOTH,
+    kinds=ALL,
 )
 def regions(case: Case) -> Problems:
     """An AWS service encrypts by a KMS key of its own region. A multi-Region key has a replica in each, with the same
@@ -73,7 +76,7 @@ def regions(case: Case) -> Problems:
     "S387",
     "a key that has no effect on an existing log group",
     ECS_EXEC,
-    kinds=BOTH,
+    kinds=ALL,
 )
 def log_group_keys(case: Case) -> Problems:
     """A log group that exists already keeps its records for as long as it says itself, and has its own encryption."""
@@ -98,7 +101,7 @@ def log_group_keys(case: Case) -> Problems:
     '`"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:REGION:ACCOUNT:*"}`, for SNS '
     '`"ArnEquals": {"aws:SourceArn": "TOPIC"}`. '
     "fsdcf does not read the key's policy: silence this warning once the statement is there.",
-    kinds=BOTH,
+    kinds=ALL,
 )
 def key_policies(case: Case) -> Problems:
     """Name the AWS services that the policy of a customer's key must admit."""
@@ -123,7 +126,7 @@ def _users(case: Case) -> Iterator[tuple[SpecPath, str]]:
     if isinstance(sessions := _recorded(case), ExecuteCommandLogs) and sessions.log_group is None:
         at = default if sessions.encryption is None else _path(f"{_CLUSTERS[case.kind]}.encryption")
         yield at, "the log group of the sessions of ECS Exec can be created"
-    if case.kind != "Service":
+    if case.kind not in WITH_TASKS:
         return
     own = case.service.observability.logs
     if own.enabled:

@@ -16,7 +16,7 @@ from fsdcf.language.ingress import PRIVATE_RANGES
 from fsdcf.language.model.common import recorded_in
 from fsdcf.language.placeholders import sample
 from fsdcf.language.resolve import DEFAULTS
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.links import ZONE_IDS
 
 USUAL = (
@@ -66,7 +66,7 @@ def changed_name(case: Case) -> Problems:
         yield Problem("metadata.name", message, f"write `name: {name}`")
 
 
-@rule("S402", "a reserved name", kinds=("Service", "Environment"))
+@rule("S402", "a reserved name", kinds=ALL)
 def reserved_name(case: Case) -> Problems:
     """The stack of an environment is named `fsdcf-` and its name, and that of a pipeline `fsdcf-pipeline-`, the owner
     and the name of its repository."""

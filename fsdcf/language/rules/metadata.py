@@ -7,7 +7,7 @@ from collections import Counter
 
 from fsdcf.conventions import TAG_PREFIX
 from fsdcf.language.model.common import DESCRIPTION_BYTES, owners_tag
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, rule
 
 _TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
 _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
@@ -17,7 +17,7 @@ _CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
     "S220",
     "a tag that AWS rejects",
     "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
-    kinds=BOTH,
+    kinds=ALL,
 )
 def tags(case: Case) -> Problems:
     """A tag's key has 1 to 128 and its value 1 to 256 characters: letters, digits, spaces and _ . : / = + - @. A
@@ -43,7 +43,7 @@ def tags(case: Case) -> Problems:
     if len(tags) > 43:
         message = f"{len(tags)} tags and the seven that fsdcf adds are more than 50"
         yield Problem(at, message, "keep at most 43", key=True)
-    texts = {"pack": own.pack} if case.kind == "Service" else {}
+    texts = {"pack": own.pack} if case.kind in WITH_TASKS else {}
     texts["owners"] = owners_tag(own.owners)
     for name, text in texts.items():
         if len(text) > 256 or not _TAG_TEXT.fullmatch(text):
@@ -56,7 +56,7 @@ def tags(case: Case) -> Problems:
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html",
     "CloudFormation allows 1,024 bytes of description, and fsdcf puts the name and the environment in front of yours. "
     f"That leaves {DESCRIPTION_BYTES} bytes in UTF-8, where a character outside ASCII takes two or more.",
-    kinds=BOTH,
+    kinds=ALL,
 )
 def description(case: Case) -> Problems:
     """Limit the description to the bytes that the template has room for."""

@@ -15,7 +15,7 @@ from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc, store_of
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, in_production, in_protected, rule
+from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, in_production, in_protected, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES, ZONE_IDS
 
@@ -23,13 +23,13 @@ _VPC = "service.networking.vpc"
 _BALANCER = "service.networking.loadBalancer"
 
 
-@rule("S213", "a network that is neither new nor existing", kinds=BOTH)
+@rule("S213", "a network that is neither new nor existing", kinds=ALL)
 def vpc_form(case: Case) -> Problems:
     """`networking.vpc` is `true` for a new network, a map with `id` and subnets for an existing one, or a map with
     the details of a new one; so is an environment's `network`. An existing VPC needs private subnets for the tasks
     (public ones with assignPublicIp), and public ones for a load balancer on the internet. A load balancer needs two
     subnets in different zones."""
-    if case.kind == "Service" and case.service.networking.vpc is False:
+    if case.kind in WITH_TASKS and case.service.networking.vpc is False:
         yield Problem(_VPC, "a task on Fargate always runs in a VPC", "write `true`, or leave it out")
     if case.network is None:
         return
@@ -47,7 +47,7 @@ def vpc_form(case: Case) -> Problems:
 
 
 def _existing_subnets(case: Case, at: str, network: Vpc) -> Problems:
-    public_tasks = case.kind == "Service" and case.service.networking.assign_public_ip
+    public_tasks = case.kind in WITH_TASKS and case.service.networking.assign_public_ip
     tasks = "publicSubnets" if public_tasks else "privateSubnets"
     some = case.kind == "Environment" and bool(network.public_subnets)  # whose services may have public addresses
     needs = {} if some else {tasks: (1, "the tasks run there")}
@@ -81,7 +81,7 @@ _USE_IDS = "use ids such as use1-az1; `aws ec2 describe-availability-zones` show
     f"us-east-1a does not. `{_LIST_ZONES}` lists those of a region. All are Availability Zones of one region, the one "
     "of the certificate, each listed once, at most six. A load balancer needs two. Local Zones and Wavelength Zones "
     "are not supported, and some old zones of us-west-1, ap-northeast-1 and cn-north-1 have no Fargate.",
-    kinds=BOTH,
+    kinds=ALL,
 )
 def zones(case: Case) -> Problems:
     """Require the ids of different Availability Zones of one region that have Fargate."""
@@ -139,14 +139,14 @@ def _home(case: Case) -> tuple[str, str]:
 
 def _examples(case: Case) -> str:
     """Two ids of zones in the region of the spec, or of its image; empty if its ids are not known."""
-    host = re.match(HOST, sample(case.service.image or "")) if case.kind == "Service" else None
+    host = re.match(HOST, sample(case.service.image or "")) if case.kind in WITH_TASKS else None
     prefix = zone_prefix(_home(case)[0]) or (zone_prefix(host["region"]) if host else "")
     if not prefix and partition_of_spec(case.spec) in (None, "aws"):
         prefix = "use1"
     return f"{prefix}-az1, {prefix}-az2" if prefix else ""
 
 
-@rule("S214", "an address range that cannot be used", kinds=BOTH)
+@rule("S214", "an address range that cannot be used", kinds=ALL)
 def ranges(case: Case) -> Problems:
     """A range begins at its network address. A new VPC accepts a range from /16 to /23, because fsdcf divides it into
     sixteen subnets and a load balancer needs subnets of at least /27."""
@@ -175,7 +175,7 @@ def _allowed(case: Case) -> Iterator[tuple[SpecPath, str]]:
 
 def _destinations(case: Case) -> Iterator[tuple[SpecPath, str]]:
     """The destinations of the egress rules with their paths."""
-    for index, wanted in enumerate(case.service.networking.egress if case.kind == "Service" else ()):
+    for index, wanted in enumerate(case.service.networking.egress if case.kind in WITH_TASKS else ()):
         yield ("service", "networking", "egress", index, "to"), wanted.to
 
 
@@ -196,7 +196,7 @@ def _range_problem(text: str) -> str:
     return ""
 
 
-@rule("S384", "a flow log with a key that has no effect", kinds=BOTH)
+@rule("S384", "a flow log with a key that has no effect", kinds=ALL)
 def flow_log_keys(case: Case) -> Problems:
     """A bucket that exists keeps its objects as long as its own lifecycle says. A KMS key is for the log group: S3
     encrypts the log in a bucket as that bucket says."""
@@ -210,7 +210,7 @@ def flow_log_keys(case: Case) -> Problems:
             yield Problem(f"{at}.flowLogs.{key}", message, "leave it out, or leave out `bucket`", key=True)
 
 
-@rule("S272", "two endpoints with one logical id", kinds=BOTH)
+@rule("S272", "two endpoints with one logical id", kinds=ALL)
 def endpoints(case: Case) -> Problems:
     """The logical id of an endpoint is made of the words of its name, so that `ecr.api` and `ecr-api` would be one
     resource."""
@@ -227,7 +227,7 @@ def endpoints(case: Case) -> Problems:
     "S250",
     "more sources than a security group takes",
     SECURITY_GROUP_QUOTAS,
-    kinds=BOTH,
+    kinds=ALL,
 )
 def rules_of_groups(case: Case) -> Problems:
     """A security group takes 60 ingress rules for IPv4 and 60 for IPv6. A range or a security group is one rule; a
@@ -251,7 +251,7 @@ def rules_of_groups(case: Case) -> Problems:
     "S251",
     "a security group of another network",
     SECURITY_GROUP_RULES,
-    kinds=BOTH,
+    kinds=ALL,
 )
 def foreign_groups(case: Case) -> Problems:
     """A rule names a security group of the same VPC. A new VPC contains no group but those of its stack, so a group
@@ -269,7 +269,7 @@ def _shown(path: str) -> str:
     return path.partition(".")[2]
 
 
-@rule("W120", "IPv6 ranges at a load balancer with IPv4 addresses", kinds=BOTH)
+@rule("W120", "IPv6 ranges at a load balancer with IPv4 addresses", kinds=ALL)
 def ipv6_ranges(case: Case) -> Problems:
     """The load balancer has IPv4 addresses only, so a request never comes from an IPv6 address."""
     for path, allowed in _allowed(case):
@@ -337,7 +337,7 @@ def needed_endpoints(case: Case) -> set[str]:
     return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
 
 
-@rule("S221", "a key without effect", kinds=BOTH)
+@rule("S221", "a key without effect", kinds=ALL)
 def no_effect(case: Case) -> Problems:
     """The key configures something that this service does not have, so it would be ignored silently. A worker (without
     `port`) and a service with `loadBalancer: false` have no load balancer and no path to check, sslPolicy needs a
@@ -351,7 +351,7 @@ def no_effect(case: Case) -> Problems:
         if case.wrote(f"{at}.sslPolicy") and not balancer.https:
             hint = "add certificateArn or a domain with its hosted zone, or leave it out"
             yield Problem(f"{at}.sslPolicy", "sslPolicy needs a certificate", hint, key=True)
-    if case.kind != "Service":
+    if case.kind not in WITH_TASKS:
         return
     if case.service.networking.assign_public_ip and network.nat not in (None, "none"):
         yield Problem(
@@ -394,7 +394,7 @@ _TLS_PAGE = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application
     "S286",
     "internet traffic without TLS in a protected environment",
     _TLS_PAGE,
-    kinds=BOTH,
+    kinds=ALL,
     only=in_protected,
 )
 def forbidden_http(case: Case) -> Problems:
@@ -404,7 +404,7 @@ def forbidden_http(case: Case) -> Problems:
     yield from _plain_http(case)
 
 
-@rule("W112", "internet traffic without TLS in production", _TLS_PAGE, kinds=BOTH, only=in_production)
+@rule("W112", "internet traffic without TLS in production", _TLS_PAGE, kinds=ALL, only=in_production)
 def plain_http(case: Case) -> Problems:
     """Without a certificate the load balancer serves only HTTP: anyone on the way can read and change the traffic,
     passwords and cookies included. With a certificate, it redirects HTTP to HTTPS. A load balancer of an environment
@@ -448,7 +448,7 @@ def _permitting(case: Case) -> str:
     "and a zone without NAT gateways or Fargate may be among them. If the order ever shifts, every later deploy fails: "
     "a subnet would move to another zone, and its address range conflicts with itself. Write the ids before the first "
     "deploy; a network that is already deployed keeps the number.",
-    kinds=BOTH,
+    kinds=ALL,
     only=in_production,
 )
 def chosen_zones(case: Case) -> Problems:

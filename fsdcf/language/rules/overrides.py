@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath, joined
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 
 APPEND = "[+]"
 """The last step of a path that appends to a list."""
@@ -42,7 +42,7 @@ def path_of(steps: Iterable[str | int]) -> str:
     return ".".join(f'"{step}"' if "." in str(step) else str(step) for step in steps)
 
 
-@rule("S600", "an invalid entry of `overrides`", kinds=BOTH)
+@rule("S600", "an invalid entry of `overrides`", kinds=ALL)
 def override_form(case: Case) -> Problems:
     """`overrides` changes the finished template: `LogicalId: {Properties.A.B.0.C: value}` sets a property, `null`
     removes it, and `[+]` at the end of a path appends to a list. A path begins with `Properties`, `Metadata`,

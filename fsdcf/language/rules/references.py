@@ -12,7 +12,7 @@ from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
 from fsdcf.language.placeholders import Attribute, SecretRef, Text, is_parameter, reads_elsewhere, sample
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
 from fsdcf.links import NAMES_LIKE_ARNS
 
@@ -52,7 +52,7 @@ def _takes_attribute(path: SpecPath) -> bool:
     return role and ("resources" in path or "conditions" in path)
 
 
-@rule("S208", "a placeholder where it is not allowed", kinds=BOTH)
+@rule("S208", "a placeholder where it is not allowed", kinds=ALL)
 def misplaced(case: Case) -> Problems:
     """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
     secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. The file of an

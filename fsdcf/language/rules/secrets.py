@@ -9,7 +9,7 @@ from dataclasses import replace
 from fsdcf.diagnostics import Diagnostic, SpecPath
 from fsdcf.language.document import Document
 from fsdcf.language.model.service import ContainerCheck
-from fsdcf.language.rules.case import BOTH, Case, Problem, Problems, rule
+from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import BY_TASK_ROLE, DEACTIVATE
 from fsdcf.masking import CREDENTIAL_VARIABLES, secrets_in
 from fsdcf.suggested import suggested
@@ -23,7 +23,7 @@ _HINTS = (
 """What to do about a secret below a key."""
 
 
-@rule("W106", "a plain value that looks like a secret", conceal=True, kinds=BOTH)
+@rule("W106", "a plain value that looks like a secret", conceal=True, kinds=ALL)
 def plain_secrets(case: Case) -> Problems:
     """A spec is in a repository, and most of its values appear in plain text in the template, the task definition and
     the console: variables, commands, build arguments, tags, and defaults and variables of an environment. The

@@ -29,7 +29,7 @@ def fargate_size(case: Case) -> Problems:
     yield Problem(path, f"Fargate does not offer {resources.memory} MiB with {resources.cpu} CPU units", hint)
 
 
-@rule("S205", "a minimum above its maximum")
+@rule("S205", "a minimum above its maximum", kinds=("Service",))
 def scaling_bounds(case: Case) -> Problems:
     """The minimum of auto scaling must not be above the maximum."""
     auto = case.service.auto_scaling
@@ -43,6 +43,7 @@ def scaling_bounds(case: Case) -> Problems:
     "S212",
     "a deployment that cannot progress",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html",
+    kinds=("Service",),
 )
 def stuck_deployment(case: Case) -> Problems:
     """If the minimum is not below the maximum, ECS can neither start a new task nor stop an old one, and the deployment
@@ -74,7 +75,7 @@ def single_writers(case: Case) -> list[str]:
     return [str(database.name) for _, database in case.having(SqliteFile) if not database.ephemeral]
 
 
-@rule("W102", "a single task in production", only=in_production)
+@rule("W102", "a single task in production", only=in_production, kinds=("Service",))
 def single_task(case: Case) -> Problems:
     """With a single task, every replacement of the task and every failure of its zone is an outage."""
     auto, count = case.service.auto_scaling, fixed_count(case)
@@ -88,7 +89,7 @@ def single_task(case: Case) -> Problems:
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 2", key=True)
 
 
-@rule("W103", "no auto scaling in production", only=in_production)
+@rule("W103", "no auto scaling in production", only=in_production, kinds=("Service",))
 def no_scaling(case: Case) -> Problems:
     """A fixed number of tasks is too many at night and too few at peak load."""
     auto, count = case.service.auto_scaling, fixed_count(case)
@@ -97,7 +98,7 @@ def no_scaling(case: Case) -> Problems:
         yield Problem("service.autoScaling", message, "add autoScaling with minCount and maxCount", key=True)
 
 
-@rule("W110", "a desired count that auto scaling overrides")
+@rule("W110", "a desired count that auto scaling overrides", kinds=("Service",))
 def ignored_count(case: Case) -> Problems:
     """With `autoScaling` the template omits the desired count, so that a deployment keeps the count that auto
     scaling set."""
@@ -125,6 +126,7 @@ def scaling_from_zero(case: Case) -> Problems:
     "only Spot tasks in production",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html",
     only=in_production,
+    kinds=("Service",),
 )
 def all_spot(case: Case) -> Problems:
     """When AWS needs the capacity of Fargate Spot back, it stops the tasks after a warning of two minutes, if
