@@ -40,7 +40,8 @@ def _risk(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     record = record_of(change.type)
     if change.action in ("Add", "Import"):
         return None
-    holds_data = record.data is not None and not record.data.elsewhere(mapping(deployed.get("Properties")))
+    properties = mapping(mapping(change.before or deployed).get("Properties"))
+    holds_data = record.data is not None and not record.data.elsewhere(properties)
     lost = _lost(change, deployed) if holds_data else None
     if lost is None and record.out_of_reach is not None and change.action == "Modify":
         why = _out_of_reach(change, record)
@@ -53,6 +54,8 @@ def _lost(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     kind: RiskKind
     if change.action == "Remove":
         kind, why = _removed(change.policy or deployed.get("DeletionPolicy"))
+    elif stays(change):
+        return None
     elif change.replacement not in (None, "False") or str(change.policy).startswith("ReplaceAnd"):
         kind, why = "replaced", _replaced(change)
     elif change.policy == "Delete":
@@ -60,6 +63,21 @@ def _lost(change: Change, deployed: Mapping[str, Any]) -> Risk | None:
     else:
         return None
     return Risk(change.logical_id, change.type, kind, why)
+
+
+def stays(change: Change) -> bool:
+    """Whether a resource is certainly updated in place: nothing replaces it, or its record tells for each property that
+    may that it does not."""
+    if change.replacement != "Conditional":
+        return change.replacement == "False"
+    names = {detail.name for detail in change.details if detail.recreation != "Never"}
+    conditions = record_of(change.type).updates.replaced_if
+    if change.before is None or change.after is None or not names <= conditions.keys():
+        return False
+    before, after = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
+    return not any(
+        condition(before.get(name), after.get(name)) for name, condition in conditions.items() if name in names
+    )
 
 
 def _out_of_reach(change: Change, record: ResourceType) -> str:

@@ -67,13 +67,12 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
     for name, resource in sorted((template.get("Resources") or {}).items()):
         if name in physical and isinstance(resource, Mapping):
             type, policy = str(resource.get("Type", "")), resource.get("DeletionPolicy")
-            record = record_of(type)
-            copied = policy is None and record.snapshot and record.snapshot(resource.get("Properties") or {})
+            record, properties = record_of(type), mapping(resource.get("Properties"))
+            copied = policy is None and record.snapshot and record.snapshot(properties)
             fate = _FATES.get(str(policy), "snapshot" if copied else "deleted")
-            if fate != "deleted" or record.data:
-                resources.append(
-                    DataResource(name, type, physical[name], fate, record.data.content if record.data else "")
-                )
+            data = None if record.data is None or record.data.elsewhere(properties) else record.data
+            if fate != "deleted" or data:
+                resources.append(DataResource(name, type, physical[name], fate, data.content if data else ""))
     return tuple(resources)
 
 

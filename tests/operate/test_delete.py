@@ -190,7 +190,6 @@ def test_data_resources_follow_the_deletion_policies() -> None:
     assert {one.logical_id: one.fate for one in data_resources(body, ids)} == {
         "Base": "snapshot",
         "Disk": "snapshot",
-        "Inside": "deleted",
         "KeptRole": "kept",
         "Lost": "deleted",
         "Table": "kept",

@@ -51,7 +51,7 @@ RECORDS = (
             order=2,
         ),
         Simulation(
-            "{six}{hex}abc",
+            "{short}{ten}",
             {
                 "Endpoint": "{id}.dsql.{region}.on.aws",
                 "Identifier": "{id}",

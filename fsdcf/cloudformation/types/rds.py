@@ -177,6 +177,10 @@ def _less_storage(before: Any, after: Any) -> Refusal | None:
     return Refusal(why, way_out, "Invalid storage size for engine name: requested storage size is less than current")
 
 
+def _never(before: Any, after: Any) -> bool:
+    return False
+
+
 def _fewer_days(before: Any, after: Any) -> bool:
     old, new = (decimal(1 if one is None else one) for one in (before, after))
     return old is not None and new is not None and new < old
@@ -313,6 +317,11 @@ RECORDS = (
         snapshot=lambda properties: not _in_cluster(properties),
         drawing=Drawing("database", "RDS instance", "DBInstanceIdentifier", _details, arn_service="rds"),
         updates=Updates(
+            # "Some interruptions" on the page of the type, which replaces none of them
+            replaced_if={
+                **dict.fromkeys(("AutoMinorVersionUpgrade", "BackupRetentionPeriod", "MultiAZ"), _never),
+                **dict.fromkeys(("DBParameterGroupName", "PreferredMaintenanceWindow"), _never),
+            },
             refused={"AllocatedStorage": _less_storage},
             differing=_other_version,
             limited={"AllocatedStorage": "RDS refuses another change of the storage for six hours"},

@@ -21,6 +21,7 @@ from fsdcf.cloudformation.planned import (
     mapping,
     text_of,
 )
+from fsdcf.cloudformation.risk import stays
 from fsdcf.cloudformation.types import ADOPTED, dynamodb, ec2, ecs, efs, record_of
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.conventions import exporting_stack
@@ -170,7 +171,7 @@ def _refused(changes: Sequence[Change], sides: Sides) -> Iterator[Obstacle]:
     """Changes in place that the service refuses, although CloudFormation's schema allows them."""
     for change in changes:
         old, new = (stack.resources.get(change.logical_id) for stack in (sides.old, sides.new))
-        if not old or not new or change.action != "Modify" or change.replacement not in (None, "False"):
+        if not old or not new or change.action != "Modify" or not (change.replacement is None or stays(change)):
             continue
         for _, refusal in record_of(change.type).updates.refusals(old.properties, new.properties):
             yield _obstacle("refused", change, refusal.why, refusal.way_out)

@@ -23,7 +23,7 @@ from fsdcf.cloudformation.planned import (
     text_of,
     whole_number,
 )
-from fsdcf.cloudformation.risk import Risk
+from fsdcf.cloudformation.risk import Risk, stays
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.dynamodb import TABLE
 from fsdcf.cloudformation.types.ec2 import SECURITY_GROUP, SECURITY_GROUP_EGRESS, VPC_ENDPOINT, default_routes
@@ -84,7 +84,7 @@ class ReleaseChange:
     def in_place(self, logical_id: str) -> bool:
         """Whether a resource is updated in place, so that the change affects the old tasks at once."""
         change = self.changes.get(logical_id)
-        return change is not None and change.action == "Modify" and change.replacement == "False"
+        return change is not None and change.action == "Modify" and stays(change)
 
     def is_replaced(self, logical_id: str) -> bool:
         """Whether a resource is certainly replaced."""
