@@ -53,6 +53,7 @@ SIGN_IN = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"Issuer": "ht
 FORWARD = {"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}
 
 BEFORE: Template = resources(
+    Database={"Type": "AWS::RDS::DBInstance", "Properties": {"Engine": "mysql", "DBInstanceClass": "db.t4g.micro"}},
     Task={
         "Type": "AWS::ECS::TaskDefinition",
         "Properties": {
@@ -264,6 +265,7 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("capacity-reset", "Table", properties("Table", **units(7)), "read capacity to 7"),
     ("rare-change", "Table", properties("Table", BillingMode="PAY_PER_REQUEST"), "BillingMode"),
     ("rare-change", "Table", properties("Table", TableClass="STANDARD_INFREQUENT_ACCESS"), "TableClass"),
+    ("interruption", "Database", properties("Database", DBInstanceClass="db.t4g.small"), "DBInstanceClass"),
     (
         "rare-change",
         "Table",

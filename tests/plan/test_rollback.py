@@ -43,6 +43,7 @@ POINT = {"StringEquals": {"elasticfilesystem:AccessPointArn": {"Fn::GetAtt": ["P
 BEFORE: Mapping[str, Any] = {
     "Parameters": {"ImageSha": {"Type": "String"}},
     **resources(
+        Database={"Type": "AWS::RDS::DBInstance", "Properties": {"Engine": "mysql", "AllocatedStorage": "20"}},
         Task={
             "Type": "AWS::ECS::TaskDefinition",
             "Properties": {
@@ -292,6 +293,7 @@ BROKEN: list[tuple[str, str, Edit, tuple[str, ...]]] = [
         (CLOUDFORMATION, FSDCF),
     ),
     ("data-expires", "Table", properties("Table", PointInTimeRecoverySpecification=None), (CLOUDFORMATION, FSDCF)),
+    ("one-way", "Database", properties("Database", AllocatedStorage="100"), (CLOUDFORMATION,)),
 ]
 
 
