@@ -79,6 +79,7 @@ VALUES = {
     "service.observability.metrics.path": "/other",
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
+    "service.observability.alarms.notify": "arn:aws:sns:us-east-1:123456789012:alerts",
     "service.permissionsBoundary": "bounds",
     "service.networking.vpc.flowLogs.bucket": "flow-logs",
     "service.networking.vpc.flowLogs.encryption": KMS_KEY,
@@ -162,9 +163,11 @@ ABOVE = {
         "service.observability.metrics.path",
         "service.observability.traces.otlpEndpoint",
     ),
+    "service.observability.alarms",
+    *(f"service.observability.alarms.{key}" for key in ("unhealthyTargets", "runningTasks", "deadLetters")),
 }
 """Keys for which a plan names the line of a key above, because several keys make one property. A description makes no
-property, and if spot removes an item of a list, the line is that of the old spec."""
+property, and if spot removes an item of a list, or a key an alarm, the line is that of the old spec."""
 SCALARS = ("string", "integer", "number", "boolean")
 
 
@@ -190,7 +193,8 @@ def other_value(path: str, field: Field) -> str:
 @pytest.mark.parametrize(("path", "field"), cases())
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
     scaling = "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
-    context, file = (JOINED, FILE) if path.startswith(OF_JOINED) else (CONTEXT + scaling, "")
+    queue = "dependencies: [{type: aws_sqs_queue, name: orders}]\n" if path.endswith(".deadLetters") else ""
+    context, file = (JOINED, FILE) if path.startswith(OF_JOINED) else (CONTEXT + scaling + queue, "")
     extra = next((needs for above, needs in NEEDED.items() if f"{path}.".startswith(f"{above}.")), ())
     before = compiled(context, overrides=extra, file=file)
     after = compiled(context, overrides=(*extra, f"{path}={other_value(path, field)}"), file=file)

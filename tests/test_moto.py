@@ -29,6 +29,7 @@ REGION = "us-east-1"
 LACKING = {
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::CloudWatch::Alarm",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::S3::BucketPolicy",
 }

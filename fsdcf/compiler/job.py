@@ -9,6 +9,7 @@ from troposphere import Join, Ref
 
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
+from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.network import interface_endpoints, security_groups, vpc
 from fsdcf.compiler.parts.roles import execution_role, role_statements, task_role
@@ -76,6 +77,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     dead_letters,
     state_machine,
     schedule,
+    alarms,
     release,
     outputs,
 )

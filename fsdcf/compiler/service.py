@@ -9,6 +9,7 @@ from troposphere import GetAtt, Ref, Sub
 
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
+from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.connect import discovery
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
@@ -154,6 +155,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     service,
     release,
     scaling,
+    alarms,
     outputs,
 )
 """Each part returns what it adds, and may read what the parts before it added. Their order is that of the template."""

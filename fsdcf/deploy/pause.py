@@ -1,9 +1,10 @@
 """A paused service: a stack whose template wants no tasks, whatever load, schedules and later deploys want.
 
 A pause is part of the template, so that CloudFormation keeps it: an update sends no other number of tasks, and a
-rollback returns to it. Auto scaling is suspended, and its minimum is 0, since it raises a number of tasks below its
-minimum whenever its limits are set. What the template had instead is in the metadata of its resources, and who paused
-the service, when and with how many tasks is an output, which DescribeStacks reports.
+rollback returns to it. Auto scaling is suspended, with its schedules, and its minimum is 0, since it raises a number of
+tasks below its minimum whenever its limits are set. Alarms notify nobody. What the template had instead is in the
+metadata of its resources, and who paused the service, when and with how many tasks is an output, which DescribeStacks
+reports.
 
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html,
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html
@@ -20,6 +21,7 @@ from typing import Any
 
 from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SUSPENSIONS
+from fsdcf.cloudformation.types.cloudwatch import ALARM
 from fsdcf.cloudformation.types.ecs import SERVICE
 from fsdcf.deploy.state import Snapshot
 from fsdcf.wording import counted, moment
@@ -30,6 +32,7 @@ OUTPUT = "Paused"
 _HELD: Mapping[str, Mapping[str, Any]] = {
     SERVICE: {"DesiredCount": 0},
     SCALABLE_TARGET: {"MinCapacity": 0, "SuspendedState": dict.fromkeys(SUSPENSIONS, True)},
+    ALARM: {"ActionsEnabled": False},
 }
 """The properties of a paused stack, by resource type."""
 

@@ -71,6 +71,15 @@ class EncryptedDependency(Dependency):
         return ()
 
 
+class NotifiedTopic(Dependency):
+    """A capability: a dependency to which CloudWatch alarms publish."""
+
+    @property
+    def alarm_obstacle(self) -> tuple[str, str] | None:
+        """Why alarms cannot notify it, and what to do; None if they can."""
+        raise NotImplementedError
+
+
 class LoggedDependency(Dependency):
     """A capability: a dependency whose requests AWS can log to a bucket."""
 
@@ -159,8 +168,8 @@ class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
     A class in ``model`` that derives from ``ReachedDependency``, ``MountedFileSystem``, ``EncryptedDependency``,
-    ``LoggedDependency``, ``ProtectedDependency``, ``SqlDatabase``, ``SqliteFile`` or ``ReachedService`` has that
-    capability; the other capabilities are fields here:
+    ``NotifiedTopic``, ``LoggedDependency``, ``ProtectedDependency``, ``SqlDatabase``, ``SqliteFile`` or
+    ``ReachedService`` has that capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

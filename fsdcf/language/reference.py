@@ -117,9 +117,9 @@ def limits(field: Field) -> str:
 
 def _range(key: Key) -> str:
     if key.minimum is not None and key.maximum is not None:
-        return f"{key.minimum:.0f} to {key.maximum:.0f}"
+        return f"{key.minimum:g} to {key.maximum:.0f}"
     if key.minimum is not None:
-        return f"at least {key.minimum:.0f}"
+        return f"at least {key.minimum:g}"
     return f"at most {key.maximum:.0f}" if key.maximum is not None else ""
 
 

@@ -95,6 +95,16 @@ class SpecValidator(Validator):  # type: ignore[misc]
         if isinstance(value, (str, Text)) and not matches(pattern, value):
             self._error(field, _MATCHES)
 
+    def _validate_min(self, least: float, field: str, value: Any) -> None:
+        """{'nullable': False}"""
+        if not isinstance(value, bool):  # true and false in the place of a number
+            super()._validate_min(least, field, value)
+
+    def _validate_max(self, most: float, field: str, value: Any) -> None:
+        """{'nullable': False}"""
+        if not isinstance(value, bool):
+            super()._validate_max(most, field, value)
+
     def _validate_longest(self, most: int, field: str, value: Any) -> None:
         """{'type': 'integer'}"""
         if isinstance(value, (str, Text)) and len(sample(value)) > most:

@@ -102,13 +102,15 @@ class RolloutProgress:
 class ServiceSignals:
     """What surrounds a service and rarely changes: its alarms, auto scaling, and the tasks that stopped.
 
-    ``watched`` is the number of its own alarms. ``alarms`` are in ALARM: its own, and others that watch its metrics.
+    ``watched`` is the number of its own alarms, ``states`` are their states by name, as far as they are known.
+    ``alarms`` are in ALARM: its own, and others that watch its metrics.
     ``stopped`` has the causes of the stopped tasks that ECS still knows, most frequent first, each with its number.
     ``read_at`` is the time by our clock.
     """
 
     watched: int = 0
     alarms: tuple[Alarm, ...] = ()
+    states: Mapping[str, str] = field(default_factory=dict)
     scaling: ScalingLimits | None = None
     activity: ScalingActivity | None = None
     stopped: tuple[tuple[str, int], ...] = ()
@@ -340,10 +342,12 @@ def _signals(status: Status, service: EcsService | None, before: Status | None, 
     calls = _OptionalCalls(aws)
     names = _alarm_names(status, service)
     composite = bool(status.resources and status.resources.composite)
-    alarms = tuple(_alarms(names, composite, calls))
+    own = [*_alarms(names, composite, calls)]
+    states = {text(raw, "AlarmName"): text(raw, "StateValue") for raw in own}
+    alarms = tuple(_alarm(raw, own=True) for raw in own if raw.get("StateValue") == "ALARM")
     if service is not None and status.service and not calls.missing:
         alarms += tuple(alarm for alarm in _others(status, service, calls) if alarm.name not in names)
-    signals = ServiceSignals(len(names), alarms, read_at=now)
+    signals = ServiceSignals(len(names), alarms, states, read_at=now)
     if service is not None and status.service:
         cluster, _, name = status.service.partition("/")
         limits, activity = _scaling(cluster, name, calls)
@@ -359,18 +363,15 @@ def _alarm_names(status: Status, service: EcsService | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *((configuration.get("alarms") or {}).get("alarmNames") or ()))))
 
 
-def _alarms(names: tuple[str, ...], composite: bool, calls: _OptionalCalls) -> Iterator[Alarm]:
-    """Those of the alarms that are in ALARM."""
+def _alarms(names: tuple[str, ...], composite: bool, calls: _OptionalCalls) -> Iterator[Answer]:
+    """The alarms as CloudWatch describes them."""
     types: dict[str, Any] = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]} if composite else {}
     for start in range(0, len(names), _ALARMS):
         batch = list(names[start : start + _ALARMS])
         unknown = "the alarms are unknown"
-        answer = calls.call(
-            unknown, "cloudwatch", "DescribeAlarms", AlarmNames=batch, StateValue="ALARM", MaxRecords=_ALARMS, **types
-        )
-        for raw in (*(answer.get("MetricAlarms") or []), *(answer.get("CompositeAlarms") or [])):
-            if raw.get("StateValue") == "ALARM":
-                yield _alarm(raw, own=True)
+        answer = calls.call(unknown, "cloudwatch", "DescribeAlarms", AlarmNames=batch, MaxRecords=_ALARMS, **types)
+        yield from answer.get("MetricAlarms") or []
+        yield from answer.get("CompositeAlarms") or []
 
 
 def _others(status: Status, service: EcsService, calls: _OptionalCalls) -> Iterator[Alarm]:

@@ -1,4 +1,5 @@
-"""CloudWatch: alarms, which are OK unless a fault has put them into ALARM. The sandbox has no metrics."""
+"""CloudWatch: alarms, which are OK unless a fault or SetAlarmState has put them into another state. The sandbox has no
+metrics."""
 
 from __future__ import annotations
 
@@ -16,6 +17,20 @@ def put_alarm(state: SandboxState, name: str, logical_id: str, properties: Data)
     value = "ALARM" if quirk is not None and logical_id in (quirk.detail or logical_id).split(",") else "OK"
     since = before["since"] if before.get("state") == value else state.clock.now()
     state.store.put(ALARM, name, {"state": value, "since": since, "properties": dict(properties)})
+
+
+def set_alarm_state(state: SandboxState, params: Document) -> Document:
+    """SetAlarmState. CloudWatch returns to the state of the metric at the next evaluation; here it stays.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html
+    """
+    name, value = params["AlarmName"], params["StateValue"]
+    body = state.store.get(ALARM, name)
+    if body is None:
+        raise ServiceError("ResourceNotFound", f"Alarm {name} does not exist")
+    changed = {"state": value, "reason": params["StateReason"], "since": state.clock.now()}
+    state.store.put(ALARM, name, {**body, **changed})
+    return {}
 
 
 def remove_alarm(state: SandboxState, name: str) -> None:
@@ -58,6 +73,7 @@ def _described(state: SandboxState, name: str, body: Data) -> Document:
         "TreatMissingData",
     )
     in_alarm = body["state"] == "ALARM"
+    reason = "Threshold Crossed: a fault of the sandbox." if in_alarm else "The sandbox has no metrics."
     return {
         "AlarmName": name,
         "AlarmArn": state.arn("cloudwatch", f"alarm:{name}"),
@@ -66,10 +82,10 @@ def _described(state: SandboxState, name: str, body: Data) -> Document:
         **counts,
         "ActionsEnabled": str(properties.get("ActionsEnabled", True)).lower() == "true",
         "StateValue": body["state"],
-        "StateReason": "Threshold Crossed: a fault of the sandbox." if in_alarm else "The sandbox has no metrics.",
+        "StateReason": body.get("reason") or reason,
         "StateUpdatedTimestamp": body["since"],
         "StateTransitionedTimestamp": body["since"],
     }
 
 
-OPERATIONS = {"DescribeAlarms": describe_alarms}
+OPERATIONS = {"DescribeAlarms": describe_alarms, "SetAlarmState": set_alarm_state}

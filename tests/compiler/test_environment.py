@@ -228,6 +228,7 @@ IMPORTED_BY = {
         "ClusterName",
         "ecs:cluster",
         "Resource",
+        "Dimensions",
         "Arn",
         "DefinitionSubstitutions",
     },

@@ -264,6 +264,7 @@ def test_another_protocol_replaces_the_target_group_and_nothing_else(compiled: C
         "TargetGroup",
         "HttpsListener",
         "Service",
+        *("ErrorRateAlarm", "ResponseTimeAlarm", "UnhealthyTargetsAlarm"),
     }
 
 

@@ -159,6 +159,7 @@ def test_a_port_without_a_load_balancer(compiled: Compile) -> None:
     assert set(balanced) - set(resources) == {
         *("LoadBalancer", "LoadBalancerSecurityGroup", "Listener", "TargetGroup"),
         *("LoadBalancerEgressToTasks", "TaskIngressFromLoadBalancer"),
+        *("ErrorRateAlarm", "ResponseTimeAlarm", "UnhealthyTargetsAlarm"),
     }
     (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     assert [one["ContainerPort"] for one in container["PortMappings"]] == [8000]

@@ -162,6 +162,7 @@ def test_production_needs_auto_scaling_and_tls(compiled: Compile) -> None:
         "W123",
         "W140",
         "W141",
+        "W210",
     }
     assert compiled(HELLO).diagnostics == ()
 

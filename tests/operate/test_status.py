@@ -459,4 +459,10 @@ def test_alarms_and_scaling_in_the_sandbox() -> None:
     assert found is not None and found.missing == () and len(made.aws.calls) <= 10
     text = "\n".join(status_lines(found, plain))
     assert "alarms   1 of 2 in ALARM\n           shop-staging-Errors-" in text
+    name = next(name for name, state in found.signals.states.items() if state == "OK")
+    made.aws.call("cloudwatch", "SetAlarmState", AlarmName=name, StateValue="INSUFFICIENT_DATA", StateReason="new")
+    again = status(STACK, made.aws)
+    assert again is not None and again.signals.states[name] == "INSUFFICIENT_DATA"
+    assert "alarms   1 of 2 in ALARM, 1 without data\n" in "\n".join(status_lines(again, plain))
+    assert status_record(again)["alarms"]["states"][name] == "INSUFFICIENT_DATA"
     assert "scaling  2 to 4 tasks\n" in text and "Setting desired count to 2. (minimum capacity was set to 2)" in text

@@ -44,31 +44,35 @@ ORDERS = (
 USERS = 730 * 3600 / 1e6 * 0.625 + 5 * 730 * 3600 / 1e6 * 0.125 + 5 * 0.25 + 5 * 0.20
 """A table without one."""
 
+TASKS, OF_BALANCER, OF_SHARED = 3 * 0.10, 5 * 0.10, 4 * 0.10
+"""The alarms on the tasks, and those on a load balancer, where the rate of errors is of three metrics, or of two."""
+WEB_ALARMS = TASKS + OF_BALANCER
+
 BY_HAND = {
     "hello": (
-        2 * 730 * (0.5 * 0.04048 + 0.004445) + WEB + NAT + 2 * LOGS + 2 * 0.10,
-        10 * 730 * (0.5 * 0.04048 + 0.004445) + WEB + NAT + 10 * LOGS + 2 * 0.10,
+        2 * 730 * (0.5 * 0.04048 + 0.004445) + WEB + NAT + 2 * LOGS + 2 * 0.10 + WEB_ALARMS,
+        10 * 730 * (0.5 * 0.04048 + 0.004445) + WEB + NAT + 10 * LOGS + 2 * 0.10 + WEB_ALARMS,
     ),
     "api-dynamodb": (
-        2 * 730 * (0.5 * 0.03238 + 0.00356) + WEB + NAT + ORDERS + 2 * LOGS + 4 * 0.10,
-        12 * 730 * (0.5 * 0.03238 + 0.00356) + WEB + NAT + ORDERS + 12 * LOGS + 4 * 0.10,
+        2 * 730 * (0.5 * 0.03238 + 0.00356) + WEB + NAT + ORDERS + 2 * LOGS + 4 * 0.10 + WEB_ALARMS,
+        12 * 730 * (0.5 * 0.03238 + 0.00356) + WEB + NAT + ORDERS + 12 * LOGS + 4 * 0.10 + WEB_ALARMS,
     ),
-    "sqlite": (SMALL + WEB + NAT + 10 * 0.30 + 20 * 0.03 + 5 * 0.06 + 10 * 0.05 + LOGS,),
+    "sqlite": (SMALL + WEB + NAT + 10 * 0.30 + 20 * 0.03 + 5 * 0.06 + 10 * 0.05 + LOGS + WEB_ALARMS,),
     "worker-queue": (  # one task on demand is the base, and of the rest a quarter; three requests for each message
-        730 * (0.04048 + 2 * 0.004445) + NAT + 3 * 730 * 3600 / 1e6 * 0.40 + LOGS + 0.20,
+        730 * (0.04048 + 2 * 0.004445) + NAT + 3 * 730 * 3600 / 1e6 * 0.40 + LOGS + 0.20 + TASKS + 0.10,
         5.75 * 730 * (0.04048 + 2 * 0.004445)
         + 14.25 * 730 * (0.0125 + 2 * 0.0013)
-        + (NAT + 3 * 730 * 3600 / 1e6 * 0.40 + 20 * LOGS + 0.20),
+        + (NAT + 3 * 730 * 3600 / 1e6 * 0.40 + 20 * LOGS + 0.20 + TASKS + 0.10),
     ),
     "shop": (  # no load balancer and no network of its own
-        2 * 730 * (0.5 * 0.04048 + 0.004445) + 2 * LOGS + 2 * 0.10,
-        10 * 730 * (0.5 * 0.04048 + 0.004445) + 10 * LOGS + 2 * 0.10,
+        2 * 730 * (0.5 * 0.04048 + 0.004445) + 2 * LOGS + 2 * 0.10 + TASKS + OF_SHARED,
+        10 * 730 * (0.5 * 0.04048 + 0.004445) + 10 * LOGS + 2 * 0.10 + TASKS + OF_SHARED,
     ),
     "users": (
-        2 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 2 * LOGS + 2 * 0.10,
-        10 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 10 * LOGS + 2 * 0.10,
+        2 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 2 * LOGS + 2 * 0.10 + TASKS,
+        10 * 730 * (0.5 * 0.04048 + 0.004445) + USERS + 10 * LOGS + 2 * 0.10 + TASKS,
     ),
-    "production": (2 * SMALL + WEB + NAT + 2 * LOGS,),
+    "production": (2 * SMALL + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
     "production-prod": (  # a third zone: one more address of the load balancer, two more gateways; logs for 365 days
         3 * 730 * (0.04048 + 4 * 0.004445)
         + WEB
@@ -76,24 +80,26 @@ BY_HAND = {
         + NAT
         + 2 * 36.50
         + 3 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03)
-        + 0.20,
+        + (0.20 + WEB_ALARMS),
         24 * 730 * (0.04048 + 4 * 0.004445)
         + WEB
         + 3.65
         + NAT
         + 2 * 36.50
         + 24 * (0.50 + 365 / (730 / 24) * 0.15 * 0.03)
-        + 0.20,
+        + (0.20 + WEB_ALARMS),
     ),
     "api-scaling": (  # two log groups: the container's and the metrics'; the seven metrics that are common
-        3 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 6 * LOGS + 0.20 + 7 * 0.30,
-        30 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 60 * LOGS + 0.20 + 7 * 0.30,
+        3 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 6 * LOGS + 0.20 + 7 * 0.30 + WEB_ALARMS,
+        30 * 730 * (0.04048 + 2 * 0.004445) + WEB + NAT + 60 * LOGS + 0.20 + 7 * 0.30 + WEB_ALARMS,
     ),
-    "traces": (2 * SMALL + WEB + NAT + 4 * LOGS + (3 + 10) * 0.30,),  # a metric has ten combinations of labels
-    "tls": (2 * SMALL + WEB + NAT + 2 * LOGS,),
-    "private-registry": (2 * SMALL + WEB + NAT + 2 * LOGS,),
+    "traces": (
+        2 * SMALL + WEB + NAT + 4 * LOGS + (3 + 10) * 0.30 + WEB_ALARMS,
+    ),  # a metric has ten combinations of labels
+    "tls": (2 * SMALL + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
+    "private-registry": (2 * SMALL + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
     "existing-vpc": (
-        2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS,
+        2 * SMALL + 730 * 0.0225 + 730 * 0.36 * 0.008 + 2 * LOGS + WEB_ALARMS,
     ),  # inside only, in a network that is there
 }
 """The minimum and the maximum of every example, worked out by hand; one figure where both are the same."""

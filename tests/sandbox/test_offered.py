@@ -68,6 +68,7 @@ GOOD: list[Call] = [
         {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"},
     ),
     ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["errors", "none"], "StateValue": "OK"}),
+    ("cloudwatch", "SetAlarmState", {"AlarmName": "errors", "StateValue": "ALARM", "StateReason": "a test"}),
     ("iam", "GetPolicy", {"PolicyArn": POLICY}),
     ("iam", "GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": PROVIDER}),
     ("dynamodb", "BatchGetItem", {"RequestItems": {"notes": {"Keys": [ITEM]}}}),
@@ -233,6 +234,13 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("iam", "GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": f"{PROVIDER}.org"}, "NoSuchEntity", "not found"),
     ("cloudwatch", "DescribeAlarms", {"NextToken": "odd"}, "InvalidNextToken", "invalid"),
     ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"] * 101}, "ValidationError", "at most 100"),
+    (
+        "cloudwatch",
+        "SetAlarmState",
+        {"AlarmName": "x", "StateValue": "OK", "StateReason": "x"},
+        "ResourceNotFound",
+        "exist",
+    ),
     (
         "application-autoscaling",
         "DescribeScalableTargets",

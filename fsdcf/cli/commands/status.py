@@ -327,14 +327,14 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
     if signals.alarms:
         own = sum(alarm.own for alarm in signals.alarms)
         others = len(signals.alarms) - own
-        parts = [f"{own} of {signals.watched} in ALARM"] if signals.watched else []
+        parts = [f"{own} of {signals.watched} in ALARM{_without_data(signals)}"] if signals.watched else []
         parts += [f"{others} on its metrics in ALARM"] if others else []
         yield "alarms", ", ".join(parts), "bad"
         for alarm in signals.alarms:
             since = f" since {moment(alarm.since)}" if alarm.since else ""
             yield "", visible(f"{alarm.name}{since}: {alarm.reason}".removesuffix(": ")), "bad"
     elif signals.watched and not any("alarms" in text for text in signals.missing):
-        yield "alarms", f"0 of {signals.watched} in ALARM", "good"
+        yield "alarms", f"0 of {signals.watched} in ALARM{_without_data(signals)}", "good"
     if signals.scaling:
         limits, activity = signals.scaling, signals.activity
         are = "is" if len(limits.halted) == 1 else "are"
@@ -356,6 +356,12 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
         causes = [f"{visible(shown(cause))} ({number})" for cause, number in signals.stopped[:_CAUSES]]
         more = ["…"] if len(signals.stopped) > _CAUSES else []
         yield "stopped", f"{counted(count, 'task')} in about the last hour: {', '.join([*causes, *more])}", ""
+
+
+def _without_data(signals: ServiceSignals) -> str:
+    """How many alarms have no data yet; empty if none."""
+    count = sum(state == "INSUFFICIENT_DATA" for state in signals.states.values())
+    return f", {count} without data" if count else ""
 
 
 def _drift(stack: Snapshot) -> Iterator[tuple[str, str, str]]:
@@ -441,6 +447,7 @@ def status_record(status: Status) -> dict[str, Any]:
         else None,
         "alarms": {
             "watched": signals.watched,
+            "states": dict(signals.states),
             "inAlarm": [{**fields(one, "name", "reason", "own"), "since": iso(one.since)} for one in signals.alarms],
         },
         "scaling": {

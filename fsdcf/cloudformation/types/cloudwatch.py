@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fsdcf.cloudformation.arns import named_by
+from collections.abc import Iterator
+
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
 from fsdcf.cloudformation.planned import PlannedResource, mapping
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
@@ -13,7 +15,7 @@ from fsdcf.cloudformation.pricing import (
     decimal,
     price,
 )
-from fsdcf.cloudformation.types import DeployPermissions, ForeignType, Part, Simulation
+from fsdcf.cloudformation.types import DeployPermissions, Part, Properties, ResourceType, Simulation
 from fsdcf.wording import counted
 
 PART: Part = "logs and alarms"
@@ -41,10 +43,17 @@ def _metrics(alarm: PlannedResource) -> tuple[str, int]:
     return "high-resolution" if is_high else "standard", max(1, len(stats))
 
 
+def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """An alarm by its name. Those of a stack that CloudFormation names have one pattern, since they are many."""
+    own = f"{stack.stack}-*Alarm-*" if logical_id.endswith("Alarm") else stack.generated_name(logical_id)
+    name = stack.name_of("AlarmName", logical_id, properties) if "AlarmName" in properties else own
+    yield ("cloudwatch", "alarm"), arn("cloudwatch", f"alarm:{name}")
+
+
 RECORDS = (
-    ForeignType(
+    ResourceType(
         ALARM,
-        price=PricingRule(
+        PricingRule(
             "logs and alarms",
             _price_alarms,
             (
@@ -67,7 +76,7 @@ RECORDS = (
             ),
             order=1,
         ),
-        permissions=DeployPermissions(arns=named_by("cloudwatch", "AlarmName", ("alarm", "alarm:{}"))),
+        permissions=DeployPermissions(arns=_arns),
         simulation=Simulation(
             attributes={"Arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{id}"}, create=6.0
         ),

@@ -13,7 +13,7 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import intrinsic, values_in
 from fsdcf.diagnostics import Rule, SpecPath
-from fsdcf.language.dependency import Violation, Violations
+from fsdcf.language.dependency import NotifiedTopic, Violation, Violations
 from fsdcf.language.model.common import KMS, encryption_key
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id
@@ -70,7 +70,7 @@ class TopicSubscription(SnakeCaseRecord):
 
 
 @spec_record
-class SnsTopic(FifoDependency):
+class SnsTopic(FifoDependency, NotifiedTopic):
     """An SNS topic. `read` permits the service to subscribe to it, `write` to publish."""
 
     name: String = spec_key(
@@ -92,6 +92,16 @@ class SnsTopic(FifoDependency):
     @property
     def delivers_to(self) -> tuple[str, ...]:
         return tuple(subscription.queue for subscription in self.subscriptions)
+
+    @property
+    def alarm_obstacle(self) -> tuple[str, str] | None:
+        name = local_name(self.name)
+        if self.fifo or sample(self.name).endswith(FIFO):
+            return f"`{name}` is a FIFO topic, which alarms cannot notify", "name a standard topic"
+        if self.encryption == KMS:
+            hint = "leave out the topic's encryption, or write the ARN of a KMS key whose policy admits CloudWatch"
+            return f"CloudWatch cannot use the key that encrypts `{name}`", hint
+        return None
 
 
 def check(topic: SnsTopic) -> Violations:

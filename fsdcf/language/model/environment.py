@@ -16,7 +16,7 @@ from fsdcf.language.model.common import (
     overrides_key,
     termination_protection_key,
 )
-from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Vpc
+from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Service, Vpc
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
     BUCKET_NAME,
@@ -253,3 +253,10 @@ def is_production(environment: str, file: EnvironmentSpec | None) -> bool:
 def is_protected(file: EnvironmentSpec | None) -> bool:
     """Whether the file of an environment protects it."""
     return file is not None and file.environment.protected
+
+
+def has_container_insights(service: Service, joined: EnvironmentSpec | None) -> bool:
+    """Whether the spec, or the file of the environment that the service joins, turns Container Insights on in the
+    cluster of the service."""
+    setting = service.container_insights if joined is None else joined.environment.cluster.container_insights
+    return setting in ("enabled", "enhanced")

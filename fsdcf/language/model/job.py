@@ -2,7 +2,15 @@
 
 from typing import ClassVar
 
-from fsdcf.language.model.service import HealthCheck, Networking, Resources, Service, Spec
+from fsdcf.language.model.service import (
+    Alarms,
+    HealthCheck,
+    Networking,
+    Observability,
+    Resources,
+    Service,
+    Spec,
+)
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -69,6 +77,26 @@ class JobNetworking(Networking):
 
 
 @spec_record
+class JobAlarms(Alarms):
+    """CloudWatch alarms of the job; `false` leaves one out."""
+
+    ABSENT: ClassVar[frozenset[str]] = frozenset(
+        ("error_rate", "unhealthy_targets", "response_time", "cpu", "memory", "running_tasks")
+    )
+    dead_letters: bool = spec_key(
+        "Runs that failed or could not be started, and messages in the other dead-letter queues of the stack.",
+        default=True,
+    )
+
+
+@spec_record
+class JobObservability(Observability):
+    """Logs, metrics, traces and alarms."""
+
+    alarms: bool | JobAlarms = spec_key("CloudWatch alarms: `false` for none, or a map.", default=True)
+
+
+@spec_record
 class Job(Service):
     """The task, its schedule and its permissions. Without a schedule, `fsdcf run` starts it.
 
@@ -105,6 +133,7 @@ class Job(Service):
     )
     health_check: JobHealthCheck = spec_key("Health check of the container.", default=JobHealthCheck())
     resources: JobResources = spec_key("Size of the task.", default=JobResources())
+    observability: JobObservability = spec_key("Logs, metrics, traces and alarms.", default=JobObservability())
     networking: JobNetworking = spec_key("Network of the task.", default=JobNetworking())
 
     @property

@@ -769,12 +769,53 @@ class Traces:
     )
 
 
+TOPIC = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}"
+"""The ARN of a topic. Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html"""
+
+
+@spec_record
+class Alarms:
+    """CloudWatch alarms; `false` leaves one out. A threshold is passed for some minutes before its alarm goes off."""
+
+    notify: String | None = spec_key(
+        "Topic that is notified when an alarm goes off, and when it ends: an aws_sns_topic dependency by its name, or "
+        "the ARN of a topic whose policy and KMS key admit `cloudwatch.amazonaws.com`.",
+        default=None,
+        pattern=rf"{TOPIC}|(?!arn:)[A-Za-z0-9_.-]+",
+        refers_to="aws_sns_topic",
+        expects="the name of an aws_sns_topic dependency, or the ARN of a standard topic",
+    )
+    error_rate: bool | float = spec_key(
+        "Server errors (5xx) in percent of the requests at the load balancer.", default=5.0, minimum=0.01, maximum=100
+    )
+    unhealthy_targets: bool = spec_key("Targets that fail the health check of the load balancer.", default=True)
+    response_time: bool | float = spec_key(
+        "Response time in seconds that one request in twenty exceeds (p95).", default=2.0, minimum=0.001, maximum=4000
+    )
+    cpu: bool | float = spec_key(
+        "Average CPU utilization of the tasks in percent.", default=90.0, minimum=1, maximum=100
+    )
+    memory: bool | float = spec_key(
+        "Average memory utilization of the tasks in percent.", default=90.0, minimum=1, maximum=100
+    )
+    running_tasks: bool = spec_key(
+        "Fewer running tasks than desired. Without Container Insights, fewer than the minimum of auto scaling or the "
+        "desired count of the spec.",
+        default=True,
+    )
+    dead_letters: bool = spec_key("Messages in the dead-letter queues of the stack.", default=True)
+
+    def threshold(self, name: str) -> float | None:
+        """The threshold of an alarm by its attribute; None if it is off."""
+        written = getattr(self, name)
+        return None if written is False else float(getattr(Alarms, name) if written is True else written)
+
+
 @spec_record
 class Observability:
-    """Logs, metrics and traces."""
+    """Logs, metrics, traces and alarms."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "alarms": Later("CloudWatch alarms and the topic to notify.", _OWN_ALARMS),
         "dashboard": Later(
             "A CloudWatch dashboard.", "use `fsdcf status`, or the metrics of the service in the ECS console"
         ),
@@ -782,6 +823,14 @@ class Observability:
     logs: Logs = spec_key("Logs of the container.", default=Logs())
     metrics: Metrics | None = spec_key("Prometheus metrics, collected by an ADOT sidecar.", default=None)
     traces: Traces | None = spec_key("Traces, collected by an ADOT sidecar.", default=None)
+    alarms: bool | Alarms = spec_key(
+        "CloudWatch alarms: `false` for none, a map for whom to notify and the thresholds.", default=True
+    )
+
+    @property
+    def watched(self) -> Alarms | None:
+        """The alarms, with defaults if none are written; None without alarms."""
+        return Alarms() if self.alarms is True else self.alarms or None
 
 
 @spec_record
@@ -1015,7 +1064,7 @@ class Service:
     volumes: tuple[Volume, ...] = spec_key("Volumes of the container.", default=())
     tmpfs: tuple[Tmpfs, ...] = spec_key("Scratch in memory, by its path in the container.", default=())
     networking: Networking = spec_key("Network of the service, and access to it.", default=Networking())
-    observability: Observability = spec_key("Logs, metrics and traces.", default=Observability())
+    observability: Observability = spec_key("Logs, metrics, traces and alarms.", default=Observability())
     task_role: Role = spec_key("Permissions of the service itself.", default=Role())
     execution_role: Role = spec_key("Permissions for ECS to start the tasks.", default=Role())
     permissions_boundary: String | None = spec_key(

@@ -1,12 +1,19 @@
-"""Rules about metrics, traces and the collector that runs in the task."""
+"""Rules about metrics, traces, the collector that runs in the task, and alarms."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS, MetricSelection
-from fsdcf.language.rules.case import Case, Problem, Problems, rule
+from fsdcf.language.dependency import NotifiedTopic
+from fsdcf.language.model.environment import has_container_insights
+from fsdcf.language.model.job import Job
+from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS, TOPIC, MetricSelection
+from fsdcf.language.names import local_name
+from fsdcf.language.placeholders import sample
+from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
+from fsdcf.language.rules.tasks import least_count
 
 _MOST_DIMENSIONS = 10
 """The exporter of the collector drops a set with more. Source: awsemfexporter in opentelemetry-collector-contrib."""
@@ -101,3 +108,79 @@ def collector(case: Case) -> Problems:
         if port in COLLECTOR_PORTS and (traces or (metrics and port == 8888)):
             message = f"the collector listens on {port} for {COLLECTOR_PORTS[port]}"
             yield Problem(path, message, "let the service listen on another port")
+
+
+_ALARMS = "service.observability.alarms"
+
+
+@rule(
+    "S630",
+    "a topic that alarms cannot notify",
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
+)
+def alarm_topic(case: Case) -> Problems:
+    """`alarms.notify` is the ARN of a topic, or the name of an aws_sns_topic dependency. CloudWatch publishes to
+    standard topics alone, and cannot use the key `aws/sns` of the account, whose policy does not admit it and cannot be
+    changed: the notification would be lost without an error."""
+    wanted = case.service.observability.watched
+    if wanted is None or wanted.notify is None:
+        return
+    path, name = f"{_ALARMS}.notify", sample(wanted.notify)
+    topics = {local_name(topic.name): topic for _, topic in case.having(NotifiedTopic)}
+    if re.fullmatch(TOPIC, name):
+        return
+    if name not in topics:
+        hint = f"use one of: {', '.join(sorted(topics))}; or" if topics else "add an aws_sns_topic dependency, or"
+        yield Problem(path, f"the spec has no topic `{name}`", f"{hint} write the ARN of a topic")
+    elif obstacle := topics[name].alarm_obstacle:
+        yield Problem(path, *obstacle)
+
+
+@rule("W210", "alarms that notify nobody", only=in_production)
+def silent_alarms(case: Case) -> Problems:
+    """An alarm without a topic changes its state in CloudWatch and in `fsdcf status`, and nobody learns of it."""
+    wanted = case.service.observability.watched
+    told = isinstance(case.service, Job) and case.service.notify is not None
+    if wanted is not None and wanted.notify is None and not told:
+        message = f"the alarms of {case.environment} notify nobody"
+        yield Problem(f"{_ALARMS}.notify", message, "name a topic: `alarms: {notify: TOPIC}`", key=True)
+
+
+@rule("W211", "an alarm that is missing in production", only=in_production)
+def missing_alarm(case: Case) -> Problems:
+    """Without the alarm, nothing tells that the service fails in this way. ECS counts the tasks of a service that may
+    have none only with Container Insights."""
+    wanted = case.service.observability.watched
+    if wanted is None:
+        yield Problem(_ALARMS, f"no alarms in {case.environment}", "leave it out, or name whom to notify", key=True)
+        return
+    is_job, has_balancer = isinstance(case.service, Job), case.service.load_balancer is not None
+    has_queue = is_job or any(kind.category == "sqs" for _, _, kind in case.dependencies())
+    missing = {
+        "errorRate": has_balancer and wanted.error_rate is False,
+        "unhealthyTargets": has_balancer and not wanted.unhealthy_targets,
+        "responseTime": has_balancer and wanted.response_time is False,
+        "cpu": not is_job and wanted.cpu is False,
+        "memory": not is_job and wanted.memory is False,
+        "runningTasks": not is_job and not wanted.running_tasks,
+        "deadLetters": has_queue and not wanted.dead_letters,
+    }
+    for key in (key for key, is_missing in missing.items() if is_missing):
+        message = f"no alarm on {_MEANINGS[key]} in {case.environment}"
+        yield Problem(f"{_ALARMS}.{key}", message, "leave it out, or write a threshold that fits", key=True)
+    counted = least_count(case) or has_container_insights(case.service, case.joined)
+    if wanted.running_tasks and not is_job and not counted:
+        message = f"no alarm on missing tasks in {case.environment}: the service may have none"
+        hint = "turn on Container Insights in the cluster, with `containerInsights: enabled`"
+        yield Problem(f"{_ALARMS}.runningTasks", message, hint, key=True)
+
+
+_MEANINGS = {
+    "errorRate": "server errors",
+    "unhealthyTargets": "unhealthy targets",
+    "responseTime": "slow responses",
+    "cpu": "CPU",
+    "memory": "memory",
+    "runningTasks": "missing tasks",
+    "deadLetters": "dead letters",
+}

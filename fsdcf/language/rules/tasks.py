@@ -70,6 +70,12 @@ def fixed_count(case: Case) -> int:
     return 2 if desired is None else desired
 
 
+def least_count(case: Case) -> int:
+    """Return the number of tasks that the service always has."""
+    auto = case.service.auto_scaling
+    return fixed_count(case) if auto is None else auto.min_count
+
+
 def single_writers(case: Case) -> list[str]:
     """Return the names of the SQLite databases that allow only one task."""
     return [str(database.name) for _, database in case.having(SqliteFile) if not database.ephemeral]
