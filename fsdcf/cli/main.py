@@ -78,7 +78,7 @@ class Program(LazyGroup):
             "healthcheck": ("healthcheck", "Run the health checks of a spec against a local service."),
         },
         "Data": {
-            "advise": ("advise", "Advise on a decision, such as SQLite or DynamoDB."),
+            "advise": ("advise", "Advise on a decision, such as where to store data."),
             "migrate-data": ("migrate_data", "Copy a SQLite table into a DynamoDB table."),
         },
         "Pipeline": {

@@ -1,4 +1,4 @@
-"""Recommend SQLite or DynamoDB for a workload, give the reasons, and complete the load for a cost estimate."""
+"""Recommend a store for a workload, give the reasons, and complete the load for a cost estimate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
-SQLITE, DYNAMODB, POSTGRESQL = "sqlite", "dynamodb", "postgresql"
+SQLITE, DSQL, RDS, DYNAMODB = "sqlite", "dsql", "rds", "dynamodb"
+TITLES: Mapping[str, str] = {SQLITE: "SQLite", DSQL: "Aurora DSQL", RDS: "Amazon RDS", DYNAMODB: "DynamoDB"}
+"""The stores, in the order in which a service grows."""
 
 MAX_REQUESTS = Decimal(1000)
 """Requests per second: SQLite is recommended below this."""
@@ -23,6 +25,15 @@ MAX_SIZE = Decimal(100)
 
 MOVE_SIZE = Decimal(50)
 """GB: plan the move to DynamoDB for a file larger than this."""
+
+MAX_DSQL_REQUESTS = Decimal(30)
+"""Requests per second: for more, an instance of RDS with a standby costs less than what DSQL charges by request, at the
+assumed DPU and the prices of ``fsdcf cost``."""
+
+MAX_DSQL_SIZE, MAX_RDS_SIZE = Decimal(10_000), Decimal(64_000)
+"""GB in a DSQL cluster, unless AWS raises its quota, and in an instance of RDS.
+Sources: https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html and
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html"""
 
 MIN_LATENCY = Decimal(10)
 """Milliseconds: if answers are required faster, as DynamoDB promises, a transaction on EFS is too slow."""
@@ -43,8 +54,8 @@ class Workload:
 
     ``requests`` (including writes) and ``writes`` are per second; ``size`` is in GB of 10^9 bytes, ``latency`` the
     maximum duration of a query in milliseconds. ``writers`` is the number of tasks that write, ``writers_from`` the
-    source of that number unless it is an option. ``sql`` requires joins and aggregations; the data of a ``prototype``
-    may be lost.
+    source of that number unless it is an option. ``sql`` requires joins and aggregations, ``server`` what only a
+    database server has, such as extensions and triggers; the data of a ``prototype`` may be lost.
     """
 
     requests: Decimal | None = None
@@ -53,13 +64,14 @@ class Workload:
     writers: int | None = None
     writers_from: str = ""
     sql: bool = False
+    server: bool = False
     latency: Decimal | None = None
     prototype: bool = False
 
 
 @dataclass(frozen=True)
 class Factor:
-    """A row of the comparison: the requirement and what each store offers.
+    """A row of the comparison: the requirement and what each store ``offers``.
 
     ``yours`` is NOT_GIVEN if the workload lacks the requirement, and empty for what is not required. ``against`` has
     the reason for each store that the requirement rules out.
@@ -67,8 +79,7 @@ class Factor:
 
     name: str
     yours: str
-    sqlite: str
-    dynamodb: str
+    offers: Mapping[str, str]
     against: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -79,7 +90,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign that it is time to move from SQLite to DynamoDB; ``now``: the workload shows it."""
+    """A sign that it is time to leave SQLite; ``now``: the workload shows it."""
 
     text: str
     now: bool = False
@@ -96,7 +107,7 @@ class StorageAdvice:
     cautions: tuple[str, ...] = ()
 
     def fits(self, store: str) -> bool:
-        """Whether no requirement rules out SQLite or DynamoDB."""
+        """Whether no requirement rules out the store."""
         return not any(store in factor.against for factor in self.factors)
 
 
@@ -125,30 +136,37 @@ def validate(workload: Workload) -> Workload:
 def advise(workload: Workload, present: frozenset[str] = frozenset()) -> StorageAdvice:
     """Recommend a store for a valid workload. ``present`` are the stores that the service already uses.
 
-    A service that uses only DynamoDB keeps it, unless it requires what DynamoDB does not support, or is a prototype.
+    A service keeps a store beyond SQLite, if it has one alone, unless it requires what this does not support, or is a
+    prototype.
     """
     factors = tuple(_factors(workload))
-    sqlite, dynamodb = (
-        [factor.against[store] for factor in factors if store in factor.against] for store in (SQLITE, DYNAMODB)
-    )
-    store = DYNAMODB
-    if sqlite and dynamodb:
-        store = POSTGRESQL
-        verdict = (
-            "Neither fits; use a server such as PostgreSQL, on Amazon RDS or Aurora: "
-            f"{join_words(sqlite)}, which is too much for SQLite, and {join_words(dynamodb)}, which DynamoDB does not"
-            " support"
-        )
-    elif sqlite:
-        verdict = f"DynamoDB, because SQLite is not sufficient: {join_words(sqlite)}"
-    elif present == {DYNAMODB} and not dynamodb and not workload.prototype:
-        verdict = (
-            "DynamoDB, which the service already uses: SQLite would be sufficient, but there is little to gain from a"
-            " move back"
-        )
-    else:
+    against = {store: [one.against[store] for one in factors if store in one.against] for store in TITLES}
+    kept = next(iter(present)) if len(present) == 1 and not workload.prototype else SQLITE
+    if kept != SQLITE and not against[kept] and (not against[SQLITE] or kept != DYNAMODB):
+        store = kept
+        verdict = f"{TITLES[store]}, which the service already uses"
+        if not against[SQLITE]:
+            verdict += ": SQLite would be sufficient, but there is little to gain from a move back"
+    elif not against[SQLITE]:
         store, verdict = SQLITE, _sqlite_verdict(workload, factors)
-    return StorageAdvice(store, verdict, factors, tuple(_signs(workload)), tuple(_cautions(workload, store)))
+    else:
+        store = _beyond_sqlite(workload, against)
+        verdict = f"{TITLES[store]}, because SQLite is not sufficient: {join_words(against[SQLITE])}"
+        if missing := [reason for reason in against[DYNAMODB] if reason not in against[SQLITE]]:
+            verdict += f"; and DynamoDB does not support {join_words(missing)}"
+        if store == RDS and not against[DSQL]:
+            verdict += f"; for more than {format_rate(MAX_DSQL_REQUESTS, 'request')} an instance costs less than DSQL"
+    return StorageAdvice(store, verdict, factors, tuple(_signs(workload)), tuple(_cautions(workload, store, against)))
+
+
+def _beyond_sqlite(workload: Workload, against: Mapping[str, list[str]]) -> str:
+    """The store for what is too much for SQLite."""
+    if not against[DYNAMODB]:
+        return DYNAMODB
+    rate = workload.requests if workload.requests is not None else workload.writes
+    if not against[DSQL] and (against[RDS] or (rate or 0) <= MAX_DSQL_REQUESTS):
+        return DSQL
+    return RDS
 
 
 def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
@@ -156,7 +174,7 @@ def _sqlite_verdict(workload: Workload, factors: tuple[Factor, ...]) -> str:
         return "SQLite, on the disk of the task: the data of a prototype may be lost with its task"
     if workload.size is not None and workload.size > MOVE_SIZE:
         size = format_size(workload.size)
-        return f"SQLite, but plan the move to DynamoDB: {size} exceed {format_size(MOVE_SIZE)}"
+        return f"SQLite, but plan the move to another store: {size} exceed {format_size(MOVE_SIZE)}"
     given = [f.yours for f in factors if f.given and f.name in ("requests", "writes", "size", "queries")]
     if given:
         return f"SQLite: one file with one writer is sufficient for {join_words(given)}"
@@ -167,31 +185,55 @@ def _factors(workload: Workload) -> Iterator[Factor]:
     requests, writes, size, writers = workload.requests, workload.writes, workload.size, workload.writers
     over = f"at or above {format_number(MAX_REQUESTS)}" if (requests or 0) >= MAX_REQUESTS else ""
     yours = NOT_GIVEN if requests is None else format_rate(requests, "request")
-    yield _measured("requests", yours, "below 1,000/s", "any rate", over)
+    yield _measured("requests", yours, _offers("below 1,000/s", "any rate", "by its class", "any rate"), over)
     over = f"above {format_number(MAX_WRITES)}" if (writes or 0) > MAX_WRITES else ""
     yours = NOT_GIVEN if writes is None else format_rate(writes, "write")
-    yield _measured("writes", yours, "up to 100/s", "any rate", over)
-    over = f"at or above {format_size(MAX_SIZE)}" if (size or 0) >= MAX_SIZE else ""
-    yours = NOT_GIVEN if size is None else format_size(size)
-    yield _measured("size", yours, "below 100 GB", "unlimited", over)
+    yield _measured("writes", yours, _offers("up to 100/s", "any rate", "by its class", "any rate"), over)
+    yield _size(size)
     yours = NOT_GIVEN if writers is None else f"{writers:,} task{'s' * (writers > 1)}"
     several = {SQLITE: f"{writers:,} tasks write"} if (writers or 0) > 1 else {}
-    yield Factor("writers", yours + _source(workload), "one writer", "several writers", several)
-    joins = {DYNAMODB: "full SQL"} if workload.sql else {}
-    yield Factor("queries", joins.get(DYNAMODB, NOT_GIVEN), "full SQL", "by key or index, no joins", joins)
+    yield Factor("writers", yours + _source(workload), _offers("one", "several", "several", "several"), several)
+    yield _queries(workload)
     yield _latency(workload)
     if workload.prototype:
-        yield Factor("data may be lost", "yes", "the task's own disk is sufficient", "data is kept anyway")
+        kept = "data is kept anyway"
+        yield Factor("data may be lost", "yes", _offers("the task's own disk is sufficient", kept, kept, kept))
     else:
-        automatic = "automatic, and point-in-time recovery within 35 days"
-        yield Factor("backups", "", "daily, of its file system", automatic)
-    yield Factor("local work", "", "works offline: a file", "needs credentials or a local substitute")
+        offers = _offers("daily, of its file system", "with AWS Backup", "7 days, any second", "35 days, any second")
+        yield Factor("backups", "", offers)
+    offers = _offers("offline: a file", "PostgreSQL, nearly", "the same engine", "a local substitute")
+    yield Factor("local work", "", offers)
     cost = "no cost" if workload.prototype else "only the cost of its file system"
-    yield Factor("cost", "", cost, "per request and GB")
+    yield Factor("cost", "", _offers(cost, "per request and GB", "per hour and GB", "per request and GB"))
 
 
-def _measured(name: str, yours: str, sqlite: str, dynamodb: str, over: str) -> Factor:
-    return Factor(name, yours, sqlite, dynamodb, {SQLITE: f"{yours} are {over}"} if over else {})
+def _offers(sqlite: str, dsql: str, rds: str, dynamodb: str) -> Mapping[str, str]:
+    return {SQLITE: sqlite, DSQL: dsql, RDS: rds, DYNAMODB: dynamodb}
+
+
+def _size(size: Decimal | None) -> Factor:
+    yours = NOT_GIVEN if size is None else format_size(size)
+    limits = {SQLITE: MAX_SIZE, DSQL: MAX_DSQL_SIZE, RDS: MAX_RDS_SIZE}
+    offers = _offers("below 100 GB", "below 10 TB", "below 64 TB", "unlimited")
+    against = {
+        store: f"{yours} are at or above {format_size(limit)}"
+        for store, limit in limits.items()
+        if (size or 0) >= limit
+    }
+    return Factor("size", yours, offers, against)
+
+
+def _queries(workload: Workload) -> Factor:
+    offers = _offers("full SQL", "SQL, no foreign keys", "full SQL, extensions", "by key or index, no joins")
+    if workload.server:
+        missing = "the features of a database server are required"
+        return Factor("queries", "a server's features", offers, dict.fromkeys((SQLITE, DSQL, DYNAMODB), missing))
+    joins = {DYNAMODB: "full SQL"} if workload.sql else {}
+    return Factor("queries", joins.get(DYNAMODB, NOT_GIVEN), offers, joins)
+
+
+def _measured(name: str, yours: str, offers: Mapping[str, str], over: str) -> Factor:
+    return Factor(name, yours, offers, {SQLITE: f"{yours} are {over}"} if over else {})
 
 
 def _source(workload: Workload) -> str:
@@ -203,12 +245,12 @@ def _latency(workload: Workload) -> Factor:
     yours = NOT_GIVEN if limit is None else f"at most {format_number(limit)} ms"
     fast = "single-digit ms"
     if workload.prototype:
-        return Factor("latency", yours, "latency of the task's own disk", fast)
+        return Factor("latency", yours, _offers("that of the task's disk", fast, fast, fast))
     slow = {}
     if limit is not None and limit < MIN_LATENCY:
         slow = {SQLITE: f"responses are required within {format_number(limit)} ms"}
         fast += ", less with a cache" if limit < 1 else ""
-    return Factor("latency", yours, "10 ms or more for a write on EFS", fast, slow)
+    return Factor("latency", yours, _offers("10 ms or more on EFS", fast, fast, fast), slow)
 
 
 def _signs(workload: Workload) -> Iterator[Sign]:
@@ -219,8 +261,12 @@ def _signs(workload: Workload) -> Iterator[Sign]:
     yield Sign("queries take longer than allowed", bool(_latency(workload).against))
 
 
-def _cautions(workload: Workload, store: str) -> Iterator[str]:
+def _cautions(workload: Workload, store: str, against: Mapping[str, list[str]]) -> Iterator[str]:
     latency = workload.latency
+    if against[store]:
+        yield f"{TITLES[store]} does not fit either: {join_words(against[store])}. Divide the data between stores."
+    if store == DSQL:
+        yield "DSQL has no foreign keys, triggers or extensions: with --server, another store is recommended."
     if store == DYNAMODB and workload.prototype:
         yield "A prototype can still start on SQLite with less load than this."
     if store == SQLITE and latency is not None and latency < SAFE_LATENCY and not workload.prototype:
@@ -241,6 +287,11 @@ REQUESTS_PER_WRITE = 10
 WRITE_KILOBYTES = Decimal(16)
 """Data transferred by a write of one row with one index, in the journal and the file: 14 KB counted with strace, and
 EFS meters in steps of 4 KB. Source: https://docs.aws.amazon.com/efs/latest/ug/metered-sizes.html"""
+
+DSQL_READ, DSQL_WRITE = Decimal("0.06"), Decimal("0.14")
+"""DPU of a request: a query of 120 rows in AWS's example of EXPLAIN, and a transaction of TPC-C, of which 700,000 take
+100,000 DPU. Sources: https://docs.aws.amazon.com/aurora-dsql/latest/userguide/understanding-dpus-explain-analyze.html
+and https://aws.amazon.com/rds/aurora/dsql/pricing/"""
 
 READ_KILOBYTES, READ_SHARE = Decimal(4), Decimal("0.1")
 """The size of a SQLite page, and the share of reads that are not answered from the task's memory."""
@@ -263,6 +314,11 @@ class Load:
     @property
     def reads(self) -> Decimal:
         return self.requests - self.writes
+
+    @property
+    def dpus(self) -> Decimal:
+        """What DSQL charges for the load, per second."""
+        return self.reads * DSQL_READ + self.writes * DSQL_WRITE
 
     @property
     def written(self) -> Decimal:
@@ -302,9 +358,11 @@ def load(workload: Workload) -> Load:
     assumed += [
         f"EFS: a write transfers {WRITE_KILOBYTES} KB, the changed pages in the journal and the file; one read in ten"
         f" is not in memory and transfers {READ_KILOBYTES} KB",
+        f"Aurora DSQL: {DSQL_READ} DPU for a read and {DSQL_WRITE} for a write, as in examples of AWS; queries differ",
+        "Amazon RDS: a small instance in one zone, which may be too small, with twice the storage",
         "DynamoDB: on demand, items up to 1 KB, strongly consistent reads (others cost half), no index (each repeats"
         " the writes and the size)",
-        "the tasks are not included, because they cost the same with either store",
+        "the tasks are not included, because they cost the same with each store",
     ]
     return Load(requests, writes, size, tuple(assumed))
 

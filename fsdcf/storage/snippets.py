@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from posixpath import join
 
-from fsdcf.storage.advice import DYNAMODB, POSTGRESQL, SQLITE, Workload
+from fsdcf.storage.advice import DSQL, DYNAMODB, RDS, SQLITE, Workload
 
 FREE_DISK, LARGEST_DISK = 20, 200
 """GB of disk of a task: the default and the maximum.
@@ -17,6 +17,11 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task
 
 _ROOM = Decimal(10)
 """GB of a task's disk reserved for the image."""
+
+_TYPES = {DSQL: "aws_dsql_cluster", RDS: "aws_rds_instance"}
+_LEAST_STORAGE, _MOST_STORAGE = Decimal(20), 65536
+"""GiB of an instance of RDS.
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html"""
 
 _PLAIN = re.compile(r"[A-Za-z/$][A-Za-z0-9${}:/_.-]*[A-Za-z0-9}]|[A-Za-z]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
@@ -60,6 +65,7 @@ class FileSystem:
 class InUse:
     """The data stores of a service.
 
+    ``servers`` are its databases of RDS and DSQL: the store and the name.
     ``mounts`` are the paths of its EFS volumes, ``tasks`` its desired count if the spec sets it; ``scales``: it has
     auto scaling.
     """
@@ -71,11 +77,13 @@ class InUse:
     mounts: tuple[str, ...] = ()
     scales: bool = False
     tasks: int | None = None
+    servers: tuple[tuple[str, str], ...] = ()
 
     @property
     def stores(self) -> frozenset[str]:
         """The names of its stores, as in ``advice``."""
-        return frozenset({*([SQLITE] if self.databases else []), *([DYNAMODB] if self.tables else [])})
+        own = {*([SQLITE] if self.databases else []), *([DYNAMODB] if self.tables else [])}
+        return frozenset({*own, *(store for store, _ in self.servers)})
 
     @property
     def base(self) -> str:
@@ -94,12 +102,25 @@ class Snippet:
 
 def snippet(store: str, workload: Workload, used: InUse) -> Snippet:
     """The part of a spec for a store. It compiles in a spec without other dependencies."""
-    if store == POSTGRESQL:
-        text = f"service:\n  environment:\n    DATABASE_URL: ${{secrets:${{ENV}}/{used.service}:url}}\n"
-        return Snippet(text, also=("create the database outside fsdcf, and store its URL as `url` in that secret",))
+    if store in (DSQL, RDS):
+        return _server(store, workload, used)
     if store == DYNAMODB:
         return _dynamodb(used)
     return _prototype(workload, used) if workload.prototype else _sqlite(used)
+
+
+def _server(store: str, workload: Workload, used: InUse) -> Snippet:
+    """A cluster of DSQL or an instance of RDS, which the spec may have already."""
+    if present := [name for kind, name in used.servers if kind == store]:
+        lines = [f"  - {{type: {_TYPES[store]}, name: {_inside(name)}}}" for name in present]
+        return Snippet(_text(lines), True)
+    name = re.sub("[^a-z0-9]+", "-", used.base.lower()).strip("-") or "main"
+    lines = [f"  - type: {_TYPES[store]}", f"    name: {name if name[0].isalpha() else f'db-{name}'}"]
+    if store == RDS:
+        storage = max(_LEAST_STORAGE, (workload.size or Decimal(0)) * 2)
+        lines += ["    engine: postgres", "    instanceClass: db.t4g.small"]
+        lines += [f"    storage: {min(_MOST_STORAGE, int(storage.to_integral_value(ROUND_CEILING)))}"]
+    return Snippet(_text(lines))
 
 
 def _dynamodb(used: InUse) -> Snippet:

@@ -100,7 +100,7 @@ def test_what_it_costs_is_by_the_price_table() -> None:
     """Counted by hand: 730 hours of 3,600 seconds."""
     found = record("--requests", "200", "--writes", "20", "--size", "5GB")
     prices, seconds = {name: float(one.price) for name, one in shipped().prices.items()}, 730 * 3600
-    files, table = found["cost"]["monthly"]
+    files, dsql, rds, table = found["cost"]["monthly"]
     traffic = 20 * 16 * seconds / 1e6 * prices["efs.write"] + 18 * 4 * seconds / 1e6 * prices["efs.read"]
     kept = 5 * (prices["efs.storage"] + prices["efs.backup"])
     assert files["total"] == pytest.approx(kept + traffic, abs=0.001)
@@ -109,7 +109,11 @@ def test_what_it_costs_is_by_the_price_table() -> None:
     assert table["total"] == pytest.approx(
         units + 5 * (prices["dynamodb.storage"] + prices["dynamodb.pitr"]), abs=0.001
     )
-    assert found["cost"]["pricesDate"] == shipped().date and len(found["cost"]["assumed"]) == 3
+    assert found["cost"]["pricesDate"] == shipped().date and len(found["cost"]["assumed"]) == 5
+    dpus = (180 * 0.06 + 20 * 0.14) * seconds / 1e6 * prices["dsql.dpu"]
+    assert dsql["total"] == pytest.approx(dpus + 5 * prices["dsql.storage"], abs=0.001)
+    server = 730 * prices["rds.db.t4g.small"] + 20 * prices["rds.gp3"] + prices["secret.month"]
+    assert rds["total"] == pytest.approx(server, abs=0.001)
     busy = record("--requests", "200", "--writes", "100", "--size", "5GB")["cost"]["monthly"][0]
     assert "it cannot sustain" in busy["note"]
 
@@ -129,14 +133,14 @@ def test_the_file_system_of_a_spec_is_billed_and_shown_as_it_is(folder: Path) ->
 
 def test_the_record() -> None:
     found = record("--sql", "--writers", "3", "--latency")
-    assert found["recommended"] == "postgresql" and found["verdict"].startswith("Neither fits")
-    assert found["fits"] == {"sqlite": False, "dynamodb": False}
+    assert found["recommended"] == "dsql" and found["verdict"].startswith("Aurora DSQL, because")
+    assert found["fits"] == {"sqlite": False, "dsql": True, "rds": True, "dynamodb": False}
     assert (found["workload"]["writers"], found["workload"]["latency"], found["workload"]["size"]) == (3, 9.0, None)
     rows = {one["name"]: one for one in found["factors"]}
     assert rows["queries"]["dynamodb"]["fits"] is False and rows["queries"]["sqlite"]["fits"] is True
     assert rows["size"]["sqlite"]["fits"] is None and rows["size"]["asked"] is None
     assert [one["now"] for one in found["signs"]] == [False, False, True, True]
-    assert found["cost"]["monthly"][2]["total"] is None and "?" in advise("--sql", "--writers", "3").stdout
+    assert [one["store"] for one in found["cost"]["monthly"]] == ["sqlite", "dsql", "rds", "dynamodb"]
 
 
 def test_a_prototype_needs_no_file_system() -> None:
@@ -152,6 +156,7 @@ def test_a_prototype_needs_no_file_system() -> None:
         ("--prototype", "--size", "90GB"),
         ("--writers", "2"),
         ("--writers", "2", "--sql"),
+        ("--server",),
         ("--spec", "my-service.yml"),
         ("--spec", "scaling.yml"),
     ],
@@ -200,6 +205,16 @@ def test_the_way_from_sqlite_to_dynamodb() -> None:
         "migrate the data: fsdcf run my-service.yml --env prod -- python migrate.pyz",
     ]
     assert "name: ${ENV}-notes" in found["snippet"] and not found["snippetPresent"]
+
+
+def test_the_way_from_sqlite_to_a_database(folder: Path) -> None:
+    found = record("--spec", "my-service.yml", "--sql", "--size", "200GB")
+    assert found["recommended"] == "dsql" and "type: aws_dsql_cluster\n    name: notes" in found["snippet"]
+    assert "stop the service, so that it does not write: fsdcf scale my-service.yml 0" in found["next"]
+    (folder / "server.yml").write_text(HELLO + "dependencies: [{type: aws_rds_instance, name: main}]\n")
+    there = record("--spec", "server.yml")
+    assert there["now"] == "server.yml uses Amazon RDS (main)" and there["recommended"] == "rds"
+    assert there["snippetPresent"] and "already uses" in there["verdict"]
 
 
 def test_both_stores_in_a_spec_and_a_cache(folder: Path) -> None:
@@ -289,7 +304,7 @@ def test_questions_need_a_terminal() -> None:
 def test_a_terminal_is_asked_for_the_workload(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    errors = seated(monkeypatch, "n\n2000\n3000\nmany\n300\n5XB\n60GB\n0\n3\nn\n\n")
+    errors = seated(monkeypatch, "n\n2000\n3000\nmany\n300\n5XB\n60GB\n0\n3\nn\nn\n\n")
     assert cli.main(["advise", "storage"], standalone_mode=False) is None
     text = capsys.readouterr().out
     assert text.startswith(
@@ -313,11 +328,11 @@ def test_a_terminal_is_asked_for_the_workload(
 
 
 def test_a_prototype_is_not_asked_for_its_tasks_and_enter_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = seated(monkeypatch, "y\n\n\n\ny\n20ms\n")
+    errors = seated(monkeypatch, "y\n\n\n\ny\n\n20ms\n")
     found = asking.ask_workload()
     assert words_of(**as_options(found)) == ("--latency", "20ms", "--sql", "--prototype")
     assert "tasks that write" not in errors.getvalue()
-    seated(monkeypatch, "\n\n\n\n\n\n\n")
+    seated(monkeypatch, "\n\n\n\n\n\n\n\n")
     assert words_of(**as_options(asking.ask_workload())) == ()
 
 

@@ -1,4 +1,4 @@
-"""SQLite or DynamoDB: the verdict at every limit, contradictions, the load of a bill, and spec parts that compile."""
+"""A store for a workload: the verdict at every limit, contradictions, the load of a bill, and parts that compile."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from fsdcf.storage.advice import (
+    DSQL,
     DYNAMODB,
-    POSTGRESQL,
+    RDS,
     SQLITE,
+    TITLES,
     ContradictionError,
     Workload,
     advise,
@@ -26,7 +28,7 @@ from fsdcf.storage.snippets import Database, FileSystem, InUse, SpecTable, snipp
 from tests.conftest import HELLO, Compile
 
 NUMBERS = ("requests", "writes", "size", "latency")
-STORES = re.compile("SQLite|DynamoDB|PostgreSQL")
+STORES = re.compile("|".join(TITLES.values()))
 BOTH = frozenset({SQLITE, DYNAMODB})
 
 
@@ -52,27 +54,29 @@ def workload(**what: object) -> Workload:
         ({"latency": "9.9"}, DYNAMODB),
         ({"sql": True}, SQLITE),
         ({"sql": True, "requests": "999", "writes": "100", "size": "99", "writers": 1}, SQLITE),
-        ({"sql": True, "writers": 2}, POSTGRESQL),
-        ({"sql": True, "size": "100"}, POSTGRESQL),
-        ({"sql": True, "requests": "1000"}, POSTGRESQL),
-        ({"sql": True, "writes": "101"}, POSTGRESQL),
-        ({"sql": True, "latency": "5"}, POSTGRESQL),
+        ({"sql": True, "writers": 2}, DSQL),
+        ({"sql": True, "size": "100"}, DSQL),
+        ({"sql": True, "requests": "1000"}, RDS),
+        ({"sql": True, "writes": "101"}, RDS),
+        ({"sql": True, "latency": "5"}, DSQL),
+        ({"sql": True, "writers": 2, "requests": "30"}, DSQL),
+        ({"sql": True, "writers": 2, "requests": "30.1"}, RDS),
+        ({"sql": True, "size": "9999"}, DSQL),
+        ({"sql": True, "size": "10000"}, RDS),
+        ({"server": True}, RDS),
+        ({"server": True, "writers": 2}, RDS),
         ({"prototype": True}, SQLITE),
         ({"prototype": True, "latency": "1", "sql": True}, SQLITE),
         ({"prototype": True, "requests": "5000"}, DYNAMODB),
-        ({"prototype": True, "writes": "500", "sql": True}, POSTGRESQL),
+        ({"prototype": True, "writes": "500", "sql": True}, RDS),
     ],
 )
 def test_the_first_store_that_the_verdict_names_is_the_recommended_one(what: dict[str, object], store: str) -> None:
     advice = advise(validate(workload(**what)))
     assert advice.store == store
     named = STORES.search(advice.verdict)
-    assert named and named[0].lower() == store
-    assert (
-        advice.verdict.startswith("Neither fits")
-        == (store == POSTGRESQL)
-        == (not advice.fits(SQLITE) and not advice.fits(DYNAMODB))
-    )
+    assert named and named[0] == TITLES[store] and advice.fits(store)
+    assert (store in (DSQL, RDS)) == (not advice.fits(SQLITE) and not advice.fits(DYNAMODB))
 
 
 def test_the_verdict_names_the_reasons_and_the_factors_explain_them() -> None:
@@ -91,13 +95,12 @@ def test_the_verdict_names_the_reasons_and_the_factors_explain_them() -> None:
     factors = {one.name: one for one in advise(workload(requests="5")).factors}
     assert factors["requests"].yours == "5 requests/s" and factors["requests"].given
     assert factors["size"].yours == "not given" and not factors["size"].given
-    assert "offline" in factors["local work"].sqlite and "file system" in factors["cost"].sqlite
-    assert "point-in-time" in factors["backups"].dynamodb and factors["size"].dynamodb == "unlimited"
+    assert "offline" in factors["local work"].offers[SQLITE] and "file system" in factors["cost"].offers[SQLITE]
+    assert factors["size"].offers[DYNAMODB] == "unlimited"
+    assert all(set(one.offers) == set(TITLES) for one in factors.values())
     neither = advise(workload(sql=True, writers=4)).verdict
-    assert (
-        "4 tasks write, which is too much for SQLite" in neither
-        and "full SQL, which DynamoDB does not support" in neither
-    )
+    assert neither.endswith("SQLite is not sufficient: 4 tasks write; and DynamoDB does not support full SQL")
+    assert advise(workload(sql=True, writers=4, requests="50")).verdict.endswith("costs less than DSQL")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_signs_that_it_is_time_to_move(what: dict[str, object], now: list[str]) 
     assert len(advice.signs) == 4 and any("database is locked" in one.text for one in advice.signs)
     assert [one.text for one in advice.signs if one.now] == now
     if advice.store == SQLITE and now:
-        assert advice.verdict == "SQLite, but plan the move to DynamoDB: 50.1 GB exceed 50 GB"
+        assert advice.verdict == "SQLite, but plan the move to another store: 50.1 GB exceed 50 GB"
 
 
 def test_an_existing_store_is_kept_unless_it_is_ruled_out() -> None:
@@ -126,6 +129,10 @@ def test_an_existing_store_is_kept_unless_it_is_ruled_out() -> None:
         assert advise(workload(**what), alone).store == SQLITE
     assert advise(Workload(), BOTH).store == SQLITE
     assert advise(workload(writers=2), BOTH).store == DYNAMODB
+    for store in (DSQL, RDS):
+        assert advise(Workload(), frozenset({store})).store == store
+        assert advise(workload(writers=2), frozenset({store})).store == store
+    assert advise(workload(server=True), frozenset({DSQL})).store == RDS
 
 
 def test_cautions() -> None:
@@ -190,13 +197,13 @@ def test_formatted_sizes_and_lists() -> None:
 
 def test_the_load_of_a_bill() -> None:
     nothing = load(Workload())
-    assert (nothing.requests, nothing.writes, nothing.size, len(nothing.assumed)) == (10, 1, 5, 6)
+    assert (nothing.requests, nothing.writes, nothing.size, len(nothing.assumed)) == (10, 1, 5, 8)
     some = load(workload(writes="20"))
     assert (some.requests, some.writes, some.reads) == (200, 20, 180)
     assert "200 requests/s, on average over the month" in some.assumed
     whole = load(workload(requests="50", writes="0", size="1"))
-    assert (whole.requests, whole.writes, whole.size, len(whole.assumed)) == (50, 0, 1, 3)
-    assert (some.written, some.read) == (320, 72)
+    assert (whole.requests, whole.writes, whole.size, len(whole.assumed)) == (50, 0, 1, 5)
+    assert (some.written, some.read) == (320, 72) and some.dpus == Decimal("13.6")
     assert load(workload(writes="0")).requests == 10
 
 
@@ -226,6 +233,7 @@ USES = {
     "two file systems": InUse("orders", file_systems=(FileSystem("a", "/a"), FileSystem("b", "/b"))),
     "a volume": InUse("orders", mounts=("/data",)),
     "a table": InUse("orders", tables=(ORDERS,)),
+    "a server": InUse("orders", servers=((RDS, "main"),)),
     "both": InUse("orders", (NOTES,), (ORDERS,), (FileSystem("${ENV}-notes"),)),
 }
 
@@ -236,7 +244,8 @@ def test_every_part_of_a_spec_compiles(used: InUse, compiled: Compile) -> None:
         (SQLITE, Workload()),
         (SQLITE, workload(prototype=True, size="500")),
         (DYNAMODB, Workload()),
-        (POSTGRESQL, Workload()),
+        (DSQL, Workload()),
+        (RDS, workload(size="500")),
     ):
         part = yaml.safe_load(snippet(store, what, used).text)
         spec = yaml.safe_load(HELLO)
@@ -249,7 +258,9 @@ def test_every_part_of_a_spec_compiles(used: InUse, compiled: Compile) -> None:
 def test_a_new_store_is_named_after_existing_ones() -> None:
     assert "name: ${ENV}-my-service\n" in snippet(DYNAMODB, Workload(), InUse()).text
     assert "name: ${ENV}-notes\n" in snippet(DYNAMODB, Workload(), USES["sqlite"]).text
-    assert "secrets:${ENV}/orders:url" in snippet(POSTGRESQL, Workload(), USES["sqlite"]).text
+    assert "name: notes\n" in snippet(DSQL, Workload(), USES["sqlite"]).text
+    assert "storage: 1000\n" in snippet(RDS, workload(size="500"), InUse()).text
+    assert snippet(RDS, Workload(), USES["a server"]).present
     part = snippet(DYNAMODB, Workload(), USES["a table"])
     assert part.present and "name: ${AWS::AccountId}-${ENV}-orders\n" in part.text and not part.also
 

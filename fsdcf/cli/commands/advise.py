@@ -1,4 +1,4 @@
-"""``fsdcf advise``: SQLite or DynamoDB, with the reasons, the cost of each, and what the spec needs."""
+"""``fsdcf advise``: a store for a service, with the reasons, the cost of each, and what the spec needs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from fsdcf.cli.options import SpecInputs, format_option, spec_inputs
 from fsdcf.cli.render.stream import LineWriter, json_text, painter
 from fsdcf.cloudformation.pricing import SECONDS, CostLine, Prices
 from fsdcf.compiler.access import is_managed
+from fsdcf.compiler.dependencies.dsql_cluster import DsqlCluster
 from fsdcf.compiler.dependencies.dynamodb_table import DynamoDbTable, key_attributes
 from fsdcf.compiler.dependencies.efs_file_system import EfsFileSystem
+from fsdcf.compiler.dependencies.rds_instance import RdsInstance
 from fsdcf.diagnostics import Paint, plain
 from fsdcf.language.dependency import SqliteFile, sqlite_file
 from fsdcf.language.model.service import Spec
@@ -30,15 +32,18 @@ from fsdcf.plan.cost.estimate import Estimate, estimate
 from fsdcf.plan.cost.prices import assumed, shipped
 from fsdcf.plan.cost.report import how_of, money, name_of
 from fsdcf.storage.advice import (
+    DSQL,
     DYNAMODB,
-    POSTGRESQL,
+    RDS,
     SQLITE,
+    TITLES,
     ContradictionError,
     Factor,
     Load,
     StorageAdvice,
     Workload,
     advise,
+    join_words,
     load,
     validate,
 )
@@ -46,7 +51,7 @@ from fsdcf.storage.snippets import FREE_DISK, Database, FileSystem, InUse, Snipp
 from fsdcf.suggested import Value, in_container, on_service, suggested
 from fsdcf.wording import visible
 
-OPTIONS = ("--requests", "--writes", "--size", "--writers", "--sql", "--latency", "--prototype", "--spec")
+OPTIONS = ("--requests", "--writes", "--size", "--writers", "--sql", "--server", "--latency", "--prototype", "--spec")
 """Any one of them is enough for an advice."""
 
 SINGLE_DIGIT = "9ms"
@@ -72,7 +77,7 @@ class AdviceCommands(LazyGroup):
         "Commands": {
             "storage": (
                 "advise",
-                "Recommend SQLite or DynamoDB for a service, with the cost of each.",
+                "Recommend SQLite, DSQL, RDS or DynamoDB for a service, with the cost of each.",
             )
         }
     }
@@ -152,6 +157,7 @@ def ask_workload() -> Workload:
         size=stored,
         writers=writers,
         sql=click.confirm("Is full SQL needed, such as joins and aggregations?", err=True),
+        server=click.confirm("Is a database server needed, for extensions, triggers or foreign keys?", err=True),
         latency=_ask("Maximum latency of a query, such as 20ms", latency),
         prototype=prototype,
     )
@@ -162,7 +168,7 @@ def as_options(workload: Workload) -> dict[str, Value]:
     units = {"requests": "", "writes": "", "size": "GB", "writers": "", "latency": "ms"}
     values = ((name, getattr(workload, name), unit) for name, unit in units.items())
     numbers = {name: f"{Decimal(value):f}{unit}" for name, value, unit in values if value is not None}
-    return {**numbers, "sql": workload.sql, "prototype": workload.prototype}
+    return {**numbers, "sql": workload.sql, "server": workload.server, "prototype": workload.prototype}
 
 
 def _ask(question: str, parse: Callable[[str], _T]) -> _T | None:
@@ -233,6 +239,7 @@ class _SpecNames:
 @click.option("--size", type=size, metavar="SIZE", help="Size of the data, such as 5GB.")
 @click.option("--writers", type=click.IntRange(1), metavar="N", help="Number of tasks that write.")
 @click.option("--sql", is_flag=True, help="Full SQL is needed, such as joins and aggregations.")
+@click.option("--server", is_flag=True, help="A database server is needed: extensions, triggers, foreign keys, MySQL.")
 @click.option(
     "--latency",
     type=latency,
@@ -251,11 +258,11 @@ class _SpecNames:
 @spec_inputs(None)
 @format_option("text", "json", help="Output format of the advice.")
 def storage_command(file: Path | None, inputs: SpecInputs, form: str, **requirements: Any) -> None:
-    """Recommend SQLite or DynamoDB for a service.
+    """Recommend SQLite, Aurora DSQL, Amazon RDS or DynamoDB for a service.
 
     The command prints the verdict, the reasons, the cost of each store, and the snippet for the spec.
 
-    Without options the command asks on a terminal. Values that you leave open count for neither store.
+    Without options the command asks on a terminal. Values that you leave open count for no store.
     """
     workload = Workload(**requirements)
     if file is None:
@@ -295,7 +302,7 @@ def _consult(workload: Workload, used: InUse, now: str, names: _SpecNames | None
     advice = advise(_valid(workload), used.stores)
     assumed_load, prices = load(workload), shipped()
     on_disk = workload.prototype and all(database.ephemeral for database in used.databases)
-    cost = bills(assumed_load, prices, used, on_disk, advice.store == POSTGRESQL)
+    cost = bills(assumed_load, prices, used, on_disk)
     part = snippet(advice.store, workload, used)
     steps = _steps(advice, part, used, names)
     return Consultation(workload, advice, assumed_load, cost, prices, part, now, steps)
@@ -306,6 +313,15 @@ def _steps(advice: StorageAdvice, part: Snippet, used: InUse, names: _SpecNames 
     kept = [database for database in used.databases if not database.ephemeral]
     if names is None:
         return part.also
+    if advice.store in (DSQL, RDS) and kept:
+        return (
+            *(() if part.present else ("add the database below to the spec, beside SQLite",)),
+            f"deploy the service: {names.compiling('deploy')}",
+            f"stop the service, so that it does not write: {names.using('scale', '0')}",
+            "copy the data, for example with pgloader in a task of the service: docs/how-to/sql-databases.md",
+            "change the code to use the database, and deploy it",
+            "remove sqlite_database from the spec; the file system is kept",
+        )
     if advice.store == DYNAMODB and kept:
         (table, *_) = [table.local for table in used.tables] or [used.base]
         add = () if used.tables else ("add the table below to the spec, beside SQLite", *part.also)
@@ -345,6 +361,12 @@ def in_use(spec: Spec) -> InUse:
             for one in dependencies
             if isinstance(one, DynamoDbTable)
         ),
+        servers=tuple(
+            (store, str(one.name))
+            for store, model in ((RDS, RdsInstance), (DSQL, DsqlCluster))
+            for one in dependencies
+            if isinstance(one, model)
+        ),
         file_systems=tuple(_file_system(one) for one in dependencies if isinstance(one, EfsFileSystem)),
         mounts=tuple(volume.mount_path for volume in spec.service.volumes if volume.efs and not volume.read_only),
         scales=spec.service.auto_scaling is not None,
@@ -374,47 +396,49 @@ def _stores(used: InUse) -> str:
     words = [
         f"SQLite ({one.name} in {one.file}{', lost with its task' if one.ephemeral else ''})" for one in used.databases
     ]
+    words += [f"{TITLES[store]} ({name})" for store, name in used.servers]
     words += [f"DynamoDB ({one.name})" for one in used.tables]
-    return " and ".join(words) or "no store yet"
+    return join_words(words) if words else "no store yet"
 
 
 # The cost.
 
 
-def bills(load: Load, prices: Prices, used: InUse, on_disk: bool, server: bool) -> tuple[Bill, ...]:
-    """The bills of SQLite and DynamoDB.
-
-    ``on_disk``: SQLite without a file system; ``server``: also the bill of PostgreSQL.
-    """
+def bills(load: Load, prices: Prices, used: InUse, on_disk: bool) -> tuple[Bill, ...]:
+    """The bills of all stores. ``on_disk``: SQLite without a file system."""
     system = next((one for one in used.file_systems if one.managed), FileSystem("new"))
     estimated = _estimated(load, prices, system)
     files = tuple(line for line in estimated.lines if line.price.name.startswith("efs."))
-    table = tuple(line for line in estimated.lines if line.price.name.startswith("dynamodb."))
+    others = {
+        store: tuple(line for line in estimated.lines if line.price.name.startswith(prices_of))
+        for store, prices_of in ((DSQL, "dsql."), (RDS, ("rds.", "secret.")), (DYNAMODB, "dynamodb."))
+    }
     if on_disk:
         note = f"{FREE_DISK} GB of disk are included in the price of a task"
         sqlite = Bill(SQLITE, "SQLite on the task's disk", Decimal(0), note=note)
     else:
         sqlite = Bill(SQLITE, "SQLite on EFS", _total(files), files, _bursting(load, files, prices, system))
-    dynamodb = Bill(DYNAMODB, "DynamoDB", _total(table), table)
-    if not server:
-        return sqlite, dynamodb
-    note = (
-        "database servers are not in the price table: a server that runs all month is billed by the hour, at any load"
-    )
-    return sqlite, dynamodb, Bill(POSTGRESQL, "PostgreSQL on Amazon RDS", None, note=note)
+    notes = {RDS: "a standby in another zone, `multiAz: true`, doubles it"}
+    return sqlite, *(Bill(store, TITLES[store], _total(of), of, notes.get(store, "")) for store, of in others.items())
 
 
 def _estimated(load: Load, prices: Prices, system: FileSystem) -> Estimate:
-    """The estimate of a service with both stores: SQLite on this file system, and a table with default settings."""
+    """The estimate of a service with all stores: SQLite on this file system, and the others as the snippets have
+    them."""
     new = FileSystem("new", bursting=system.bursting, backup=system.backup)
-    parts = [snippet(store, Workload(), InUse(file_systems=(new,))).text for store in (SQLITE, DYNAMODB)]
-    text = _HEAD + parts[0] + parts[1].removeprefix("dependencies:\n")
+    stored = Workload(size=load.size)
+    parts = [
+        snippet(store, stored, InUse(file_systems=(new,))).text.removeprefix("dependencies:\n") for store in TITLES
+    ]
+    text = f"{_HEAD}dependencies:\n{''.join(parts)}"
     template = run(Request("advice", text.encode(), "staging")).template
     assert template is not None  # noqa: S101 - our own text, which a test compiles
     usage = {
         "dynamodb-writes-per-second": load.writes,
         "dynamodb-reads-per-second": load.reads,
         "dynamodb-gigabytes": load.size,
+        "dsql-dpus": load.dpus * SECONDS,
+        "dsql-gigabytes": load.size,
         "efs-gigabytes": load.size,
         "efs-read-gigabytes": load.read * SECONDS / _MILLION,
         "efs-write-gigabytes": load.written * SECONDS / _MILLION,
@@ -460,17 +484,16 @@ def lines(consultation: Consultation, paint: Paint = plain) -> Iterator[str]:
 
 
 def _matrix(factors: tuple[Factor, ...]) -> Iterator[str]:
-    rows = [("", "required", "SQLite", "DynamoDB")]
-    rows += [(one.name, one.yours, _cell(one, SQLITE), _cell(one, DYNAMODB)) for one in factors]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = [("", "required", *TITLES.values())]
+    rows += [(one.name, one.yours, *(_cell(one, store) for store in TITLES)) for one in factors]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [text.ljust(width) for text, width in zip(row[:3], widths, strict=True)]
-        yield f"  {'  '.join([*cells, row[3]])}".rstrip()
+        yield f"  {'  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True))}".rstrip()
 
 
 def _cell(factor: Factor, store: str) -> str:
     """The capability of a store, with yes or no if there is a requirement."""
-    text = factor.sqlite if store == SQLITE else factor.dynamodb
+    text = factor.offers[store]
     return f"{'no' if store in factor.against else 'yes'}: {text}" if factor.given else text
 
 
@@ -495,7 +518,7 @@ def record(consultation: Consultation) -> dict[str, Any]:
     return {
         "verdict": consultation.advice.verdict,
         "recommended": consultation.advice.store,
-        "fits": {store: consultation.advice.fits(store) for store in (SQLITE, DYNAMODB)},
+        "fits": {store: consultation.advice.fits(store) for store in TITLES},
         "workload": {
             "requests": _float(workload.requests),
             "writes": _float(workload.writes),
@@ -503,6 +526,7 @@ def record(consultation: Consultation) -> dict[str, Any]:
             "writers": workload.writers,
             "writersFrom": workload.writers_from or None,
             "sql": workload.sql,
+            "server": workload.server,
             "latency": _float(workload.latency),
             "prototype": workload.prototype,
         },
@@ -527,7 +551,7 @@ def record(consultation: Consultation) -> dict[str, Any]:
 def _factor(one: Factor) -> dict[str, Any]:
     stores = {
         store: {"text": text, "fits": (store not in one.against) if one.given else None}
-        for store, text in ((SQLITE, one.sqlite), (DYNAMODB, one.dynamodb))
+        for store, text in one.offers.items()
     }
     return {"name": one.name, "asked": one.yours if one.given else None, **stores}
 
