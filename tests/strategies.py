@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 from hypothesis import strategies as st
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
-from fsdcf.language.model.service import COLLECTOR_PORTS
+from fsdcf.compiler.dependencies import types
+from fsdcf.language.model import kind_of
+from fsdcf.language.model.job import Job
+from fsdcf.language.model.service import COLLECTOR_PORTS, Service
+from fsdcf.language.names import local_name
+from fsdcf.language.shape import names_of
+from fsdcf.language.source import parse
+from fsdcf.language.spellings import canonical
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C is several times faster, and not everywhere."""
@@ -282,6 +292,44 @@ def joined(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         service["environment"]["OTHER_PLACE"] = f"${{service:{other}:host}}"
     service["networking"] = out
     return spec, file
+
+
+CASES = Path(__file__).parent / "cases"
+_JOB_KEYS = names_of(Job).keys()
+
+
+@cache
+def units() -> tuple[dict[str, Any], ...]:
+    """The specs of the golden cases of every dependency type and of jobs, which compile without a file beside them."""
+    files = [path for folder in ("dependencies", "jobs") for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))]
+    documents = [parse(path.read_bytes(), path.name)[0] for path in files]
+    found = [canonical(one, kind_of(one.data).record, types())[0].data for one in documents if one is not None]
+    return tuple(one for one in found if not block_of(one).get("networking", {}).get("shared"))
+
+
+def block_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """The block ``service`` or ``job`` of a spec."""
+    return dict(spec.get("service") or spec.get("job") or {})
+
+
+@st.composite
+def of_all_types(draw: Any) -> dict[str, Any]:
+    """A spec of a service or a job with dependencies of several golden cases, of whatever types there are. It need not
+    be valid: two dependencies may set one variable."""
+    first, *others = draw(st.lists(st.sampled_from(units()), min_size=1, max_size=3, unique_by=id))
+    out, block = deepcopy(first), block_of(deepcopy(first))
+    known = {(one["type"], local_name(one["name"])) for one in out.get("dependencies", [])}
+    for other in others:
+        for one in other.get("dependencies", []):
+            if (one["type"], local_name(one["name"])) not in known:
+                out.setdefault("dependencies", []).append(deepcopy(one))
+                known.add((one["type"], local_name(one["name"])))
+        block = {**deepcopy(block_of(other)), **block}
+        block["environment"] = {**(block_of(other).get("environment") or {}), **(block.get("environment") or {})}
+    kind = draw(st.sampled_from(["Service", "Job"]))
+    keys = _JOB_KEYS if kind == "Job" else names_of(Service).keys()
+    out = {key: value for key, value in out.items() if key not in ("service", "job")}
+    return {**out, "kind": kind, kind.lower(): {key: value for key, value in block.items() if key in keys}}
 
 
 def text_of(spec: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -10,18 +11,21 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase, assume, given
 from hypothesis import strategies as st
 
+from fsdcf.cli.commands.diff import between
+from fsdcf.cli.compiled import Compiled
 from fsdcf.cloudformation.evaluation import PSEUDO, scope_of
 from fsdcf.cloudformation.exports import exports_of, imports_of
+from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json, to_yaml
 from fsdcf.language.names import logical_id, variable
 from fsdcf.language.source import parse
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import TOO_LARGE, Request, Result, SourceFile, run
 from tests.fuzz import examples
-from tests.strategies import NAMES, environments, joined, shuffled, specs, text_of
+from tests.strategies import NAMES, environments, joined, of_all_types, shuffled, specs, text_of
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = examples(20)
@@ -82,12 +86,12 @@ def test_a_valid_environment_and_its_service_lint_clean(linter: Linter, pair: An
         assert linter.lint(to_json(data_of(result))) == ()
 
 
-@examples(3, ignore=(HealthCheck.function_scoped_fixture,), phases=[Phase.generate])
-@given(spec=specs())
+@examples(3, ignore=(HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much), phases=[Phase.generate])
+@given(spec=specs() | of_all_types())
 def test_a_valid_spec_lints_clean(linter: Linter, spec: Any) -> None:
     result = compile_text(text_of(spec))
-    assert result.template is not None
-    assert linter.lint(to_json(result.template.data)) == ()
+    assume(result.template is not None)
+    assert linter.lint(to_json(data_of(result))) == ()
 
 
 @QUICK
@@ -182,18 +186,39 @@ def test_random_bytes_are_a_finding(raw: bytes) -> None:
     assert result.template is None and result.diagnostics
 
 
-@QUICK
-@given(specs())
-def test_removing_a_dependency_leaves_the_rest_alone(spec: Any) -> None:
-    if not spec["dependencies"]:
-        return
+@examples(20, ignore=(HealthCheck.filter_too_much,))
+@given(of_all_types(), st.randoms(use_true_random=False))
+def test_a_spec_of_any_types_compiles_to_the_same_bytes_and_its_plan_is_empty(spec: Any, order: random.Random) -> None:
+    first = compile_text(text_of(spec))
+    assume(first.template is not None)
+    second = compile_text(text_of(shuffled(spec, order)))
+    assert first.template is not None and second.template is not None, second.diagnostics
+    assert to_yaml(first.template.data) == to_yaml(second.template.data)
+    old, new = (Compiled("spec.yml", "staging", data_of(one), one) for one in (first, second))
+    assert between(old, new).update.empty
+
+
+@examples(20, ignore=(HealthCheck.filter_too_much,))
+@given(of_all_types(), st.data())
+def test_removing_a_dependency_touches_only_what_used_it(spec: Any, data: st.DataObject) -> None:
+    assume(spec.get("dependencies"))
+    gone = data.draw(st.sampled_from(spec["dependencies"]))
     whole = compile_text(text_of(spec)).template
-    less = compile_text(text_of({**spec, "dependencies": spec["dependencies"][1:]})).template
-    assert whole is not None and less is not None
-    users = {"TaskDefinition", "Service"}
-    for name, resource in less.data["Resources"].items():
-        if name not in users:
-            assert whole.data["Resources"][name] == resource, name
+    less = compile_text(text_of({**spec, "dependencies": [one for one in spec["dependencies"] if one is not gone]}))
+    assume(whole is not None and less.template is not None)
+    assert whole is not None and less.template is not None
+    before, after = whole.data["Resources"], less.template.data["Resources"]
+    removed = before.keys() - after.keys()
+    origins = {whole.origins[name].path for name in removed}
+    assert len(origins) <= 1 and all(one.startswith(f"dependencies.{types()[gone['type']].name}.") for one in origins)
+    assert after.keys() <= before.keys()
+    for name in after:
+        if before[name] != after[name]:
+            assert name in TASK or any(f'"{one}"' in json.dumps(before[name]) for one in removed), name
+
+
+TASK = ("TaskDefinition", "Service", "ExecutionRole", "Schedule")
+"""What gets the variables of a dependency, may read its secrets, and waits for it."""
 
 
 ANY_NAME = st.one_of(NAMES, st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True))
