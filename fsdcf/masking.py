@@ -649,7 +649,7 @@ def secrets_in(
     if isinstance(value, Mapping):
         item = _item_name(value)
         for key, part in value.items():
-            yield from secrets_in(part, item if key == "Value" and item else str(key), (*path, key))
+            yield from secrets_in(part, item if key in ("Value", "value") and item else str(key), (*path, key))
     elif isinstance(value, list | tuple):
         words = list(map(str, value))
         if any(word.startswith("-") for word in words):
@@ -662,7 +662,8 @@ def secrets_in(
 
 
 def _item_name(value: Mapping[Any, Any]) -> str:
-    return next((value[key] for key in ("Name", "Key") if isinstance(value.get(key), str)), "")
+    names = (value[key] for key in ("Name", "Key", "name") if key in value)
+    return next((str(name) for name in names if not isinstance(name, (Mapping, list, int))), "")
 
 
 # What a command has met

@@ -31,6 +31,7 @@ ORDERED = {
     "environment.network.availabilityZones": "each zone belongs to the subnet of its number",
     "environment.network.privateSubnets": "each subnet has the export of its number",
     "environment.network.publicSubnets": "each subnet has the export of its number",
+    "aws_ssm_parameter.values": "the items of a list are in the order of its text",
     "service.capabilities.add": "Fargate allows only one",
     "service.tmpfs[].options": "the last of two opposite options counts",
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",

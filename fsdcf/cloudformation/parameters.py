@@ -104,7 +104,7 @@ def _broken_rule(declared: Mapping[str, Any], value: str) -> str | None:
     if allowed is not None and not {*items} <= {_text(one) for one in allowed}:
         return "must be one of AllowedValues"
     pattern = declared.get("AllowedPattern")
-    if pattern is not None and not all(_matches(pattern, item) for item in items):
+    if pattern is not None and not all(matches_pattern(pattern, item) for item in items):
         return f"must match pattern {pattern}"
     if declared.get("Type") in ("Number", "List<Number>"):
         return next((rule for item in items for rule in _broken_number_rules(declared, item)), None)
@@ -124,7 +124,16 @@ def _broken_number_rules(declared: Mapping[str, Any], text: str) -> Iterator[str
         yield f"must be a number not greater than {declared['MaxValue']}"
 
 
-def _matches(pattern: str, value: str) -> bool:
+def is_regular(pattern: str) -> bool:
+    """Whether Python can read a regular expression."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def matches_pattern(pattern: str, value: str) -> bool:
     """Whether a value matches an AllowedPattern. CloudFormation alone checks a pattern that Python cannot read, or that
     may take forever: one that repeats a repetition, or repeats so often that there are too many ways to match."""
     if len(value) ** len(_REPETITION.findall(pattern)) > _MOST_WAYS or _NESTED.search(pattern):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fsdcf.cloudformation.change import Change
+from fsdcf.cloudformation.change import KNOWN_LATER, Change
 from fsdcf.cloudformation.planned import mapping
 from fsdcf.cloudformation.types import ResourceType, record_of
 
@@ -88,8 +88,14 @@ def _out_of_reach(change: Change, record: ResourceType) -> str:
     if change.before is None or change.after is None:
         unknown = record.part == "data" and change.replacement not in (None, "False")
         return f"{_cause(change)} replaces it, and the change set does not say what the tasks will see" * unknown
-    properties = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
-    return "; ".join(record.out_of_reach(*properties)) if record.out_of_reach else ""
+    before, after = (mapping(mapping(side).get("Properties")) for side in (change.before, change.after))
+    changed = {detail.name for detail in change.details}
+    # The attribute of a resource that is updated in place is not known before, even if it stays what it is.
+    known = {
+        name: before.get(name) if name not in changed and KNOWN_LATER in str(value) else value
+        for name, value in after.items()
+    }
+    return "; ".join(record.out_of_reach(before, known)) if record.out_of_reach else ""
 
 
 def _removed(policy: Any) -> tuple[RiskKind, str]:

@@ -34,7 +34,7 @@ _LEVELS = {"read": ("read",), "write": ("write",), "readWrite": ("read", "write"
 def granted(dependency: Dependency) -> str | tuple[str, ...]:
     """The permissions as written, or their default."""
     if dependency.unmanaged is not None:
-        return dependency.unmanaged.permissions
+        return dependency.unmanaged.permissions or ()
     return dependency.permissions or "readWrite"
 
 
@@ -72,6 +72,12 @@ def existing(dependency: Dependency, service: str, name: str, folder: str = "") 
     whole = arn(service, folder + name) if given is None else fragment(given)
     _, _, _, region, account, rest = fields_of_arn(whole)
     return Existing(whole, region, account, rest.removeprefix(folder))
+
+
+def reads_itself(dependency: Dependency) -> bool:
+    """Whether the permissions of a value or key are written, so that the service may use it itself."""
+    written = dependency.permissions if dependency.unmanaged is None else dependency.unmanaged.permissions
+    return written is not None
 
 
 def check_permissions(dependency: Dependency) -> Violations:

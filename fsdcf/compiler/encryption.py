@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass, replace
 from typing import Any
 
-from troposphere import AWSObject, logs
+from troposphere import AWSObject, GetAtt, encode_to_dict, kms, logs, sqs
 
 from fsdcf.cloudformation.arns import REGION
-from fsdcf.compiler.parts.roles import add_policy, key_statement
+from fsdcf.compiler.parts.roles import add_policy, from_account, key_statement
 from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
-from fsdcf.compiler.text import value
+from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.dependency import EncryptedDependency
 from fsdcf.language.model.common import KMS, OWNED
-from fsdcf.language.placeholders import String
+from fsdcf.language.names import local_name
+from fsdcf.language.placeholders import Attribute, CompiledText, String, Text
+
+_KEYS = "kms"
+"""The category of the dependencies that are keys."""
+
+USE_OF_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+"""What the users of a key do, as its policy names it."""
 
 _USE = (
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
@@ -52,6 +61,63 @@ def permit_key(
     add_policy(grant, title, title, [key_statement(_USE, [encryption], [service], region)], names.origin)
     for resource in resources:
         resource.DependsOn = [*resource.resource.get("DependsOn", ()), title]
+
+
+def with_keys(context: Context) -> Context:
+    """The context with the attributes of the spec's KMS keys in their places: what a key encrypts may be compiled
+    before the key itself is."""
+    values: dict[tuple[str, str], Mapping[str, str]] = {}
+    for dependency in context.spec.dependencies:
+        kind, local = context.types[dependency.type], local_name(dependency.name)
+        if kind.category == _KEYS:
+            values[_KEYS, local] = kind.compile(dependency, Names(local, ""), context).values
+    return replace(context, spec=_compiled(context.spec, values)) if values else context
+
+
+def _compiled(value: Any, values: Attributes) -> Any:
+    """A part of a spec with these attributes compiled."""
+    if isinstance(value, Text):
+        known = [isinstance(part, Attribute) and (part.kind, part.name) in values for part in value.parts]
+        if not any(known):
+            return value
+        parts = zip(value.parts, known, strict=True)
+        return Text(tuple(CompiledText(fragment(Text((part,)), values)) if is_key else part for part, is_key in parts))
+    if isinstance(value, Mapping):
+        return {key: _compiled(each, values) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_compiled(each, values) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{name: _compiled(each, values) for name, each in vars(value).items()})
+    return value
+
+
+def admit_services(whole: StackPart) -> None:
+    """Let the AWS services that use a key of the stack by themselves do so, by the policy of the key: CloudWatch Logs
+    for its log groups, and SNS for the queues to which it delivers.
+
+    Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html and
+    https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html
+    """
+    for title, key in [(title, each) for title, each in whole.resources.items() if isinstance(each, kms.Key)]:
+        arn = GetAtt(title, "Arn").to_dict()
+        groups = [one for one in whole.of(logs.LogGroup) if _key_of(one, "KmsKeyId") == arn]
+        queues = {one.title for one in whole.of(sqs.Queue) if _key_of(one, "KmsMasterKeyId") == arn}
+        delivered = [one for one in whole.of(sqs.QueuePolicy) if any(each.data["Ref"] in queues for each in one.Queues)]
+        if groups:
+            source = intrinsic("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*")
+            condition = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": source}}
+            _admit(key, "Logs", intrinsic("logs.${AWS::Region}.${AWS::URLSuffix}"), USE_OF_KEY, condition)
+        if delivered:
+            _admit(key, "Sns", "sns.amazonaws.com", ("kms:Decrypt", "kms:GenerateDataKey*"), from_account())
+
+
+def _key_of(resource: AWSObject, property: str) -> Any:
+    return encode_to_dict(resource.properties.get(property))
+
+
+def _admit(key: kms.Key, sid: str, service: Any, actions: Iterable[str], condition: Mapping[str, Any]) -> None:
+    admitted = {"Sid": sid, "Effect": "Allow", "Principal": {"Service": service}, "Action": list(actions)}
+    key.KeyPolicy["Statement"].append({**admitted, "Resource": "*", "Condition": condition})
 
 
 def add_log_group(

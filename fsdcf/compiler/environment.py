@@ -23,7 +23,7 @@ from fsdcf.compiler.parts.network import (
 )
 from fsdcf.compiler.parts.roles import EXEC_LOG_OUTPUT, RoleHome, exec_log_group_arn
 from fsdcf.compiler.parts.service import add_cluster
-from fsdcf.compiler.parts.stored_values import stored_values
+from fsdcf.compiler.parts.stored_values import with_stored_values
 from fsdcf.compiler.stack import CompiledTypes, Network, Sources, StackPart, Template, merged_tags, template_of
 from fsdcf.compiler.text import value
 from fsdcf.conventions import (
@@ -53,10 +53,10 @@ def compile_environment(
     whole = StackPart()
     for part in (network, badge, endpoints, load_balancers, cluster, namespace):
         whole.fold(part(spec))
-    whole.fold(stored_values(spec, whole))
     text = spec.metadata.description
     description = f"{environment}: {text}" if text else f"What the services of {environment} share"
-    return template_of(description, whole, tags, environment_stack(environment), spec.overrides)
+    stack = environment_stack(environment)
+    return with_stored_values(template_of(description, whole, tags, stack, spec.overrides), spec)
 
 
 def tags_of(spec: EnvironmentSpec, environment: str) -> dict[str, str]:

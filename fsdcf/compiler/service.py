@@ -7,6 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub
 
+from fsdcf.compiler.encryption import admit_services, with_keys
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.alarms import alarms
@@ -18,7 +19,7 @@ from fsdcf.compiler.parts.network import interface_endpoints, network_of, securi
 from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
 from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
-from fsdcf.compiler.parts.stored_values import stored_values
+from fsdcf.compiler.parts.stored_values import with_stored_values
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
 from fsdcf.compiler.stack import (
@@ -55,17 +56,17 @@ def context_of(spec: Spec, environment: str, types: CompiledTypes, settings: Env
     """What the parts of a service or a job read."""
     tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
     joined = settings if spec.service.networking.shared else None
-    return Context(spec, environment, network_of(spec.service, joined), tags, types, settings)
+    return with_keys(Context(spec, environment, network_of(spec.service, joined), tags, types, settings))
 
 
 def whole(context: Context, words: str) -> Template:
     """The template of what the parts added; ``words`` say what it is, without a description in the spec."""
-    context.before.fold(stored_values(context.spec, context.before))
+    admit_services(context.before)
     name, text = context.spec.metadata.name, context.spec.metadata.description
     description = f"{name} in {context.environment}" + (f": {text}" if text else f", {words}")
-    return template_of(
-        description, context.before, context.tags, f"{name}-{context.environment}", context.spec.overrides
-    )
+    stack = f"{name}-{context.environment}"
+    template = template_of(description, context.before, context.tags, stack, context.spec.overrides)
+    return with_stored_values(template, context.spec)
 
 
 def tags_of(spec: Spec, environment: str) -> dict[str, str]:

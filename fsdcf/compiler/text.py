@@ -15,6 +15,7 @@ from fsdcf.language.placeholders import (
     EXPORT,
     PSEUDO_PARAMETERS,
     Attribute,
+    CompiledText,
     ImportedValue,
     Known,
     Part,
@@ -54,7 +55,7 @@ def _fragment(part: Any, attributes: Attributes) -> str:
         return f"${{{part.name}}}"
     if isinstance(part, Attribute):
         return attributes[(part.kind, part.name)][part.attribute]
-    if isinstance(part, ImportedValue):
+    if isinstance(part, (ImportedValue, CompiledText)):
         return str(part)
     if is_parameter(part):
         return f"${{{parameter_id(part.name)}}}"

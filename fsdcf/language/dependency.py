@@ -177,7 +177,8 @@ class DependencyType(Generic[Model]):
     - ``managed`` tells whether the stack makes the dependency, as opposed to one that exists already; ``managed_keys``
       are the keys without meaning for the latter.
     - ``also`` are other names of the type.
-    - ``endpoint`` is the interface endpoint by which tasks without a route to the internet reach the AWS service.
+    - ``endpoint`` is the interface endpoint by which tasks without a route to the internet reach the AWS service, if
+      they call it: ``is_called``.
     - ``physical_name`` tells whether `name` is the physical name of the resource, which the environments of an account
       cannot share.
     - ``reserved_names`` are local names whose logical ids belong to the network of a new VPC.
@@ -197,6 +198,7 @@ class DependencyType(Generic[Model]):
     managed_keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     endpoint: str = ""
+    is_called: Callable[[Model], bool] = lambda dependency: True
     physical_name: bool = True
     reserved_names: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -19,8 +19,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudform
 
 
 def local_name(name: String) -> str:
-    """Return the name without ``${ENV}`` and pseudo parameters, and without the separators next to them. A value from
-    elsewhere has the name of its export or parameter."""
+    """Return the name without ``${ENV}`` and pseudo parameters, and without the separators next to them. The slashes of
+    a path become hyphens. A value from elsewhere has the name of its export or parameter."""
     text = "".join(map(_local, parts_of(name)))
     # Between two words the separator on the left of a placeholder remains, or the one on its right.
     text = re.sub(r"[-_.]?(\0[-_.]?)+", lambda gap: gap.group().replace("\0", "")[:1] or "-", text)
@@ -31,7 +31,7 @@ def _local(part: Part) -> str:
     """A part of a name: the null character in place of what is no part of a local name."""
     if isinstance(part, ImportedValue) or is_parameter(part):
         return re.sub("[^A-Za-z0-9_.-]+", "-", part.name).strip("-")
-    return part if isinstance(part, str) else "\0" if isinstance(part, (Known, Pseudo)) else ""
+    return part.replace("/", "-") if isinstance(part, str) else "\0" if isinstance(part, (Known, Pseudo)) else ""
 
 
 def local_names(names: Iterable[String]) -> dict[str, str]:

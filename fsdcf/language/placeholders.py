@@ -98,7 +98,17 @@ class ImportedValue:
         return f"${{import:{self.name}}}"
 
 
-Part = str | Known | Pseudo | SecretRef | Attribute | ImportedValue
+@dataclass(frozen=True)
+class CompiledText:
+    """What the compiler has put in the place of an attribute: a fragment for Fn::Sub."""
+
+    fragment: str
+
+    def __str__(self) -> str:
+        return self.fragment
+
+
+Part = str | Known | Pseudo | SecretRef | Attribute | ImportedValue | CompiledText
 
 
 @dataclass(frozen=True)
@@ -157,10 +167,11 @@ _PLAUSIBLE = ("x", "1", "0123456789abcdef0", _ARN, "arn:aws:iam::123456789012:ro
 
 
 def matches(pattern: str, value: String) -> bool:
-    """Return whether a string matches a pattern as a whole; with parts from elsewhere, whether it may."""
-    if is_whole(value) or re.fullmatch(pattern, sample(value)):
-        return True
+    """Return whether a string matches a pattern as a whole; with parts from elsewhere, whether it may. A rule reports
+    attributes where they are not allowed."""
     parts = parts_of(value)
+    if is_whole(value) or any(isinstance(part, Attribute) for part in parts) or re.fullmatch(pattern, sample(value)):
+        return True
     return reads_elsewhere(value) and any(
         re.fullmatch(pattern, "".join(each if reads_elsewhere(Text((part,))) else _sample(part) for part in parts))
         for each in _PLAUSIBLE
@@ -312,6 +323,8 @@ def _sample(part: Part) -> str:
         return part.source
     if isinstance(part, ImportedValue):
         return part.name
+    if isinstance(part, Attribute) and (part.kind, part.attribute) == ("kms", "arn"):
+        return "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
     if isinstance(part, Attribute) and part.attribute.lower().endswith("arn"):
         return "arn:aws:sqs:us-east-1:123456789012:x"
     return part if isinstance(part, str) else "x"

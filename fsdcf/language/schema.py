@@ -63,9 +63,6 @@ _STATEMENTS = (
 )
 LATER_TYPES = {
     "aws_elasticache": _ELSEWHERE,
-    "aws_secretsmanager_secret": "write ${secrets:path} in service.environment, or the secret's ARN in service.secrets",
-    "aws_ssm_parameter": "write ${ssm:/path} in service.environment, or the parameter's ARN in service.secrets",
-    "aws_kms_key": _STATEMENTS,
 }
 """The dependency types that belong to the language and are not implemented yet, unless a module defines them, each with
 what works instead."""

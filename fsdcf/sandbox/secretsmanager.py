@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from fsdcf.sandbox import ids
-from fsdcf.sandbox.state import Document, SandboxState, ServiceError
+from fsdcf.sandbox.state import Data, Document, SandboxState, ServiceError
 
 KIND = "secretsmanager.secret"
 CURRENT, PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
@@ -115,6 +116,48 @@ def create_secret(state: SandboxState, params: Document) -> Document:
     if params.get("SecretString") is not None:
         secret = _with_version(state, secret, params)
     return _answer(state, secret, "ARN", "Name", "VersionId")
+
+
+def create_generated(state: SandboxState, name: str, properties: Data) -> str:
+    """Create a secret as CloudFormation does, with the value that a template gives or lets generate; return its ARN."""
+    made = create_secret(state, {"Name": name, "SecretString": _value_of(state, properties)})
+    put_properties(state, made["ARN"], properties)
+    return str(made["ARN"])
+
+
+def put_properties(state: SandboxState, arn: str, properties: Data, before: Data | None = None) -> None:
+    """Give a secret what a template says of it; a value only if it is another one than ``before``."""
+    if before is not None and any(before.get(key) != properties.get(key) for key in _VALUES):
+        put_secret_value(state, {"SecretId": arn, "SecretString": _value_of(state, properties)})
+    known = {"description": properties.get("Description", ""), "key": properties.get("KmsKeyId", "")}
+    _answer(state, {**_living(state, arn), **known})
+
+
+def remove(state: SandboxState, arn: str) -> None:
+    """Remove a secret with its versions, if it exists."""
+    state.store.remove(KIND, arn.partition(":secret:")[2][:-7])
+
+
+_VALUES = ("GenerateSecretString", "SecretString")
+
+
+def _value_of(state: SandboxState, properties: Data) -> str:
+    """The value in a template, or a generated one: letters and digits that are not excluded."""
+    wanted: Data | None = properties.get("GenerateSecretString")
+    if wanted is None:
+        return str(properties.get("SecretString", ""))
+    letters = "".join(one for one in _LETTERS if one not in wanted.get("ExcludeCharacters", ""))
+    length = int(wanted.get("PasswordLength", 32))
+    seeds = range(-(-length // _TOKEN))
+    number = state.store.next_number("secret value")
+    value = "".join(ids.token("value", number, seed, length=_TOKEN, alphabet=letters) for seed in seeds)[:length]
+    if "GenerateStringKey" not in wanted:
+        return value
+    return json.dumps({**json.loads(wanted.get("SecretStringTemplate", "{}")), wanted["GenerateStringKey"]: value})
+
+
+_TOKEN = 32
+"""Characters of a generated value that come from one seed."""
 
 
 def put_secret_value(state: SandboxState, params: Document) -> Document:

@@ -73,7 +73,7 @@ def test_imports_of_outputs_are_read_and_those_of_a_false_condition_are_not():
 def test_an_import_is_unknown_without_the_stack_that_exports_it():
     read = planned(template(Vpc={"X": importing("shared-Vpc")}, Other={"X": {"Fn::Sub": "no ${Name}"}}))
     assert imported_name(read.resources["Vpc"].get("X")) == "shared-Vpc"
-    assert text_of(read.resources["Vpc"].get("X")) == "${shared-Vpc}"
+    assert text_of(read.resources["Vpc"].get("X")) == "${import:shared-Vpc}"
     assert imported_name(read.resources["Other"].get("X")) is None
 
 

@@ -78,7 +78,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  environment: {A: '${secret:a/b}'}\n", "did you mean `${secrets:a/b}`?"),
         ("  environment: {A: '${Fn::ImportValue:Vpc}'}\n", "did you mean `${import:Vpc}`?"),
         ("  environment: {A: '${PORT:-80}'}\n", "write ${PORT}, and set it with --var PORT=…"),
-        ("dependencies: [{name: a}]\n", "write one of aws_dynamodb_table"),
+        ("dependencies: [{name: a}]\n", "write one of aws_"),
         (
             "dependencies: [{type: aws_s3_bucket, name: '${ENV}-a', lifecycle: 30}]\n",
             "keys such as prefix and expireAfterDays",

@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
 from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
-from fsdcf.cloudformation.pricing import PricingRule, Resources, Unpriced, each_month, price
-from fsdcf.cloudformation.types import AccessActions, Drawing, ForeignType, Part, Properties, Simulation, StoredData
+from fsdcf.cloudformation.pricing import (
+    CostItems,
+    PricingContext,
+    PricingRule,
+    Resources,
+    Unpriced,
+    decimal,
+    each_month,
+    price,
+)
+from fsdcf.cloudformation.types import (
+    AccessActions,
+    DeployPermissions,
+    Drawing,
+    Expiry,
+    ForeignType,
+    Part,
+    Properties,
+    Refusal,
+    ResourceType,
+    Simulation,
+    StoredData,
+    Updates,
+)
 
 PART: Part = "data"
+KEY = "AWS::KMS::Key"
 
 
 def requests_to(key: Any, resource: PlannedResource, users: str = "callers") -> Iterator[Unpriced]:
@@ -42,23 +66,78 @@ def _side_costs(stack: PlannedStack, keys: Resources) -> Iterator[Unpriced]:
 
 
 _DATA = StoredData("all that it encrypts")
+
+
+def _unchangeable(before: Any, after: Any) -> Refusal | None:
+    """Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-key.html"""
+    if text_of(before) in ("", "false") and text_of(after) in ("", "false"):
+        return None
+    return Refusal(
+        "a key stays what it was created as, and CloudFormation does not replace it",
+        "1. write a key of another name, and deploy; 2. let the other dependencies use it, and keep this one for what "
+        "it encrypted",
+        "immutable property",
+    )
+
+
+def _shorter_window(before: Any, after: Any) -> bool:
+    old, new = (decimal(_LONGEST_WINDOW if one is None else one) for one in (before, after))
+    return old is not None and new is not None and new < old
+
+
+_LONGEST_WINDOW = 30
+"""Days until a deleted key is lost, by default.
+Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html"""
+
+
+def _details(properties: Properties) -> Iterator[str]:
+    if text_of(properties.get("EnableKeyRotation")) == "true":
+        yield "rotated"
+
+
+def _price_keys(context: PricingContext, keys: Resources) -> CostItems:
+    """Keys by the month, and their rotations: the first two of each key cost as much as another key.
+
+    Source: https://aws.amazon.com/kms/pricing/
+    """
+    yield from each_month("kms.month", "KMS keys")(context, keys)
+    rotated = tuple(one.name for one in keys if one.text("EnableKeyRotation") == "true")
+    if rotated:
+        why = "the first and the second each add the price of a key, from the day on which KMS rotates it"
+        yield Unpriced("Rotations of KMS keys", why, rotated)
+
+
+def _alias_arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    yield ("kms", "alias"), arn("kms", text(properties.get("AliasName", "alias/*")))
+
+
 _PRICE = PricingRule(
     "permissions",
-    each_month("kms.month", "KMS keys"),
+    _price_keys,
     (price("kms.month", "1.00", "key-month", "AWS's pricing page for KMS, and cloudburn.io", "2026-03-14"),),
     order=1,
 )
 
 RECORDS = (
-    ForeignType(
-        "AWS::KMS::Key",
-        access=AccessActions(reading=("kms:Decrypt",)),
-        data=_DATA,
-        price=_PRICE,
+    ResourceType(
+        KEY,
+        _PRICE,
+        Simulation("{uuid}", {"Arn": "arn:{partition}:kms:{region}:{account}:key/{id}", "KeyId": "{id}"}),
+        retained=True,
+        taken_over="`unmanaged` with `arn` uses it again",
+        data=StoredData(
+            "all that it encrypts",
+            used_by_tasks=False,
+            expiry=(Expiry("PendingWindowInDays", _shorter_window, "is lost for good sooner after a deletion"),),
+        ),
+        updates=Updates(
+            attributes=dict.fromkeys(("Arn", "KeyId"), frozenset()),
+            refused=dict.fromkeys(("KeySpec", "KeyUsage", "MultiRegion", "Origin"), _unchangeable),
+        ),
         side_costs=_side_costs,
-        drawing=Drawing("service", "KMS key", arn_service="kms", arn_name="(?:key/)?(.+)", read_at_start=True),
-        simulation=Simulation("{uuid}", {"Arn": "arn:{partition}:kms:{region}:{account}:key/{id}"}),
+        drawing=Drawing("service", "KMS key", None, _details, arn_service="kms", arn_name="(?:key/)?(.+)"),
+        access=AccessActions(reading=("kms:Decrypt",)),
     ),
     ForeignType("AWS::KMS::ReplicaKey", data=_DATA, price=_PRICE),
-    ForeignType("AWS::KMS::Alias", price="free"),
+    ResourceType("AWS::KMS::Alias", "free", Simulation("{e[AliasName]}"), DeployPermissions(arns=_alias_arns)),
 )

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, text
 from fsdcf.cloudformation.pricing import PricingRule, each_month, price
-from fsdcf.cloudformation.types import DeployPermissions, Drawing, Part, Properties, ResourceType, Simulation
+from fsdcf.cloudformation.types import (
+    DeployPermissions,
+    Drawing,
+    Part,
+    Properties,
+    Refusal,
+    ResourceType,
+    Simulation,
+    Updates,
+)
 
 PART: Part = "other"
 PARAMETER = "AWS::SSM::Parameter"
@@ -20,6 +30,25 @@ def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iter
     else:
         names = [f"CFN-{logical_id}-*", stack.generated_name(logical_id)]
     yield from ((("ssm", "parameter"), arn("ssm", f"parameter/{name}")) for name in names)
+
+
+_ANOTHER = "1. write a parameter of another name, and deploy; 2. remove this one"
+
+
+def _other_type(before: Any, after: Any) -> Refusal | None:
+    """Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"""
+    if before == after:
+        return None
+    return Refusal(
+        f"a parameter keeps its type, and it is a {before}", _ANOTHER, "doesn't support changing a parameter type"
+    )
+
+
+def _lower_tier(before: Any, after: Any) -> Refusal | None:
+    """Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
+    if before != "Advanced" or after == "Advanced":
+        return None
+    return Refusal("an advanced parameter cannot become a standard one", _ANOTHER)
 
 
 RECORDS = (
@@ -47,6 +76,7 @@ RECORDS = (
             generated_name="CFN-{logical}-{ending}",
         ),
         DeployPermissions(arns=_arns),
+        updates=Updates(refused={"Type": _other_type, "Tier": _lower_tier}),
         drawing=Drawing(
             "service",
             "SSM parameter",

@@ -89,9 +89,8 @@ def execution_role(context: Context) -> StackPart:
     if stores := stores_of(spec.service):
         keys = spec.service.secret_keys
         wanted += [("service.secretKeys", key_statement(["kms:Decrypt"], keys, stores))] if keys else []
-    for secret in secrets:
-        if secret.key is not None:
-            wanted.append((secret.origin, key_statement(["kms:Decrypt"], [secret.key], [store_of(secret)])))
+    decrypted = {(store_of(one), one.key): one.origin for one in secrets if one.key is not None}
+    wanted += [(origin, key_statement(["kms:Decrypt"], [key], [store])) for (store, key), origin in decrypted.items()]
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}

@@ -100,8 +100,9 @@ def _source(text: String) -> str:
     return literal(reference.source) if reference else fragment(text)
 
 
-def secret_at(name: str, source: str, origin: str) -> ContainerSecret:
-    """The secret at a source, which is written as in ``valueFrom``.
+def secret_at(name: str, source: str, origin: str, key: String | None = None) -> ContainerSecret:
+    """The secret at a source, a fragment as in ``valueFrom``. One that begins with a placeholder has a whole ARN: that
+    of an export, or of a secret that the stack makes.
 
     The permission is for the secret that Secrets Manager reads for this ARN: an end of a hyphen and six characters
     always counts as the random one, and a name with another end gets a wildcard for it. ECS wants the colons of omitted
@@ -111,11 +112,11 @@ def secret_at(name: str, source: str, origin: str) -> ContainerSecret:
     fields, length = _fields(source)
     if fields[2:3] == ["ssm"]:
         arn = ":".join(fields)
-        return ContainerSecret(name, arn, "ssm:GetParameters", arn, origin)
+        return ContainerSecret(name, arn, "ssm:GetParameters", arn, origin, key)
     secret, selection = ":".join(fields[:length]), fields[length:]
     value_from = ":".join([secret, *selection, *[""] * (3 - len(selection))]) if any(selection) else secret
     resource = secret if length == 1 or RANDOM_END.fullmatch(fields[6]) else f"{secret}-??????"
-    return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource, origin)
+    return ContainerSecret(name, value_from, "secretsmanager:GetSecretValue", resource, origin, key)
 
 
 def dynamic_reference(text: String) -> Any:
@@ -125,25 +126,21 @@ def dynamic_reference(text: String) -> Any:
     """
     source = fragment(text)
     fields, length = _fields(source)
-    secret = ":".join(fields[:length]) if source.startswith(("arn", _EXPORTED)) else fields[6]
+    secret = ":".join(fields[:length]) if source.startswith(("arn", "${")) else fields[6]
     reference = ":".join([secret, "SecretString", *fields[length:]]).rstrip(":")
     return intrinsic(f"{{{{resolve:secretsmanager:{reference}}}}}")
-
-
-_EXPORTED = "${import:"
-"""How the ARN of a secret begins that another stack exports: the whole, with its random end."""
 
 
 def _fields(source: str) -> tuple[list[str], int]:
     """The fields of a source, and how many of them are the ARN; the others select a part of a secret."""
     fields = fields_of_arn(_arn(source))
-    return fields, 1 if fields[0].startswith(_EXPORTED) else 7
+    return fields, 1 if fields[0].startswith("${") else 7
 
 
 def _arn(source: str) -> str:
     """The ARN of a source; a name is one of the stack's account and region."""
     store, _, name = source.partition(":")
-    if store == "arn" or source.startswith(_EXPORTED):
+    if store == "arn" or source.startswith("${"):
         return source
     home = "${AWS::Region}:${AWS::AccountId}"
     if store == "secretsmanager":

@@ -4,39 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from typing import Any
-
-from troposphere import Parameter, encode_to_dict
 
 from fsdcf.cloudformation.parameters import STORED_VALUE
 from fsdcf.cloudformation.references import references
-from fsdcf.compiler.stack import StackPart
+from fsdcf.compiler.stack import Template
 from fsdcf.language.names import parameter_id
 from fsdcf.language.placeholders import Text, is_parameter
 
 
-def stored_values(spec: Any, whole: StackPart) -> StackPart:
-    """A parameter of the template for each value that its resources and outputs refer to. Its default is the name in
+def with_stored_values(template: Template, spec: Any) -> Template:
+    """The template with a parameter for each value that its resources and outputs refer to. The default is the name in
     the Parameter Store, so that a deploy passes nothing.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
     """
-    part = StackPart()
     paths = {parameter_id(path): path for path in _paths(spec)}
     if not paths:
-        return part
-    written = [encode_to_dict(each) for section in (whole.resources, whole.outputs) for each in section.values()]
-    used = {each.target for each in references(written)}
-    for title, path in sorted(paths.items()):
-        if title in used:
-            part.parameters[title] = Parameter(
-                title,
-                Type=STORED_VALUE,
-                Default=path,
-                Description=f"Value of {path} in the Parameter Store, read at each deploy",
-            )
-    return part
+        return template
+    used = {each.target for section in ("Resources", "Outputs") for each in references(template.data[section])}
+    added = {
+        title: {
+            "Type": STORED_VALUE,
+            "Default": path,
+            "Description": f"Value of {path} in the Parameter Store, read at each deploy",
+        }
+        for title, path in sorted(paths.items())
+        if title in used
+    }
+    return replace(template, data={**template.data, "Parameters": {**template.data["Parameters"], **added}})
 
 
 def _paths(value: Any) -> Iterator[str]:

@@ -205,7 +205,7 @@ class Role:
 class Unmanaged:
     """Access to an existing resource, which another stack may own."""
 
-    permissions: str | tuple[str, ...] = spec_key(
+    permissions: str | tuple[str, ...] | None = spec_key(
         "Access to the existing resource: read, write, read_write (also readWrite), or a list of IAM actions.", fewest=1
     )
 
@@ -226,6 +226,18 @@ def existing_arn_key(
 
 
 @spec_record
+class SharedValue(Unmanaged):
+    """An existing value or key, which the service need not read itself."""
+
+    permissions: str | tuple[str, ...] | None = spec_key(
+        "What the service itself does with it: read, write, read_write (also readWrite), or a list of IAM actions.",
+        default=None,
+        fewest=1,
+        computed_default="none",
+    )
+
+
+@spec_record
 class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""
 
@@ -239,4 +251,25 @@ class Dependency(TypedRecord):
     )
     unmanaged: Unmanaged | None = spec_key(
         "Use an existing resource: give access to it, and create nothing.", default=None
+    )
+
+
+@spec_record
+class StoredValue(Dependency):
+    """A dependency whose value ECS gives to the container in a variable, unless its permissions let the service read it
+    itself."""
+
+    permissions: str | tuple[str, ...] | None = spec_key(
+        "Let the service read it itself, in place of the variable: read, write, readWrite (also read_write), or a list "
+        "of IAM actions.",
+        default=None,
+        fewest=1,
+        computed_default="none: ECS reads it",
+    )
+    variable: str | None = spec_key(
+        "Variable of the container that gets the value.",
+        default=None,
+        pattern=VARIABLE,
+        expects="a variable name",
+        computed_default="<NAME>_SECRET or <NAME>_VALUE",
     )

@@ -14,6 +14,7 @@ from fsdcf.language.dependency import (
     file_systems,
     sqlite_file,
 )
+from fsdcf.language.model.common import StoredValue
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.model.traffic import AccessLogs
 from fsdcf.language.names import local_name
@@ -129,6 +130,20 @@ def shared_variables(case: Case) -> Problems:
             message = f"the dependency on line {line} also provides {' and '.join(twice)}"
             yield Problem(path, message, f"choose in service.environment, such as {options}", key=True)
         providers = own | providers
+
+
+@rule("S585", "a variable of two stored values")
+def repeated_variables(case: Case) -> Problems:
+    """`variable` names the variable that gets the value of a secret or a parameter. Of two with the same one, one would
+    silently win."""
+    first: dict[str, int] = {}
+    for path, value in case.having(StoredValue):
+        if value.variable in first:
+            line = case.document.span(("dependencies", first[value.variable])).line
+            message = f"the dependency on line {line} also sets `{value.variable}`"
+            yield Problem((*path, "variable"), message, "give each its own variable")
+        elif value.variable is not None:
+            first[value.variable] = int(path[1])
 
 
 @rule("S242", "a dependency's name that the network needs")

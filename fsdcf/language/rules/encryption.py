@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.dependency import EncryptedDependency
-from fsdcf.language.model.common import KMS, OWNED, ExecuteCommandLogs
+from fsdcf.language.dependency import DependencyType, EncryptedDependency
+from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import SecretRef, String, Text
+from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, parts_of
 from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, rule
 from fsdcf.links import ECS_EXEC
 
@@ -107,12 +108,36 @@ def key_policies(case: Case) -> Problems:
     """Name the AWS services that the policy of a customer's key must admit."""
     hint = "add the statement that `fsdcf explain W156` shows to the policy of the key, then silence this warning"
     logs, sns = f"logs.{_region(case) or 'REGION'}.amazonaws.com", "sns.amazonaws.com"
-    keys, seen = _keys(case), set()
+    own, seen = {local_name(each.name) for _, each, kind in _kms(case) if kind.managed(each)}, set()
+    keys = {path: key for path, key in _keys(case).items() if not own & set(_named(key))}
     for at, effect in _users(case):
         service = sns if effect.startswith("messages") else logs
         if at in keys and (at, service) not in seen:
             seen.add((at, service))
             yield Problem(at, f"{effect} only if the policy of the key admits {service}", hint)
+
+
+def _kms(case: Case) -> Iterator[tuple[SpecPath, Dependency, DependencyType[Any]]]:
+    """The dependencies that are KMS keys."""
+    if case.kind in WITH_TASKS:
+        yield from (one for one in case.dependencies() if one[2].category == "kms")
+
+
+def _named(text: String) -> Iterator[str]:
+    """The local names of the KMS keys in a text of the spec."""
+    yield from (part.name for part in parts_of(text) if isinstance(part, Attribute) and part.kind == "kms")
+
+
+@rule("W195", "a KMS key that nothing uses", "https://aws.amazon.com/kms/pricing/")
+def idle_keys(case: Case) -> Problems:
+    """A key costs each month, whether it is used or not. Another dependency uses it by `encryption: ${kms:NAME:arn}`,
+    everything that the stack makes by `service.encryption`, and the service itself with `permissions`."""
+    used = {name for _, text in case.texts for name in _named(text)}
+    for path, key, kind in _kms(case):
+        local = local_name(key.name)
+        if kind.managed(key) and key.permissions is None and local not in used:
+            hint = f"write `encryption: ${{kms:{local}:arn}}` where it encrypts something, or `permissions` here"
+            yield Problem((*path, "name"), f"nothing uses the key `{local}`", hint)
 
 
 def _users(case: Case) -> Iterator[tuple[SpecPath, str]]:

@@ -334,7 +334,7 @@ def needed_endpoints(case: Case) -> set[str]:
     needed |= {store_of(secret.value_from) for secret in service.secrets}
     if service.image_credentials:
         needed.add("secretsmanager")
-    return needed | {kind.endpoint for _, _, kind in case.dependencies() if kind.endpoint}
+    return needed | {kind.endpoint for _, each, kind in case.dependencies() if kind.endpoint and kind.is_called(each)}
 
 
 @rule("S221", "a key without effect", kinds=ALL)

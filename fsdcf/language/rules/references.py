@@ -41,7 +41,9 @@ def _names_secret(path: SpecPath) -> bool:
     return path[-1] == "valueFrom" or path == ("service", "imageCredentials")
 
 
-def _takes_attribute(path: SpecPath) -> bool:
+def _takes_attribute(path: SpecPath, attribute: Attribute) -> bool:
+    if path[-1] == "encryption" or path[:2] == ("service", "secretKeys"):
+        return (attribute.kind, attribute.attribute) == ("kms", "arn")
     if path[0] == "overrides" or path[:2] in (
         ("service", "environment"),
         ("service", "command"),
@@ -54,11 +56,12 @@ def _takes_attribute(path: SpecPath) -> bool:
 
 @rule("S208", "a placeholder where it is not allowed", kinds=ALL)
 def misplaced(case: Case) -> Problems:
-    """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements. A
-    secret must be the whole value of an environment variable, of `valueFrom` or of `imageCredentials`. The file of an
-    environment has them in `defaults` alone. Elsewhere `${ssm:/path}` is the plain value of a parameter, which
-    CloudFormation reads at each deploy; it cannot be one of type SecureString. Only CloudFormation knows that value,
-    the one of an export (`${import:NAME}`) and those of pseudo parameters, so names and numbers cannot contain them."""
+    """Attributes of dependencies are allowed in environment values, commands and the resources of IAM statements, and
+    the ARN of a KMS key in `encryption`. A secret must be the whole value of an environment variable, of `valueFrom` or
+    of `imageCredentials`. The file of an environment has them in `defaults` alone. Elsewhere `${ssm:/path}` is the
+    plain value of a parameter, which CloudFormation reads at each deploy; it cannot be one of type SecureString. Only
+    CloudFormation knows that value, the one of an export (`${import:NAME}`) and those of pseudo parameters, so names
+    and numbers cannot contain them."""
     owner = "environment.defaults." if case.kind == "Environment" else ""
     for path, text, part in _secrets(case):
         if is_parameter(part) and not _is_variable(path) and not _names_secret(path):
@@ -70,8 +73,10 @@ def misplaced(case: Case) -> Problems:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
     for path, attribute in _attributes(case):
-        if not _takes_attribute(path):
+        if not _takes_attribute(path, attribute):
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
+            if path[-1] == "encryption" or path[:2] == ("service", "secretKeys"):
+                hint = "write `${kms:NAME:arn}`, with the name of an aws_kms_key"
             hint += " of a service" if owner else ""
             yield Problem(path, f"`{attribute}` is not allowed here", hint)
 
@@ -99,7 +104,7 @@ def unknown_attribute(case: Case) -> Problems:
         for _, dependency, kind in case.dependencies()
     ]
     for path, part in _attributes(case):
-        if not _takes_attribute(path):
+        if not _takes_attribute(path, part):
             continue
         named = f"{part.kind}:{part.name}"
         attributes = next((attributes for name, attributes in known if name == named), None)

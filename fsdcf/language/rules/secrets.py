@@ -42,6 +42,8 @@ def plain_secrets(case: Case) -> Problems:
             named = named[:-1]
         if secret in reported or not named or named[-1] in CREDENTIAL_VARIABLES:
             continue  # another rule reports those variables
+        if named[0] == "dependencies" and named[-1] in ("value", "values"):
+            continue  # and so does one the values of parameters
         reported.add(secret)
         yield Problem(named, f"the value of `{named[-1]}` looks like a secret", _hint(case, named, secret), key=True)
 

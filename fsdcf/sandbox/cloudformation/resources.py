@@ -29,6 +29,7 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
 from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
 from fsdcf.cloudformation.types.s3 import BUCKET, BUCKET_POLICY
+from fsdcf.cloudformation.types.secretsmanager import SECRET
 from fsdcf.cloudformation.types.servicediscovery import DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE
 from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import (
@@ -44,6 +45,7 @@ from fsdcf.sandbox import (
     logs,
     route53,
     s3,
+    secretsmanager,
     servicediscovery,
     ssm,
 )
@@ -284,6 +286,15 @@ def _parameter(properties: Data) -> tuple[str, str, str]:
     return str(properties["Value"]), properties.get("Type", "String"), properties.get("Description", "")
 
 
+def _create_secret(state: SandboxState, new: NewResource, physical: str) -> str:
+    name = name_of(new.type, new.properties) or physical.partition(":secret:")[2][:-7]
+    return secretsmanager.create_generated(state, name, new.properties)
+
+
+def _update_secret(state: SandboxState, resource: Document, properties: Data, phase: Phase) -> None:
+    secretsmanager.put_properties(state, resource["physical"], properties, resource["properties"])
+
+
 def _create_subnet(state: SandboxState, new: NewResource, physical: str) -> None:
     """Reject a range that overlaps with that of another subnet of the VPC.
 
@@ -431,6 +442,7 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     FILE_SYSTEM: _declared(efs.put_file_system, efs.remove_file_system),
     ACCESS_POINT: _stored(efs.ACCESS_POINT),
     MOUNT_TARGET: _stored(efs.MOUNT_TARGET),
+    SECRET: ResourceHandler(_create_secret, _update_secret, secretsmanager.remove),
     PARAMETER: ResourceHandler(
         _create_parameter,
         _update_parameter,
@@ -465,6 +477,7 @@ _CODES = {
     "NoSuchHostedZone": "NotFound",
     "ParameterAlreadyExists": "AlreadyExists",
     "PriorityInUse": "AlreadyExists",
+    "ResourceExistsException": "AlreadyExists",
     "ServiceNotFoundException": "NotFound",
     "TooManyRules": "ServiceLimitExceeded",
     "TooManyUniqueTargetGroupsPerLoadBalancer": "ServiceLimitExceeded",
