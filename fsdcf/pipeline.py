@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,21 +20,24 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, has_errors, in_order
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
 from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE, SpecKind, kind_of
+from fsdcf.language.model.container import MAIN, MAIN_PATH
 from fsdcf.language.model.environment import EnvironmentSpec, is_production
 from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
 from fsdcf.language.rules.image import PATH, image_findings
 from fsdcf.language.rules.secrets import plain_secrets_of
+from fsdcf.language.rules.sidecars import unreachable_states
 from fsdcf.language.rules.together import Sibling, check_together
 from fsdcf.language.source import parse
+from fsdcf.language.unknown import UnknownValue
 from fsdcf.language.validate import validate
 from fsdcf.masking import SecretForms, mask_forms, memorable, remember, secret_parts
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
     from fsdcf.language.dockerfile import Dockerfile
-    from fsdcf.language.model.service import ContainerCheck
+    from fsdcf.language.model.container import ContainerCheck
     from fsdcf.lint.runner import Finding
 
 TOO_LARGE = Rule(
@@ -184,10 +188,7 @@ def _compiled(request: Request) -> Result:
     spec, invalid = validate(document, request.environment, known, request.named, file)
     diagnostics = [*findings, *resolved, *invalid]
     image, check, unreadable = _image(spec, document, request)
-    settled = {missing_check.code} if check is not None else set()
-    if any(each.code == root_user.code for each in diagnostics) and spec.service.user is None:
-        settled |= {root_user.code} if image is not None and not is_root(image.user) else set()
-    diagnostics = [each for each in diagnostics if each.code not in settled] + unreadable
+    diagnostics = [each for each in diagnostics if not _settled(each, spec, document, image, check)] + unreadable
     kind = kind_of(document.data)
     if has_errors(diagnostics):
         return Result(_worded(diagnostics, kind), document.sources, document)
@@ -201,6 +202,24 @@ def _compiled(request: Request) -> Result:
     diagnostics += _of_template(kind, document, template, file)
     found = _worded(diagnostics, kind)
     return Result(found, document.sources, document, spec, template, request.environment, file=file)
+
+
+def _settled(
+    finding: Diagnostic, spec: Spec, document: Document, image: Dockerfile | None, check: ContainerCheck | None
+) -> bool:
+    """Whether the Dockerfile that a service names settles a finding about its container, or one with its image."""
+    if finding.code == missing_check.code:
+        return check is not None
+    if finding.code == unreachable_states.code:
+        waits_for_main = finding.path[-2:] == ("dependsOn", MAIN) and document.value(finding.path) == "HEALTHY"
+        return check is not None and waits_for_main
+    if finding.code != root_user.code or image is None or is_root(image.user):
+        return False
+    with suppress(UnknownValue):
+        for path, one in spec.service.containers:
+            if finding.path == (*path, "user"):
+                return one.user is None and (path == MAIN_PATH or one.image is None)
+    return False
 
 
 def _worded(findings: Iterable[Diagnostic], kind: SpecKind) -> tuple[Diagnostic, ...]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.compiler.dependencies import types
 from fsdcf.language.model import kind_of
+from fsdcf.language.model.container import COLLECTOR_PORTS
 from fsdcf.language.model.job import Job
-from fsdcf.language.model.service import COLLECTOR_PORTS, Service
+from fsdcf.language.model.service import Service
 from fsdcf.language.names import local_name
 from fsdcf.language.shape import names_of
 from fsdcf.language.source import parse

@@ -46,6 +46,8 @@ OF_JOINED = tuple(
 """Keys of a service that joins an environment, with those below them."""
 VALUES = {
     "service.networking.loadBalancer.name": "other",
+    f"{BALANCER}.container": "proxy",
+    "service.observability.logs.router.image": "router:1",
     "service.networking.loadBalancer.hosts": "[shop.example.com]",
     "service.networking.loadBalancer.paths": "[/other]",
     "service.networking.serviceConnect": "false",
@@ -116,6 +118,11 @@ NEEDED = {
     "service.resources.cpu": ("service.resources.memory=2048",),
     "service.networking.vpc.flowLogs.": ("service.networking.vpc.flowLogs={}",),
     "service.imageCredentials": ("service.image=registry.example/other",),
+    f"{BALANCER}.container": ("service.sidecars=[{name: proxy, image: 'proxy:1', port: 8080}]",),
+    "service.observability.logs.router": (
+        "service.observability.logs.driver=awsfirelens",
+        "service.observability.logs.options={Name: datadog}",
+    ),
     "service.healthCheck.grpcCodes": (f"{BALANCER}.protocolVersion=grpc",),
     f"{BALANCER}.domain": (f"{BALANCER}.domain={{name: shop.example.com, hostedZoneId: Z1}}",),
     f"{BALANCER}.auth.cognito": (f"{BALANCER}.auth.cognito={{userPoolArn: '{POOL}', clientId: a, domain: b}}",),
@@ -132,7 +139,7 @@ ELSEWHERE = {
     "service.type": "has one value",
     "service.terminationProtection": "of the stack, not of its template; tests/deploy/test_engine.py has it",
     "service.deployment.strategy": "has one value",
-    "service.observability.logs.driver": "has one value",
+    "service.observability.logs.driver": "other values need options; tests/cases/containers has one",
     "service.networking.loadBalancer.type": "has one value",
     "service.build.context": "for the pipeline",
     "service.build.dockerfile": "tested with a Dockerfile",

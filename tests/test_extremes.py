@@ -111,6 +111,17 @@ NEEDS: dict[str, dict[str, Any]] = {
     "service.networking.vpc.id": {"networking": {"vpc": SUBNETS}},
     "service.networking.vpc.privateSubnets": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
     "service.networking.vpc.publicSubnets": {"networking": {"vpc": {"id": "vpc-01234567", **SUBNETS}}},
+    "service.sidecars": {"sidecars": [{"image": "registry.example/x:1"}]},
+    "service.sidecars.mounts": {
+        "volumes": [{"name": "data", "mountPath": "/data"}],
+        "sidecars": [{"image": "registry.example/x:1", "mounts": [{"volume": "data"}]}],
+    },
+    **{
+        f"service.observability.logs.{key}": {
+            "observability": {"logs": {"driver": "awsfirelens", "router": {"configuration": ["arn:aws:s3:::abc/x"]}}}
+        }
+        for key in ("options", "secretOptions", "router")
+    },
     "service.networking.loadBalancer.sslPolicy": with_balancer(certificateArn=CERTIFICATE),
     "service.networking.loadBalancer.domain": with_balancer(certificateArn=CERTIFICATE),
     "service.networking.loadBalancer.domain.aliases": with_balancer(domain={"hostedZoneId": "Z1"}),
@@ -148,6 +159,11 @@ VALUES: dict[str, list[Any]] = {
     "service.executionRole.statements.resources": [["*"], ["arn:aws:s3:::" + "é" * 5000]],
     "service.taskRole.statements.conditions": [CONDITION],
     "service.executionRole.statements.conditions": [CONDITION],
+    "service.sidecars.image": ["registry.example/x:1", f"registry.example/{'x' * 235}:1"],
+    "service.sidecars.imageCredentials": ["secretsmanager:x", f"secretsmanager:{'x' * 512}"],
+    "service.sidecars.mounts.volume": ["data"],
+    "service.sidecars.dependsOn": [{"main": "START"}],
+    "service.observability.logs.router.image": ["registry.example/x:1"],
     "permissions": ["read", "write", "readWrite", ["s3:GetObject"], ACTIONS],
     "unmanaged.permissions": ["read", "write", "readWrite", ["s3:GetObject"], ACTIONS],
     "aws_dynamodb_table.globalSecondaryIndexes.keySchema": [HASH],
@@ -170,6 +186,8 @@ VALUES: dict[str, list[Any]] = {
 
 ELSEWHERE = {
     "service.networking.loadBalancer.name": "names a load balancer",
+    "service.networking.loadBalancer.container": "names a container",
+    "service.dependsOn": "names a container",
     "service.networking.egress.ports": "belongs to a destination",
     "service.networking.egress.protocol": "belongs to a destination",
     "service.volumes.efs.dependency": "names a dependency",

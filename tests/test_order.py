@@ -25,6 +25,14 @@ ORDERED = {
     "service.command": "words of a command",
     "service.entryPoint": "words of a command",
     "service.healthCheck.container.command": "words of a command",
+    "service.sidecars[].command": "words of a command",
+    "service.sidecars[].entryPoint": "words of a command",
+    "service.sidecars[].healthCheck.command": "words of a command",
+    "service.environmentFiles": "ECS reads one after the other",
+    "service.sidecars[].environmentFiles": "ECS reads one after the other",
+    "service.observability.logs.router.configuration": "Fluent Bit reads one after the other",
+    "service.sidecars[].capabilities.add": "Fargate allows only one",
+    "service.sidecars[].tmpfs[].options": "the last of two opposite options counts",
     "service.networking.vpc.availabilityZones": "each zone belongs to the subnet of its number",
     "service.networking.loadBalancer.hosts": "the first of many are in the first rule, which has its own priority",
     "service.networking.loadBalancer.paths": "the first of many are in the first rule, which has its own priority",
@@ -64,6 +72,19 @@ service:
     - {name: tmp, mountPath: /tmp}
     - {name: run, mountPath: /run}
   tmpfs: [{path: /var/b, size: 1}, {path: /var/a, size: 1}]
+  restartPolicy: {ignoredExitCodes: [2, 1]}
+  sidecars:
+    - name: proxy
+      image: proxy:1
+      restartPolicy: {ignoredExitCodes: [2, 1]}
+      ulimits: [{name: nofile, softLimit: 1, hardLimit: 2}, {name: core, softLimit: 0, hardLimit: 0}]
+      capabilities: {drop: [SETUID, NET_RAW]}
+      tmpfs: [{path: /var/b, size: 1}, {path: /var/a, size: 1}]
+      mounts: [{volume: tmp, path: /b}, {volume: run, path: /a}]
+      secrets:
+        - {name: B, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/b"}
+        - {name: A, valueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/a"}
+    - {name: agent, image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/agent:1"}
   networking:
     vpc:
       id: vpc-0123456789abcdef0
@@ -76,6 +97,10 @@ service:
       domain: {name: c.example.com, hostedZoneId: Z1, aliases: [b.example.com, a.example.com]}
       headers: [{name: X-B, values: [b, a]}, {name: X-A, values: [a]}]
   observability:
+    logs:
+      driver: awsfirelens
+      options: {Name: x}
+      secretOptions: [{name: b, valueFrom: "ssm:/b"}, {name: a, valueFrom: "ssm:/a"}]
     metrics:
       select:
         - {names: [b, a], dimensions: [y, x]}

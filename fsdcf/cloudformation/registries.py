@@ -20,6 +20,17 @@ def registry_host(image: str) -> str:
     return host if slash and ("." in host or ":" in host or host == "localhost") else DOCKER_HUB
 
 
+def parts_of_image(image: str) -> tuple[str, str, str]:
+    """The repository of an image, its tag and its digest; both may be empty."""
+    named, _, digest = image.partition("@")
+    found = _TAGGED.fullmatch(named)
+    return (found[1], found[2], digest) if found else (named, "", digest)
+
+
+_TAGGED = re.compile(r"(.+?):((?:\$\{[^}]*\}|[^:/{}])*)")
+"""A repository and its tag, in which there may be placeholders."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host, with or without a port, is this machine: builders speak to its registries without TLS.
 

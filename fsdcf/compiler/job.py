@@ -11,6 +11,7 @@ from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.image import image_parameter, release
+from fsdcf.compiler.parts.logs import router
 from fsdcf.compiler.parts.network import interface_endpoints, security_groups, vpc
 from fsdcf.compiler.parts.roles import execution_role, role_statements, task_role
 from fsdcf.compiler.parts.schedule import dead_letters, schedule, state_machine
@@ -71,6 +72,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     task_role,
     dependencies,
     telemetry,
+    router,
     execution_role,
     role_statements,
     task_definition,

@@ -15,6 +15,7 @@ from fsdcf.compiler.parts.connect import discovery
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
 from fsdcf.compiler.parts.load_balancer import load_balancer
+from fsdcf.compiler.parts.logs import router
 from fsdcf.compiler.parts.network import interface_endpoints, network_of, security_groups, vpc
 from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
 from fsdcf.compiler.parts.scaling import scaling
@@ -149,6 +150,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     task_role,
     dependencies,
     telemetry,
+    router,
     execution_role,
     role_statements,
     task_definition,

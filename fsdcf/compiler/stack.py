@@ -16,6 +16,7 @@ from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Model
+from fsdcf.language.model.container import Container, Sidecar
 from fsdcf.language.model.environment import EnvironmentSpec, SharedLoadBalancer
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import logical_id, variable
@@ -119,13 +120,27 @@ class Variable:
     origin: str = ""
 
 
+def origin_of(container: Container) -> str:
+    """The spec path of a container, by names: ``service``, or ``service.sidecars.proxy``."""
+    return f"service.sidecars.{container.name}" if isinstance(container, Sidecar) else "service"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskContainer:
+    """A container of the task with its spec path, and the paths of single properties that have another one."""
+
+    definition: ContainerDefinition
+    origin: str
+    sources: Sources = field(default_factory=dict)
+
+
 @dataclass
 class StackPart:
     """What one part of a spec adds to the template, to the service and to its task.
 
     The service waits for the resources in ``waits``. ``variables``, ``secrets`` and ``mounts`` go to the main
-    container, ``sidecars`` beside it. ``attributes`` serve placeholders. ``single_writer`` limits the service to one
-    task, which stops before the next one starts.
+    container, ``sidecars`` are the containers beside it. ``attributes`` serve placeholders. ``single_writer`` limits
+    the service to one task, which stops before the next one starts.
     """
 
     resources: dict[str, AWSObject] = field(default_factory=dict)
@@ -139,7 +154,7 @@ class StackPart:
     secrets: list[ContainerSecret] = field(default_factory=list)
     attributes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     mounts: list[VolumeMount] = field(default_factory=list)
-    sidecars: list[ContainerDefinition] = field(default_factory=list)
+    sidecars: list[TaskContainer] = field(default_factory=list)
     single_writer: bool = False
 
     def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:
@@ -248,6 +263,12 @@ class Context:
     @property
     def service(self) -> Service:
         return self.spec.service
+
+    @property
+    def entry(self) -> str:
+        """The name in ECS of the container that requests go to, and of its port."""
+        entry = self.service.entry[1]
+        return entry.name if isinstance(entry, Sidecar) else self.spec.metadata.name
 
     @property
     def joined(self) -> EnvironmentSpec | None:

@@ -559,6 +559,7 @@ def key_hint(document: Document, record: type, name: str, path: SpecPath) -> tup
         return f"did you mean `{meant}`?", (*path, spellings[meant])
     near = path[:1] != ("dependencies",) and not (common and len(path) > 1)
     places = [at for at in _places(root, name) if not common or at.count(".") < 2 or at.startswith(_dotted(path))]
+    places = [at for at in places if ".sidecars[]" not in at] or places
     if near and len(places) == 1:
         return f"`{name}` is a key elsewhere: `{places[0]}`", None
     if near and path[:1] != ("metadata",) and (way := _instead(_later_keys(root).get(name), name)):

@@ -14,9 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fsdcf.atomic import read_regular
+from fsdcf.cloudformation.registries import parts_of_image
 from fsdcf.diagnostics import Diagnostic, Rule, joined
 from fsdcf.language.document import Document
-from fsdcf.language.model.service import ContainerCheck, Spec
+from fsdcf.language.model.container import ContainerCheck
+from fsdcf.language.model.service import Spec
 from fsdcf.language.resolve import forbidden
 from fsdcf.language.rules.image import PATH
 from fsdcf.language.unknown import UnknownValue
@@ -111,14 +113,12 @@ class Base:
     @property
     def name(self) -> str:
         """The image without tag and digest."""
-        name = self.image.partition("@")[0]
-        before, colon, after = name.rpartition(":")
-        return name if not colon or "/" in after else before
+        return parts_of_image(self.image)[0]
 
     @property
     def tag(self) -> str:
         """The tag; empty without one."""
-        return self.image.partition("@")[0][len(self.name) + 1 :]
+        return parts_of_image(self.image)[1]
 
     @property
     def is_known(self) -> bool:

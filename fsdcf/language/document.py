@@ -143,10 +143,15 @@ class Document:
 
 
 def locate(document: Document, named: str, types: Types) -> SpecPath:
-    """Return the path of ``dependencies.aws_sqs_queue.orders`` in the document, or its nearest ancestor there."""
+    """Return the path of ``dependencies.aws_sqs_queue.orders`` or ``service.sidecars.proxy.port`` in the document, or
+    its nearest ancestor there."""
     steps = named.split(".")
     if steps[0] == "overrides":
         return document.nearest((*steps[:2], ".".join(steps[2:])) if len(steps) > 2 else tuple(steps))
+    if steps[1:2] == ["sidecars"] and len(steps) > 2:
+        sidecars = document.value((steps[0], "sidecars"))
+        names = [one.get("name") if isinstance(one, dict) else None for one in sidecars or ()]
+        steps[2] = str(names.index(steps[2])) if steps[2] in names else steps[2]
     if steps[0] != "dependencies" or len(steps) < 3:
         return document.nearest(tuple(int(step) if step.isdigit() else step for step in steps))
     type_name, local = steps[1], ".".join(steps[2:])

@@ -11,7 +11,7 @@ from troposphere import ecs, sqs
 from fsdcf.compiler import service
 from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.parts.task_definition import task_definition
-from fsdcf.compiler.stack import Context, StackPart, template_of
+from fsdcf.compiler.stack import Context, StackPart, TaskContainer, template_of
 from fsdcf.language.model import KINDS
 from tests.conftest import HELLO, Compile
 
@@ -47,7 +47,7 @@ def test_tags_and_the_spec_path_are_in_the_template() -> None:
 def test_the_sources_of_the_main_container_follow_its_position(compiled: Compile) -> None:
     spec: Any = compiled(HELLO).spec
     context = Context(spec, "staging", service.network_of(spec.service))
-    context.before.sidecars.append(ecs.ContainerDefinition(Name="proxy", Image="proxy"))
+    context.before.sidecars.append(TaskContainer(ecs.ContainerDefinition(Name="proxy", Image="proxy"), "service"))
     part = task_definition(context)
     names = [container.Name for container in part.resources["TaskDefinition"].ContainerDefinitions]
     main = names.index("hello")

@@ -250,7 +250,7 @@ def test_another_word_is_not_a_misspelling(word: str, known: str) -> None:
         ("  healthchek: 1\n", "did you mean `healthCheck`?"),
         ("  health_check: 1\n", "did you mean `healthCheck`?"),
         ("  certificateArn: x\n", "`service.networking.loadBalancer.certificateArn`"),
-        ("  sidecar: []\n", "the program in the image itself"),
+        ("  sidecar: []\n", "did you mean `sidecars`?"),
         ("  foo: 1\n", "valid keys: autoScaling, build, capabilities, command"),
         ("  resources: {desired: 2}\n", "did you mean `desiredCount`?"),
         ("  resources: {gpu: 1}\n", "Fargate has no GPUs"),

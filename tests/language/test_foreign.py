@@ -47,6 +47,7 @@ VALID = {
     "targetResponseTime": 0.5,
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "egress": [{"to": "10.0.0.0/8"}],
+    "dependsOn": {"proxy": "START"},
 }
 VARIANTS = {
     "documents": "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n---\nkind: Deployment\n",

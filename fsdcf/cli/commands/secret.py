@@ -370,7 +370,7 @@ def _given(call: SecretCall, wanted: _Wanted, name: str, value: str | None) -> s
 
     text = _entered(name) if value is None else value
     remember(memorable([text], (call.compiled.service_name, call.compiled.environment, name)))
-    if wanted.source is not None and wanted.source.path == ("service", "imageCredentials"):
+    if wanted.source is not None and wanted.source.path[-1] == "imageCredentials":
         data: Any = None
         with suppress(ValueError):
             data = json.loads(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 from troposphere import GetAtt, ecs
 
-from fsdcf.compiler.parts.task_definition import log_configuration
+from fsdcf.compiler.parts.logs import to_cloudwatch
 from fsdcf.compiler.stack import Context, Sources, StackPart, imported, present
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.environment import EnvironmentSpec
@@ -68,15 +68,15 @@ def service_connect(context: Context, environment: EnvironmentSpec) -> ecs.Servi
     spec, endpoint = context.service, context.service.networking.connect
     if endpoint is None and not reached_services(context.spec):
         return ecs.ServiceConnectConfiguration(Enabled=False)
-    services = [_endpoint(endpoint, context.spec.metadata.name)] if endpoint and spec.port else []
+    services = [_endpoint(endpoint, context.spec.metadata.name, context.entry)] if endpoint and spec.entry_port else []
     return ecs.ServiceConnectConfiguration(
         Enabled=True,
         Namespace=imported(environment, "NamespaceArn"),
-        **present(Services=services, LogConfiguration=log_configuration(spec, PROXY)),
+        **present(Services=services, LogConfiguration=to_cloudwatch(spec, PROXY)),
     )
 
 
-def _endpoint(wanted: ServiceConnect, name: str) -> ecs.ServiceConnectService:
+def _endpoint(wanted: ServiceConnect, name: str, port_name: str) -> ecs.ServiceConnectService:
     """The endpoint, which refers to the named port of the task definition.
 
     Its name in Cloud Map contains an underscore, as no service's name does: ``serviceDiscovery`` can take the service's
@@ -84,7 +84,7 @@ def _endpoint(wanted: ServiceConnect, name: str) -> ecs.ServiceConnectService:
     """
     timeout = present(IdleTimeoutSeconds=wanted.idle_timeout, PerRequestTimeoutSeconds=wanted.request_timeout)
     return ecs.ServiceConnectService(
-        PortName=name,
+        PortName=port_name,
         DiscoveryName=f"{name}_connect",
         ClientAliases=[ecs.ServiceConnectClientAlias(DnsName=wanted.alias or name, Port=wanted.port)],
         **present(Timeout=ecs.TimeoutConfiguration(**timeout) if timeout else None),

@@ -8,6 +8,7 @@ from typing import Any
 from troposphere import Equals, If, Not, Parameter, Ref, Select, Split, Sub, ssm
 
 from fsdcf.cloudformation.ecr import ADDRESS
+from fsdcf.cloudformation.registries import parts_of_image
 from fsdcf.compiler.stack import Context, StackPart
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.conventions import IMAGE_PARAMETER, RELEASE_RECORD, release_name
@@ -51,7 +52,13 @@ def repository_arn(spec: Spec) -> str | None:
     """The ARN of the ECR repository as a fragment; None for an image from another registry."""
     if spec.service.image is None:
         return f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:${{AWS::AccountId}}:repository/{spec.metadata.name}"
-    address = _ECR.fullmatch(repository(spec))
+    return arn_of_image(repository(spec))
+
+
+def arn_of_image(image: str) -> str | None:
+    """The ARN of the ECR repository of an image as fragments, with or without a tag or digest; None for another
+    registry."""
+    address = _ECR.fullmatch(parts_of_image(image)[0])
     if address is None:
         return None
     return f"arn:${{AWS::Partition}}:ecr:{address['region']}:{address['account']}:repository/{address['name']}"

@@ -13,7 +13,16 @@ from troposphere import elasticloadbalancingv2 as elb
 
 from fsdcf.cloudformation.priorities import LAST_PRIORITY
 from fsdcf.compiler.parts.secrets import dynamic_reference
-from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, PropertyPath, Sources, StackPart, imported, present
+from fsdcf.compiler.stack import (
+    TASK_SECURITY_GROUP,
+    Context,
+    PropertyPath,
+    Sources,
+    StackPart,
+    imported,
+    origin_of,
+    present,
+)
 from fsdcf.compiler.text import value
 from fsdcf.language.conditions import (
     Match,
@@ -45,22 +54,29 @@ def imported_of_balancer(joined: EnvironmentSpec, balancer: str, output: str) ->
 def task_ingress(context: Context, joined: EnvironmentSpec) -> StackPart:
     """The rules that let the environment's load balancer and its other services reach the port of the tasks."""
     part, service = StackPart(), context.service
-    if service.port is None:
+    if service.entry_port is None:
         return part
     if (found := shared_balancer(context.spec, joined)) is not None:
         group = imported_of_balancer(joined, found[0], "LoadBalancerSecurityGroupId")
         for suffix, port, description, origin in balanced_ports(service):
             add_ingress(part, f"FromLoadBalancer{suffix}", port, group, description, origin)
     services = imported(joined, "ServicesSecurityGroupId")
-    add_ingress(part, "FromServices", service.port, services, "Services of the environment", "service.port")
+    add_ingress(
+        part,
+        "FromServices",
+        service.entry_port,
+        services,
+        "Services of the environment",
+        f"{origin_of(service.entry[1])}.port",
+    )
     return part
 
 
 def balanced_ports(service: Service) -> Iterator[tuple[str, int, str, str]]:
     """The ports of the tasks that a load balancer reaches: the end of the rules' ids, the port, its words and path."""
-    if service.port is not None:
-        yield "", service.port, "Load balancer", "service.port"
-        if service.checked_port is not None and service.checked_port != service.port:
+    if service.entry_port is not None:
+        yield "", service.entry_port, "Load balancer", f"{origin_of(service.entry[1])}.port"
+        if service.checked_port is not None and service.checked_port != service.entry_port:
             yield "ForHealthCheck", service.checked_port, "Health checks", "service.healthCheck.port"
 
 

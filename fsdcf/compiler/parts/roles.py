@@ -10,9 +10,9 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.cloudformation.arns import REGION
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
-from fsdcf.compiler.parts.image import repository_arn
-from fsdcf.compiler.parts.secrets import ContainerSecret, image_credentials, secrets_of, store_of, stores_of
-from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, imported, present
+from fsdcf.compiler.parts.image import arn_of_image, repository_arn
+from fsdcf.compiler.parts.secrets import ContainerSecret, all_secrets, credentials_of, store_of, stores_of
+from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, imported, origin_of, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.model.common import ExecuteCommandLogs, Statement, recorded_in
 from fsdcf.language.model.service import Spec
@@ -70,24 +70,21 @@ def exec_log_group_arn(logs: ExecuteCommandLogs) -> Any:
 
 
 def execution_role(context: Context) -> StackPart:
-    """``ExecutionRole``: permission to pull this image, write to this log group and read these secrets."""
-    spec = context.spec
-    wanted: list[tuple[str, PolicyStatement]] = []
-    repository = repository_arn(spec)
-    if repository:
-        wanted.append(("service.image", allow(["ecr:GetAuthorizationToken"], ["*"])))
-        wanted.append(("service.image", allow(_PULL, [intrinsic(repository)])))
-    credentials = image_credentials(spec.service)
-    if credentials:
-        read = allow([credentials.action], [intrinsic(credentials.resource)])
-        wanted.append(("service.imageCredentials", read))
-    if spec.service.observability.logs.enabled:
+    """``ExecutionRole``: permission to pull these images, write to this log group, and read these secrets and files."""
+    service, wanted = context.service, _pulling(context.spec)
+    if credentials := credentials_of(service):
+        arns = [intrinsic(arn) for arn in sorted({one.resource for one in credentials})]
+        wanted.append((min(one.origin for one in credentials), allow([credentials[0].action], arns)))
+    if service.observability.logs.enabled:
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt("LogGroup", "Arn")])
         wanted.append(("service.observability.logs", write))
-    secrets = secrets_of(spec.service, context.before.secrets)
-    wanted += _secret_statements(secrets, spec)
-    if stores := stores_of(spec.service):
-        keys = spec.service.secret_keys
+    secrets = all_secrets(service, context.before.secrets)
+    wanted += _secret_statements(secrets)
+    if files := {origin_of(one): one.environment_files for _, one in service.containers if one.environment_files}:
+        read = reading(file for some in files.values() for file in some)
+        wanted += [(f"{min(files)}.environmentFiles", statement) for statement in read]
+    if stores := stores_of(service):
+        keys = service.secret_keys
         wanted += [("service.secretKeys", key_statement(["kms:Decrypt"], keys, stores))] if keys else []
     decrypted = {(store_of(one), one.key): one.origin for one in secrets if one.key is not None}
     wanted += [(origin, key_statement(["kms:Decrypt"], [key], [store])) for (store, key), origin in decrypted.items()]
@@ -95,6 +92,33 @@ def execution_role(context: Context) -> StackPart:
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
     sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
     return StackPart().add(_role("ExecutionRole", policies, context), "service.executionRole", {**sources, **_BOUNDARY})
+
+
+def _pulling(spec: Spec) -> list[tuple[str, PolicyStatement]]:
+    """The statements that allow to pull the images in ECR, each with the spec path of the first one."""
+    images = {"service.image": repository_arn(spec)}
+    for sidecar in sorted(spec.service.sidecars, key=lambda sidecar: sidecar.name):
+        if sidecar.image is not None:
+            images[f"{origin_of(sidecar)}.image"] = arn_of_image(fragment(sidecar.image))
+    found = {path: arn for path, arn in images.items() if arn}
+    if not found:
+        return []
+    path = next(iter(found))
+    pull = allow(_PULL, [intrinsic(arn) for arn in sorted(set(found.values()))])
+    return [(path, allow(["ecr:GetAuthorizationToken"], ["*"])), (path, pull)]
+
+
+def reading(objects: Iterable[String]) -> list[PolicyStatement]:
+    """Statements that allow to read objects of S3 by their ARNs.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html
+    """
+    arns = sorted({fragment(each) for each in objects})
+    buckets = sorted({arn.partition("/")[0] for arn in arns})
+    return [
+        allow(["s3:GetObject"], [intrinsic(arn) for arn in arns]),
+        allow(["s3:GetBucketLocation"], [intrinsic(arn) for arn in buckets]),
+    ]
 
 
 def role_statements(context: Context) -> StackPart:
@@ -197,27 +221,26 @@ def _conditions(data: Any, attributes: Attributes) -> Any:
     return data if isinstance(data, (int, float)) else value(data, attributes)
 
 
-def _secret_statements(secrets: Iterable[ContainerSecret], spec: Spec) -> list[tuple[str, PolicyStatement]]:
+def _secret_statements(secrets: Iterable[ContainerSecret]) -> list[tuple[str, PolicyStatement]]:
     """A statement for each action on secrets, with the spec path that names them."""
     by_action: dict[str, list[ContainerSecret]] = {}
     for secret in secrets:
         by_action.setdefault(secret.action, []).append(secret)
     return [
-        (_cause(some, spec), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in some})]))
+        (_cause(some), allow([action], [intrinsic(arn) for arn in sorted({one.resource for one in some})]))
         for action, some in sorted(by_action.items())
     ]
 
 
-def _cause(secrets: list[ContainerSecret], spec: Spec) -> str:
-    """The spec path of a single secret in the environment, or of the only dependency that adds some; otherwise of the
-    mapping or list that contains all."""
-    origins = {secret.origin for secret in secrets}
-    if len(origins) == 1 and next(iter(origins)).startswith("dependencies"):
-        return next(iter(origins))
-    in_environment = [secret.name for secret in secrets if secret.name in spec.service.environment]
-    if len(in_environment) < len(secrets):
-        return "service.secrets"
-    return f"service.environment.{in_environment[0]}" if len(in_environment) == 1 else "service.environment"
+def _cause(secrets: list[ContainerSecret]) -> str:
+    """The spec path of a single secret in an environment, or of the only dependency that adds some; otherwise of the
+    mapping or list that contains the first one."""
+    origins = sorted({secret.origin for secret in secrets})
+    named = [origin for origin in origins if not origin.rpartition(".")[2].isdecimal()]
+    if len(origins) == 1 and named:
+        return origins[0]
+    listed = next((origin for origin in origins if origin not in named), origins[0])
+    return listed.rpartition(".")[0]
 
 
 def from_account(source: str = "") -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
+from fsdcf.compiler.stack import origin_of
 from fsdcf.compiler.text import fragment, intrinsic, literal
 from fsdcf.diagnostics import SpecPath
+from fsdcf.language.model.container import Container
 from fsdcf.language.model.service import Service
 from fsdcf.language.placeholders import SecretRef, String, Text
 
@@ -37,44 +39,73 @@ class SecretSource:
     source: str
 
 
-def secrets_of(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
-    """The secrets in ``secrets`` and in ``environment``, and those that dependencies add unless the spec has a variable
-    of the same name, by name."""
-    written = [secret_at(each.name, each.source, ".".join(map(str, each.path))) for each in variable_sources(service)]
-    chosen = {*service.environment, *(one.name for one in written)}
+def secrets_of(container: Container, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
+    """The secrets in ``secrets`` and in ``environment`` of a container, and those that dependencies add unless the spec
+    has a variable of the same name, by name."""
+    written = list(map(_at, variable_sources(container, tuple(origin_of(container).split(".")))))
+    chosen = {*container.environment, *(one.name for one in written)}
     return sorted((*written, *(one for one in added if one.name not in chosen)), key=lambda secret: secret.name)
 
 
+def all_secrets(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
+    """The secrets of every container, and those of the log driver. Dependencies add theirs to the service's own."""
+    others = (secret for one in service.sidecars for secret in secrets_of(one))
+    return [*secrets_of(service, added), *others, *log_options(service)]
+
+
 def secret_sources(service: Service) -> list[SecretSource]:
-    """Every place of a spec that names a secret: the variables, the registry's credentials, and the secret with which
-    the load balancer signs users in."""
-    found = list(variable_sources(service))
+    """Every place of a spec that names a secret: the variables and the registry's credentials of each container, the
+    options of the log driver, and the secret with which the load balancer signs users in."""
+    found: list[SecretSource] = []
+    for path, container in service.containers:
+        found += variable_sources(container, path)
+    found += log_sources(service)
     auth = service.networking.balancer.auth
     oidc = auth.oidc if auth else None
-    sign_in = ("service", "networking", "loadBalancer", "auth", "oidc", "clientSecret")
-    others = ((("service", "imageCredentials"), service.image_credentials), (sign_in, oidc and oidc.client_secret))
-    return [*found, *(SecretSource(".".join(path), path, _source(text)) for path, text in others if text)]
+    sign_in: SpecPath = ("service", "networking", "loadBalancer", "auth", "oidc", "clientSecret")
+    others: list[tuple[SpecPath, String | None]]
+    others = [((*path, "imageCredentials"), one.image_credentials) for path, one in service.containers]
+    others.append((sign_in, oidc.client_secret if oidc else None))
+    return [*found, *(SecretSource(".".join(map(str, path)), path, _source(text)) for path, text in others if text)]
 
 
-def variable_sources(service: Service) -> Iterator[SecretSource]:
-    """The variables whose values ECS reads, in the order of the spec."""
-    for index, secret in enumerate(service.secrets):
-        yield SecretSource(secret.name, ("service", "secrets", index), _source(secret.value_from))
-    for name, text in service.environment.items():
+def variable_sources(container: Container, at: SpecPath) -> Iterator[SecretSource]:
+    """The variables of the container at a spec path whose values ECS reads, in the order of the spec."""
+    for index, secret in enumerate(container.secrets):
+        yield SecretSource(secret.name, (*at, "secrets", index), _source(secret.value_from))
+    for name, text in container.environment.items():
         if _reference(text):
-            yield SecretSource(name, ("service", "environment", name), _source(text))
+            yield SecretSource(name, (*at, "environment", name), _source(text))
 
 
-def image_credentials(service: Service) -> ContainerSecret | None:
-    """The secret with which ECS pulls the image; its ``name`` is empty."""
-    source = service.image_credentials
-    return secret_at("", _source(source), "service.imageCredentials") if source else None
+def log_sources(service: Service) -> Iterator[SecretSource]:
+    """The options of the log driver whose values ECS reads, in the order of the spec."""
+    for index, option in enumerate(service.observability.logs.secret_options):
+        path: SpecPath = ("service", "observability", "logs", "secretOptions", index)
+        yield SecretSource(option.name, path, _source(option.value_from))
+
+
+def log_options(service: Service) -> list[ContainerSecret]:
+    """The options of the log driver whose values ECS reads, by name."""
+    return sorted(map(_at, log_sources(service)), key=lambda secret: secret.name)
+
+
+def image_credentials(container: Container) -> ContainerSecret | None:
+    """The secret with which ECS pulls the image of a container; its ``name`` is empty."""
+    source = container.image_credentials
+    return secret_at("", _source(source), f"{origin_of(container)}.imageCredentials") if source else None
+
+
+def credentials_of(service: Service) -> list[ContainerSecret]:
+    """The secrets with which ECS pulls the images of a task, each once."""
+    found = (image_credentials(container) for _, container in service.containers)
+    return list({one.value_from: one for one in found if one is not None}.values())
 
 
 def stores_of(service: Service) -> list[str]:
-    """The AWS services, as in ARNs, from which ECS reads secrets for the service."""
-    credentials = image_credentials(service)
-    return sorted({store_of(one) for one in (*secrets_of(service), *([credentials] if credentials else []))})
+    """The AWS services, as in ARNs, from which ECS reads secrets and files with variables for the service."""
+    stores = {store_of(one) for one in (*all_secrets(service), *credentials_of(service))}
+    return sorted(stores | {"s3" for _, container in service.containers if container.environment_files})
 
 
 def store_of(secret: ContainerSecret) -> str:
@@ -82,9 +113,9 @@ def store_of(secret: ContainerSecret) -> str:
     return secret.action.partition(":")[0]
 
 
-def plain_environment(service: Service) -> dict[str, String]:
-    """The variables of the spec that are not secrets."""
-    return {name: text for name, text in service.environment.items() if _reference(text) is None}
+def plain_environment(container: Container) -> dict[str, String]:
+    """The variables of a container in the spec that are not secrets."""
+    return {name: text for name, text in container.environment.items() if _reference(text) is None}
 
 
 def _reference(text: String) -> SecretRef | None:
@@ -92,6 +123,10 @@ def _reference(text: String) -> SecretRef | None:
     if isinstance(text, Text) and len(text.parts) == 1 and isinstance(text.parts[0], SecretRef):
         return text.parts[0]
     return None
+
+
+def _at(source: SecretSource) -> ContainerSecret:
+    return secret_at(source.name, source.source, ".".join(map(str, source.path)))
 
 
 def _source(text: String) -> str:

@@ -9,7 +9,7 @@ from troposphere import Ref, ecs
 from fsdcf.compiler.encryption import add_log_group
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.parts.roles import EXEC_LOG_GROUP
-from fsdcf.compiler.stack import Context, Sources, StackPart, present
+from fsdcf.compiler.stack import Context, Sources, StackPart, origin_of, present
 from fsdcf.compiler.text import value
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.common import ExecuteCommandLogs, days_of, recorded_in
@@ -109,7 +109,7 @@ def service(context: Context) -> StackPart:
     resource.LoadBalancers = []
     if spec.load_balancer is not None:
         target = ecs.LoadBalancer(
-            ContainerName=context.spec.metadata.name, ContainerPort=spec.port, TargetGroupArn=Ref("TargetGroup")
+            ContainerName=context.entry, ContainerPort=spec.entry_port, TargetGroupArn=Ref("TargetGroup")
         )
         resource.LoadBalancers.append(target)
     if spec.grace_period is not None:
@@ -122,7 +122,11 @@ def service(context: Context) -> StackPart:
         resource.Metadata = {"fsdcf": {"Calls": sorted(calls)}}
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
-    reason = "service.networking.loadBalancer" if spec.port and spec.load_balancer is None else "service.port"
+    reason = (
+        "service.networking.loadBalancer"
+        if spec.port and spec.load_balancer is None
+        else f"{origin_of(spec.entry[1])}.port"
+    )
     return StackPart().add(resource, "service", {**_SOURCES, "LoadBalancers": reason})
 
 

@@ -5,25 +5,36 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from troposphere import GetAtt, Ref, ecs
+from troposphere import GetAtt, ecs
 
 from fsdcf.compiler.parts.image import image
+from fsdcf.compiler.parts.logs import output_of
 from fsdcf.compiler.parts.secrets import image_credentials, plain_environment, secrets_of
-from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, VolumeMount, present
+from fsdcf.compiler.stack import Context, StackPart, TaskContainer, VolumeMount, origin_of, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
-from fsdcf.language.model.service import Capabilities, ContainerCheck, Service, Tmpfs, Volume
+from fsdcf.language.model.container import (
+    MAIN,
+    Capabilities,
+    Container,
+    ContainerCheck,
+    RestartPolicy,
+    Sidecar,
+    Tmpfs,
+)
+from fsdcf.language.model.service import Volume
 
 ORIGIN = "service"
 
 
 def task_definition(context: Context) -> StackPart:
-    """``TaskDefinition``: the main container, which has the name of the service, and the sidecars of other parts."""
+    """``TaskDefinition``: the main container, which has the name of the service, those beside it in the spec, and
+    those of other parts."""
     resources = context.service.resources
     disk = resources.ephemeral_storage and ecs.EphemeralStorage(SizeInGiB=resources.ephemeral_storage)
     mounts = [*context.before.mounts, *_volumes(context)]
-    main = _main_container(context, mounts)
-    containers = [main, *context.before.sidecars]
+    beside = sorted(context.service.sidecars, key=lambda sidecar: sidecar.name)
+    containers = [_main(context, mounts), *(_sidecar(context, one, mounts) for one in beside), *context.before.sidecars]
     task = ecs.TaskDefinition(
         "TaskDefinition",
         Family=f"{context.spec.metadata.name}-{context.environment}",
@@ -36,118 +47,164 @@ def task_definition(context: Context) -> StackPart:
         ),
         ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
         TaskRoleArn=GetAtt("TaskRole", "Arn"),
-        ContainerDefinitions=containers,
+        ContainerDefinitions=[one.definition for one in containers],
         **present(EphemeralStorage=disk, Volumes=[_volume(mount) for mount in mounts]),
     )
-    return StackPart().add(task, ORIGIN, {**_SOURCES, **_sources_of(context, main, containers.index(main), mounts)})
+    sources = dict(_SOURCES)
+    sources |= {("Volumes", number): mount.origin for number, mount in enumerate(mounts) if mount.origin}
+    for number, one in enumerate(containers):
+        inside = ("ContainerDefinitions", number)
+        sources[inside] = one.origin
+        sources |= {(*inside, *([at] if isinstance(at, str) else at)): path for at, path in one.sources.items()}
+    return StackPart().add(task, ORIGIN, sources)
 
 
-def _sources_of(context: Context, main: ecs.ContainerDefinition, index: int, mounts: list[VolumeMount]) -> Sources:
-    """The spec paths of the main container's properties, among them the variables and volumes that dependencies add."""
-    inside: PropertyPath = ("ContainerDefinitions", index)
-    service = context.service
-    linux = "service.initProcess" if service.init_process else "service.enableExecuteCommand"
-    sources: dict[str | PropertyPath, str] = {inside: ORIGIN, (*inside, "LinuxParameters"): linux}
-    sources |= {
-        (*inside, *(int(step) if step.isdecimal() else step for step in path.split("."))): source
-        for path, source in _MAIN_SOURCES.items()
-    }
-    sources |= {
-        (*inside, "Secrets", n): secret.origin for n, secret in enumerate(secrets_of(service, context.before.secrets))
-    }
-    for number, variable in enumerate(main.properties.get("Environment", [])):
-        added = context.before.variables.get(variable.Name)
-        if added and added.origin and variable.Name not in service.environment:
-            sources |= {(*inside, "Environment", number): added.origin}
-    for number, mount in enumerate(mounts):
-        if mount.origin:
-            sources |= {(*inside, "MountPoints", number): mount.origin, ("Volumes", number): mount.origin}
-    return sources
-
-
-_SOURCES: Sources = {
+_SOURCES: dict[Any, str] = {
     "Cpu": "service.resources.cpu",
     "Memory": "service.resources.memory",
     "EphemeralStorage": "service.resources.ephemeralStorage",
     "RuntimePlatform": "service.resources.architecture",
     "Volumes": "service.volumes",
-    "ContainerDefinitions": "service.observability",
 }
-"""Every container but the main one comes from the observability."""
 
-_MAIN_SOURCES = {
-    "PortMappings": "service.port",
-    "PortMappings.0.AppProtocol": "service.networking.serviceConnect.protocol",
-    "MountPoints": "service.volumes",
-    "RepositoryCredentials": "service.imageCredentials",
-    "LinuxParameters.Capabilities": "service.capabilities",
-    "LinuxParameters.Tmpfs": "service.tmpfs",
-    "LogConfiguration": "service.observability.logs",
-    "HealthCheck": "service.healthCheck.container",
-    **{
-        name: f"service.{name[0].lower()}{name[1:]}"
+
+def _main(context: Context, mounts: list[VolumeMount]) -> TaskContainer:
+    """The service's own container, with the variables, secrets and volumes that dependencies add."""
+    service, added = context.service, context.before
+    definition = _definition(context, service, _points(mounts))
+    sources = _sources_of(service, "volumes", "healthCheck.container")
+    if not service.init_process:
+        sources["LinuxParameters",] = "service.enableExecuteCommand"
+    secrets = enumerate(secrets_of(service, added.secrets))
+    sources |= {("Secrets", number): secret.origin for number, secret in secrets}
+    for number, variable in enumerate(definition.properties.get("Environment", [])):
+        by = added.variables.get(variable.Name)
+        if by and by.origin and variable.Name not in service.environment:
+            sources["Environment", number] = by.origin
+    sources |= {("MountPoints", number): mount.origin for number, mount in enumerate(mounts) if mount.origin}
+    return TaskContainer(definition, ORIGIN, sources)
+
+
+def _sidecar(context: Context, sidecar: Sidecar, mounts: list[VolumeMount]) -> TaskContainer:
+    """A container beside the service's own. It has the volumes that it names, and no variables of dependencies."""
+    by_name = {mount.name: mount for mount in mounts}
+    ordered = sorted(sidecar.mounts, key=lambda mount: mount.path)
+    # Whether the service's own container may write to a volume of the spec says nothing about this one.
+    points = [
+        VolumeMount(one.volume, one.path, one.read_only or (volume.read_only and volume.origin != ""))
+        for one in ordered
+        if (volume := by_name.get(one.volume))
+    ]
+    definition = _definition(context, sidecar, _points(points))
+    return TaskContainer(definition, origin_of(sidecar), _sources_of(sidecar, "mounts", "healthCheck"))
+
+
+def _points(mounts: list[VolumeMount]) -> list[ecs.MountPoint]:
+    return [
+        ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only) for mount in mounts
+    ]
+
+
+def _sources_of(container: Container, mounts: str, check: str) -> dict[str | tuple[Any, ...], str]:
+    """The spec paths of a container's properties; ``mounts`` and ``check`` are its keys of these names."""
+    base = origin_of(container)
+    sources: dict[str | tuple[Any, ...], str] = {
+        (name,): f"{base}.{name[0].lower()}{name[1:]}"
         for name in (
-            *("Image", "Environment", "Secrets", "Command", "EntryPoint", "User", "Ulimits"),
-            *("WorkingDirectory", "StopTimeout", "ReadonlyRootFilesystem"),
+            *("Image", "Environment", "EnvironmentFiles", "Secrets", "Command", "EntryPoint", "User", "Ulimits"),
+            *("WorkingDirectory", "StopTimeout", "ReadonlyRootFilesystem", "DependsOn", "RestartPolicy", "Essential"),
+            *("Cpu", "Memory", "MemoryReservation"),
         )
-    },
-    **{
-        f"HealthCheck.{name}": f"service.healthCheck.container.{name[0].lower()}{name[1:]}"
+    }
+    sources |= {
+        ("HealthCheck", name): f"{base}.{check}.{name[0].lower()}{name[1:]}"
         for name in ("Command", "Interval", "Timeout", "Retries", "StartPeriod")
-    },
-}
+    }
+    return sources | {
+        ("PortMappings",): f"{base}.port",
+        ("PortMappings", 0, "AppProtocol"): "service.networking.serviceConnect.protocol",
+        ("MountPoints",): f"{base}.{mounts}",
+        ("RepositoryCredentials",): f"{base}.imageCredentials",
+        ("LinuxParameters",): f"{base}.initProcess",
+        ("LinuxParameters", "Capabilities"): f"{base}.capabilities",
+        ("LinuxParameters", "Tmpfs"): f"{base}.tmpfs",
+        ("LogConfiguration",): "service.observability.logs",
+        ("HealthCheck",): f"{base}.{check}",
+    }
 
 
-def _main_container(context: Context, mounts: list[VolumeMount]) -> ecs.ContainerDefinition:
-    service, attributes, name = context.service, context.before.attributes, context.spec.metadata.name
-    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(service, context.before.secrets)}
-    plain = {name: intrinsic(added.text) for name, added in context.before.variables.items() if name not in secrets}
-    plain |= {name: value(text, attributes) for name, text in plain_environment(service).items()}
-    needs_init = service.init_process or service.enable_execute_command
-    credentials = image_credentials(service)
-    scratches = sorted(service.tmpfs, key=lambda scratch: scratch.path)
+def _definition(context: Context, container: Container, points: list[ecs.MountPoint]) -> ecs.ContainerDefinition:
+    """A container of the spec. What dependencies add goes to the service's own."""
+    service, attributes = context.service, context.before.attributes
+    sidecar = container if isinstance(container, Sidecar) else None
+    name = sidecar.name if sidecar else context.spec.metadata.name
+    added = StackPart() if sidecar else context.before
+    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(container, added.secrets)}
+    plain = {name: intrinsic(added.text) for name, added in added.variables.items() if name not in secrets}
+    plain |= {name: value(text, attributes) for name, text in plain_environment(container).items()}
+    other_image = sidecar.image if sidecar else None
+    credentials = image_credentials(container if other_image else service)
     linux = present(
-        Capabilities=service.capabilities and _capabilities(service.capabilities),
-        InitProcessEnabled=needs_init,
-        Tmpfs=[_tmpfs(scratch) for scratch in scratches],
+        Capabilities=container.capabilities and _capabilities(container.capabilities),
+        InitProcessEnabled=container.init_process or service.enable_execute_command,
+        Tmpfs=[_tmpfs(scratch) for scratch in sorted(container.tmpfs, key=lambda scratch: scratch.path)],
     )
     optional = present(
         RepositoryCredentials=credentials
         and ecs.RepositoryCredentials(CredentialsParameter=intrinsic(credentials.value_from)),
-        PortMappings=service.port and [_port_mapping(service.port, context)],
+        PortMappings=container.port and [_port_mapping(container.port, name, context)],
         Environment=[ecs.Environment(Name=name, Value=plain[name]) for name in sorted(plain)],
+        EnvironmentFiles=[ecs.EnvironmentFile(Type="s3", Value=value(file)) for file in container.environment_files],
         Secrets=[ecs.Secret(Name=name, ValueFrom=secrets[name]) for name in sorted(secrets)],
-        MountPoints=[
-            ecs.MountPoint(SourceVolume=mount.name, ContainerPath=mount.path, ReadOnly=mount.read_only)
-            for mount in mounts
-        ],
-        HealthCheck=service.health_check.container and _check(service.health_check.container),
-        LogConfiguration=log_configuration(service, name),
-        Command=[value(word, attributes) for word in service.command],
-        EntryPoint=[value(word, attributes) for word in service.entry_point],
-        WorkingDirectory=service.working_directory and value(service.working_directory),
-        User=service.user and value(service.user),
-        StopTimeout=service.stop_timeout,
+        MountPoints=points,
+        HealthCheck=container.check and _check(container.check),
+        LogConfiguration=output_of(service, name),
+        Command=[value(word, attributes) for word in container.command],
+        EntryPoint=[value(word, attributes) for word in container.entry_point],
+        WorkingDirectory=container.working_directory and value(container.working_directory),
+        User=container.user and value(container.user),
+        StopTimeout=container.stop_timeout,
         Ulimits=[
             ecs.Ulimit(Name=limit.name, SoftLimit=limit.soft_limit, HardLimit=limit.hard_limit)
-            for limit in sorted(service.ulimits, key=lambda limit: limit.name)
+            for limit in sorted(container.ulimits, key=lambda limit: limit.name)
         ],
         LinuxParameters=ecs.LinuxParameters(**linux) if linux else None,
+        DependsOn=[
+            ecs.ContainerDependency(ContainerName=_name_of(other, context), Condition=container.depends_on[other])
+            for other in sorted(container.depends_on)
+        ],
+        RestartPolicy=container.restart_policy and _restart_policy(container.restart_policy),
+        **(present(Cpu=sidecar.cpu, Memory=sidecar.memory) if sidecar else {}),
+        MemoryReservation=sidecar and sidecar.memory_reservation,
     )
     return ecs.ContainerDefinition(
         Name=name,
-        Image=image(context.spec),
-        Essential=True,
-        ReadonlyRootFilesystem=service.readonly_root_filesystem,
+        Image=value(other_image) if other_image else image(context.spec),
+        Essential=not container.can_end,
+        ReadonlyRootFilesystem=container.readonly_root_filesystem,
         **optional,
     )
 
 
-def _port_mapping(port: int, context: Context) -> ecs.PortMapping:
-    """The port of the service, by whose name Service Connect knows it."""
+def _name_of(container: str, context: Context) -> str:
+    """The name in ECS of a container that the spec names."""
+    return context.spec.metadata.name if container == MAIN else container
+
+
+def _port_mapping(port: int, name: str, context: Context) -> ecs.PortMapping:
+    """The port of a container, which has its name; Service Connect knows that of the entry by it."""
     protocol = context.spec.endpoint_protocol
-    optional = present(AppProtocol=protocol if context.service.networking.connect and protocol != "tcp" else None)
-    return ecs.PortMapping(ContainerPort=port, Protocol="tcp", Name=context.spec.metadata.name, **optional)
+    speaks = context.service.networking.connect and protocol != "tcp" and name == context.entry
+    return ecs.PortMapping(
+        ContainerPort=port, Protocol="tcp", Name=name, **present(AppProtocol=protocol if speaks else None)
+    )
+
+
+def _restart_policy(policy: RestartPolicy) -> ecs.RestartPolicy:
+    optional = present(
+        IgnoredExitCodes=sorted(set(policy.ignored_exit_codes)), RestartAttemptPeriod=policy.attempt_period
+    )
+    return ecs.RestartPolicy(Enabled=policy.enabled, **optional)
 
 
 def check_command(check: ContainerCheck) -> list[str]:
@@ -168,22 +225,6 @@ def _check(check: ContainerCheck) -> ecs.HealthCheck:
         Retries=check.retries,
         **present(StartPeriod=check.start_period),
     )
-
-
-def log_configuration(service: Service, prefix: str) -> ecs.LogConfiguration | None:
-    """The destination of a container's output; None if logs are off."""
-    if not service.observability.logs.enabled:
-        return None
-    mode = service.observability.logs.mode
-    options = {
-        "awslogs-group": Ref("LogGroup"),
-        "awslogs-region": Ref("AWS::Region"),
-        "awslogs-stream-prefix": prefix,
-        "mode": mode,  # without one, the account's default decides
-    }
-    if mode == "non-blocking":
-        options["max-buffer-size"] = "25m"
-    return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
 
 
 def _capabilities(wanted: Capabilities) -> ecs.KernelCapabilities | None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from troposphere import GetAtt, Sub, ecs, logs
 
+from fsdcf.compiler.parts.logs import to_cloudwatch
 from fsdcf.compiler.parts.roles import add_policy, allow
-from fsdcf.compiler.parts.task_definition import log_configuration
-from fsdcf.compiler.stack import Context, StackPart, Variable, present
+from fsdcf.compiler.stack import Context, StackPart, TaskContainer, Variable, present
 from fsdcf.compiler.text import fragment, literal
-from fsdcf.language.model.service import COLLECTOR as CONTAINER
+from fsdcf.language.model.container import COLLECTOR as CONTAINER
 from fsdcf.language.model.service import COMMON_METRICS, Metrics, MetricSelection, Spec, Traces
 
 COLLECTOR = "public.ecr.aws/aws-observability/aws-otel-collector:v0.48.0"
@@ -48,10 +48,10 @@ def telemetry(context: Context) -> StackPart:
         ReadonlyRootFilesystem=True,
         Environment=[ecs.Environment(Name="AOT_CONFIG_CONTENT", Value=configuration)],
     )
-    output = log_configuration(context.service, CONTAINER)
+    output = to_cloudwatch(context.service, CONTAINER)
     if output:
         collector.LogConfiguration = output
-    part.sidecars.append(collector)
+    part.sidecars.append(TaskContainer(collector, _ORIGIN))
     if traces:
         part.variables = {name: Variable(text) for name, text in _sdk_variables(context).items()}
     return part

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
 from fsdcf.conventions import ENVIRONMENT_PATTERN
+from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.common import (
     EC2_ID,
     FOREVER,
@@ -12,7 +13,6 @@ from fsdcf.language.model.common import (
     KMS_KEY,
     KMS_KEY_WORDS,
     RETENTION_DAYS,
-    SECRETS_MANAGER,
     VARIABLE,
     VARIABLE_WORDS,
     Dependency,
@@ -25,6 +25,16 @@ from fsdcf.language.model.common import (
     log_encryption_key,
     overrides_key,
     termination_protection_key,
+)
+from fsdcf.language.model.container import (
+    LONGEST_REPOSITORY,
+    MAIN_PATH,
+    MOUNT_PATH,
+    S3_OBJECT,
+    Container,
+    ContainerCheck,
+    Secret,
+    Sidecar,
 )
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
@@ -48,21 +58,11 @@ from fsdcf.language.model.traffic import (
     ssl_policy_key,
     waf_key,
 )
-from fsdcf.language.placeholders import STORED_NAMES, ImportedValue, String, parts_of, sample
+from fsdcf.language.placeholders import String
 from fsdcf.language.shape import Later, spec_key, spec_record
-
-ULIMITS = (
-    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice"),
-    *("nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
-)
-"""Names of process limits. Source: Ulimit in the API reference of Amazon ECS."""
 
 DEFAULT_GRACE_PERIOD = 60
 """Seconds during which ECS ignores failed checks of a service with a load balancer."""
-
-LONGEST_REPOSITORY = 255 - len(":") - 40
-"""ECS accepts 255 characters of image, of which a commit SHA takes 40.
-Source: ContainerDefinition in the API reference of Amazon ECS."""
 
 EFS_ID = "[0-9a-f]{8,40}"
 """What follows the prefix in the id of a file system or access point.
@@ -158,91 +158,6 @@ class AutoScaling:
 
 
 @spec_record
-class ContainerCheck:
-    """The check that ECS runs inside the container; times in seconds."""
-
-    command: str | tuple[str, ...] = spec_key(
-        "Command that exits with 0 if the container is healthy: a shell line, or a list that begins with CMD or "
-        "CMD-SHELL.",
-        fewest=1,
-    )
-    interval: int = spec_key("Seconds between two checks.", default=30, minimum=5, maximum=300)
-    timeout: int = spec_key("Seconds until a check counts as failed.", default=5, minimum=2, maximum=60)
-    retries: int = spec_key("Failures in a row that make the container unhealthy.", default=3, minimum=1, maximum=10)
-    start_period: int | None = spec_key(
-        "Seconds after the start during which failures do not count.", default=None, minimum=0, maximum=300
-    )
-
-
-_SECRET_SOURCE = (
-    SECRETS_MANAGER
-    + r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+|/[A-Za-z0-9/_.-]{1,1010}"
-    + f"|ssm:{STORED_NAMES['ssm']}"
-)
-
-
-def store_of(source: String) -> str:
-    """The AWS service that has a secret, as in ARNs: secretsmanager or ssm. The ARN that another stack exports is that
-    of a secret in Secrets Manager."""
-    if isinstance(parts_of(source)[0], ImportedValue):
-        return "secretsmanager"
-    fields = sample(source).split(":")
-    return "secretsmanager" if "secretsmanager" in (fields[0], *fields[2:3]) else "ssm"
-
-
-@spec_record
-class Secret:
-    """A value that ECS reads from Secrets Manager or Parameter Store when a task starts."""
-
-    name: str = spec_key("Environment variable that receives the value.", pattern=VARIABLE, expects="a variable name")
-    value_from: String = spec_key(
-        "The parameter or secret to read. A name is one of the stack's account and region; the JSON key, stage and "
-        "version of a secret follow its name, separated by colons.",
-        pattern=_SECRET_SOURCE,
-        longest=2048,
-        expects="/path or ssm:name for an SSM parameter, secretsmanager:name for a secret, or an ARN",
-    )
-
-
-@spec_record
-class Ulimit:
-    """A limit of the container's processes."""
-
-    name: str = spec_key("Name of the limit.", allowed=ULIMITS)
-    soft_limit: int = spec_key("The soft limit; -1 means unlimited.", minimum=-1, maximum=2147483647)
-    hard_limit: int = spec_key("The hard limit; -1 means unlimited.", minimum=-1, maximum=2147483647)
-
-
-CAPABILITIES = (
-    *("ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER"),
-    *("FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD"),
-    *("NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID"),
-    *("SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO"),
-    *("SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM"),
-)
-"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html"""
-
-
-@spec_record
-class Capabilities:
-    """What the root user of the container may do beyond other users, by the capabilities of Linux."""
-
-    drop: tuple[str, ...] = spec_key(
-        "Capabilities to take away from those that a container has by default; ALL is enough for most programs that do "
-        "not start as root.",
-        default=(),
-        pattern="|".join(CAPABILITIES),
-        expects="a capability such as ALL, NET_RAW or SETUID",
-    )
-    add: tuple[str, ...] = spec_key(
-        "Capabilities to add: SYS_PTRACE, for debuggers and profilers, is the only one that Fargate allows.",
-        default=(),
-        pattern="SYS_PTRACE",
-        expects="SYS_PTRACE, the only capability that Fargate adds",
-    )
-
-
-@spec_record
 class EfsVolume:
     """The EFS file system of a volume: an existing one, or a dependency."""
 
@@ -268,32 +183,17 @@ class EfsVolume:
 
 @spec_record
 class Volume:
-    """Storage that is mounted into the container."""
+    """Storage of the task, which its containers share."""
 
     name: str = spec_key(
         "Name of the volume.", pattern=r"[A-Za-z0-9_-]+", longest=255, expects="letters, digits, _ and -"
     )
     mount_path: str = spec_key(
-        "Path in the container.", pattern=r"/+[^:/][^:]*", longest=4096, expects="an absolute path below /"
+        "Path in the container of the service.", pattern=MOUNT_PATH, longest=4096, expects="an absolute path below /"
     )
     read_only: bool = spec_key("Mount it read-only.", default=False)
     efs: EfsVolume | None = spec_key(
         "EFS file system of the volume; without one the volume is lost with the task.", default=None
-    )
-
-
-@spec_record
-class Tmpfs:
-    """Scratch in the memory of the task, which any user of the container may write."""
-
-    path: str = spec_key("Path in the container.", pattern=r"/+[^:/][^:]*", expects="an absolute path such as /tmp")
-    size: int = spec_key("Size in MiB; what is written counts as memory of the task.", minimum=1, maximum=249855)
-    options: tuple[str, ...] = spec_key(
-        "Mount options, such as noexec.",
-        default=(),
-        pattern=r"ro|rw|(no)?(suid|dev|exec|atime|diratime|relatime|strictatime)|sync|async|dirsync"
-        r"|mode=[0-7]{3,4}|[ug]id=[0-9]{1,10}",
-        expects="an option such as noexec, ro, mode=1777 or uid=1000",
     )
 
 
@@ -482,6 +382,11 @@ class LoadBalancer:
     access_logs: bool | AccessLogs | None = access_logs_key()
     deletion_protection: bool | None = deletion_protection_key()
     waf: String | None = waf_key()
+    container: str | None = spec_key(
+        "Container that the requests go to: a sidecar with a port, such as a proxy, by its name.",
+        default=None,
+        computed_default="`main`, that of the service",
+    )
 
     @property
     def is_conditional(self) -> bool:
@@ -670,11 +575,34 @@ class Networking:
         return ServiceDiscovery() if written is True else written or None
 
 
-COLLECTOR = "otel-collector"
-"""The name of the sidecar's container."""
+OPTION = r"[A-Za-z][A-Za-z0-9_.-]{0,254}"
+OPTION_WORDS = "letters, digits and _ . -, beginning with a letter"
 
-COLLECTOR_PORTS = {4317: "traces by gRPC", 4318: "traces by HTTP", 8888: "its own metrics"}
-"""The ports of the sidecar, which shares an address with the other containers. The last is used without traces too."""
+
+@spec_record
+class SecretOption(Secret):
+    """An option of a log driver that ECS reads from Secrets Manager or Parameter Store when a task starts."""
+
+    name: str = spec_key("Option that receives the value.", pattern=OPTION, expects=OPTION_WORDS)
+
+
+@spec_record
+class Router:
+    """The container with Fluent Bit to which FireLens sends the output of the others."""
+
+    image: String | None = spec_key(
+        "Image with its tag or digest; with `configuration` it must have the init process of AWS for Fluent Bit.",
+        default=None,
+        computed_default="a version of AWS for Fluent Bit",
+    )
+    configuration: tuple[String, ...] = spec_key(
+        "Files in S3 with inputs, filters, parsers and outputs of Fluent Bit, by their ARNs.",
+        default=(),
+        pattern=S3_OBJECT + r"[^*?]+",
+        longest=1024,
+        expects="the ARN of an object, such as arn:aws:s3:::my-bucket/output.conf",
+        most=10,
+    )
 
 
 @spec_record
@@ -695,13 +623,23 @@ class Logs:
         allowed=("non-blocking", "blocking"),
     )
     driver: str = spec_key(
-        "Log driver.",
+        "Log driver: `awslogs` writes to CloudWatch Logs, `splunk` to Splunk, and `awsfirelens` to a router in the "
+        "task, which sends the output on. The router itself and the collector write to CloudWatch Logs.",
         default="awslogs",
-        allowed=("awslogs",),
-        later=dict.fromkeys(
-            ("splunk", "awsfirelens"), "use awslogs, and a subscription of the log group to send it on"
-        ),
+        allowed=("awslogs", "awsfirelens", "splunk"),
     )
+    options: Mapping[str, String] = spec_key(
+        "Options of the driver splunk, or with awsfirelens those of an output of Fluent Bit, such as `Name` and "
+        "`region`.",
+        default_factory=dict,
+        as_text=True,
+        key_pattern=OPTION,
+        key_expects=OPTION_WORDS,
+    )
+    secret_options: tuple[SecretOption, ...] = spec_key(
+        "Options whose values ECS reads from Secrets Manager or Parameter Store.", default=()
+    )
+    router: Router = spec_key("Router of awsfirelens, a container with Fluent Bit.", default=Router())
 
     @property
     def days(self) -> int | None:
@@ -974,22 +912,10 @@ class Deployment:
 
 
 @spec_record
-class Service:
-    """The container, its network, its scaling and its permissions."""
+class Service(Container):
+    """The container and those beside it, their network, scaling and permissions."""
 
     LATER: ClassVar[Mapping[str, Later]] = {
-        "environmentFiles": Later(
-            "S3 ARNs of files with environment variables.",
-            "write the variables in service.environment, and secrets in service.secrets",
-        ),
-        "sidecars": Later(
-            "Additional containers of the task.",
-            "run the program in the image itself; service.observability adds a collector for metrics and traces",
-        ),
-        "dependsOn": Later(
-            "Order in which the containers start.",
-            "leave it out: the task has one container of yours, and the collector needs no order",
-        ),
         "release": Later(
             "A one-off task that runs before the service is updated.",
             "run the command with `fsdcf run` before the deploy of a version that needs it",
@@ -1002,50 +928,16 @@ class Service:
         computed_default="the ECR repository with the service's name in the stack's account and region",
         longest=LONGEST_REPOSITORY,
     )
-    image_credentials: String | None = spec_key(
-        "Secret of Secrets Manager with the user name and password for a registry that is not ECR, as JSON: "
-        '{"username": "…", "password": "…"}. A name is one of the stack\'s account and region.',
-        default=None,
-        pattern=_SECRET_SOURCE,
-        longest=2048,
-        expects="secretsmanager:name for a secret, or its ARN",
-        conceal=True,
-    )
     port: int | None = spec_key(
         "Port that the container listens on. A service without a port is a worker.",
         default=None,
         minimum=1,
         maximum=65535,
     )
-    command: tuple[String, ...] = spec_key("Override the image's CMD.", default=(), as_text=True)
-    entry_point: tuple[String, ...] = spec_key("Override the image's ENTRYPOINT.", default=(), as_text=True)
-    working_directory: String | None = spec_key("Override the image's WORKDIR.", default=None)
-    user: String | None = spec_key(
-        "User of the container, as `uid`, `uid:gid`, `user` or `user:group`.", default=None, as_text=True
-    )
-    stop_timeout: int | None = spec_key(
-        "Seconds between SIGTERM and SIGKILL.", default=None, minimum=2, maximum=120, computed_default="30"
-    )
-    readonly_root_filesystem: bool = spec_key("Mount the root file system read-only.", default=False)
-    init_process: bool = spec_key("Run an init process that reaps children and forwards signals.", default=False)
-    capabilities: Capabilities | None = spec_key(
-        "Capabilities of the container's processes.", default=None, computed_default="those of a Docker container"
-    )
-    ulimits: tuple[Ulimit, ...] = spec_key("Limits of the container's processes.", default=())
     health_check: HealthCheck = spec_key("Health checks of the service.", default=HealthCheck())
     build: Build = spec_key("Image build.", default=Build())
     resources: Resources = spec_key("Size and number of the tasks.", default=Resources())
     auto_scaling: AutoScaling | None = spec_key("Scaling of the number of tasks by load.", default=None)
-    environment: Mapping[str, String] = spec_key(
-        "Environment variables; numbers and booleans keep their text.",
-        default_factory=dict,
-        as_text=True,
-        key_pattern=VARIABLE,
-        key_expects=VARIABLE_WORDS,
-    )
-    secrets: tuple[Secret, ...] = spec_key(
-        "Environment variables whose values ECS reads from Secrets Manager or Parameter Store.", default=()
-    )
     encryption: String | None = spec_key(
         "KMS key that encrypts everything that the stack makes and a customer key can encrypt, unless its own "
         "`encryption` has another one: the log groups, tables, queues, topics, buckets and file systems.",
@@ -1054,15 +946,15 @@ class Service:
         expects=KMS_KEY_WORDS,
     )
     secret_keys: tuple[String, ...] = spec_key(
-        "KMS keys that encrypt the secrets and parameters above and the imageCredentials, where they are not the keys "
-        "of AWS: ECS may decrypt with them.",
+        "KMS keys that encrypt the secrets, parameters, environmentFiles and imageCredentials of the containers, where "
+        "they are not the keys of AWS: ECS may decrypt with them.",
         default=(),
         pattern=KMS_KEY,
         expects=KMS_KEY_WORDS,
         fewest=1,
     )
-    volumes: tuple[Volume, ...] = spec_key("Volumes of the container.", default=())
-    tmpfs: tuple[Tmpfs, ...] = spec_key("Scratch in memory, by its path in the container.", default=())
+    volumes: tuple[Volume, ...] = spec_key("Volumes of the task.", default=())
+    sidecars: tuple[Sidecar, ...] = spec_key("Further containers of each task.", default=())
     networking: Networking = spec_key("Network of the service, and access to it.", default=Networking())
     observability: Observability = spec_key("Logs, metrics, traces and alarms.", default=Observability())
     task_role: Role = spec_key("Permissions of the service itself.", default=Role())
@@ -1083,6 +975,34 @@ class Service:
     deployment: Deployment = spec_key("Rollout of a new version.", default=Deployment())
 
     @property
+    def check(self) -> ContainerCheck | None:
+        return self.health_check.container
+
+    @property
+    def containers(self) -> tuple[tuple[SpecPath, Container], ...]:
+        """The containers of the task that the spec describes, each with its path; the service's own is the first."""
+        return ((MAIN_PATH, self), *((("service", "sidecars", n), one) for n, one in enumerate(self.sidecars)))
+
+    @property
+    def entry(self) -> tuple[SpecPath, Container]:
+        """The container that requests from outside the task go to, with its path."""
+        named = self.networking.balancer.container
+        if named is None:
+            return MAIN_PATH, self
+        chosen = (n for n, one in enumerate(self.sidecars) if one.name == named)
+        return self.containers[next((n + 1 for n in chosen), 0)]
+
+    @property
+    def entry_port(self) -> int | None:
+        """The port that requests from outside the task go to."""
+        return self.entry[1].port
+
+    @property
+    def entry_path(self) -> str:
+        """The dotted path of that port."""
+        return ".".join(map(str, (*self.entry[0], "port")))
+
+    @property
     def health_path(self) -> str:
         """The path of the load balancer's check; for gRPC a method that no server has, as of Elastic Load Balancing."""
         grpc = self.networking.balancer.protocol_version == "grpc"
@@ -1091,7 +1011,7 @@ class Service:
     @property
     def checked_port(self) -> int | None:
         """The port that the load balancer checks; None without a load balancer."""
-        return None if self.load_balancer is None else self.health_check.port or self.port
+        return None if self.load_balancer is None else self.health_check.port or self.entry_port
 
     @property
     def grace_period(self) -> int | None:
@@ -1102,7 +1022,7 @@ class Service:
     @property
     def load_balancer(self) -> LoadBalancer | None:
         """The load balancer of an HTTP service; None for a worker, or for a port without a load balancer."""
-        return None if self.port is None or self.networking.load_balancer is False else self.networking.balancer
+        return None if self.entry_port is None or self.networking.load_balancer is False else self.networking.balancer
 
 
 @spec_record
@@ -1134,6 +1054,6 @@ class Spec:
     def endpoint(self) -> tuple[str, int] | None:
         """Host and port by which other services of the environment call this one; None if they cannot."""
         wanted = self.service.networking.connect
-        if wanted is None or self.service.port is None or not self.service.networking.shared:
+        if wanted is None or self.service.entry_port is None or not self.service.networking.shared:
             return None
         return wanted.alias or self.metadata.name, wanted.port

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fsdcf.conventions import environment_path
@@ -14,6 +14,7 @@ from fsdcf.language.conditions import shared_balancer
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.common import Dependency, recorded_in
+from fsdcf.language.model.container import MAIN_PATH, Container
 from fsdcf.language.model.environment import is_production, is_protected
 from fsdcf.language.model.service import LoadBalancer, Service, Spec, Vpc
 from fsdcf.language.placeholders import String, Text
@@ -128,11 +129,11 @@ class Case:
 
     def wrote(self, dotted: str) -> bool:
         """Whether the author wrote a key, given by its dotted path."""
-        return self.document.has(tuple(dotted.split(".")))
+        return self.document.has(steps_of(dotted))
 
     def is_default(self, dotted: str) -> bool:
         """Whether a key is one of the environment's defaults, which need not fit every service."""
-        return self.file is not None and self.document.span(tuple(dotted.split("."))).file == self.file.name
+        return self.file is not None and self.document.span(steps_of(dotted)).file == self.file.name
 
     def dependencies(self) -> list[tuple[SpecPath, Dependency, DependencyType[Any]]]:
         """Return each dependency with its path and type."""
@@ -152,6 +153,11 @@ class Case:
         document = self.file.document if self.file and is_shared else self.document
         span = document.key_span(path) if key else document.span(path)
         return rule.at(span, path, message, hint)
+
+
+def steps_of(dotted: str) -> SpecPath:
+    """The steps of a dotted path; a number is the index of a list."""
+    return tuple(int(step) if step.isdecimal() else step for step in dotted.split("."))
 
 
 def _strings(data: Any, path: SpecPath = ()) -> Iterator[tuple[SpecPath, String]]:
@@ -201,10 +207,22 @@ class SpecRule(Rule):
     def findings(self, case: Case) -> Iterator[Diagnostic]:
         """Yield the violations of this rule, up to the first value that is unknown."""
         for problem in until_unknown(self._problems(case)):
-            path = tuple(problem.path.split(".")) if isinstance(problem.path, str) else problem.path
+            path = steps_of(problem.path) if isinstance(problem.path, str) else problem.path
             if case.document.is_surprising(path):
                 continue  # another finding reports the value
             yield case.diagnostic(self, path, problem.message, problem.hint, problem.key)
+
+
+def each_container(check: Callable[[Case, SpecPath, Container], Problems]) -> Check:
+    """Turn the check of a container at a spec path into one of a spec: the service's own, then the others."""
+
+    @wraps(check)
+    def whole(case: Case) -> Problems:
+        yield from until_unknown(check(case, MAIN_PATH, case.service))
+        for index, sidecar in enumerate(case.service.sidecars):
+            yield from until_unknown(check(case, ("service", "sidecars", index), sidecar))
+
+    return whole
 
 
 def in_production(case: Case) -> bool:

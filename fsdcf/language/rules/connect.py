@@ -36,7 +36,7 @@ def without_environment(case: Case) -> Problems:
 def endpoint_of_worker(case: Case) -> Problems:
     """A worker can call other services by Service Connect, and has no port at which they could call it: `true` is all
     that it can say."""
-    if case.service.port is None and isinstance(case.service.networking.service_connect, ServiceConnect):
+    if case.service.entry_port is None and isinstance(case.service.networking.service_connect, ServiceConnect):
         for key in names_of(ServiceConnect):
             if case.wrote(f"{_CONNECT}.{key}"):
                 hint = "add service.port, or write `serviceConnect: true` to call others only"
@@ -53,7 +53,7 @@ def timeout_of_tcp(case: Case) -> Problems:
     endpoint = case.service.networking.connect
     if (
         endpoint is not None
-        and case.service.port
+        and case.service.entry_port
         and case.spec.endpoint_protocol == "tcp"
         and endpoint.request_timeout is not None
     ):

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from fsdcf.cloudformation.arns import fields_of_arn
 from fsdcf.cloudformation.ecr import HOST
-from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
+from fsdcf.cloudformation.registries import PUBLIC_ECR, parts_of_image, registry_host
 from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.document import Document
-from fsdcf.language.model.service import ContainerCheck, HealthCheck, Tmpfs, Ulimit, Volume, store_of
+from fsdcf.language.model.container import MAIN_PATH, Container, ContainerCheck, Sidecar, Tmpfs, Ulimit, store_of
+from fsdcf.language.model.service import HealthCheck, Volume
 from fsdcf.language.placeholders import SecretRef, String, Text, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, each_container, in_production, rule
 from fsdcf.language.unknown import until_unknown
 from fsdcf.links import BUILD_SECRETS, CONTAINER_SECURITY, ECS_EXEC, HEALTH_CHECKS, PRIVATE_REGISTRIES
 from fsdcf.masking import ACCESS_KEY_VARIABLES, CREDENTIAL_VARIABLES
 from fsdcf.suggested import suggested
 
-_REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
+REPOSITORY = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*")
 _REFERENCE = re.compile(r"[/:]aws/reference/secretsmanager/(.+)")
 
 
@@ -33,11 +34,9 @@ def image(case: Case) -> Problems:
         return
     text = sample(case.service.image)
     if "@" in text or ":" in text.rsplit("/", 1)[-1]:
-        bare = text.split("@")[0]
-        bare = bare.rsplit(":", 1)[0] if ":" in bare.rsplit("/", 1)[-1] else bare
-        hint = f"write `{bare}`; the tag or digest is the parameter ImageSha, given at deploy time"
+        hint = f"write `{parts_of_image(text)[0]}`; the tag or digest is the parameter ImageSha, given at deploy time"
         yield Problem("service.image", "the image has a tag or digest", hint)
-    elif not _REPOSITORY.fullmatch(text):
+    elif not REPOSITORY.fullmatch(text):
         hint = "write a repository such as 123456789012.dkr.ecr.us-east-1.amazonaws.com/my-service"
         yield Problem("service.image", f"`{text}` is not a repository", hint)
 
@@ -94,9 +93,10 @@ _OPEN_REGISTRIES = re.compile(
 """Hosts from which anyone can pull images, whatever else they keep."""
 
 
-def store_credentials(service: str, document: Document) -> str:
-    """How to store the credentials of a registry and use them, as a hint."""
-    command = suggested("secret set", document.span(("service",)).file, "service.imageCredentials")
+def store_credentials(service: str, document: Document, at: SpecPath = MAIN_PATH) -> str:
+    """How to store the credentials of a registry and use them for the container at a spec path, as a hint."""
+    key = ".".join(map(str, (*at, "imageCredentials")))
+    command = suggested("secret set", document.span(("service",)).file, key)
     return (
         f"write `imageCredentials: secretsmanager:{service}/registry`, and store "
         f'{{"username": "…", "password": "…"}} with `{command}`'
@@ -108,22 +108,25 @@ def store_credentials(service: str, document: Document) -> str:
     "credentials of a registry that ECS cannot read",
     PRIVATE_REGISTRIES,
 )
-def unreadable_credentials(case: Case) -> Problems:
+@each_container
+def unreadable_credentials(case: Case, at: SpecPath, container: Container) -> Problems:
     """ECS reads the credentials of a registry from Secrets Manager, and only the whole secret: JSON with the keys
     `username` and `password`. It accepts neither a parameter of the Parameter Store, nor a JSON key, stage or version
     after the name of the secret."""
-    source = case.service.image_credentials
-    if source is None:
+    source = container.image_credentials
+    if source is None or _has_image_of_service(container):
         return
     if store_of(source) == "ssm":
         message = "ECS reads the credentials of a registry from Secrets Manager, not from the Parameter Store"
         name = named_by_parameter(sample(source))
-        hint = f"write `secretsmanager:{name}`" if name else store_credentials(case.spec.metadata.name, case.document)
-        yield Problem("service.imageCredentials", message, hint)
+        hint = (
+            f"write `secretsmanager:{name}`" if name else store_credentials(case.spec.metadata.name, case.document, at)
+        )
+        yield Problem((*at, "imageCredentials"), message, hint)
     elif (whole := _whole_secret(source)) != str(source):
         message = "ECS reads the whole secret: a JSON key, stage or version cannot be selected"
         hint = f'write `{whole}`; its value is {{"username": "…", "password": "…"}}'
-        yield Problem("service.imageCredentials", message, hint)
+        yield Problem((*at, "imageCredentials"), message, hint)
 
 
 def named_by_parameter(parameter: str) -> str:
@@ -145,20 +148,21 @@ def _whole_secret(source: String) -> str:
     "credentials for ECR",
     PRIVATE_REGISTRIES,
 )
-def credentials_for_ecr(case: Case) -> Problems:
+@each_container
+def credentials_for_ecr(case: Case, at: SpecPath, container: Container) -> Problems:
     """ECS pulls from ECR with the permissions of the execution role. The password that `docker login` uses for ECR is
     valid for twelve hours, so a stored one soon fails. A repository of another account must admit this account in its
     policy, and a pull-through cache has credentials of its own. Images of public.ecr.aws need no credentials."""
-    image = sample(case.service.image or "")
-    if case.service.image_credentials is None or (image and not _is_ecr(image)):
+    image = image_of(case, container)
+    if container.image_credentials is None or (image and not _is_ecr(image)) or _has_image_of_service(container):
         return
     message = "the image is in ECR, which takes no stored credentials"
     hint = "leave it out: the execution role has the permission to pull"
     if registry_host(image) == PUBLIC_ECR:
         hint = "leave it out: anyone can pull from there"
-    elif isinstance(case.service.image, str):
+    elif isinstance(container.image, str):
         hint += "; the policy of a repository in another account must allow it, too"
-    yield Problem("service.imageCredentials", message, hint, key=True)
+    yield Problem((*at, "imageCredentials"), message, hint, key=True)
 
 
 @rule(
@@ -166,17 +170,28 @@ def credentials_for_ecr(case: Case) -> Problems:
     "a registry that probably needs credentials",
     PRIVATE_REGISTRIES,
 )
-def missing_credentials(case: Case) -> Problems:
+@each_container
+def missing_credentials(case: Case, at: SpecPath, container: Container) -> Problems:
     """The image is in a registry that is neither ECR nor one of the public ones, such as Docker Hub, ghcr.io or
     quay.io. If it asks for a password, the tasks cannot start without `imageCredentials`."""
-    image = sample(case.service.image or "")
+    image = sample(container.image or "")
     registry = registry_host(image)
-    if case.service.image_credentials or not image or "${" in image or _is_ecr(image):
+    if container.image_credentials or not image or "${" in image or _is_ecr(image):
         return
     if not _OPEN_REGISTRIES.fullmatch(registry.partition(":")[0].lower()):
-        hint = store_credentials(case.spec.metadata.name, case.document)
+        hint = store_credentials(case.spec.metadata.name, case.document, at)
         hint += "; if anyone can pull from there, silence this warning"
-        yield Problem("service.image", f"`{registry}` probably requires a password, and the spec names none", hint)
+        yield Problem((*at, "image"), f"`{registry}` probably requires a password, and the spec names none", hint)
+
+
+def image_of(case: Case, container: Container) -> str:
+    """The image of a container; empty for the ECR repository with the name of the service."""
+    return sample(container.image or case.service.image or "")
+
+
+def _has_image_of_service(container: Container) -> bool:
+    """Whether a sidecar has the image of the service, and its credentials."""
+    return isinstance(container, Sidecar) and container.image is None
 
 
 def _is_ecr(image: str) -> bool:
@@ -202,13 +217,14 @@ def exec_on_read_only_root(case: Case) -> Problems:
     CONTAINER_SECURITY,
     only=in_production,
 )
-def root_user(case: Case) -> Problems:
+@each_container
+def root_user(case: Case, at: SpecPath, container: Container) -> Problems:
     """Whoever breaks into a process of root may change every file of the container. Without `user` the image decides:
     its Dockerfile says USER, which fsdcf reads if `build.dockerfile` names the file, or the process is that of root.
     Another user writes only to the folders that the Dockerfile gives to it (`chown`), or to `tmpfs` and volumes; a
     program that must listen below port 1024 gets a higher `port`. A number, such as `user: "1000"`, needs no entry in
     /etc/passwd."""
-    user = case.service.user
+    user = container.user
     if user is None:
         message = f"no `user` in {case.environment}: the container runs as root unless the image's Dockerfile says USER"
     elif is_root(sample(user).partition(":")[0]):
@@ -216,7 +232,7 @@ def root_user(case: Case) -> Problems:
     else:
         return
     hint = 'write `user: "1000"`, and let the Dockerfile give the folders that the program writes to that user'
-    yield Problem("service.user", message, hint, key=user is None)
+    yield Problem((*at, "user"), message, hint, key=user is None)
 
 
 def is_root(user: str) -> bool:
@@ -230,17 +246,17 @@ def is_root(user: str) -> bool:
     CONTAINER_SECURITY,
     only=in_production,
 )
-def writable_root(case: Case) -> Problems:
+@each_container
+def writable_root(case: Case, at: SpecPath, container: Container) -> Problems:
     """Whoever breaks into the container can change the program itself. With `readonlyRootFilesystem: true` the program
     writes to `tmpfs`, `volumes` and file systems only, and every other write fails. ECS Exec needs a root file system
     that can be written."""
-    service = case.service
-    if service.readonly_root_filesystem:
+    if container.readonly_root_filesystem:
         return
     hint = "write `readonlyRootFilesystem: true`, and `tmpfs: [{path: /tmp, size: 64}]` for what the program writes"
-    hint += ", without enableExecuteCommand" if service.enable_execute_command else ""
+    hint += ", without enableExecuteCommand" if case.service.enable_execute_command else ""
     message = f"the program can change its own files in {case.environment}"
-    yield Problem("service.readonlyRootFilesystem", message, hint, key=True)
+    yield Problem((*at, "readonlyRootFilesystem"), message, hint, key=True)
 
 
 @rule(
@@ -307,21 +323,26 @@ def _efs_volume(path: SpecPath, volume: Volume, systems: Iterable[str]) -> Probl
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html",
 )
 def tmpfs(case: Case) -> Problems:
-    """What the container writes to `tmpfs` counts as memory of the task, so that all of them together must be smaller
+    """What the containers write to `tmpfs` counts as memory of the task, so that all of them together must be smaller
     than `resources.memory`. An option and its opposite exclude each other, and so do two
     values of one option."""
     memory, total = case.service.resources.memory, 0
-    for index, scratch in enumerate(case.service.tmpfs):
-        path: SpecPath = ("service", "tmpfs", index)
-        total += scratch.size
-        if total >= memory > total - scratch.size:
-            message = f"{total} MiB of scratch leave no memory for the service: the task has {memory} MiB"
-            yield Problem((*path, "size"), message, "use a smaller size, or raise resources.memory")
-        for number, option in enumerate(scratch.options):
-            earlier = next((each for each in scratch.options[:number] if _excludes(each, option)), None)
-            if earlier is not None:
-                message = f"`{option}` and `{earlier}` exclude each other"
-                yield Problem((*path, "options", number), message, "keep one of them")
+    for at, container in case.service.containers:
+        for index, scratch in enumerate(container.tmpfs):
+            path: SpecPath = (*at, "tmpfs", index)
+            total += scratch.size
+            if total >= memory > total - scratch.size:
+                message = f"{total} MiB of scratch leave no memory for the service: the task has {memory} MiB"
+                yield Problem((*path, "size"), message, "use a smaller size, or raise resources.memory")
+            yield from _scratch_options(path, scratch)
+
+
+def _scratch_options(path: SpecPath, scratch: Tmpfs) -> Problems:
+    for number, option in enumerate(scratch.options):
+        earlier = next((each for each in scratch.options[:number] if _excludes(each, option)), None)
+        if earlier is not None:
+            message = f"`{option}` and `{earlier}` exclude each other"
+            yield Problem((*path, "options", number), message, "keep one of them")
 
 
 def _excludes(option: str, other: str) -> bool:
@@ -340,25 +361,47 @@ def _opposite(option: str) -> str:
     "scratch that the container's user cannot write",
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html",
 )
-def scratch_of_root(case: Case) -> Problems:
+@each_container
+def scratch_of_root(case: Case, at: SpecPath, container: Container) -> Problems:
     """A volume without a file system is a directory on the task's disk that belongs to root, with mode 0755. A
     container with another `user` cannot write to it, unless its image has a VOLUME at the same path that belongs to
     the user: ECS keeps the owner of that. Every user may write to `tmpfs`, unless its options limit the `mode`."""
-    user = sample(case.service.user or "root")
+    user = sample(container.user or "root")
     if user.partition(":")[0] in ("0", "root"):
         return
-    for index, volume in enumerate(case.service.volumes):
-        if volume.efs is None and not volume.read_only:
-            message = f"`{volume.mount_path}` belongs to root: user {user} cannot write to it"
-            hint = (
-                f"write `tmpfs: [{{path: {volume.mount_path}, size: 64}}]` in place of the volume; the size is in MiB"
-            )
-            yield Problem(("service", "volumes", index, "mountPath"), message, hint)
-    for index, scratch in enumerate(case.service.tmpfs):
+    for path, mount in _written(case, at, container):
+        message = f"`{mount}` belongs to root: user {user} cannot write to it"
+        hint = f"write `tmpfs: [{{path: {mount}, size: 64}}]` in place of the volume; the size is in MiB"
+        if _is_shared(case, path):
+            hint = "let the container that writes run as root; or write `readOnly: true` if this one only reads"
+        yield Problem(path, message, hint)
+    for index, scratch in enumerate(container.tmpfs):
         if not _may_write(user, scratch):
             message = f"user {user} cannot write to `{scratch.path}`, which its `mode` allows only to others"
             hint = "leave `mode` out, or set `uid` to the number of the user"
-            yield Problem(("service", "tmpfs", index, "options"), message, hint)
+            yield Problem((*at, "tmpfs", index, "options"), message, hint)
+
+
+def _written(case: Case, at: SpecPath, container: Container) -> Iterator[tuple[SpecPath, str]]:
+    """The mounts of volumes on the task's disk that a container may write to, each with its spec path."""
+    scratch = {volume.name for volume in case.service.volumes if volume.efs is None}
+    if isinstance(container, Sidecar):
+        for index, mount in enumerate(container.mounts):
+            if mount.volume in scratch and not mount.read_only:
+                yield (*at, "mounts", index, "path"), mount.path
+        return
+    for index, volume in enumerate(case.service.volumes):
+        if volume.name in scratch and not volume.read_only:
+            yield (*at, "volumes", index, "mountPath"), volume.mount_path
+
+
+def _is_shared(case: Case, path: SpecPath) -> bool:
+    """Whether the volume behind a mount has a second one: scratch in memory cannot be shared."""
+    sidecars = case.service.sidecars
+    if path[1] == "volumes":
+        name = case.service.volumes[int(path[2])].name
+        return any(mount.volume == name for one in sidecars for mount in one.mounts)
+    return True
 
 
 def _may_write(user: str, scratch: Tmpfs) -> bool:
@@ -375,14 +418,15 @@ def _may_write(user: str, scratch: Tmpfs) -> bool:
 
 
 @rule("S218", "a variable that is set twice")
-def repeated_variables(case: Case) -> Problems:
+@each_container
+def repeated_variables(case: Case, at: SpecPath, container: Container) -> Problems:
     """ECS rejects a variable that is in both `environment` and `secrets`, or twice in one of them."""
-    secrets = case.service.secrets
+    secrets = container.secrets
     counts = Counter(secret.name for secret in secrets)
     for index, secret in enumerate(secrets):
-        if secret.name in case.service.environment or counts[secret.name] > 1:
-            where = "environment" if secret.name in case.service.environment else "secrets"
-            path = ("service", "secrets", index, "name")
+        if secret.name in container.environment or counts[secret.name] > 1:
+            where = "environment" if secret.name in container.environment else "secrets"
+            path = (*at, "secrets", index, "name")
             yield Problem(path, f"`{secret.name}` is also set in `{where}`", "keep one of them")
 
 
@@ -403,16 +447,17 @@ def repository_name(case: Case) -> Problems:
     "a capability that is named twice",
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html",
 )
-def repeated_capabilities(case: Case) -> Problems:
+@each_container
+def repeated_capabilities(case: Case, at: SpecPath, container: Container) -> Problems:
     """A capability is either added or dropped, and named once. `ALL` drops every capability but the added ones."""
-    wanted = case.service.capabilities
+    wanted = container.capabilities
     if wanted is None:
         return
     for key, names in (("add", wanted.add), ("drop", wanted.drop)):
         for index, name in enumerate(names):
             if name in names[:index] or (key == "drop" and name in wanted.add):
                 where = "both added and dropped" if name in wanted.add and key == "drop" else f"in `{key}` twice"
-                path: SpecPath = ("service", "capabilities", key, index)
+                path = (*at, "capabilities", key, index)
                 yield Problem(path, f"`{name}` is {where}", "keep one of them")
 
 
@@ -421,21 +466,23 @@ def repeated_capabilities(case: Case) -> Problems:
     "a limit that is set twice",
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html",
 )
-def repeated_ulimits(case: Case) -> Problems:
+@each_container
+def repeated_ulimits(case: Case, at: SpecPath, container: Container) -> Problems:
     """A container has each limit once."""
     seen: set[str] = set()
-    for index, limit in enumerate(case.service.ulimits):
+    for index, limit in enumerate(container.ulimits):
         if limit.name in seen:
-            path = ("service", "ulimits", index, "name")
+            path = (*at, "ulimits", index, "name")
             yield Problem(path, f"`{limit.name}` is set twice", "keep one of them")
         seen.add(limit.name)
 
 
 @rule("S226", "a soft limit above its hard limit")
-def ulimits(case: Case) -> Problems:
+@each_container
+def ulimits(case: Case, at: SpecPath, container: Container) -> Problems:
     """The kernel rejects a soft limit that is above the hard limit."""
-    for index, limit in enumerate(case.service.ulimits):
-        yield from until_unknown(_ulimit(("service", "ulimits", index, "softLimit"), limit))
+    for index, limit in enumerate(container.ulimits):
+        yield from until_unknown(_ulimit((*at, "ulimits", index, "softLimit"), limit))
 
 
 def _ulimit(path: SpecPath, limit: Ulimit) -> Problems:
@@ -466,7 +513,11 @@ def timeouts(case: Case) -> Problems:
     check = case.service.health_check
     yield from until_unknown(_timeout(case, "service.healthCheck", check))
     if check.container:
-        yield from _timeout(case, "service.healthCheck.container", check.container)
+        yield from until_unknown(_timeout(case, "service.healthCheck.container", check.container))
+    for index, sidecar in enumerate(case.service.sidecars):
+        if sidecar.health_check is not None:
+            path = f"service.sidecars.{index}.healthCheck"
+            yield from until_unknown(_timeout(case, path, sidecar.health_check))
 
 
 def _timeout(case: Case, path: str, check: HealthCheck | ContainerCheck) -> Problems:
@@ -504,17 +555,18 @@ DEACTIVATE = "; deactivate the key, which has been in a file"
     "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html",
     conceal=True,
 )
-def hidden_task_role(case: Case) -> Problems:
+@each_container
+def hidden_task_role(case: Case, at: SpecPath, container: Container) -> Problems:
     """The AWS SDKs look for credentials in several places and take the first that they find. Access keys in variables,
     a profile, a credentials file and a web identity come before the task role, whose permissions then have no
     effect. The agent of ECS Exec finds access keys in the same way and cannot connect with them, whether they come
     from `environment` or from `secrets`. ECS itself sets the variables AWS_CONTAINER_…. For another account, let the
     task role assume a role there. For keys of another provider, use other names, and pass the values to its client."""
-    environment = case.service.environment
-    places: list[tuple[str, SpecPath]] = [(name, ("service", "environment", name)) for name in environment]
-    places += [(each.name, ("service", "secrets", n, "name")) for n, each in enumerate(case.service.secrets)]
+    environment = container.environment
+    places: list[tuple[str, SpecPath]] = [(name, (*at, "environment", name)) for name in environment]
+    places += [(each.name, (*at, "secrets", n, "name")) for n, each in enumerate(container.secrets)]
     for name, path in places:
-        key = path[1] == "environment"
+        key = path[-2] == "environment"
         if key and not environment[name]:
             continue  # the SDKs ignore an empty variable
         if name in ACCESS_KEY_VARIABLES:

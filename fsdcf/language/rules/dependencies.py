@@ -15,11 +15,12 @@ from fsdcf.language.dependency import (
     sqlite_file,
 )
 from fsdcf.language.model.common import StoredValue
+from fsdcf.language.model.container import Container, Sidecar
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.model.traffic import AccessLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import Known, SecretRef, String, parts_of, sample
-from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
+from fsdcf.language.rules.case import Case, Problem, Problems, each_container, in_production, rule
 from fsdcf.links import RDS_PASSWORDS
 
 
@@ -76,19 +77,29 @@ def _named_log_buckets(case: Case) -> Iterator[tuple[SpecPath, String]]:
 
 
 @rule("S230", "two mounts at the same path")
-def mount_paths(case: Case) -> Problems:
+@each_container
+def mount_paths(case: Case, at: SpecPath, container: Container) -> Problems:
     """A container can mount only one volume at a path."""
-    mounts = [((*path, "mountPoint"), system.mount_point) for path, system in case.having(MountedFileSystem)]
-    volumes = enumerate(case.service.volumes)
-    mounts += [(("service", "volumes", index, "mountPath"), volume.mount_path) for index, volume in volumes]
-    scratch = enumerate(case.service.tmpfs)
-    mounts += [(("service", "tmpfs", index, "path"), each.path) for index, each in scratch]
     seen: set[str] = set()
-    for path, mount in mounts:
+    for path, mount in _mounts(case, at, container):
         place = mount.rstrip("/") or "/"
         if place in seen:
             yield Problem(path, f"`{mount}` is mounted twice", "give each mount its own path")
         seen.add(place)
+
+
+def _mounts(case: Case, at: SpecPath, container: Container) -> Iterator[tuple[SpecPath, str]]:
+    """The mounts of a container, each with its spec path."""
+    if isinstance(container, Sidecar):
+        for index, mount in enumerate(container.mounts):
+            yield (*at, "mounts", index, "path"), mount.path
+    else:
+        for path, system in case.having(MountedFileSystem):
+            yield (*path, "mountPoint"), system.mount_point
+        for index, volume in enumerate(case.service.volumes):
+            yield ("service", "volumes", index, "mountPath"), volume.mount_path
+    for index, scratch in enumerate(container.tmpfs):
+        yield (*at, "tmpfs", index, "path"), scratch.path
 
 
 @rule("S231", "two SQLite databases in one file, or two volumes with one name")

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from fsdcf.cloudformation.ecr import HOST
-from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
+from fsdcf.cloudformation.registries import registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.dependency import MountedFileSystem, ReachedDependency
 from fsdcf.language.ingress import MOST_RULES, is_range
 from fsdcf.language.model.service import Vpc
-from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
-from fsdcf.language.rules.network import needed_endpoints
+from fsdcf.language.rules.network import images_of, needed_endpoints, reads_objects
 from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_RULES
 
 _PATH: SpecPath = ("service", "networking", "egress")
@@ -122,11 +121,13 @@ def _needs(case: Case) -> Iterator[tuple[str, bool | None]]:
         return
     inside, lists = [one for one in allowed if _is_inside(one)], [one for one in allowed if one.startswith("pl-")]
     outside = [one for one in allowed if one not in inside and one not in lists]
-    own = {"ecr.api", "ecr.dkr"} if _image_in_ecr(case) else set()
+    images = images_of(case)
+    own = {"ecr.api", "ecr.dkr"} if any(not one or re.match(HOST, one) for _, one in images) else set()
     for name in sorted(needed_endpoints(case) - {"ecr.api", "ecr.dkr"} | own):
         if name not in network.endpoints:
             yield name, None if outside or lists or (inside and _has_endpoints(network)) else False
     gateways = {"s3"} if own else set()
+    gateways |= {"s3"} if reads_objects(case) else set()
     gateways |= {kind.category for _, _, kind in case.dependencies()} & {"s3", "dynamodb"}
     for name in sorted(gateways):
         if not lists:
@@ -141,17 +142,9 @@ def _has_endpoints(network: Vpc) -> bool:
     return network.id is not None
 
 
-def _image_in_ecr(case: Case) -> bool:
-    image = sample(case.service.image or "")
-    return not image or re.match(HOST, image) is not None
-
-
 def _registries(case: Case) -> list[str]:
     """The registries outside of ECR from which the task pulls images."""
-    telemetry = case.service.observability
-    collector = any(one is not None and one.enabled for one in (telemetry.metrics, telemetry.traces))
-    own = [] if _image_in_ecr(case) else [registry_host(sample(case.service.image or ""))]
-    return sorted({*own, *([PUBLIC_ECR] if collector else [])})
+    return sorted({registry_host(image) for _, image in images_of(case) if image and not re.match(HOST, image)})
 
 
 def _is_inside(destination: str) -> bool:

@@ -169,9 +169,12 @@ def idle_secret_keys(case: Case) -> Problems:
     """`secretKeys` let ECS decrypt the secrets and parameters that it reads at the start of a task. A spec that names
     none needs no key."""
     service = case.service
-    parts = (part for text in service.environment.values() if isinstance(text, Text) for part in text.parts)
+    containers = [container for _, container in service.containers]
+    texts = (text for one in containers for text in one.environment.values() if isinstance(text, Text))
     if service.secret_keys and not (
-        service.secrets or service.image_credentials or any(isinstance(part, SecretRef) for part in parts)
+        service.observability.logs.secret_options
+        or any(one.secrets or one.image_credentials or one.environment_files for one in containers)
+        or any(isinstance(part, SecretRef) for text in texts for part in text.parts)
     ):
         message = "the spec names no secret that ECS would decrypt"
         yield Problem("service.secretKeys", message, "leave it out, or name the secret in service.secrets", key=True)

@@ -44,7 +44,7 @@ def image_findings(spec: Spec, document: Document, image: Dockerfile) -> Iterato
             yield MOVING_BASE.at(span, PATH, message, hint)
     service = spec.service
     metrics = service.observability.metrics
-    named = {service.port, service.health_check.port, metrics.port if metrics else None}
+    named = {service.port, service.entry_port, service.health_check.port, metrics.port if metrics else None}
     unnamed = {port: line for port, line in image.ports.items() if port not in named}
     if unnamed:
         places = joined([f"{port} ({file}:{line})" for port, line in unnamed.items()], "and")

@@ -83,7 +83,7 @@ def unknown_balancer(case: Case) -> Problems:
         message = f"the environment `{environment}` has no load balancer `{balancer.name}`"
         close = similar(balancer.name, known)
         hint = f"did you mean `{close}`?" if close else f"use {joined(f'`{one}`' for one in known)}"
-    path = f"{_BALANCER}.name" if balancer.name else _BALANCER if case.wrote(_BALANCER) else "service.port"
+    path = f"{_BALANCER}.name" if balancer.name else _BALANCER if case.wrote(_BALANCER) else case.service.entry_path
     yield Problem(path, message, hint, key=not balancer.name)
 
 
@@ -96,7 +96,7 @@ def nothing_to_match(case: Case) -> Problems:
         message = f"the load balancer `{found[0]}` has no domain, and the service has neither hosts nor paths"
         hint = f"write networking.loadBalancer.paths such as [/{case.spec.metadata.name}/*], or hosts; "
         hint += f"or add `domain` to environment.loadBalancers.{found[0]} in {case.file_name}"
-        yield Problem(_BALANCER if case.wrote(_BALANCER) else "service.port", message, hint, key=True)
+        yield Problem(_BALANCER if case.wrote(_BALANCER) else case.service.entry_path, message, hint, key=True)
 
 
 @rule(

@@ -8,10 +8,11 @@ from ipaddress import IPv4Network, ip_network
 
 from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, partition_of, zone_prefix
-from fsdcf.cloudformation.registries import registry_host
+from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
-from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc, store_of
+from fsdcf.language.model.container import store_of
+from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc
 from fsdcf.language.names import endpoint_id
 from fsdcf.language.partitions import partition_of_spec
 from fsdcf.language.placeholders import SecretRef, Text, sample
@@ -309,15 +310,48 @@ def no_route(case: Case) -> Problems:
 
 def _unreachable_images(case: Case, where: str, otherwise: str) -> Problems:
     """Yield the images outside of ECR; ``otherwise`` is what makes them available."""
-    telemetry = case.service.observability
+    for path, image in images_of(case):
+        if not image or "${" in image or re.match(HOST, image):  # an unknown variable may be any host
+            continue
+        if path[:2] == ("service", "observability"):
+            message = f"{where} the tasks cannot reach {registry_host(image)}, where {_OWN_IMAGES[str(path[2])]} is"
+            yield Problem(path, message, f"{otherwise}leave it out", key=True)
+        else:
+            message = f"{where} the tasks cannot reach {registry_host(image)}, where the image is"
+            yield Problem(path, message, f"{otherwise}keep the image in ECR")
+
+
+_OWN_IMAGES = {
+    **dict.fromkeys(("metrics", "traces"), "the collector's image"),
+    "logs": "the image of the log router",
+}
+"""The containers that fsdcf adds, by the keys of the observability."""
+
+
+def images_of(case: Case) -> Iterator[tuple[SpecPath, str]]:
+    """The images of a task, each with the spec path that asks for it; empty for the ECR repository with the name of
+    the service. A container with the service's own image is left out."""
+    service, telemetry = case.service, case.service.observability
     for key, signal in (("metrics", telemetry.metrics), ("traces", telemetry.traces)):
         if signal is not None and signal.enabled:
-            message = f"{where} the tasks cannot reach public.ecr.aws, where the collector's image is"
-            yield Problem(f"service.observability.{key}", message, f"{otherwise}leave it out", key=True)
-    image = sample(case.service.image or "")
-    if image and "${" not in image and not re.match(HOST, image):  # an unknown variable may be any host
-        message = f"{where} the tasks cannot reach {registry_host(image)}, where the image is"
-        yield Problem("service.image", message, f"{otherwise}keep the image in ECR")
+            yield ("service", "observability", key), f"{PUBLIC_ECR}/"
+    if telemetry.logs.enabled and telemetry.logs.driver == "awsfirelens":
+        written = telemetry.logs.router.image
+        yield (
+            ("service", "observability", "logs", *(("router", "image") if written else ("driver",))),
+            sample(written or f"{PUBLIC_ECR}/"),
+        )
+    yield ("service", "image"), sample(service.image or "")
+    for index, sidecar in enumerate(service.sidecars):
+        if sidecar.image is not None:
+            yield ("service", "sidecars", index, "image"), sample(sidecar.image)
+
+
+def reads_objects(case: Case) -> bool:
+    """Whether a task needs objects of S3 to start: files with variables, or those of the log router."""
+    logs = case.service.observability.logs
+    routed = logs.enabled and logs.driver == "awsfirelens" and logs.router.configuration
+    return bool(routed) or any(one.environment_files for _, one in case.service.containers)
 
 
 def needed_endpoints(case: Case) -> set[str]:
@@ -328,12 +362,14 @@ def needed_endpoints(case: Case) -> set[str]:
         needed.add("logs")
     if service.enable_execute_command:
         needed |= {"ssmmessages", "logs"} if case.records_sessions else {"ssmmessages"}
-    parts = [part for text in service.environment.values() if isinstance(text, Text) for part in text.parts]
-    stores = {part.store for part in parts if isinstance(part, SecretRef)}
-    needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
-    needed |= {store_of(secret.value_from) for secret in service.secrets}
-    if service.image_credentials:
-        needed.add("secretsmanager")
+    needed |= {store_of(option.value_from) for option in service.observability.logs.secret_options}
+    for _, container in service.containers:
+        parts = [part for text in container.environment.values() if isinstance(text, Text) for part in text.parts]
+        stores = {part.store for part in parts if isinstance(part, SecretRef)}
+        needed |= {"secretsmanager" if store == "secrets" else "ssm" for store in stores}
+        needed |= {store_of(secret.value_from) for secret in container.secrets}
+        if container.image_credentials:
+            needed.add("secretsmanager")
     return needed | {kind.endpoint for _, each, kind in case.dependencies() if kind.endpoint and kind.is_called(each)}
 
 
@@ -366,7 +402,7 @@ _TARGET_CHECK = ("path", "port", "protocol", "interval", "timeout", "healthyThre
 
 
 def _without_balancer(case: Case) -> Problems:
-    worker = case.service.port is None
+    worker = case.service.entry_port is None
     reason = "a worker has none" if worker else "networking.loadBalancer is false"
     for key in (*_TARGET_CHECK, "successCodes", "grpcCodes"):
         path = f"service.healthCheck.{key}"
@@ -430,7 +466,7 @@ def _plain_http(case: Case) -> Problems:
         )
         hint += ", or make it `internal: true`" if case.network and case.network[1].id else ""
         hint += _permitting(case)
-        path = at if case.wrote(at) else "service.port"
+        path = at if case.wrote(at) else case.service.entry_path
         yield Problem(path, f"traffic from the internet is not encrypted in {case.environment}", hint, key=True)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import NotifiedTopic
+from fsdcf.language.model.container import COLLECTOR, COLLECTOR_PORTS
 from fsdcf.language.model.environment import has_container_insights
 from fsdcf.language.model.job import Job
-from fsdcf.language.model.service import COLLECTOR, COLLECTOR_PORTS, TOPIC, MetricSelection
+from fsdcf.language.model.service import TOPIC, MetricSelection
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
@@ -102,6 +103,7 @@ def collector(case: Case) -> Problems:
     ports = {
         "service.port": case.service.port,
         "service.healthCheck.port": case.service.checked_port,
+        **{f"service.sidecars.{n}.port": one.port for n, one in enumerate(case.service.sidecars)},
         "service.observability.metrics.port": telemetry.metrics.port if telemetry.metrics and metrics else None,
     }
     for path, port in ports.items():

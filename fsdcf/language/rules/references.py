@@ -33,18 +33,23 @@ def _secrets(case: Case) -> Iterator[tuple[SpecPath, Text, SecretRef]]:
 
 
 def _is_variable(path: SpecPath) -> bool:
-    return path[:2] == ("service", "environment")
+    return within_container(path)[:2] == ("service", "environment")
 
 
 def _names_secret(path: SpecPath) -> bool:
     """Whether the text at a path is the name or the ARN of a secret."""
-    return path[-1] == "valueFrom" or path == ("service", "imageCredentials")
+    return path[-1] == "valueFrom" or within_container(path) == ("service", "imageCredentials")
+
+
+def within_container(path: SpecPath) -> SpecPath:
+    """A path with that of the service in place of that of a sidecar: both have the keys of a container."""
+    return ("service", *path[3:]) if path[:2] == ("service", "sidecars") and len(path) > 3 else path
 
 
 def _takes_attribute(path: SpecPath, attribute: Attribute) -> bool:
     if path[-1] == "encryption" or path[:2] == ("service", "secretKeys"):
         return (attribute.kind, attribute.attribute) == ("kms", "arn")
-    if path[0] == "overrides" or path[:2] in (
+    if path[0] == "overrides" or within_container(path)[:2] in (
         ("service", "environment"),
         ("service", "command"),
         ("service", "entryPoint"),

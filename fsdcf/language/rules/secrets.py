@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fsdcf.diagnostics import Diagnostic, SpecPath
 from fsdcf.language.document import Document
-from fsdcf.language.model.service import ContainerCheck
+from fsdcf.language.model.container import ContainerCheck
 from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import BY_TASK_ROLE, DEACTIVATE
 from fsdcf.masking import CREDENTIAL_VARIABLES, secrets_in

@@ -274,7 +274,7 @@ def no_endpoint(siblings: Sequence[Sibling], types: Types) -> Conflicts:
         if service.endpoint is None:
             place, networking = callee.at(("metadata", "name")), service.service.networking
             needed = {
-                "service.port": service.service.port is not None,
+                "service.port": service.service.entry_port is not None,
                 "service.networking.shared: true": networking.shared,
                 f"{_CONNECT}: true": networking.connect is not None,
             }
