@@ -172,6 +172,7 @@ VALUES: dict[str, list[Any]] = {
         for below in ("", "globalSecondaryIndexes.")
         for verb in ("read", "write")
     },
+    "aws_rds_instance.version": ["13", "17.11"],
     "aws_rds_instance.backupWindow": ["00:00-00:30", "23:45-00:20"],
     "aws_rds_instance.maintenanceWindow": ["mon:00:00-mon:00:30", "sun:23:45-mon:00:20"],
     "aws_rds_instance.permissions": ["readWrite", ["rds:DescribeDBInstances"]],

@@ -138,6 +138,23 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     assert record["Parameter"]["Value"] == image, "and the record names it"
 
 
+def test_moto_creates_a_database(client: Client, tmp_path: Path) -> None:
+    """moto makes no secret for a password that RDS manages, no instance with a parameter group of the template, and
+    knows no cluster of RDS or DSQL."""
+    spec = tmp_path / "shop.yml"
+    database = "dependencies:\n  - {type: aws_rds_instance, name: orders, engine: mariadb, storage: 50}\n"
+    spec.write_text((ROOT / "examples" / "hello.yml").read_text() + database)
+    arn = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:rds-abcdef"
+    text = json.dumps(compiled(spec)).replace("${OrdersDatabase.MasterUserSecret.SecretArn}", arn)
+    text = text.replace('{"Fn::GetAtt": ["OrdersDatabase", "MasterUserSecret.SecretArn"]}', json.dumps(arn))
+    text = text.replace('{"Ref": "OrdersDatabaseParameters"}', json.dumps("default.mariadb11.4"))
+    stack, rows, said = created(client, "shop", suited(json.loads(text), client))
+    assert stack["StackStatus"] == "CREATE_COMPLETE" and said <= LACKING
+    name = rows["OrdersDatabase"]["PhysicalResourceId"]
+    (made,) = client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    assert (made["Engine"], made["AllocatedStorage"], made["StorageEncrypted"]) == ("mariadb", 50, True)
+
+
 def test_moto_creates_what_production_turns_on(client: Client, tmp_path: Path) -> None:
     """The log of the sessions, and the attribute that protects the load balancer."""
     spec = tmp_path / "shop.yml"

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER
+from fsdcf.cloudformation.types.rds import DB_CLUSTER, DB_INSTANCE
 from fsdcf.deploy.aws import ApiError, Expired
 from fsdcf.deploy.change_set import ChangeSet, StackChanged
 from fsdcf.deploy.cleanup import Leftovers
 from fsdcf.deploy.events import EventBoundary, is_root, latest_operation, read
 from fsdcf.deploy.model import INTERRUPTS, Exit, StackEvent
 from fsdcf.deploy.run import Run, stop
-from fsdcf.deploy.state import NEVER_WORKED, Snapshot, physical_ids
+from fsdcf.deploy.state import NEVER_WORKED, Snapshot, physical_resources
 
-_LOAD_BALANCER = re.compile(r"arn:[^:]+:elasticloadbalancing:[^:]*:\d*:loadbalancer/.+")
 _BUSY = re.compile(r"is in ([A-Z_]+) state|cannot be executed in its current (execution )?status")
 
 
@@ -163,18 +164,28 @@ def delete(run: Run, stack: Snapshot, role_arn: str | None = None, force: bool =
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-cli-deleting-stack.html
     """
     if stack.status in NEVER_WORKED:
-        unprotect(run, (physical_ids(run.aws, stack.arn) or {}).values())
+        unprotect(run, physical_resources(run.aws, stack.arn))
     more = {"DeletionMode": "FORCE_DELETE_STACK"} if force else {}
     return _start(run, stack, "DeleteStack", "delete", role_arn, **more)
 
 
-def unprotect(run: Run, resources: Iterable[str]) -> None:
-    """Disable the deletion protection of the load balancers among physical ids. A failure is a warning."""
-    for arn in resources:
-        if _LOAD_BALANCER.fullmatch(arn):
+def unprotect(run: Run, resources: Iterable[tuple[str, str]]) -> None:
+    """Disable the deletion protection of the load balancers and databases among resources, which are given by type and
+    physical id. A failure is a warning."""
+    for type, identity in resources:
+        if type == LOAD_BALANCER:
             off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
             without = "a load balancer may be protected against deletion"
-            run.optional(without, "elbv2", "ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=off)
+            run.optional(without, "elbv2", "ModifyLoadBalancerAttributes", LoadBalancerArn=identity, Attributes=off)
+        elif type in (DB_INSTANCE, DB_CLUSTER):
+            call = "ModifyDBInstance" if type == DB_INSTANCE else "ModifyDBCluster"
+            named: dict[str, Any] = {f"{call.removeprefix('Modify')}Identifier": identity}
+            without = f"the database {identity} may be protected against deletion"
+            run.optional(without, "rds", call, **named, DeletionProtection=False, ApplyImmediately=True)
+
+
+LIFTED = (LOAD_BALANCER, DB_INSTANCE, DB_CLUSTER)
+"""The types whose deletion protection ``unprotect`` disables."""
 
 
 def roll_back(run: Run, stack: Snapshot, role_arn: str | None = None) -> Operation:

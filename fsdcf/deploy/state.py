@@ -327,11 +327,22 @@ def physical_ids(aws: Aws, stack: str) -> Mapping[str, str] | None:
         return None
 
 
+def physical_resources(aws: Aws, stack: str) -> list[tuple[str, str]]:
+    """The types and physical ids of a stack's existing resources; none if they cannot be read."""
+    try:
+        return [(text(row, "ResourceType"), text(row, "PhysicalResourceId")) for row in _rows(aws, stack, True)]
+    except (ApiError, Unreachable):
+        return []
+
+
 def required_ids(aws: Aws, stack: str, look: bool = False) -> Mapping[str, str]:
     """As ``physical_ids``, for a caller that cannot do without them. Raises the errors of AWS."""
-    return {
-        text(row, "LogicalResourceId"): text(row, "PhysicalResourceId")
-        for page in aws.pages("cloudformation", "ListStackResources", look=look, StackName=stack)
-        for row in page.get("StackResourceSummaries") or []
-        if row.get("ResourceStatus") != "DELETE_COMPLETE"
-    }
+    return {text(row, "LogicalResourceId"): text(row, "PhysicalResourceId") for row in _rows(aws, stack, look)}
+
+
+def _rows(aws: Aws, stack: str, look: bool) -> Iterator[Answer]:
+    for page in aws.pages("cloudformation", "ListStackResources", look=look, StackName=stack):
+        yield from (row for row in page.get("StackResourceSummaries") or [] if row["ResourceStatus"] != _GONE)
+
+
+_GONE = "DELETE_COMPLETE"

@@ -146,9 +146,9 @@ class Watcher:
         return fresh
 
     def _unprotect(self) -> None:
-        """Let the rollback delete the protected load balancers that this operation has created."""
+        """Let the rollback delete the protected load balancers and databases that this operation has created."""
         created = (event for event in self.timeline.events if event.reason.startswith(CREATION))
-        unprotect(self._run, [event.physical_id for event in created if self._is_protected(event)])
+        unprotect(self._run, [(event.type, event.physical_id) for event in created if self._is_protected(event)])
 
     def _is_protected(self, event: StackEvent) -> bool:
         protection = record_of(event.type).simulation.protection

@@ -9,7 +9,6 @@ from typing import Any
 from fsdcf.cloudformation.planned import mapping
 from fsdcf.cloudformation.references import section_of
 from fsdcf.cloudformation.types import record_of
-from fsdcf.cloudformation.types.elasticloadbalancingv2 import LOAD_BALANCER
 from fsdcf.conventions import IMAGE_PARAMETER, VPC_OUTPUT
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError
@@ -26,6 +25,7 @@ from fsdcf.deploy.state import (
     deployed_template,
     importers,
     physical_ids,
+    physical_resources,
     snapshot,
     while_running,
 )
@@ -79,9 +79,9 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
 def delete(run: Run, options: Options) -> Outcome:
     """Delete the stack of a service and wait for the end. Reports RunEnded last, with the outcome that it returns.
 
-    Refused (exit 3): a stack that is not managed by fsdcf, one that is protected from deletion, or has a load balancer
-    that is, without ``--unprotect`` and its name; loss of data without ``--allow`` or a person's confirmation; and any
-    deletion without ``--yes`` or a confirmation. A running deletion is followed.
+    Refused (exit 3): a stack that is not managed by fsdcf, one that is protected from deletion, or has a load
+    balancer or a database that is, without ``--unprotect`` and its name; loss of data without ``--allow`` or a
+    person's confirmation; and any deletion without ``--yes`` or a confirmation. A running deletion is followed.
     """
     run.limit(options.timeout)
     return conclude(run, None, lambda: _delete(run, options))
@@ -139,8 +139,8 @@ def _check(run: Run, stack: Snapshot) -> None:
 
 
 def _check_protection(run: Run, options: Options, stack: Snapshot, template: Mapping[str, Any]) -> None:
-    """Raise Stop if the stack, or a load balancer in it, is protected from deletion and the command does not name the
-    stack. What a creation that failed has left is not protected on purpose."""
+    """Raise Stop if the stack, or a load balancer or a database in it, is protected from deletion and the command does
+    not name the stack. What a creation that failed has left is not protected on purpose."""
     named, lift = options.unprotect, run.target.command("delete", unprotect=stack.name)
     if named not in (None, stack.name):
         raise stop(Exit.REFUSED, f"--unprotect {named}: the stack to delete is {stack.name}", lift)
@@ -148,28 +148,28 @@ def _check_protection(run: Run, options: Options, stack: Snapshot, template: Map
         return
     if stack.protected:
         raise stop(Exit.REFUSED, f"termination protection is enabled for the stack {stack.name}", lift)
-    for name in () if stack.status in NEVER_WORKED else _protected_balancers(template):
+    for name in () if stack.status in NEVER_WORKED else _protected(template):
         sentence = f"{name} of the stack {stack.name} is protected from deletion"
         raise stop(Exit.REFUSED, sentence, lift)
 
 
-def _protected_balancers(template: Mapping[str, Any]) -> Iterator[str]:
-    """The load balancers that a template protects from deletion, by logical id."""
-    protection = record_of(LOAD_BALANCER).simulation.protection
+def _protected(template: Mapping[str, Any]) -> Iterator[str]:
+    """The load balancers and databases that a template protects from deletion, by logical id."""
     for name, resource in section_of(template, "Resources").items():
-        properties = mapping(mapping(resource).get("Properties"))
-        if mapping(resource).get("Type") == LOAD_BALANCER and protection and protection.is_on(properties):
+        type, properties = mapping(resource).get("Type"), mapping(mapping(resource).get("Properties"))
+        protection = record_of(type).simulation.protection if type in operation.LIFTED else None
+        if protection is not None and protection.is_on(properties):
             yield name
 
 
 def _lift(run: Run, stack: Snapshot) -> None:
-    """Lift the protection of the stack and of its load balancers. Raises the errors of AWS for the stack."""
+    """Lift the protection of the stack, its load balancers and databases. Raises the errors of AWS for the stack."""
     if stack.protected:
         run.step("unprotect", f"disabling the termination protection of {stack.name}")
         run.aws.call(
             "cloudformation", "UpdateTerminationProtection", StackName=stack.name, EnableTerminationProtection=False
         )
-    operation.unprotect(run, (physical_ids(run.aws, stack.arn) or {}).values())
+    operation.unprotect(run, physical_resources(run.aws, stack.arn))
 
 
 def _check_imports(run: Run, stack: Snapshot) -> None:

@@ -28,6 +28,7 @@ NAMES = (
     "elbv2",
     "iam",
     "logs",
+    "rds",
     "s3",
     "secretsmanager",
     "ssm",

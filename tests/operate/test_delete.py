@@ -97,16 +97,29 @@ def test_unmanaged_stacks_are_refused(wish: dict[str, Any]) -> None:
     assert outcome.next[0].startswith("aws cloudformation ")
 
 
+LIFT = "ModifyLoadBalancerAttributes"
 BALANCER = {
     "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "Properties": {"LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]},
 }
 
 
+DATABASE = {
+    "Type": "AWS::RDS::DBInstance",
+    "DeletionPolicy": "Snapshot",
+    "Properties": {"Engine": "mysql", "DeletionProtection": True},
+}
+
+
 @pytest.mark.parametrize(
     ("resources", "wish"),
-    [(None, {"protection": True}), ({"Front": BALANCER}, {}), ({"Front": BALANCER}, {"protection": True})],
-    ids=["stack", "load balancer", "both"],
+    [
+        (None, {"protection": True}),
+        ({"Front": BALANCER}, {}),
+        ({"Front": BALANCER}, {"protection": True}),
+        ({"Main": DATABASE}, {}),
+    ],
+    ids=["stack", "load balancer", "both", "database"],
 )
 def test_protection_is_lifted_by_name_alone(resources: dict[str, Any] | None, wish: dict[str, Any]) -> None:
     made = put("CREATE_COMPLETE", resources, **wish)
@@ -116,7 +129,7 @@ def test_protection_is_lifted_by_name_alone(resources: dict[str, Any] | None, wi
         assert outcome.next == ("fsdcf delete shop --env staging --unprotect shop-staging",)
     made.answers = {"execute": False}
     assert deleted(made, yes=False, unprotect=STACK).exit is Exit.REFUSED
-    calls = ("UpdateTerminationProtection", "ModifyLoadBalancerAttributes")
+    calls = ("UpdateTerminationProtection", "ModifyDBInstance" if resources and "Main" in resources else LIFT)
     assert not any(map(made.made, calls)), "nothing is lifted before a yes"
     made.answers = None
     assert deleted(made, unprotect=STACK).exit is Exit.DONE and made.status() == ""

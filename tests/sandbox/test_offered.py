@@ -125,6 +125,8 @@ GOOD: list[Call] = [
         "ModifyLoadBalancerAttributes",
         {"LoadBalancerArn": BALANCER, "Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "90"}]},
     ),
+    ("rds", "ModifyDBCluster", {"DBClusterIdentifier": "main", "DeletionProtection": False}),
+    ("rds", "ModifyDBInstance", {"DBInstanceIdentifier": "main", "DeletionProtection": False}),
     ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "gr"}),
     ("logs", "DescribeLogStreams", {"logGroupName": "group"}),
     ("logs", "FilterLogEvents", {"logGroupName": "group", "filterPattern": "one"}),

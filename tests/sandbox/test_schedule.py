@@ -96,7 +96,7 @@ def test_an_action_that_fails_undoes_the_whole_of_it(sandbox: Sandbox) -> None:
 def test_a_service_is_loaded_when_it_is_asked_for() -> None:
     assert "GetCallerIdentity" in schedule.operations("sts")
     with pytest.raises(KeyError):
-        schedule.operations("rds")
+        schedule.operations("redshift")
     with pytest.raises(KeyError):
         schedule.action("sts.none")
 

@@ -60,7 +60,7 @@ def test_unsupported_calls_are_refused_with_a_clear_message(sandbox: Sandbox) ->
     assert refused(sandbox.client("sts").get_session_token)[1] == "the sandbox does not offer GetSessionToken of sts"
     assert refused(sandbox.client("s3").list_buckets)[1] == "the sandbox does not offer ListBuckets of s3"
     for service, call in (
-        ("rds", "describe_db_instances"),
+        ("redshift", "describe_clusters"),
         ("ec2", "describe_vpcs"),
         ("lambda", "list_functions"),
         ("sqs", "list_queues"),

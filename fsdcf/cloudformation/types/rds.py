@@ -40,7 +40,7 @@ from fsdcf.cloudformation.types import (
 from fsdcf.cloudformation.types.kms import requests_to
 
 PART: Part = "data"
-CLUSTER, INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
+DB_CLUSTER, DB_INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
 
 _SERVERLESS = "db.serverless"
 _INFRATALLY = f"infratally.com on RDS; {PRICE_LIST}"
@@ -90,7 +90,7 @@ def _price_instances(context: PricingContext, instances: Resources) -> CostItems
 
 def _units(context: PricingContext, instance: PlannedResource) -> Any:
     """An instance of Aurora Serverless v2, by the assumed capacity within the bounds of its cluster."""
-    cluster = context.stack.named(instance.get("DBClusterIdentifier"), CLUSTER)
+    cluster = context.stack.named(instance.get("DBClusterIdentifier"), DB_CLUSTER)
     bounds = mapping(cluster.get("ServerlessV2ScalingConfiguration")) if cluster else {}
     low, high = (decimal(bounds.get(key)) for key in ("MinCapacity", "MaxCapacity"))
     units = context.assumed["aurora-capacity-units"]
@@ -228,7 +228,7 @@ _OUTAGE = "the database restarts: the tasks have no connection for minutes, with
 # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 RECORDS = (
     ResourceType(
-        CLUSTER,
+        DB_CLUSTER,
         PricingRule(
             "data",
             _price_clusters,
@@ -274,7 +274,7 @@ RECORDS = (
         before_deletion=_OFF,
     ),
     ResourceType(
-        INSTANCE,
+        DB_INSTANCE,
         PricingRule(
             "data",
             _price_instances,

@@ -14,7 +14,7 @@ from fsdcf.compiler.parts.roles import allow, key_statement
 from fsdcf.compiler.parts.secrets import ContainerSecret, secret_at
 from fsdcf.compiler.reach import admit, guard
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
-from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import (
     EncryptedDependency,
@@ -60,7 +60,7 @@ FORM = Rule(
     "a key of the other form of a database",
     "An instance has a class, storage of its own and a standby in another zone; Aurora Serverless v2 scales its"
     " capacity and its storage by itself, and has readers. RDS does not replicate an instance whose password it"
-    " manages.",
+    " manages. What is restored from a snapshot has its users and its encryption.",
     RDS_PASSWORDS,
 )
 LOGIN = Rule(
@@ -343,6 +343,15 @@ class RdsInstance(SqlDatabase, ReachedDependency, EncryptedDependency, Protected
         expects="two times with days, such as sun:05:00-sun:06:00",
         computed_default="half an hour that AWS chooses",
     )
+    snapshot: String | None = spec_key(
+        "Snapshot that the new database is restored from, by its name or ARN. It has the users, the encryption and the"
+        " databases of the snapshot. Keep the key: a change replaces the database.",
+        default=None,
+        also=("dbSnapshotIdentifier", "db_snapshot_identifier", "snapshotIdentifier", "snapshot_identifier"),
+        pattern=r"(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:(cluster-)?snapshot:)?(rds:)?[A-Za-z][A-Za-z0-9-]*",
+        longest=255,
+        expects="the name or the ARN of a snapshot",
+    )
     allow_major_version_upgrade: bool = spec_key(
         "Let RDS upgrade to another major version, which stops the database for minutes and cannot be undone.",
         default=False,
@@ -351,7 +360,8 @@ class RdsInstance(SqlDatabase, ReachedDependency, EncryptedDependency, Protected
         "aws/rds", KMS, ", and its password. A change replaces the database with an empty one"
     )
     deletion_protection: bool | None = spec_key(
-        "Refuse to delete the database until this is `false`. A snapshot is taken before it is deleted in any case.",
+        "Refuse to delete the database until this is `false`, or `fsdcf delete --unprotect` turns it off. A snapshot is"
+        " taken before it is deleted in any case.",
         default=None,
         computed_default=IN_PRODUCTION,
     )
@@ -419,6 +429,7 @@ def check(database: RdsInstance) -> Violations:
         )
     yield from _check_version(database)
     yield from _check_form(database)
+    yield from _check_snapshot(database)
     yield from _check_names(database)
     yield from _check_storage(database)
     yield from _check_windows(database)
@@ -471,6 +482,17 @@ def _check_form(database: RdsInstance) -> Violations:
         else:
             message = f"`{key}` is for an instance, and this is a serverless cluster"
             yield Violation(FORM, key, message, "leave it out, or leave `serverless` out", key=True)
+
+
+_OF_SNAPSHOT = ("user", "encryption")
+
+
+def _check_snapshot(database: RdsInstance) -> Violations:
+    for key in _OF_SNAPSHOT if database.snapshot is not None else ():
+        field = names_of(RdsInstance)[key]
+        if getattr(database, field.attribute) != field.default:
+            message = f"the database has the `{key}` of the snapshot"
+            yield Violation(FORM, key, message, "leave it out, or leave `snapshot` out", key=True)
 
 
 def _check_names(database: RdsInstance) -> Violations:
@@ -576,13 +598,17 @@ def compile(database: RdsInstance, names: Names, context: Context) -> Grant:
             "endpoint": f"${{{title}.Endpoint.Address}}",
             "port": f"${{{title}.Endpoint.Port}}",
             "name": database_name(database),
-            "user": database.user,
+            **({"user": database.user} if database.snapshot is None else {}),
             "secretArn": secret,
             "arn": f"${{{title}.{arn}}}",
             **({"readEndpoint": f"${{{title}.ReadEndpoint.Address}}"} if database.serverless else {}),
         }
-        password = ContainerSecret("", f"{secret}:password::", SECRET_ACTION, secret, names.origin, key)
-        _connect(grant, database, names, context, {"PASSWORD": password})
+        fields = {"PASSWORD": "password", **({"USER": "username"} if database.snapshot is not None else {})}
+        secrets = {
+            part: ContainerSecret("", f"{secret}:{field}::", SECRET_ACTION, secret, names.origin, key)
+            for part, field in fields.items()
+        }
+        _connect(grant, database, names, context, secrets)
     else:
         _use(grant, database, names, context, key)
     return grant
@@ -664,20 +690,19 @@ def _add(grant: Grant, database: RdsInstance, names: Names, context: Context) ->
         "DBSubnetGroupName": Ref(subnets),
         "Engine": database.engine,
         "EngineVersion": database.version or major_version(database),
-        "MasterUsername": database.user,
         "ManageMasterUserPassword": True,
-        "StorageEncrypted": True,
         "CopyTagsToSnapshot": True,
         "BackupRetentionPeriod": database.backup_retention,
         "DeletionProtection": bool(database.deletion_protection),
         **present(
             PreferredBackupWindow=database.backup_window,
             PreferredMaintenanceWindow=database.maintenance_window,
-            KmsKeyId=customer_key(encryption_of(database, context)),
         ),
     }
-    if key := common.get("KmsKeyId"):
+    if (key := customer_key(encryption_of(database, context))) is not None:
         common["MasterUserSecret"] = rds.MasterUserSecret(KmsKeyId=key)
+    if database.snapshot is None:  # else the snapshot decides
+        common |= {"MasterUsername": database.user, "StorageEncrypted": True, **present(KmsKeyId=key)}
     make = _instance if database.serverless is None else _cluster
     main = make(grant, database, names, common, group)
     main.DeletionPolicy = main.UpdateReplacePolicy = "Snapshot"
@@ -700,6 +725,11 @@ def _parameters(database: RdsInstance) -> dict[str, str]:
     return {database.kind.tls: "1", **dict(sorted(database.parameters.items()))}
 
 
+def _origin(database: RdsInstance, name: str, snapshot: str) -> dict[str, Any]:
+    """The first database of a new instance or cluster, or the snapshot that has it, by the names of the properties."""
+    return {name: database_name(database)} if database.snapshot is None else {snapshot: value(database.snapshot)}
+
+
 def _instance(grant: Grant, database: RdsInstance, names: Names, common: dict[str, Any], group: Any) -> AWSObject:
     family = f"{database.engine}{major_version(database)}"
     parameters = rds.DBParameterGroup(
@@ -712,7 +742,7 @@ def _instance(grant: Grant, database: RdsInstance, names: Names, common: dict[st
     return rds.DBInstance(
         names.id("Database"),
         **common,
-        DBName=database_name(database),
+        **_origin(database, "DBName", "DBSnapshotIdentifier"),
         DBInstanceClass=database.instance_class or "db.t4g.micro",
         DBParameterGroupName=Ref(parameters),
         AllocatedStorage=str(database.storage or 20),
@@ -751,7 +781,7 @@ def _cluster(grant: Grant, database: RdsInstance, names: Names, common: dict[str
     cluster = rds.DBCluster(
         names.id("DatabaseCluster"),
         **{**common, "Engine": kind.aurora},
-        DatabaseName=database_name(database),
+        **_origin(database, "DatabaseName", "SnapshotIdentifier"),
         DBClusterParameterGroupName=Ref(parameters),
         ServerlessV2ScalingConfiguration=_Scaling(
             MinCapacity=capacity.min,
@@ -780,8 +810,9 @@ def _attributes(database: RdsInstance) -> tuple[str, ...]:
         existing = database.unmanaged or ExistingDatabase()
         read = ("readEndpoint",) if existing.read_endpoint is not None else ()
         return ("endpoint", "port", "name", "secretArn", "arn", *read) if existing.endpoint is not None else ("arn",)
-    parts = ("endpoint", "port", "name", "user", "secretArn", "arn")
-    return (*parts, "readEndpoint") if database.serverless else parts
+    user = ("user",) if database.snapshot is None else ()
+    read = ("readEndpoint",) if database.serverless else ()
+    return ("endpoint", "port", "name", *user, "secretArn", "arn", *read)
 
 
 TYPE = CompiledType(
@@ -805,6 +836,7 @@ TYPE = CompiledType(
             "multiAz",
             "user",
             "parameters",
+            "snapshot",
         ),
         *("backupRetention", "backupWindow", "maintenanceWindow", "allowMajorVersionUpgrade", "deletionProtection"),
     ),

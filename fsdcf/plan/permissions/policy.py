@@ -19,6 +19,7 @@ from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
+from fsdcf.cloudformation.types.rds import DB_CLUSTER, DB_INSTANCE
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, artifacts_prefix, exporting_stack
 from fsdcf.plan.permissions.boundary import boundary as boundary
 from fsdcf.plan.permissions.boundary import walls
@@ -71,6 +72,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     ),
     "elbv2": frozenset({"DescribeRules", "DescribeTargetHealth", "ModifyLoadBalancerAttributes"}),
     "logs": frozenset({"GetLogEvents"}),
+    "rds": frozenset({"ModifyDBCluster", "ModifyDBInstance"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
     "secretsmanager": frozenset({"DescribeSecret"}),
     "ssm": frozenset({"DescribeParameters", "LabelParameterVersion"}),
@@ -148,9 +150,11 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsident
 _CALLED_FOR = {
     "elasticloadbalancing:DescribeRules": LISTENER_RULE,
     "elasticloadbalancing:ModifyLoadBalancerAttributes": LOAD_BALANCER,
+    "rds:ModifyDBCluster": DB_CLUSTER,
+    "rds:ModifyDBInstance": DB_INSTANCE,
 }
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
-listener, and lifts the protection of a load balancer that a rollback or a deletion takes away."""
+listener, and lifts the protection of a load balancer or a database that a rollback or a deletion takes away."""
 
 _ATTACH = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
 """Those of them with the condition key ``iam:PolicyARN``. Source: as above."""

@@ -27,6 +27,7 @@ from fsdcf.cloudformation.types.elasticloadbalancingv2 import (
     TARGET_GROUP,
 )
 from fsdcf.cloudformation.types.logs import LOG_GROUP
+from fsdcf.cloudformation.types.rds import DB_CLUSTER, DB_INSTANCE
 from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
 from fsdcf.cloudformation.types.s3 import BUCKET, BUCKET_POLICY
 from fsdcf.cloudformation.types.secretsmanager import SECRET
@@ -43,6 +44,7 @@ from fsdcf.sandbox import (
     elbv2,
     ids,
     logs,
+    rds,
     route53,
     s3,
     secretsmanager,
@@ -404,6 +406,14 @@ HANDLERS: Mapping[str, ResourceHandler] = {
         _update_balancer,
         elbv2.forget_attributes,
         read=elbv2.attributes_of,
+    ),
+    **dict.fromkeys(
+        (DB_INSTANCE, DB_CLUSTER),
+        ResourceHandler(
+            update=lambda state, old, properties, phase: rds.forget(state, old["physical"]),
+            delete=rds.forget,
+            read=rds.protection_of,
+        ),
     ),
     LISTENER: _declared(elbv2.put_listener, elbv2.remove_listener),
     LISTENER_CERTIFICATE: _stored(elbv2.CERTIFICATES),

@@ -41,6 +41,7 @@ TASKS = {"Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]}
         ({"backupWindow": "03:00-02:50"}, "S520", "03:00-02:50"),
         ({"maintenanceWindow": "sun:03:00-sun:03:20"}, "S520", "sun:03:00-sun:03:20"),
         ({"backupWindow": "23:45-00:30", "maintenanceWindow": "mon:00:00-mon:01:00"}, "S520", "mon:00:00-mon:01:00"),
+        ({"snapshot": "last", "user": "shop"}, "S523", "user"),
         ({"permissions": "read"}, "S524", "read"),
         ({"unmanaged": {**EXISTING, "permissions": "write"}}, "S524", "write"),
         ({"unmanaged": {"secret": "secretsmanager:db"}}, "S520", "unmanaged"),
@@ -129,6 +130,18 @@ def test_the_only_database_has_the_conventional_variables() -> None:
     names = {one["Name"] for one in (*definition["Environment"], *definition["Secrets"])}
     assert {"MAIN_DATABASE_HOST", "OTHER_DATABASE_PASSWORD"} <= names
     assert not [name for name in names if name.startswith(("DATABASE_", "PG"))]
+
+
+@pytest.mark.parametrize("keys", [{}, {"serverless": SERVERLESS}])
+def test_a_database_from_a_snapshot_has_its_user_and_encryption(keys: dict[str, Any]) -> None:
+    made = make(KIND, "main", snapshot="before-upgrade", **keys)
+    (properties,) = (
+        one["Properties"] for one in made.resources.values() if "ManageMasterUserPassword" in one["Properties"]
+    )
+    assert properties["SnapshotIdentifier" if keys else "DBSnapshotIdentifier"] == "before-upgrade"
+    assert not {"MasterUsername", "StorageEncrypted", "KmsKeyId", "DBName", "DatabaseName"} & set(properties)
+    (user,) = {one.value_from for one in made.grant.secrets if one.name == "MAIN_DATABASE_USER"}
+    assert user.endswith(":username::") and "MAIN_DATABASE_USER" not in made.grant.environment
 
 
 def test_a_plain_password_in_the_place_of_the_secret() -> None:

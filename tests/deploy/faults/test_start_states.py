@@ -125,6 +125,16 @@ def test_a_rollback_deletes_the_protected_load_balancers_that_it_takes_back(upda
     assert not made.warnings()
 
 
+@pytest.mark.parametrize(("kind", "call"), [("DBInstance", "ModifyDBInstance"), ("DBCluster", "ModifyDBCluster")])
+def test_a_protected_database_that_never_worked_does_not_prevent_recreation(kind: str, call: str) -> None:
+    database = {"Type": f"AWS::RDS::{kind}", "Properties": {"Engine": "mysql", "DeletionProtection": True}}
+    whole = template(Main=database, Late={**topic(), "DependsOn": "Main"})
+    made = site()
+    made.fault("Late:create:AccessDenied", f"api:{call}:error=AccessDenied")
+    assert made.deploy(whole).exit is Exit.NEEDS_RECOVERY and made.status() == "ROLLBACK_FAILED"
+    assert made.deploy(whole, recreate=True).exit is Exit.DONE and made.made(call) == 2
+
+
 def test_a_rollback_leaves_a_load_balancer_alone_that_worked() -> None:
     on = [{"Key": "deletion_protection.enabled", "Value": "true"}]
     balancer = {"Subnets": ["subnet-1"], "LoadBalancerAttributes": on}
