@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from fsdcf.compiler.dependencies import types
 from fsdcf.compiler.emit import to_json
 from fsdcf.compiler.kinds import compiler_of
-from fsdcf.compiler.overrides import UNKNOWN_RESOURCE
 from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
@@ -302,7 +301,7 @@ def _faults(document: Document, template: Template, file: EnvironmentFile | None
     for fault in template.faults:
         span = document.key_span(fault.path)
         finding = fault.rule.at(span, fault.path, fault.message, fault.hint)
-        is_default = file is not None and span.file == file.name and fault.rule is UNKNOWN_RESOURCE
+        is_default = file is not None and span.file == file.name and fault.is_missing
         if not is_default and not document.allows(finding):
             yield finding
 

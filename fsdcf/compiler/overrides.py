@@ -62,6 +62,11 @@ class Fault:
     message: str
     hint: str
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the template lacks the resource."""
+        return self.rule is UNKNOWN_RESOURCE
+
 
 class _Override(NamedTuple):
     """An override: its spec path, its steps in the resource, and the new value; None removes it."""

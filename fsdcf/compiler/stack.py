@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from troposphere import AWSObject, Export, GetAtt, ImportValue, Output, Parameter, Ref, encode_to_dict
 
 from fsdcf.compiler.access import is_managed
-from fsdcf.compiler.overrides import Fault, overridden
 from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
@@ -24,11 +23,15 @@ from fsdcf.language.names import logical_id, variable
 if TYPE_CHECKING:
     from troposphere.ecs import ContainerDefinition, EFSVolumeConfiguration
 
+    from fsdcf.compiler.overrides import Fault
     from fsdcf.compiler.parts.secrets import ContainerSecret
 
 PropertyPath = tuple[str | int, ...]
 Sources = Mapping[str | PropertyPath, str]
 """The spec paths of single properties. A property of the resource itself is given by its name."""
+
+DEAD_LETTERS = "DeadLetters"
+"""The logical id of the queue of a job's failed runs."""
 
 TASK_SECURITY_GROUP = GetAtt("TaskSecurityGroup", "GroupId")
 
@@ -354,7 +357,11 @@ def template_of(
         "Outputs": encode_to_dict(whole.outputs),
     }
     template = Template(data, whole.origins)
-    return overridden(template, overrides, whole.attributes) if overrides else template
+    if not overrides:
+        return template
+    from fsdcf.compiler.overrides import overridden  # most specs have none
+
+    return overridden(template, overrides, whole.attributes)
 
 
 def _name(stack: str, title: str) -> str:

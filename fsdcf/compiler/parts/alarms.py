@@ -9,9 +9,8 @@ from typing import Any
 from troposphere import GetAtt, cloudwatch, sqs
 
 from fsdcf.compiler.parts.load_balancer import full_name
-from fsdcf.compiler.parts.schedule import DEAD_LETTERS
 from fsdcf.compiler.parts.service import desired
-from fsdcf.compiler.stack import Context, StackPart
+from fsdcf.compiler.stack import DEAD_LETTERS, Context, StackPart
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.model.environment import has_container_insights
 from fsdcf.language.model.job import Job

@@ -11,14 +11,14 @@ from troposphere import GetAtt, Join, Ref, Sub, scheduler, sqs, stepfunctions
 from fsdcf.cloudformation import cron
 from fsdcf.compiler.parts.roles import PolicyStatement, add_policy, allow, home_of, inline_policy, service_role
 from fsdcf.compiler.parts.service import capacity_providers, public_address, task_groups
-from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, present
+from fsdcf.compiler.stack import DEAD_LETTERS, Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import sample
 
 ORIGIN = "service.schedule"
-MACHINE, DEAD_LETTERS = "StateMachine", "DeadLetters"
+MACHINE = "StateMachine"
 
 _PAUSE = 30
 """Seconds before the first retry of a run; the pauses double."""
