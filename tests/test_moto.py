@@ -173,6 +173,29 @@ def test_moto_creates_what_production_turns_on(client: Client, tmp_path: Path) -
     assert group["retentionInDays"] == 365
 
 
+def test_moto_creates_streams_queues_topics_and_buckets(client: Client) -> None:
+    whole: dict[str, Any] = {}
+    for name in ("aws_sns_topic-shared", "aws_kinesis_stream"):
+        template = compiled(ROOT / "tests" / "cases" / "dependencies" / f"{name}.spec.yml")
+        whole |= {
+            title: one
+            for title, one in template["Resources"].items()
+            if re.match("AWS::(S|Kinesis)[^:]*::", one["Type"])
+        }
+    kept = {title: one for title, one in whole.items() if one["Type"] != "AWS::SSM::Parameter"}
+    client("sqs").create_queue(QueueName="staging-failed.fifo", Attributes={"FifoQueue": "true"})  # the one that exists
+    stack, rows, said = created(client, "messages", {"Resources": kept, "Parameters": template["Parameters"]})
+    lacking = {"AWS::Kinesis::StreamConsumer", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy"}
+    lacking |= {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
+    assert stack["StackStatus"] == "CREATE_COMPLETE" and said <= lacking
+    assert {title for title in kept if title not in rows} == {k for k, one in kept.items() if one["Type"] in lacking}
+    (url,) = (one for one in client("sqs").list_queues()["QueueUrls"] if one.endswith("staging-orders"))
+    attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (attributes["DelaySeconds"], attributes["ReceiveMessageWaitTimeSeconds"]) == ("5", "20")
+    stream = client("kinesis").describe_stream_summary(StreamName="staging-clicks")["StreamDescriptionSummary"]
+    assert stream["OpenShardCount"] == 4
+
+
 def test_moto_creates_an_environment_and_a_service_of_it(client: Client) -> None:
     """What the service imports exists: its network, cluster and listener are those of the environment's stack."""
     folder = ROOT / "tests" / "cases" / "joined"

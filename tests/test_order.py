@@ -45,6 +45,7 @@ ORDERED = {
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.localSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
+    "aws_s3_bucket.cors": "the first rule that matches counts",
     "service.networking.loadBalancer.redirects": "the first that matches counts",
     "service.networking.loadBalancer.redirects[].hosts": "the first of many are in the first rule",
     "service.networking.loadBalancer.redirects[].paths": "the first of many are in the first rule",
@@ -116,7 +117,9 @@ dependencies:
   - type: aws_sns_topic
     name: ${ENV}-events
     subscriptions: [{queue: orders}, {queue: invoices}]
-  - {type: aws_sqs_queue, name: "${ENV}-orders"}
+    receivesFrom: [{bucket: b12}, {bucket: a12}]
+    subscriberAccounts: ["222222222222", "111111111111"]
+  - {type: aws_sqs_queue, name: "${ENV}-orders", receivesFrom: [{topic: b}, {bucket: b12}, {topic: a}]}
   - {type: aws_sqs_queue, name: "${ENV}-invoices"}
   - type: aws_dynamodb_table
     name: ${ENV}-ledger
@@ -131,6 +134,14 @@ dependencies:
   - type: aws_s3_bucket
     name: ${ENV}-reports
     lifecycle: [{expireAfterDays: 9}, {prefix: tmp/, expireAfterDays: 3}, {expireAfterDays: 10}]
+    prefixes: [b/, a/]
+    cors: [{origins: ["https://b", "https://a"], methods: [PUT, GET], headers: [b, a], exposeHeaders: [b, a]}]
+    notifications:
+      - {topic: events, prefix: b/}
+      - {topic: events, prefix: a/, events: ["s3:ObjectRemoved:*", "s3:ObjectCreated:*"]}
+    distributions:
+      - arn:aws:cloudfront::123456789012:distribution/B
+      - arn:aws:cloudfront::123456789012:distribution/A
   - {type: aws_kinesis_stream, name: "${ENV}-clicks", consumers: [b, a]}
   - {type: aws_rds_instance, name: other, permissions: [rds:StopDBInstance, rds:DescribeDBInstances]}
   - {type: aws_rds_instance, name: third, unmanaged: {permissions: [rds:StopDBInstance, rds:DescribeDBInstances]}}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fsdcf.cloudformation.arns import arn, fields_of_arn
+from fsdcf.cloudformation.arns import fields_of_arn
 from fsdcf.compiler.text import fragment
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
@@ -65,11 +65,11 @@ class Existing(NamedTuple):
     name: str
 
 
-def existing(dependency: Dependency, service: str, name: str, folder: str = "") -> Existing:
-    """The existing resource of a dependency: by the ARN below ``unmanaged``, else by its ``name``, a fragment, in the
-    account and region of the stack. ``folder`` is what comes before the name in an ARN (``stream/``)."""
+def existing(dependency: Dependency, named: str, folder: str = "") -> Existing:
+    """The existing resource of a dependency: by the ARN below ``unmanaged``, else by the one that follows from its
+    name, a fragment. ``folder`` is what comes before the name in an ARN (``stream/``)."""
     given: String | None = getattr(dependency.unmanaged, "arn", None)
-    whole = arn(service, folder + name) if given is None else fragment(given)
+    whole = named if given is None else fragment(given)
     _, _, _, region, account, rest = fields_of_arn(whole)
     return Existing(whole, region, account, rest.removeprefix(folder))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, encode_to_dict, kms, logs, sqs
+from troposphere import AWSObject, GetAtt, encode_to_dict, kms, logs, s3, sns, sqs
 
-from fsdcf.cloudformation.arns import REGION
-from fsdcf.compiler.parts.roles import add_policy, from_account, key_statement
+from fsdcf.cloudformation.arns import REGION, fields_of_arn
+from fsdcf.compiler.parts.roles import add_policy, key_statement
 from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
 from fsdcf.language.dependency import EncryptedDependency
@@ -93,22 +93,58 @@ def _compiled(value: Any, values: Attributes) -> Any:
 
 def admit_services(whole: StackPart) -> None:
     """Let the AWS services that use a key of the stack by themselves do so, by the policy of the key: CloudWatch Logs
-    for its log groups, and SNS for the queues to which it delivers.
+    for its log groups, what may send to its queues and topics, and CloudFront for the buckets that it may read.
 
-    Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html and
-    https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html
+    Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html,
+    https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html and
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
     """
     for title, key in [(title, each) for title, each in whole.resources.items() if isinstance(each, kms.Key)]:
         arn = GetAtt(title, "Arn").to_dict()
         groups = [one for one in whole.of(logs.LogGroup) if _key_of(one, "KmsKeyId") == arn]
-        queues = {one.title for one in whole.of(sqs.Queue) if _key_of(one, "KmsMasterKeyId") == arn}
-        delivered = [one for one in whole.of(sqs.QueuePolicy) if any(each.data["Ref"] in queues for each in one.Queues)]
         if groups:
             source = intrinsic("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*")
             condition = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": source}}
             _admit(key, "Logs", intrinsic("logs.${AWS::Region}.${AWS::URLSuffix}"), USE_OF_KEY, condition)
-        if delivered:
-            _admit(key, "Sns", "sns.amazonaws.com", ("kms:Decrypt", "kms:GenerateDataKey*"), from_account())
+        for service, accounts in sorted(_senders(whole, arn).items()):
+            condition = {"StringEquals": {"aws:SourceAccount": accounts if len(accounts) > 1 else accounts[0]}}
+            _admit(key, service.capitalize(), f"{service}.amazonaws.com", _SEND, condition)
+        buckets = {one.title for one in whole.of(s3.Bucket) if str(arn) in str(_key_of(one, "BucketEncryption"))}
+        for statement in _admitting(whole, s3.BucketPolicy, "Bucket", buckets):
+            _admit(key, "CloudFront", statement["Principal"]["Service"], ("kms:Decrypt",), statement["Condition"])
+
+
+_SEND = ("kms:Decrypt", "kms:GenerateDataKey*")
+
+
+def _senders(whole: StackPart, key: Any) -> dict[str, list[Any]]:
+    """The AWS services (``sns``) that may send to the queues and topics with a key, and the accounts for which."""
+    found: dict[str, list[Any]] = {}
+    for receiver, policy, property in ((sqs.Queue, sqs.QueuePolicy, "Queues"), (sns.Topic, sns.TopicPolicy, "Topics")):
+        encrypted = {one.title for one in whole.of(receiver) if _key_of(one, "KmsMasterKeyId") == key}
+        for statement in _admitting(whole, policy, property, encrypted):
+            accounts = found.setdefault(statement["Principal"]["Service"].partition(".")[0], [])
+            condition = statement["Condition"]
+            sources = condition.get("ArnEquals", {}).get("aws:SourceArn", [])
+            owner = condition.get("StringEquals", {}).get("aws:SourceAccount")
+            for account in [owner] if owner else map(_account, sources):
+                accounts += [account] if account not in accounts else []
+    return found
+
+
+def _admitting(whole: StackPart, policy: type[AWSObject], property: str, guarded: set[str]) -> Iterator[dict[str, Any]]:
+    """The statements for AWS services in the policies of resources, as plain data."""
+    for one in whole.of(policy):
+        data = encode_to_dict(one.properties)
+        ends = data[property] if isinstance(data[property], list) else [data[property]]
+        if any(isinstance(end, dict) and end.get("Ref") in guarded for end in ends):
+            statements = data["PolicyDocument"]["Statement"]
+            yield from (each for each in statements if "Service" in each["Principal"])
+
+
+def _account(source: Any) -> Any:
+    """The account in the ARN of a sender: its own where it is written, else that of the stack."""
+    return fields_of_arn(source)[4] if isinstance(source, str) else {"Ref": "AWS::AccountId"}
 
 
 def _key_of(resource: AWSObject, property: str) -> Any:

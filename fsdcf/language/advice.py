@@ -463,8 +463,10 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
     yield text.strip()
     yield text.strip(" '\"`\u2018\u2019\u201c\u201d")
     if text.startswith("arn:"):
-        return  # a name made of an ARN names nothing
-    yield slug.strip("-")[: key.longest].rstrip("-")
+        return  # a name made of an ARN names nothing, nor does one made of a URL
+    if queue := re.fullmatch(r"https://sqs\.([a-z0-9-]+)\.[a-z.]+/(\d{12})/(\S+)", text):
+        yield f"arn:aws:sqs:{queue[1]}:{queue[2]}:{queue[3]}"
+    yield "" if "://" in text else slug.strip("-")[: key.longest].rstrip("-")
     yield text.lower()
     yield re.sub(r"\s", "", text)
     yield text if "${" in text else text.upper()
@@ -473,6 +475,8 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
         yield re.sub(r"^(https?://[^/]*|[\w.-]*(?:(?<=\d)|:\d+)(?=/))", "", text) or "/"
         yield f"/{text}"
     yield from _address_ranges(text, key)
+    if "://" in text:
+        return
     yield re.sub(r"[^A-Za-z0-9_]+", "_", text)
     yield re.sub(r"[^A-Za-z0-9_]+", "_", f"_{text}")
 

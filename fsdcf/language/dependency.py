@@ -8,7 +8,7 @@ from posixpath import join, normpath
 from typing import Any, ClassVar, Generic, TypeVar
 
 from fsdcf.diagnostics import Rule, SpecPath
-from fsdcf.language.model.common import Dependency
+from fsdcf.language.model.common import BucketSender, Dependency
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import String, sample
@@ -66,9 +66,45 @@ class EncryptedDependency(Dependency):
     encryption: String | None
 
     @property
-    def delivers_to(self) -> tuple[str, ...]:
-        """The local names of the queues to which AWS delivers from here, by their key."""
-        return ()
+    def existing_region(self) -> str:
+        """The region in the ARN of a dependency that the stack does not make; empty where it is not known."""
+        given = getattr(self.unmanaged, "arn", None)
+        return given.split(":")[3] if isinstance(given, str) else ""
+
+
+class ReceivingDependency(Dependency):
+    """A capability: a queue or topic to which AWS services send, for what ``receives_from`` names in other specs."""
+
+    receives_from: tuple[BucketSender, ...]
+
+
+class SendingDependency(Dependency):
+    """A capability: a dependency for which an AWS service, the ``sender`` (``sns``), sends to queues and topics."""
+
+    sender: ClassVar[str]
+
+    @property
+    def sends_to(self) -> tuple[tuple[str, str], ...]:
+        """The receivers in the spec, by category (``sqs``) and local name."""
+        raise NotImplementedError
+
+    @property
+    def source(self) -> str:
+        """Its ARN in the template, as a fragment for Fn::Sub."""
+        raise NotImplementedError
+
+    @property
+    def is_published(self) -> bool:
+        """Whether CloudFront may read it."""
+        return False
+
+
+def senders_of(spec: Spec, category: str, local: str) -> list[SendingDependency]:
+    """Return the dependencies that send to a queue or topic of the spec, in the order of their names."""
+    found = [each for each in spec.dependencies if isinstance(each, SendingDependency)]
+    return sorted(
+        (each for each in found if (category, local) in each.sends_to), key=lambda each: local_name(each.name)
+    )
 
 
 class NotifiedTopic(Dependency):
@@ -168,8 +204,8 @@ class DependencyType(Generic[Model]):
     """One type of dependency: its name in specs, its keys, its rules and its capabilities.
 
     A class in ``model`` that derives from ``ReachedDependency``, ``MountedFileSystem``, ``EncryptedDependency``,
-    ``NotifiedTopic``, ``LoggedDependency``, ``ProtectedDependency``, ``SqlDatabase``, ``SqliteFile`` or
-    ``ReachedService`` has that capability; the other capabilities are fields here:
+    ``ReceivingDependency``, ``SendingDependency``, ``NotifiedTopic``, ``LoggedDependency``, ``ProtectedDependency``,
+    ``SqlDatabase``, ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

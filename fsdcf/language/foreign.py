@@ -385,11 +385,31 @@ _ROWS = (
         "",
         "leave it out: the stack encrypts the data",
     ),
-    ("dependencies.versioning dependencies.acl", "", "leave it out: the bucket is private and versioned"),
+    ("dependencies.versioning", "", "leave it out: the bucket is versioned"),
+    (
+        "dependencies.public dependencies.publicRead dependencies.public_read dependencies.publicAccess "
+        "dependencies.public_access dependencies.public_access_block dependencies.publicAccessBlock dependencies.acl "
+        "dependencies.accessControl dependencies.website dependencies.websiteConfiguration dependencies.policy "
+        "dependencies.bucketPolicy",
+        "dependencies.aws_s3_bucket.distributions",
+        "a bucket stays private: CloudFront reads it by origin access control, or the service signs URLs",
+    ),
+    (
+        "dependencies.notification dependencies.notificationConfiguration dependencies.eventNotifications "
+        "dependencies.events",
+        "dependencies.aws_s3_bucket.notifications",
+        "a list of `events` and a `queue` or `topic`",
+    ),
+    ("dependencies.corsConfiguration dependencies.cors_configuration", "dependencies.aws_s3_bucket.cors", "a list"),
+    (
+        "dependencies.subscription dependencies.subscribers dependencies.endpoints",
+        "dependencies.aws_sns_topic.subscriptions",
+        "a list of `queue`, `existingQueue`, `email` or `https`",
+    ),
     ("dependencies.pointInTimeRecovery dependencies.pitr", "", "leave it out: the table has point-in-time recovery"),
     (
         "dependencies.deadLetterQueue dependencies.dlq dependencies.redrivePolicy",
-        "dependencies.aws_sqs_queue.maxReceiveCount",
+        "dependencies.aws_sqs_queue.maxReceiveCount dependencies.aws_sqs_queue.deadLetters",
         "the queue has a dead-letter queue",
     ),
     (
@@ -446,7 +466,7 @@ _ROWS = (
     (
         "dependencies.arn dependencies.existing dependencies.external",
         "dependencies.aws_sqs_queue.unmanaged",
-        "with `permissions`, and `name` for the existing resource",
+        "with `permissions`, and the existing resource by `name` or `unmanaged.arn`",
     ),
 )
 """Words, the keys to write instead, and the reason; without keys, why there is none."""

@@ -134,7 +134,7 @@ def test_a_rule_reports_its_violation_quickly(compiled: Compile, code: str, text
         ),
         (
             HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, foo: {}}\n",
-            "maxReceiveCount, messageRetention, name, permissions, type",
+            "maximumMessageSize, messageRetention, name, permissions, receiveWaitTime",
         ),
         (HELLO + "dependencies:\n  - {type: aws_sqs_queue, name: a, visibilityTimeout: 2m}\n", "write 120. Seconds"),
         (HELLO + "  resources: {memory: 4 GiB}\n", "write 4096, with cpu 512. Memory"),

@@ -381,14 +381,14 @@ def test_usage_without_a_price_is_named() -> None:
                 "Properties": {"LifecyclePolicies": [{"TransitionToIA": "AFTER_7_DAYS"}]},
             },
             Topic={"Type": "AWS::SNS::Topic"},
-            Mail={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "email"}},
+            Text={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sms"}},
             Queue={"Type": "AWS::SNS::Subscription", "Properties": {"Protocol": "sqs"}},
         )
     )
     assert {(one.name, one.resources) for one in found.unpriced} == {
         ("Other storage classes of Old", ("Old",)),
         ("Infrequent access and archive of Files", ("Files",)),
-        ("Deliveries by email", ("Mail",)),
+        ("Deliveries by sms", ("Text",)),
     }
     names = {one.name for one in found.unpriced}
     assert {one["name"] for one in report.data(found)["notPriced"]} == names

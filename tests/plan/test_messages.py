@@ -69,3 +69,43 @@ def stream(shards: int | None = 4, hours: int = 24, key: str = "alias/aws/kinesi
 )
 def test_a_stream(before: dict[str, Any], after: dict[str, Any] | None, expected: set[str]) -> None:
     assert remarks(found(STREAM, before, after)) == expected
+
+
+QUEUE, TOPIC, BUCKET = "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::S3::Bucket"
+SUBSCRIPTION, CONSUMER = "AWS::SNS::Subscription", "AWS::Kinesis::StreamConsumer"
+
+
+def notified(arn: str) -> dict[str, Any]:
+    return {"NotificationConfiguration": {"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": arn}]}}
+
+
+@pytest.mark.parametrize(
+    ("type", "before", "after", "expected"),
+    [
+        # REFERENCE/aws-resource-kinesis-streamconsumer.html: every property requires a replacement
+        (CONSUMER, {"ConsumerName": "a"}, {"ConsumerName": "b"}, {"replaced"}),
+        # REFERENCE/aws-resource-sqs-queue.html: all but the name and FifoQueue change in place
+        (QUEUE, {}, {"DelaySeconds": 5, "ReceiveMessageWaitTimeSeconds": 20, "MaximumMessageSize": 1024}, set()),
+        (QUEUE, {"FifoQueue": True}, {"FifoQueue": True, "FifoThroughputLimit": "perMessageGroupId"}, set()),
+        (QUEUE, {"QueueName": "a"}, {"QueueName": "b"}, {"replaced", "store-removed"}),
+        (QUEUE, {"FifoQueue": True}, {}, {"replaced", "store-removed"}),
+        (QUEUE, {"MessageRetentionPeriod": 1209600}, {"MessageRetentionPeriod": 60}, {"data-expires"}),
+        (QUEUE, {"KmsMasterKeyId": CUSTOMER}, {"KmsMasterKeyId": "alias/aws/sqs"}, {"out of reach"}),
+        # REFERENCE/aws-resource-sns-subscription.html: another endpoint or topic requires a replacement
+        (SUBSCRIPTION, {"Endpoint": "a@b.example"}, {"Endpoint": "c@b.example"}, {"replaced"}),
+        (SUBSCRIPTION, {}, {"RawMessageDelivery": True, "RedrivePolicy": {"deadLetterTargetArn": "x"}}, set()),
+        # REFERENCE/aws-resource-s3-bucket.html: CORS and notifications change in place
+        (BUCKET, notified("a"), notified("b"), set()),
+        (
+            BUCKET,
+            {},
+            {"CorsConfiguration": {"CorsRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]}]}},
+            set(),
+        ),
+        (BUCKET, {"BucketName": "a"}, {"BucketName": "b"}, {"replaced", "store-removed"}),
+    ],
+)
+def test_queues_topics_and_buckets(
+    type: str, before: dict[str, Any], after: dict[str, Any], expected: set[str]
+) -> None:
+    assert remarks(found(type, before, after)) == expected

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn
-from fsdcf.cloudformation.planned import mapping, mappings, text_of
+from fsdcf.cloudformation.planned import PlannedResource, mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     CostItems,
@@ -53,6 +53,16 @@ def _default_encryption(properties: Properties) -> Mapping[str, Any]:
     """How S3 encrypts a new object whose writer says nothing of it."""
     rules = mappings(mapping(properties.get("BucketEncryption")).get("ServerSideEncryptionConfiguration"))
     return mapping(rules[0].get("ServerSideEncryptionByDefault")) if rules else {}
+
+
+def notified_by(bucket: PlannedResource) -> list[Any]:
+    """The queues and topics to which a bucket sends notifications, each once."""
+    found: list[Any] = []
+    for kind in ("Queue", "Topic"):
+        for one in mappings(bucket.mapping("NotificationConfiguration").get(f"{kind}Configurations")):
+            if one.get(kind) not in found:
+                found.append(one.get(kind))
+    return found
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:

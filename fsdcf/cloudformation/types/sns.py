@@ -24,7 +24,6 @@ from fsdcf.cloudformation.types import (
     AccessActions,
     DeployPermissions,
     Drawing,
-    ForeignType,
     Part,
     PolicyDocuments,
     Properties,
@@ -34,11 +33,10 @@ from fsdcf.cloudformation.types import (
     Updates,
 )
 from fsdcf.cloudformation.types.kms import requests_to
-from fsdcf.cloudformation.types.sqs import QUEUE
 
 PART: Part = "data"
 TOPIC = "AWS::SNS::Topic"
-SUBSCRIPTION = "AWS::SNS::Subscription"
+SUBSCRIPTION, TOPIC_POLICY = "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy"
 
 _BLOG = f"factualminds.com on SNS; {PRICE_LIST}"
 
@@ -53,21 +51,29 @@ def _price_topics(context: PricingContext, topics: Resources) -> CostItems:
         quantity, how = rate * SECONDS / MILLION, f"{number(rate)} messages/s"
         yield context.line(f"sns.{kind}", name, quantity, how, topic, "sns-messages-per-second")
         yield from requests_to(topic.get("KmsMasterKeyId"), topic, "publishers")
-    others = [one for one in context.stack.of(SUBSCRIPTION) if one.text("Protocol") not in ("sqs", "lambda")]
+
+
+def _price_deliveries(context: PricingContext, subscriptions: Resources) -> CostItems:
+    """What subscriptions charge for deliveries: nothing for those to queues."""
+    rate = context.assumed["sns-messages-per-second"]
+    for subscription in subscriptions:
+        protocol = subscription.text("Protocol")
+        if protocol in ("email", "https"):
+            how = f"{number(rate)} messages/s, before the filter policy"
+            name = f"SNS deliveries by {'mail' if protocol == 'email' else 'HTTPS'}"
+            quantity = rate * SECONDS / MILLION
+            yield context.line(f"sns.{protocol}", name, quantity, how, subscription, "sns-messages-per-second")
+    others = [one for one in subscriptions if one.text("Protocol") not in ("sqs", "lambda", "email", "https")]
     for protocol in sorted({one.text("Protocol") for one in others}):
         names = tuple(one.name for one in others if one.text("Protocol") == protocol)
         yield Unpriced(f"Deliveries by {protocol}", "the price depends on the receiver", names)
 
 
-def deliveries(stack: PlannedStack) -> Iterator[tuple[PlannedResource, PlannedResource]]:
-    """Each topic and queue between which a subscription delivers."""
+def receivers_of(stack: PlannedStack, topic: PlannedResource) -> Iterator[Any]:
+    """The endpoints of the subscriptions of a topic: queues and addresses."""
     for subscription in stack.of(SUBSCRIPTION):
-        topic, queue = (
-            stack.named(subscription.get("TopicArn"), TOPIC),
-            stack.named(subscription.get("Endpoint"), QUEUE),
-        )
-        if topic is not None and queue is not None:
-            yield topic, queue
+        if stack.named(subscription.get("TopicArn"), TOPIC) is topic:
+            yield subscription.get("Endpoint")
 
 
 def _is_fifo(properties: Properties) -> bool:
@@ -127,9 +133,16 @@ RECORDS = (
     ),
     ResourceType(
         SUBSCRIPTION,
-        "free",
+        PricingRule(
+            "data",
+            _price_deliveries,
+            (
+                price("sns.https", "0.60", "million deliveries", _BLOG, "2026-06-13", "after 100,000 free a month"),
+                price("sns.email", "20.00", "million deliveries", _BLOG, "2026-06-13", "after 1,000 free a month"),
+            ),
+        ),
         Simulation("{p[TopicArn]}:{uuid}"),
         updates=Updates(refused={"FilterPolicyScope": _without_scope}),
     ),
-    ForeignType("AWS::SNS::TopicPolicy", price="free", policies=PolicyDocuments("resource", ("Topics",))),
+    ResourceType(TOPIC_POLICY, "free", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Topics",))),
 )

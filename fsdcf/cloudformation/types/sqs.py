@@ -37,7 +37,7 @@ from fsdcf.cloudformation.types import (
 from fsdcf.cloudformation.types.kms import left_with_key, requests_to
 
 PART: Part = "data"
-QUEUE = "AWS::SQS::Queue"
+QUEUE, QUEUE_POLICY = "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"
 
 _REQUESTS = 3
 """Requests for a message: it is sent, received and deleted. Source: https://aws.amazon.com/sqs/pricing/"""
@@ -142,7 +142,5 @@ RECORDS = (
             ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
         ),
     ),
-    ResourceType(
-        "AWS::SQS::QueuePolicy", "free", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))
-    ),
+    ResourceType(QUEUE_POLICY, "free", Simulation(create=2.0), policies=PolicyDocuments("resource", ("Queues",))),
 )

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from troposphere import Ref, kinesis
 
-from fsdcf.cloudformation.arns import REGION
+from fsdcf.cloudformation.arns import REGION, arn
 from fsdcf.compiler.access import actions, check_permissions, existing, granted, is_managed
 from fsdcf.compiler.encryption import encryption_of, kms_key, permit_key
 from fsdcf.compiler.parts.roles import allow
@@ -13,7 +13,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
-from fsdcf.language.model.common import KMS, Unmanaged, encryption_key, existing_arn_key, owners_tag
+from fsdcf.language.model.common import ARN_ELSEWHERE, KMS, Unmanaged, encryption_key, existing_arn_key, owners_tag
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, logical_id, variable
 from fsdcf.language.placeholders import String, sample
@@ -67,7 +67,7 @@ class KinesisStream(EncryptedDependency):
         also=("stream_name", "streamName"),
         pattern=_NAME,
         longest=128,
-        expects="letters, digits, _ . and -",
+        expects=f"letters, digits, _ . and -{ARN_ELSEWHERE}",
     )
     unmanaged: ExistingStream | None = spec_key(
         "Use an existing stream: give access to it, and create none.", default=None
@@ -155,7 +155,7 @@ def compile(stream: KinesisStream, names: Names, context: Context) -> Grant:
         attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
         grant.output(names.id("StreamName"), f"Kinesis stream {names.local}", Ref(title))
     else:
-        found = existing(stream, "kinesis", physical, "stream/")
+        found = existing(stream, arn("kinesis", f"stream/{physical}"), "stream/")
         attributes, region = {"name": found.name, "arn": found.arn}, found.region
     grant.environment[names.variable("STREAM_NAME")] = attributes["name"]
     grant.environment[names.variable("STREAM_ARN")] = attributes["arn"]
@@ -173,8 +173,8 @@ def _add_consumers(grant: Grant, stream: KinesisStream, names: Names) -> list[st
     titles = []
     for name in sorted(stream.consumers, key=sample):
         title = logical_id(f"{names.local}/{sample(name)}", "Consumer")
-        arn = intrinsic(grant.values["arn"])
-        grant.add(_Consumer(title, ConsumerName=value(name), StreamARN=arn), names.origin)
+        consumer = _Consumer(title, ConsumerName=value(name), StreamARN=intrinsic(grant.values["arn"]))
+        grant.add(consumer, names.origin)
         grant.environment[_variables(stream)[sample(name)]] = f"${{{title}}}"
         titles.append(title)
     return titles

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.language.placeholders import STORED_NAMES, String
-from fsdcf.language.shape import TypedRecord, spec_key, spec_record
+from fsdcf.language.shape import SnakeCaseRecord, TypedRecord, spec_key, spec_record
 
 SECRETS_MANAGER = (
     r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret|secretsmanager)"
@@ -210,6 +210,10 @@ class Unmanaged:
     )
 
 
+ARN_ELSEWHERE = "; the ARN of an existing one belongs to `unmanaged.arn`"
+"""What to say of an ARN in the place of a name, where a type has the key ``arn`` below ``unmanaged``."""
+
+
 def existing_arn_key(
     service: str, rest: str, example: str, region: str = r"[a-z0-9-]+", account: str = r"\d{12}"
 ) -> Any:
@@ -273,3 +277,43 @@ class StoredValue(Dependency):
         expects="a variable name",
         computed_default="<NAME>_SECRET or <NAME>_VALUE",
     )
+
+
+@spec_record
+class BucketSender(SnakeCaseRecord):
+    """A bucket of another spec that sends its notifications here."""
+
+    bucket: String | None = spec_key(
+        "Physical name of a bucket.",
+        default=None,
+        pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        expects="the name of a bucket",
+    )
+    account: str | None = spec_key(
+        "Account that owns the bucket.",
+        default=None,
+        pattern=r"\d{12}",
+        expects="12 digits in quotes",
+        computed_default="the account of the stack",
+    )
+
+    @property
+    def topic_name(self) -> String | None:
+        """The name or ARN of a topic, for a sender that is one."""
+        return None
+
+
+@spec_record
+class Sender(BucketSender):
+    """A topic or a bucket of another spec that sends here."""
+
+    topic: String | None = spec_key(
+        "Physical name of a topic in the account and region of the stack, or the ARN of any topic.",
+        default=None,
+        pattern=r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:)?[A-Za-z0-9_-]{1,251}(\.fifo)?",
+        expects="the name or the ARN of a topic",
+    )
+
+    @property
+    def topic_name(self) -> String | None:
+        return self.topic

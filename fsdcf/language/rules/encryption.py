@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath
-from fsdcf.language.dependency import DependencyType, EncryptedDependency
+from fsdcf.language.dependency import (
+    DependencyType,
+    EncryptedDependency,
+    ReceivingDependency,
+    SendingDependency,
+    senders_of,
+)
 from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
@@ -64,7 +70,14 @@ def regions(case: Case) -> Problems:
     id and another region in the ARN: `${AWS::Region}` there is the region of the stack. The region is that of the
     environment's file; without one, all keys must have the same."""
     home, reason = _region(case), "the region of the environment"
+    encrypted = case.having(EncryptedDependency) if case.kind in WITH_TASKS else []
+    elsewhere = {(*path, "encryption"): each.existing_region for path, each in encrypted}
     for path, key in _keys(case).items():
+        if own := elsewhere.get(path):
+            region = key.split(":")[3] if isinstance(key, str) else own
+            if region != own:
+                yield Problem(path, f"the key is in {region}, and the dependency in {own}", f"use a key of {own}")
+            continue
         region = key.split(":")[3] if isinstance(key, str) else ""  # with a placeholder it is not known
         if region and home and region != home:
             message = f"the key is in {region}, and {reason} is {home}"
@@ -93,25 +106,24 @@ def log_group_keys(case: Case) -> Problems:
     "W156",
     "a KMS key whose policy must admit an AWS service",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
-    "CloudWatch Logs and SNS use a key by themselves, not for the service or for CloudFormation, so that only the "
-    "policy of the key can permit it. Without it the log group cannot be created, and what SNS sends to an encrypted "
-    "queue is lost without an error. The statement for the policy is "
+    "CloudWatch Logs, SNS, S3 and CloudFront use a key by themselves, not for the service or for CloudFormation, so "
+    "that only the policy of the key can permit it. Without it the log group cannot be created, what SNS and S3 send "
+    "to an encrypted queue or topic is lost without an error, and CloudFront reads no object. The statement for the "
+    "policy is "
     '`{"Effect": "Allow", "Principal": {"Service": "NAME"}, "Action": ["kms:Encrypt", "kms:Decrypt", '
     '"kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*"}`, in which NAME is the name in the '
     "finding. A condition narrows it: for logs "
-    '`"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:REGION:ACCOUNT:*"}`, for SNS '
-    '`"ArnEquals": {"aws:SourceArn": "TOPIC"}`. '
+    '`"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:REGION:ACCOUNT:*"}`, for the others '
+    '`"ArnEquals": {"aws:SourceArn": "TOPIC, BUCKET OR DISTRIBUTION"}`. '
     "fsdcf does not read the key's policy: silence this warning once the statement is there.",
     kinds=ALL,
 )
 def key_policies(case: Case) -> Problems:
     """Name the AWS services that the policy of a customer's key must admit."""
     hint = "add the statement that `fsdcf explain W156` shows to the policy of the key, then silence this warning"
-    logs, sns = f"logs.{_region(case) or 'REGION'}.amazonaws.com", "sns.amazonaws.com"
     own, seen = {local_name(each.name) for _, each, kind in _kms(case) if kind.managed(each)}, set()
     keys = {path: key for path, key in _keys(case).items() if not own & set(_named(key))}
-    for at, effect in _users(case):
-        service = sns if effect.startswith("messages") else logs
+    for at, effect, service in _users(case):
         if at in keys and (at, service) not in seen:
             seen.add((at, service))
             yield Problem(at, f"{effect} only if the policy of the key admits {service}", hint)
@@ -140,28 +152,37 @@ def idle_keys(case: Case) -> Problems:
             yield Problem((*path, "name"), f"nothing uses the key `{local}`", hint)
 
 
-def _users(case: Case) -> Iterator[tuple[SpecPath, str]]:
-    """What AWS encrypts by itself with the key at a path."""
-    default = _path(_DEFAULT)
+def _users(case: Case) -> Iterator[tuple[SpecPath, str, str]]:
+    """What AWS encrypts by itself with the key at a path, and the service that does."""
+    default, logs = _path(_DEFAULT), f"logs.{_region(case) or 'REGION'}.amazonaws.com"
     if case.network is not None and case.network[1].flow_logs and case.network[1].id is None:
         at, flow_logs = _path(f"{case.network[0]}.flowLogs.encryption"), case.network[1].flow_logs
         details = flow_logs if isinstance(flow_logs, FlowLogs) else FlowLogs()
         if not details.bucket:
-            yield (default if details.encryption is None else at), "the log group of the flow log can be created"
+            yield (default if details.encryption is None else at), "the log group of the flow log can be created", logs
     if isinstance(sessions := _recorded(case), ExecuteCommandLogs) and sessions.log_group is None:
         at = default if sessions.encryption is None else _path(f"{_CLUSTERS[case.kind]}.encryption")
-        yield at, "the log group of the sessions of ECS Exec can be created"
+        yield at, "the log group of the sessions of ECS Exec can be created", logs
     if case.kind not in WITH_TASKS:
         return
     own = case.service.observability.logs
     if own.enabled:
-        yield (default if own.encryption is None else _path(_LOGS)), "the log group can be created"
-    encrypted = case.having(EncryptedDependency)
-    targets = {name for _, each in encrypted for name in each.delivers_to}
-    for path, queue in encrypted:
-        if local_name(queue.name) in targets:
-            at = default if queue.encryption is None else (*path, "encryption")
-            yield at, f"messages arrive in `{local_name(queue.name)}`"
+        yield (default if own.encryption is None else _path(_LOGS)), "the log group can be created", logs
+    for path, each, kind in case.dependencies():
+        if isinstance(each, EncryptedDependency) and kind.managed(each):
+            at, local = default if each.encryption is None else (*path, "encryption"), local_name(each.name)
+            for service in sorted(_senders(case, each, kind.category)):
+                yield at, f"messages arrive in `{local}`", f"{service}.amazonaws.com"
+            if isinstance(each, SendingDependency) and each.is_published:
+                yield at, f"CloudFront can read `{local}`", "cloudfront.amazonaws.com"
+
+
+def _senders(case: Case, receiver: EncryptedDependency, category: str) -> set[str]:
+    """The AWS services that send to a queue or topic (``sns``)."""
+    if not isinstance(receiver, ReceivingDependency):
+        return set()
+    own = {each.sender for each in senders_of(case.spec, category, local_name(receiver.name))}
+    return own | {"s3" if each.topic_name is None else "sns" for each in receiver.receives_from}
 
 
 @rule("W157", "keys of secrets that the spec does not name")

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from fsdcf.cloudformation import ecr
+from fsdcf.cloudformation.arns import fields_of_arn
 from fsdcf.cloudformation.facts import tag_values
 from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
@@ -129,10 +130,15 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
 
 
 def _receivers(stack: PlannedStack, resource: PlannedResource) -> Iterator[str]:
-    """A line for each queue that a topic delivers to."""
-    for topic, queue in sns.deliveries(stack):
-        if topic.name == resource.name:
-            yield f"to {text_of(queue.get('QueueName')) or queue.name}"
+    """A line for each queue, topic or address that gets what a topic or a bucket sends."""
+    for end in (*sns.receivers_of(stack, resource), *s3.notified_by(resource)):
+        made = stack.resources.get(target_of(end) or "")
+        drawing = record_of(made.type).drawing if made else None
+        if made is not None and drawing is not None:
+            yield f"to {text_of(made.get(drawing.name_property or '')) or made.name}"
+        else:
+            text = text_of(end)
+            yield f"to {fields_of_arn(text)[-1] if text.startswith('arn:') else text}"
 
 
 def _node(resource: PlannedResource, drawing: Drawing, *more: str) -> Node:

@@ -32,6 +32,8 @@ from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
 from fsdcf.cloudformation.types.s3 import BUCKET, BUCKET_POLICY
 from fsdcf.cloudformation.types.secretsmanager import SECRET
 from fsdcf.cloudformation.types.servicediscovery import DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE
+from fsdcf.cloudformation.types.sns import TOPIC_POLICY
+from fsdcf.cloudformation.types.sqs import QUEUE_POLICY
 from fsdcf.cloudformation.types.ssm import PARAMETER
 from fsdcf.sandbox import (
     acm,
@@ -393,6 +395,32 @@ def _delete_bucket(state: SandboxState, physical: str) -> None:
     state.store.remove(s3.BUCKET, physical)
 
 
+def _check_notifications(state: SandboxState, bucket: str, properties: Data) -> None:
+    """Reject notifications to a queue or topic of the account whose policy does not name the bucket: S3 sends a test
+    message at once.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+    """
+    wanted = properties.get("NotificationConfiguration") or {}
+    receivers = {(QUEUE_POLICY, one.get("Queue")) for one in wanted.get("QueueConfigurations") or ()}
+    receivers |= {(TOPIC_POLICY, one.get("Topic")) for one in wanted.get("TopicConfigurations") or ()}
+    for type, arn in receivers:
+        policies = [str(policy["properties"]) for _, policy in state.store.every(RESOURCE, f"{type}|")]
+        admitted = any(f"'{arn}'" in policy and f":s3:::{bucket}'" in policy for policy in policies)
+        if f":{state.account}:" in str(arn) and not admitted:
+            reason = "Unable to validate the following destination configurations"
+            raise ResourceFailure(ids.quoted(reason, "S3"), "InvalidRequest")
+
+
+def _create_bucket(state: SandboxState, new: NewResource, physical: str) -> None:
+    _check_notifications(state, physical, new.properties)
+    s3.add_bucket(state, physical)
+
+
+def _update_bucket(state: SandboxState, old: Document, properties: Data, phase: Phase) -> None:
+    _check_notifications(state, old["physical"], properties)
+
+
 HANDLERS: Mapping[str, ResourceHandler] = {
     ALARM: ResourceHandler(
         lambda state, new, physical: cloudwatch.put_alarm(state, physical, new.logical, new.properties),
@@ -443,7 +471,7 @@ HANDLERS: Mapping[str, ResourceHandler] = {
     LOG_GROUP: ResourceHandler(
         lambda state, new, physical: logs.create_group(state, physical), delete=logs.delete_group
     ),
-    BUCKET: ResourceHandler(lambda state, new, physical: s3.add_bucket(state, physical), delete=_delete_bucket),
+    BUCKET: ResourceHandler(_create_bucket, _update_bucket, _delete_bucket),
     REPOSITORY: ResourceHandler(
         lambda state, new, physical: ecr.add_repository(state, physical, new.properties),
         lambda state, resource, properties, phase: ecr.put_repository(state, resource["physical"], properties),

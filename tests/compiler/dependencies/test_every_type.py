@@ -174,6 +174,8 @@ OF_EXISTING = {
     "fifo": True,
     "mountPoint": "/other",
     "consumers": ["shop"],
+    "prefixes": ["shop/"],
+    "subscriptions": [{"https": "https://hooks.example.com"}],
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 OF_MANAGED = {
@@ -200,6 +202,18 @@ OF_MANAGED = {
     "visibilityTimeout": 1,
     "maxReceiveCount": 1,
     "messageRetention": 60,
+    "fifoThroughputLimit": "perQueue",
+    "deduplicationScope": "queue",
+    "deliveryDelay": 1,
+    "receiveWaitTime": 1,
+    "maximumMessageSize": 1024,
+    "deadLetters": False,
+    "receivesFrom": [{"bucket": "files"}],
+    "dataKeyReuse": 60,
+    "subscriberAccounts": ["210987654321"],
+    "cors": [{"origins": ["*"]}],
+    "notifications": [{"existingQueue": "orders"}],
+    "distributions": ["arn:aws:cloudfront::123456789012:distribution/E1"],
     "shards": 2,
     "retentionHours": 48,
 }

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.compiler.dependencies.made import admits, as_text, findings, make
+from fsdcf.pipeline import Request, run
+from tests.compiler.dependencies.made import admits, as_text, codes, findings, make, references, spec_of
 
 KIND = "aws_s3_bucket"
 
@@ -135,3 +136,117 @@ def test_reserved_names() -> None:
         assert findings({"type": KIND, "name": name}), name
     for name in ("my-sthree-photos", "photos-s3alias-2", "mrap"):
         assert not findings({"type": KIND, "name": name}), name
+
+
+def test_access_below_prefixes_alone() -> None:
+    made = make(KIND, "photos", prefixes=["b/", "a/"])
+    assert (
+        made.arns("s3:GetObject") == {"${PhotosBucket.Arn}/a/*", "${PhotosBucket.Arn}/b/*"} == made.arns("s3:PutObject")
+    )
+    (listing,) = (one for one in made.statements() if "s3:ListBucket" in one["Action"])
+    assert listing["Action"] == ["s3:ListBucket"] and listing["Resource"] == [{"Fn::GetAtt": ["PhotosBucket", "Arn"]}]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["a/*", "b/*"]}}
+    listed = make(KIND, "photos", permissions=["s3:GetObjectTagging", "s3:ListBucketVersions"], prefixes=["a/"])
+    assert not [arn for arn in listed.arns("s3:GetObjectTagging") if arn.endswith("photos/*")]
+    (listing,) = (one for one in listed.statements() if "s3:ListBucketVersions" in one["Action"])
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["a/*"]}}
+
+
+def test_a_bucket_by_its_arn() -> None:
+    made = make(KIND, "photos", unmanaged={"permissions": "read", "arn": "arn:aws:s3:::prod-photos"})
+    assert made.arns("s3:GetObject") == {"arn:aws:s3:::prod-photos/*"}
+    assert made.grant.environment == {"PHOTOS_BUCKET_NAME": "prod-photos"}
+
+
+def test_cors() -> None:
+    rule = {"origins": ["https://*.example.com"], "methods": ["PUT", "GET"], "headers": ["*"], "maxAge": 0}
+    properties = make(KIND, "photos", cors=[rule, {"origins": ["*"]}]).the("AWS::S3::Bucket")[1]["Properties"]
+    first, second = properties["CorsConfiguration"]["CorsRules"]
+    assert first == {
+        "AllowedOrigins": ["https://*.example.com"],
+        "AllowedMethods": ["GET", "PUT"],
+        "AllowedHeaders": ["*"],
+        "MaxAge": 0,
+    }
+    assert second == {"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"]}
+
+
+def test_cloudfront_reads_a_bucket_that_stays_private() -> None:
+    arn = "arn:aws:cloudfront::123456789012:distribution/E1"
+    made = make(KIND, "photos", distributions=[arn])
+    document = made.the("AWS::S3::BucketPolicy")[1]["Properties"]["PolicyDocument"]
+    allowed = document["Statement"][1]
+    assert allowed["Principal"] == {"Service": "cloudfront.amazonaws.com"} and allowed["Action"] == ["s3:GetObject"]
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceArn": [arn]}}
+    block = made.the("AWS::S3::Bucket")[1]["Properties"]["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+
+
+@pytest.mark.parametrize("key", ["publicRead", "acl", "public", "website", "bucketPolicy"])
+def test_a_bucket_is_not_public(key: str) -> None:
+    text = spec_of({"type": KIND, "name": "photos", key: True})
+    (finding,) = (one for one in run(Request("spec.yml", text.encode(), "staging")).diagnostics if one.code == "S101")
+    assert "distributions" in str(finding.hint) and "CloudFront" in str(finding.hint)
+
+
+def test_a_bucket_waits_for_the_policies_of_its_receivers() -> None:
+    bucket = {
+        "type": KIND,
+        "name": "photos",
+        "notifications": [{"queue": "jobs", "prefix": "in/"}, {"topic": "news", "prefix": "out/"}],
+    }
+    others = [{"type": "aws_sqs_queue", "name": "jobs"}, {"type": "aws_sns_topic", "name": "news"}]
+    result = run(Request("spec.yml", spec_of(bucket, *others).encode(), "staging"))
+    assert result.template is not None, result.diagnostics
+    resources = result.template.data["Resources"]
+    assert resources["PhotosBucket"]["DependsOn"] == ["JobsQueuePolicy", "NewsTopicPolicy"]
+    for name in ("JobsQueuePolicy", "NewsTopicPolicy"):
+        assert "PhotosBucket" not in set(references(resources[name]["Properties"])), "the name makes the ARN: no circle"
+        assert "s3:::photos" in str(resources[name])
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"notifications": [{}]}, [("S562", "{}")]),
+        ({"notifications": [{"queue": "jobs", "topic": "news"}]}, [("S562", "queue: jobs")]),
+        ({"notifications": [{"queue": "none"}]}, [("S562", "none")]),
+        ({"notifications": [{"queue": "ordered"}]}, [("S562", "ordered")]),
+        ({"notifications": [{"existingQueue": "a.fifo"}]}, [("S562", "a.fifo")]),
+        ({"notifications": [{"queue": "secret"}]}, [("S381", "secret")]),
+        ({"notifications": [{"queue": "jobs"}, {"topic": "news"}]}, [("S562", "topic: news")]),
+        ({"notifications": [{"queue": "jobs", "events": ["s3:Object:*"]}]}, [("S106", "s3:Object:*")]),
+        ({"cors": [{"origins": ["https://a.example/"]}]}, [("S105", "https://a.example/")]),
+        ({"cors": [{"origins": ["https://*.*.example"]}]}, [("S105", "https://*.*.example")]),
+        ({"cors": [{"origins": ["*"], "methods": ["PATCH"]}]}, [("S106", "PATCH")]),
+        ({"prefixes": ["a/*"]}, [("S105", "a/*")]),
+        ({"distributions": ["E1ABCDEF"]}, [("S105", "E1ABCDEF")]),
+    ],
+)
+def test_what_s3_rejects(keys: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    others = [
+        {"type": "aws_sqs_queue", "name": "jobs"},
+        {"type": "aws_sqs_queue", "name": "ordered", "fifo": True},
+        {"type": "aws_sqs_queue", "name": "secret", "encryption": "kms"},
+        {"type": "aws_sns_topic", "name": "news"},
+    ]
+    assert findings({"type": KIND, "name": "photos", **keys}, *others) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        ({"prefix": "a/"}, {"prefix": "b/"}, False),
+        ({"prefix": "a/"}, {"prefix": "a/b/"}, True),
+        ({"suffix": ".jpg"}, {"suffix": ".png"}, False),
+        ({"prefix": "a/", "suffix": ".jpg"}, {"suffix": ".png"}, False),
+        ({"suffix": ".jpg"}, {"prefix": "a/"}, True),
+        ({"events": ["s3:ObjectRemoved:*"]}, {}, False),
+        ({"events": ["s3:ObjectCreated:Put"]}, {}, True),
+        ({"events": ["s3:ObjectCreated:Put"]}, {"events": ["s3:ObjectCreated:Post"]}, False),
+    ],
+)
+def test_two_notifications_do_not_report_one_event(first: Any, second: Any, overlap: bool) -> None:
+    notifications = [{"queue": "jobs", **first}, {"queue": "jobs", **second}]
+    jobs = {"type": "aws_sqs_queue", "name": "jobs"}
+    assert codes({"type": KIND, "name": "photos", "notifications": notifications}, jobs) == ["S562"] * overlap

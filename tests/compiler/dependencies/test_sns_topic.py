@@ -78,7 +78,7 @@ def test_distinct_subscriptions_have_distinct_ids() -> None:
     ("keys", "queue", "expected"),
     [
         ({}, {"name": "invoices"}, ("S371", "queue")),
-        ({}, {"unmanaged": {"permissions": "read"}}, ("S371", "queue")),
+        ({}, {"unmanaged": {"permissions": "read"}}, None),
         ({}, {"fifo": True}, ("S371", "queue")),
         ({"fifo": True}, {"fifo": True}, None),
         ({"fifo": True}, {}, None),
@@ -127,3 +127,108 @@ def test_names_and_duplicates() -> None:
     assert codes(topic("events", contentBasedDeduplication=True)) == ["S370"]
     assert codes(topic("events", fifo=True, contentBasedDeduplication=True)) == []
     assert "Fn::Sub" not in yaml.safe_dump(make(KIND, "events").resources["EventsTopic"]["Properties"]["TopicName"])
+
+
+def subscriptions(*dependencies: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The properties of the subscriptions, by endpoint."""
+    result = compiled(*dependencies)
+    assert result.template is not None, result.diagnostics
+    resources = result.template.data["Resources"].values()
+    made = (one["Properties"] for one in resources if one["Type"] == "AWS::SNS::Subscription")
+    return {
+        str(next(iter(one["Endpoint"].values())) if isinstance(one["Endpoint"], dict) else one["Endpoint"]): one
+        for one in made
+    }
+
+
+def test_the_receivers_of_a_topic() -> None:
+    elsewhere = "arn:aws:sqs:eu-west-1:123456789012:audit"
+    receivers = [{"existingQueue": "parcels"}, {"existingQueue": elsewhere}, {"email": "a@example.com"}]
+    receivers += [{"https": "https://hooks.example.com/x"}]
+    made = subscriptions(topic(subscriptions=receivers))
+    assert {end: one["Protocol"] for end, one in made.items()} == {
+        "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:parcels": "sqs",
+        elsewhere: "sqs",
+        "a@example.com": "email",
+        "https://hooks.example.com/x": "https",
+    }
+
+
+def test_a_queue_of_the_spec_that_exists_is_subscribed_by_its_arn() -> None:
+    arn = "arn:aws:sqs:eu-west-1:123456789012:jobs"
+    queue = {**QUEUE, "unmanaged": {"permissions": "write", "arn": arn}}
+    assert set(subscriptions(topic(subscriptions=[{"queue": "orders"}]), queue)) == {arn}
+
+
+def test_an_existing_topic_is_subscribed_in_the_stack_of_the_queue() -> None:
+    arn = "arn:aws:sns:eu-west-1:210987654321:prices"
+    prices = topic("prices", unmanaged={"permissions": "read", "arn": arn}, subscriptions=[{"queue": "orders"}])
+    (made,) = subscriptions(prices, QUEUE).values()
+    assert (made["TopicArn"], made["Region"]) == (arn, "eu-west-1")
+    result = compiled(prices, QUEUE)
+    assert result.template is not None
+    policy = result.template.data["Resources"]["OrdersQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert policy["Condition"] == {"ArnEquals": {"aws:SourceArn": [arn]}}
+
+
+def test_what_cannot_be_delivered_goes_to_a_queue_that_admits_the_topic() -> None:
+    letters = {"type": "aws_sqs_queue", "name": "letters"}
+    receiver = {"https": "https://hooks.example.com", "deadLetterQueue": "letters"}
+    (made,) = subscriptions(topic(subscriptions=[receiver]), letters).values()
+    assert made["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": ["LettersQueue", "Arn"]}}
+    result = compiled(topic(subscriptions=[receiver]), letters)
+    assert result.template is not None and "LettersQueuePolicy" in result.template.data["Resources"]
+
+
+def test_the_policy_of_a_topic_admits_whom_the_spec_names_and_the_alarms_of_the_account() -> None:
+    made = make(KIND, "events", subscriberAccounts=["210987654321"], receivesFrom=[{"bucket": "files"}])
+    document = made.the("AWS::SNS::TopicPolicy")[1]["Properties"]["PolicyDocument"]
+    alarms, bucket, account = document["Statement"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"} and "aws:SourceAccount" in str(alarms)
+    assert bucket["Principal"] == {"Service": "s3.amazonaws.com"} and bucket["Action"] == ["sns:Publish"]
+    assert account["Action"] == ["sns:Subscribe"] and "210987654321" in str(account["Principal"])
+    assert "AWS::SNS::TopicPolicy" not in {one["Type"] for one in make(KIND, "events").resources.values()}
+
+
+@pytest.mark.parametrize(
+    ("keys", "receiver", "expected"),
+    [
+        ({}, {}, ("S371", 0)),
+        ({}, {"queue": "orders", "email": "a@example.com"}, ("S371", 0)),
+        ({}, {"existingQueue": "a.fifo"}, ("S371", "existingQueue")),
+        ({"fifo": True}, {"email": "a@example.com"}, ("S370", "email")),
+        ({"fifo": True}, {"https": "https://a.example"}, ("S370", "https")),
+        ({}, {"email": "a@example.com", "rawMessageDelivery": True}, ("S370", "rawMessageDelivery")),
+        ({}, {"queue": "orders", "deadLetterQueue": "orders"}, ("S371", "deadLetterQueue")),
+        ({}, {"queue": "orders", "deadLetterQueue": "none"}, ("S371", "deadLetterQueue")),
+        ({"fifo": True}, {"queue": "orders", "deadLetterQueue": "letters"}, ("S371", "deadLetterQueue")),
+        ({}, {"queue": "orders", "deadLetterQueue": "letters"}, None),
+    ],
+)
+def test_what_a_subscription_cannot_be(
+    keys: dict[str, Any], receiver: dict[str, Any], expected: tuple[str, Any] | None
+) -> None:
+    letters = {"type": "aws_sqs_queue", "name": "letters"}
+    named = found(topic(subscriptions=[receiver], **keys), QUEUE, letters)
+    assert [(code, path[-1]) for code, path in named] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("url", ["http://a.example", "https://user:geheim@a.example/x", "https://geheim@a.example"])
+def test_an_address_has_tls_and_no_password(url: str) -> None:
+    receiver = {"https": url}
+    assert found(topic(subscriptions=[receiver])) == [("S371", ("dependencies", 0, "subscriptions", 0, "https"))]
+    assert not any("geheim" in one.message for one in compiled(topic(subscriptions=[receiver])).diagnostics)
+
+
+def test_the_url_of_a_queue_is_no_name() -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/210987654321/orders"
+    result = compiled(topic(subscriptions=[{"existingQueue": url}]))
+    (finding,) = (one for one in result.diagnostics if one.code == "S105")
+    assert "`arn:aws:sqs:eu-west-1:210987654321:orders`" in str(finding.hint)
+
+
+def test_a_queue_of_another_stack_must_admit_the_topic() -> None:
+    for receiver in ({"existingQueue": "parcels"}, {"queue": "orders"}):
+        result = compiled(topic(subscriptions=[receiver]), {**QUEUE, "unmanaged": {"permissions": "read"}})
+        (warning,) = (one for one in result.diagnostics if one.code == "W191")
+        assert "receivesFrom: [{topic: staging-events}]" in str(warning.hint)

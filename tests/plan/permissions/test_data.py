@@ -68,6 +68,7 @@ PARTS = {
     "AWS::IAM::Policy",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
 """Types that IAM does not know: a call on one is a call on what it is a part of."""

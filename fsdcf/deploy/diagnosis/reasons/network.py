@@ -216,6 +216,16 @@ NETWORK_REASONS = (
         "aws s3api get-bucket-policy --bucket BUCKET",
     ),
     Reason(
+        "bucket-notifications",
+        "Unable to validate the following destination configurations",
+        r"Unable to validate the following destination configurations",
+        "S3 may not send the bucket's notifications to a queue or topic, which must exist first and admit the bucket",
+        "write `receivesFrom: [{bucket: …}]` in the spec that makes the queue or topic, and deploy it before the"
+        " bucket; its KMS key must admit s3.amazonaws.com",
+        "dependencies.aws_s3_bucket.notifications",
+        "aws sqs get-queue-attributes --attribute-names Policy --queue-url URL",
+    ),
+    Reason(
         "flow-logs",
         "Access Denied for LogDestination: ... Please check LogDestination permission",
         r"Access Denied for LogDestination|check LogDestination permission",
