@@ -84,6 +84,11 @@ class SendingDependency(Dependency):
     sender: ClassVar[str]
 
     @property
+    def awaits(self) -> tuple[String, ...]:
+        """The receivers of other specs, by name or ARN, that must admit the sender before it can be deployed."""
+        return ()
+
+    @property
     def sends_to(self) -> tuple[tuple[str, str], ...]:
         """The receivers in the spec, by category (``sqs``) and local name."""
         raise NotImplementedError
@@ -180,6 +185,28 @@ class ReachedService(Dependency):
 def reached_services(spec: Spec) -> tuple[str, ...]:
     """Return the names of the services that a service calls, which a deploy of both deploys before it."""
     return tuple(dict.fromkeys(sample(one.name) for one in spec.dependencies if isinstance(one, ReachedService)))
+
+
+def preceding_services(spec: Spec, others: Iterable[Spec]) -> tuple[str, ...]:
+    """Return the names of the services that a deploy of several deploys before a service: those that it calls, and
+    those of the ``others`` that make a queue or topic for its notifications."""
+    awaited = {_last(name) for one in spec.dependencies if isinstance(one, SendingDependency) for name in one.awaits}
+    makers = [
+        other.metadata.name
+        for other in others
+        if other is not spec and any(_last(each.name) in awaited for each in other.dependencies if _admits(each))
+    ]
+    return tuple(dict.fromkeys((*reached_services(spec), *makers)))
+
+
+def _last(name: String) -> str:
+    """The name in an ARN, or a name itself."""
+    return sample(name).rpartition(":")[2]
+
+
+def _admits(dependency: Dependency) -> bool:
+    """Whether a dependency is a queue or topic that its spec makes, and that senders of other specs may send to."""
+    return isinstance(dependency, ReceivingDependency) and bool(dependency.receives_from)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -139,3 +139,27 @@ def test_each_key_of_a_log_group_is_one_that_its_policy_must_admit(
 ) -> None:
     found = [one.path for one in compiled(HELLO + text).diagnostics if one.code == "W156"]
     assert [".".join(map(str, path)) for path in found] == paths
+
+
+def test_a_key_of_the_stack_admits_what_sends_and_reads_by_itself(compiled: Compile) -> None:
+    text = HELLO + (
+        "dependencies:\n"
+        "  - {type: aws_kms_key, name: data}\n"
+        "  - {type: aws_sns_topic, name: events, encryption: '${kms:data:arn}', receivesFrom: [{bucket: other}]}\n"
+        "  - type: aws_sqs_queue\n    name: orders\n    encryption: ${kms:data:arn}\n"
+        "    receivesFrom: [{topic: events-2}, {topic: 'arn:aws:sns:us-east-1:210987654321:x'}]\n"
+        "  - type: aws_s3_bucket\n    name: files\n    encryption: ${kms:data:arn}\n"
+        "    distributions: ['arn:aws:cloudfront::123456789012:distribution/E1']\n"
+    )
+    result = compiled(text)
+    assert result.template is not None, result.diagnostics
+    statements = result.template.data["Resources"]["DataKey"]["Properties"]["KeyPolicy"]["Statement"]
+    admitted = {one["Principal"]["Service"]: one for one in statements if "Service" in one["Principal"]}
+    account = {"Ref": "AWS::AccountId"}
+    assert {name: one["Condition"]["StringEquals"] for name, one in admitted.items() if isinstance(name, str)} == {
+        "cloudwatch.amazonaws.com": {"aws:SourceAccount": account},
+        "s3.amazonaws.com": {"aws:SourceAccount": account},
+        "sns.amazonaws.com": {"aws:SourceAccount": ["210987654321", account]},
+        "cloudfront.amazonaws.com": {"aws:SourceArn": ["arn:aws:cloudfront::123456789012:distribution/E1"]},
+    }
+    assert not [one for one in result.diagnostics if one.code == "W156"]

@@ -36,7 +36,7 @@ from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.stream import LineWriter
 from fsdcf.conventions import execution_role_variable, role_variable
 from fsdcf.diagnostics import Diagnostic, has_errors
-from fsdcf.language.dependency import reached_services
+from fsdcf.language.dependency import preceding_services
 from fsdcf.language.model.service import Spec
 from fsdcf.language.rules.container import BUILD_SECRET
 from fsdcf.language.rules.together import Sibling
@@ -226,10 +226,10 @@ def services(
 
 
 def _order(specs: Sequence[Spec]) -> Mapping[str, tuple[str, ...]]:
-    """The services that each service calls. Of services that call each other, one does not wait."""
+    """The services that precede each service. Of services that call each other, one does not wait."""
     from fsdcf.deploy.group import in_order
 
-    return in_order({spec.metadata.name: reached_services(spec) for spec in specs})[0]
+    return in_order({spec.metadata.name: preceding_services(spec, specs) for spec in specs})[0]
 
 
 def _compiled(

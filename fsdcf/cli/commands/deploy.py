@@ -62,7 +62,8 @@ from fsdcf.deploy.model import (
     Target,
     Tell,
 )
-from fsdcf.language.dependency import reached_services
+from fsdcf.language.dependency import preceding_services
+from fsdcf.language.model.service import Spec
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
 from fsdcf.suggested import suggested
@@ -295,7 +296,8 @@ def _ordered(stacks: Mapping[str, SpecDeploy], early: Sequence[str] = ()) -> _Or
     """The stacks in order, as of ``in_order``. Those that are ``early`` precede the environment."""
     from fsdcf.deploy.group import in_order
 
-    needs = {stack: [*one.requires(), *_follows(one)] for stack, one in stacks.items()}
+    specs = [one.compiled.spec for one in stacks.values() if one.compiled.spec is not None]
+    needs = {stack: [*one.requires(), *_follows(one, specs)] for stack, one in stacks.items()}
     for stack in needs:
         if stack in early:
             needs[stack] = [other for other in needs[stack] if other in early]
@@ -352,10 +354,11 @@ def _plan_if_possible(
     return act(aws, tell, ask, approve)
 
 
-def _follows(deployment: SpecDeploy) -> list[str]:
-    """The stacks of the services that a service calls: if they are deployed, too, they come first."""
+def _follows(deployment: SpecDeploy, specs: Sequence[Spec]) -> list[str]:
+    """The stacks of the services that precede a service, among them those of the ``specs``: if they are deployed, too,
+    they come first."""
     spec, environment = deployment.compiled.spec, deployment.release.environment
-    return [Target(service, environment).stack for service in reached_services(spec)] if spec else []
+    return [Target(service, environment).stack for service in preceding_services(spec, specs)] if spec else []
 
 
 def _lint(template: str) -> tuple[Finding, ...]:

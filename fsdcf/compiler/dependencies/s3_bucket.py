@@ -275,6 +275,11 @@ class S3Bucket(EncryptedDependency, LoggedDependency, SendingDependency):
         return bool(self.distributions)
 
     @property
+    def awaits(self) -> tuple[String, ...]:
+        named = ((each.existing_queue, each.existing_topic) for each in self.notifications if is_managed(self))
+        return tuple(name for pair in named for name in pair if name is not None)
+
+    @property
     def sends_to(self) -> tuple[tuple[str, str], ...]:
         named = ((("sqs", each.queue), ("sns", each.topic)) for each in self.notifications if is_managed(self))
         return tuple((category, name) for pair in named for category, name in pair if name is not None)

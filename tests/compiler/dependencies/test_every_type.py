@@ -235,6 +235,24 @@ def test_a_key_affects_an_existing_dependency_or_has_a_warning(kind: str, name: 
         assert make(**bare, **{key: value_of(kind, key)}).grant == plain
 
 
+BESIDE: dict[str, dict[str, Any]] = {
+    "contentBasedDeduplication": {"fifo": True},
+    "fifoThroughputLimit": {"fifo": True},
+    "deduplicationScope": {"fifo": True},
+    "dataKeyReuse": {"encryption": "kms"},
+}
+"""What a key of a managed dependency needs beside it."""
+
+
+@pytest.mark.parametrize("kind", ["aws_kinesis_stream", "aws_s3_bucket", "aws_sns_topic", "aws_sqs_queue"])
+def test_every_key_of_a_managed_dependency_changes_the_template(kind: str) -> None:
+    for key in sorted(set(names_of(types()[kind].model)) - {field.name for field in fields_of(Dependency)}):
+        value = OF_EXISTING[key] if key in OF_EXISTING else value_of(kind, key)
+        value = [{"expireAfterDays": 9}] if key == "lifecycle" else value
+        plain, changed = (make(kind, "orders", **{**BESIDE.get(key, {}), **more}) for more in ({}, {key: value}))
+        assert (plain.resources, plain.statements()) != (changed.resources, changed.statements()), key
+
+
 @pytest.mark.parametrize(("kind", "keys"), MANAGED)
 def test_keys_of_a_managed_dependency_have_no_warning(kind: str, keys: dict[str, Any]) -> None:
     result = run(Request("spec.yml", spec_of({"type": kind, "name": "orders", **keys}).encode(), "staging"))

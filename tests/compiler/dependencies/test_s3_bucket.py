@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from fsdcf.language.dependency import preceding_services
+from fsdcf.language.model.service import Spec
 from fsdcf.pipeline import Request, run
 from tests.compiler.dependencies.made import admits, as_text, codes, findings, make, references, spec_of
 
@@ -250,3 +252,18 @@ def test_two_notifications_do_not_report_one_event(first: Any, second: Any, over
     notifications = [{"queue": "jobs", **first}, {"queue": "jobs", **second}]
     jobs = {"type": "aws_sqs_queue", "name": "jobs"}
     assert codes({"type": KIND, "name": "photos", "notifications": notifications}, jobs) == ["S562"] * overlap
+
+
+def test_the_services_that_make_the_receivers_come_first() -> None:
+    def spec(service: str, **keys: Any) -> Spec:
+        text = spec_of(keys).replace("name: shop", f"name: {service}", 1)
+        result = run(Request(f"{service}.yml", text.encode(), "staging"))
+        assert result.spec is not None, result.diagnostics
+        return result.spec
+
+    queue = {"type": "aws_sqs_queue", "name": "${ENV}-parcels"}
+    admitting, closed = spec("parcels", **queue, receivesFrom=[{"bucket": "files"}]), spec("other", **queue)
+    for named in ("${ENV}-parcels", "arn:aws:sqs:us-east-1:123456789012:${ENV}-parcels"):
+        files = spec("files", type=KIND, name="files", notifications=[{"existingQueue": named}])
+        assert preceding_services(files, [files, admitting, closed]) == ("parcels",)
+        assert preceding_services(admitting, [files, admitting]) == ()
