@@ -22,10 +22,11 @@ SQLITE_FILE = "app.db"
 class ReachedDependency(Dependency):
     """A capability: a dependency in a network, which the tasks reach at one of ``reached_ports``.
 
-    ``purpose`` says what they do there.
+    ``purpose`` says what they do there, ``place`` the destination of a rule for egress.
     """
 
     purpose: ClassVar[str] = "connect to it"
+    place: ClassVar[str] = "its security group or the addresses of its subnets"
 
     @property
     def reached_ports(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from fsdcf.cloudformation.pricing import (
     PRICE_LIST,
     SECONDS,
     CostItems,
+    CostLine,
     PricingContext,
     PricingRule,
     Resources,
@@ -38,11 +39,12 @@ from fsdcf.cloudformation.types import (
     Updates,
 )
 from fsdcf.cloudformation.types.kms import requests_to
+from fsdcf.wording import counted
 
 PART: Part = "data"
 DB_CLUSTER, DB_INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
 
-_SERVERLESS = "db.serverless"
+_SERVERLESS, _UNITS = "db.serverless", "aurora-capacity-units"
 _INFRATALLY = f"infratally.com on RDS; {PRICE_LIST}"
 _AURORA = "cloudburn.io on Aurora and awsnegotiations.com on Serverless v2"
 _CLASSES = (
@@ -66,10 +68,11 @@ def _price_name(instance_class: str, engine: str) -> str | None:
 
 
 def _price_instances(context: PricingContext, instances: Resources) -> CostItems:
+    serverless: dict[str, list[PlannedResource]] = {}
     for one in instances:
         engine, size = one.text("Engine"), one.text("DBInstanceClass")
         if size == _SERVERLESS:
-            yield _units(context, one)
+            serverless.setdefault(text_of(one.get("DBClusterIdentifier")), []).append(one)
             continue
         name, copies = _price_name(size, engine), 1 + (one.text("MultiAZ") == "true")
         in_zones = " × 2 zones" if copies > 1 else ""
@@ -86,19 +89,22 @@ def _price_instances(context: PricingContext, instances: Resources) -> CostItems
         else:
             yield Unpriced(f"Storage of {one.name}", "only the price of gp3 is known", (one.name,))
         yield from _beside(context, one)
+    for some in serverless.values():
+        yield _units(context, some)
 
 
-def _units(context: PricingContext, instance: PlannedResource) -> Any:
-    """An instance of Aurora Serverless v2, by the assumed capacity within the bounds of its cluster."""
-    cluster = context.stack.named(instance.get("DBClusterIdentifier"), DB_CLUSTER)
+def _units(context: PricingContext, instances: Resources) -> CostLine:
+    """The instances of a cluster of Aurora Serverless v2, by the assumed capacity within the bounds of the cluster."""
+    cluster = context.stack.named(instances[0].get("DBClusterIdentifier"), DB_CLUSTER)
     bounds = mapping(cluster.get("ServerlessV2ScalingConfiguration")) if cluster else {}
     low, high = (decimal(bounds.get(key)) for key in ("MinCapacity", "MaxCapacity"))
-    units = context.assumed["aurora-capacity-units"]
+    units = context.assumed[_UNITS]
     units = max(units, low or units * 0)
     units = units if high is None else min(units, high)
-    how = f"{number(units)} ACU on average × {HOURS} h"
-    name = "Aurora Serverless v2"
-    return context.line("aurora.acu", name, units * HOURS, how, instance, "aurora-capacity-units")
+    count = len(instances)
+    how = f"{counted(count, 'instance')} × {number(units)} ACU on average × {HOURS} h"
+    name, owner = "Aurora Serverless v2", instances[0].name
+    return context.line("aurora.acu", name, units * HOURS * count, how, instances, _UNITS, owner=owner)
 
 
 def _price_clusters(context: PricingContext, clusters: Resources) -> CostItems:
@@ -269,7 +275,7 @@ RECORDS = (
         ),
         data=_ROWS,
         snapshot=lambda properties: True,
-        drawing=Drawing("database", "RDS cluster", "DBClusterIdentifier", _details, arn_service="rds"),
+        drawing=Drawing("database", "RDS cluster", "DBClusterIdentifier", _details, access="SQL", arn_service="rds"),
         updates=Updates(differing=_other_version, interrupting={"EngineVersion": _OUTAGE}),
         before_deletion=_OFF,
     ),
@@ -286,11 +292,7 @@ RECORDS = (
                 price("rds.gp3", "0.115", "GB-month", PRICE_LIST, "2026-11-24", "in one zone"),
                 price("aurora.acu", "0.12", "ACU-hour", _AURORA, "2026-06-13"),
             ),
-            (
-                assumption(
-                    "aurora-capacity-units", "1", "ACU", "on average, within the bounds of each serverless instance"
-                ),
-            ),
+            (assumption(_UNITS, "1", "ACU", "on average, within the bounds of each serverless instance"),),
             order=3,
         ),
         Simulation(
@@ -315,7 +317,7 @@ RECORDS = (
         ),
         data=_ROWS,
         snapshot=lambda properties: not _in_cluster(properties),
-        drawing=Drawing("database", "RDS instance", "DBInstanceIdentifier", _details, arn_service="rds"),
+        drawing=Drawing("database", "RDS instance", "DBInstanceIdentifier", _details, access="SQL", arn_service="rds"),
         updates=Updates(
             # "Some interruptions" on the page of the type, which replaces none of them
             replaced_if={

@@ -1,5 +1,7 @@
 """A cluster of Aurora DSQL: PostgreSQL without a server, a network and passwords, to which services log in by IAM."""
 
+from typing import ClassVar
+
 from troposphere import GetAtt, Ref, dsql
 
 from fsdcf.compiler.access import check_permissions, granted, is_list, is_managed
@@ -9,7 +11,14 @@ from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
-from fsdcf.language.dependency import EncryptedDependency, ProtectedDependency, SqlDatabase, Violation, Violations
+from fsdcf.language.dependency import (
+    EncryptedDependency,
+    ProtectedDependency,
+    ReachedDependency,
+    SqlDatabase,
+    Violation,
+    Violations,
+)
 from fsdcf.language.model.common import IN_PRODUCTION, encryption_key
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
@@ -27,8 +36,12 @@ _PORT = "5432"
 
 
 @spec_record
-class DsqlCluster(SqlDatabase, EncryptedDependency, ProtectedDependency):
-    """A cluster of Aurora DSQL."""
+class DsqlCluster(SqlDatabase, ReachedDependency, EncryptedDependency, ProtectedDependency):
+    """A cluster of Aurora DSQL, at addresses of the internet."""
+
+    reached_ports: ClassVar[tuple[int, ...]] = (5432,)
+    purpose: ClassVar[str] = "connect to the cluster"
+    place: ClassVar[str] = "0.0.0.0/0"
 
     name: String = spec_key(
         "Name of the cluster in the spec, or the identifier of an existing one.",
@@ -52,6 +65,14 @@ class DsqlCluster(SqlDatabase, EncryptedDependency, ProtectedDependency):
         also=("deletionProtectionEnabled", "deletion_protection_enabled"),
         computed_default=IN_PRODUCTION,
     )
+
+    @property
+    def is_reached(self) -> bool:
+        return False
+
+    @property
+    def existing_group(self) -> String | None:
+        return None
 
 
 def check(cluster: DsqlCluster) -> Violations:

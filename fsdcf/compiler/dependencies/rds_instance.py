@@ -357,7 +357,7 @@ class RdsInstance(SqlDatabase, ReachedDependency, EncryptedDependency, Protected
         default=False,
     )
     encryption: String | None = encryption_key(
-        "aws/rds", KMS, ", and its password. A change replaces the database with an empty one"
+        "aws/rds", KMS, ". The key encrypts the password, too. A change replaces the database with an empty one"
     )
     deletion_protection: bool | None = spec_key(
         "Refuse to delete the database until this is `false`, or `fsdcf delete --unprotect` turns it off. A snapshot is"
@@ -825,6 +825,7 @@ TYPE = CompiledType(
     check=check,
     check_references=check_references,
     physical_name=False,
+    endpoint="secretsmanager",
     managed_keys=(
         *(
             "version",

@@ -213,6 +213,7 @@ def plain_passwords(case: Case) -> Problems:
     "W180",
     "a password that changes while tasks run",
     RDS_PASSWORDS,
+    kinds=("Service",),
     only=in_production,
 )
 def rotations(case: Case) -> Problems:
@@ -244,7 +245,7 @@ def zones_of_databases(case: Case) -> Problems:
     for path, database, kind in case.dependencies():
         if not isinstance(database, SqlDatabase) or not isinstance(database, ReachedDependency):
             continue
-        if kind.managed(database) and isinstance(zones, tuple) and len(zones) < 2:
+        if database.is_reached and kind.managed(database) and isinstance(zones, tuple) and len(zones) < 2:
             message = f"the database needs subnets in two zones, and {owner}.{key} lists {len(zones)}"
             yield Problem((*path, "name"), message, f"list a second one in {owner}.{key}")
 

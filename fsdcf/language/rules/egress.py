@@ -73,11 +73,11 @@ def closed_egress(case: Case) -> Problems:
         is_new = case.joined is None and network.id is None
         way = "networking.vpc.endpoints and the prefix list of S3" if is_new else "the addresses of its endpoints"
         yield Problem(_PATH, message, f"add `{{to: {_EVERYWHERE}, ports: [{_HTTPS}]}}`, or {way}", key=True)
-    for path, ports, action in _existing_targets(case):
-        if not any(wanted.covers(port) for wanted in case.service.networking.egress for port in ports):
-            message = f"the tasks cannot {action}: no egress rule allows port {ports[0]}"
-            where = "its security group or the addresses of its subnets"
-            yield Problem(path, message, f"add {where} to networking.egress, with ports: [{ports[0]}]")
+    for path, target in _existing_targets(case):
+        port, *others = target.reached_ports
+        if not any(wanted.covers(one) for wanted in case.service.networking.egress for one in (port, *others)):
+            message = f"the tasks cannot {target.purpose}: no egress rule allows port {port}"
+            yield Problem(path, message, f"add {target.place} to networking.egress, with ports: [{port}]")
 
 
 @rule(
@@ -157,16 +157,11 @@ def _is_inside(destination: str) -> bool:
         return False
 
 
-def _existing_targets(case: Case) -> Iterator[tuple[SpecPath, tuple[int, ...], str]]:
-    """What exists outside of the stack, which does not open the way to it: the path, the ports of which one must be
-    open, and what the tasks do there."""
+def _existing_targets(case: Case) -> Iterator[tuple[SpecPath, ReachedDependency | type[MountedFileSystem]]]:
+    """What exists outside of the stack, which does not open the way to it, with its path."""
     for index, volume in enumerate(case.service.volumes):
         if volume.efs is not None and volume.efs.file_system_id is not None:
-            yield (
-                ("service", "volumes", index, "efs", "fileSystemId"),
-                MountedFileSystem.reached_ports,
-                MountedFileSystem.purpose,
-            )
+            yield ("service", "volumes", index, "efs", "fileSystemId"), MountedFileSystem
     for path, each in case.having(ReachedDependency):
         if not each.is_reached:
-            yield (*path, "name"), each.reached_ports, each.purpose
+            yield (*path, "name"), each

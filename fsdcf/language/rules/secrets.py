@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fsdcf.diagnostics import Diagnostic, SpecPath
+from fsdcf.language.dependency import SqlDatabase
 from fsdcf.language.document import Document
 from fsdcf.language.model.container import ContainerCheck
 from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
@@ -34,13 +35,15 @@ def plain_secrets(case: Case) -> Problems:
     a value is reported. It is masked in everything that fsdcf prints, except in the template. An access key of AWS is
     not needed: the task role takes its place."""
     reported: set[str] = set()
+    databases = case.having(SqlDatabase) if case.kind != "Environment" else []
+    own = {name for _, database in databases for name in database.password_variables}
     shared = case.file.document.secrets if case.file else ()
     variables = [found for found in shared if found[0][:2] == ("environment", "variables")]  # the rest is in the spec
     for path, secret in (*case.document.secrets, *variables):
         named: SpecPath = path
         while named and isinstance(named[-1], int):
             named = named[:-1]
-        if secret in reported or not named or named[-1] in CREDENTIAL_VARIABLES:
+        if secret in reported or not named or named[-1] in CREDENTIAL_VARIABLES or named[-1] in own:
             continue  # another rule reports those variables
         if named[0] == "dependencies" and named[-1] in ("value", "values"):
             continue  # and so does one the values of parameters

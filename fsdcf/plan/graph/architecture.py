@@ -106,7 +106,7 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
     stack = network.stack
     egress, endpoints = list(network.egress()), list(network.endpoints())
     drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
-    stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and drawing.is_store)
+    stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and _holds_data(one))
     services = [_service_node(stack, one, network.home(one)) for one in stack.of(ecs.SERVICE)]
     nodes = [*network.entrances(egress), *egress, *endpoints, *stores, *services]
     edges = [*_requests(network), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
@@ -139,6 +139,13 @@ def _receivers(stack: PlannedStack, resource: PlannedResource) -> Iterator[str]:
         else:
             text = text_of(end)
             yield f"to {fields_of_arn(text)[-1] if text.startswith('arn:') else text}"
+
+
+def _holds_data(resource: PlannedResource) -> bool:
+    """Whether a resource is a store, and not a part of another one."""
+    record = record_of(resource.type)
+    is_part = record.data is not None and record.data.elsewhere(resource.properties)
+    return record.drawing is not None and record.drawing.is_store and not is_part
 
 
 def _node(resource: PlannedResource, drawing: Drawing, *more: str) -> Node:
@@ -195,7 +202,8 @@ def _reached_by(stack: PlannedStack, row: Access, label: str) -> Iterator[Reach]
     for resource in (stack.resources[target] for target in row.targets if target in stack.resources):
         drawing = record_of(resource.type).drawing
         if drawing is not None:
-            yield Reach(_node(resource, drawing), drawing.access or label, faint=bool(drawing.access))
+            faint = bool(drawing.access) and not drawing.is_store
+            yield Reach(_node(resource, drawing), drawing.access or label, faint)
     if row.targets or row.only_looks_up:
         return
     for text in row.resources:

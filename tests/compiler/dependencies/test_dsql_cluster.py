@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.compiler.dependencies.made import findings, make
+from fsdcf.pipeline import Request, run
+from tests.compiler.dependencies.made import findings, make, spec_of
 
 KIND = "aws_dsql_cluster"
 IDENTIFIER = "abcdefghijklmnopqrstuvwxyz"
@@ -17,6 +18,15 @@ def test_iam_lets_the_service_log_in_as_its_user(user: str, action: str) -> None
     assert made.arns(action) == {"${LedgerDsqlCluster.ResourceArn}"} and made.actions() == {action}
     assert made.grant.environment["LEDGER_DSQL_USER"] == made.grant.environment["PGUSER"] == user
     assert made.grant.environment["PGHOST"] == "${LedgerDsqlCluster.Endpoint}"
+
+
+@pytest.mark.parametrize(("ports", "expected"), [("443", ["S386"]), ("443, 5432", [])])
+def test_egress_must_allow_its_port(ports: str, expected: list[str]) -> None:
+    egress = f"  networking: {{egress: [{{to: 0.0.0.0/0, ports: [{ports}]}}]}}\n"
+    text = spec_of({"type": KIND, "name": "ledger"}).replace("service:\n", f"service:\n{egress}")
+    found = run(Request("spec.yml", text.encode(), "staging")).diagnostics
+    assert [one.code for one in found if one.code.startswith("S")] == expected
+    assert all("0.0.0.0/0" in one.hint for one in found if one.code == "S386")
 
 
 def test_an_existing_cluster_is_named_by_its_identifier() -> None:
