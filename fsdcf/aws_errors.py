@@ -241,7 +241,7 @@ def _passing(denial: Denial, service: str) -> Denial:
     return replace(denial, passed_to=f"{_PASSED_TO.get(service, service)}.amazonaws.com")
 
 
-_PREFIX = {"elbv2": "elasticloadbalancing"}
+_PREFIX = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 """IAM's prefix of a service, where it differs from botocore's name."""
 
 _NAMED = {("s3", "HeadBucket"): "s3:ListBucket"}

@@ -80,6 +80,11 @@ RELEASE_RECORD = "Release"
 RELEASE_OUTPUT = "ReleaseParameter"
 """The stack output with the name of that parameter."""
 
+DEFINITION_OUTPUT = "TaskDefinitionArn"
+SCHEDULE_OUTPUT = "ScheduleName"
+MACHINE_OUTPUT = "StateMachineArn"
+"""The stack outputs by which a job is started: its task definition, and its schedule and state machine, if any."""
+
 UNPROVEN = "unproven-"
 """How a label of a version of that parameter begins if no task of the release was ever started.
 Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-labels.html"""

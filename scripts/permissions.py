@@ -27,6 +27,8 @@ ENGINE = ("cloudformation", "ecr", "ecs", "elasticloadbalancing", "iam", "logs",
 OTHERS = {
     *("ssm:describeparameters", "ssm:getparameterhistory", "ssm:labelparameterversion"),
     "secretsmanager:restoresecret",
+    *("states:describeexecution", "states:getexecutionhistory", "states:listexecutions"),
+    *("states:startexecution", "states:stopexecution"),
 }
 """Actions of other services that fsdcf calls."""
 

@@ -52,6 +52,7 @@ SERVICES = (
         "Scheduler",
         "SecretsManager",
         "ServiceDiscovery",
+        "StepFunctions",
     ),
     *("VpcLattice", "WAFv2"),
 )

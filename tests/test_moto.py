@@ -32,6 +32,7 @@ LACKING = {
     "AWS::CloudWatch::Alarm",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::S3::BucketPolicy",
+    "AWS::Scheduler::Schedule",
 }
 """Types of the examples that moto skips with a warning."""
 
@@ -128,7 +129,8 @@ def test_moto_creates_the_example(example: Path, client: Client) -> None:
     missing = {name for name, one in template["Resources"].items() if name not in rows}
     assert missing == {name for name, one in template["Resources"].items() if one["Type"] in LACKING}
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-    assert set(outputs) == set(template["Outputs"])
+    unmade = {name for name, one in template["Outputs"].items() if one["Value"] in [{"Ref": each} for each in missing]}
+    assert set(outputs) == set(template["Outputs"]) - unmade
     definition = client("ecs").describe_task_definition(taskDefinition=rows["TaskDefinition"]["PhysicalResourceId"])[
         "taskDefinition"
     ]

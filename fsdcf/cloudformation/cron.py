@@ -14,9 +14,10 @@ from calendar import isleap, monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -189,6 +190,39 @@ def parse(text: str) -> Cron:
     cron = _from_unix(fields) if len(fields) == 5 else _from_aws(fields)
     _check_due(cron)
     return cron
+
+
+def due(expression: str, zone: tzinfo, after: datetime, since: datetime) -> Iterator[datetime]:
+    """The times after a moment at which a schedule expression of AWS is due: ``cron(…)``, ``rate(…)`` or ``at(…)``.
+
+    An interval counts from ``since``. Raises CronError for what is no such expression.
+    """
+    kind, _, inner = expression.partition("(")
+    if kind == "rate":
+        pause = interval(inner.rstrip(")"))
+        passed = max(0, (after - since) // pause)
+        return (since + pause * number for number in count(passed + 1))
+    if kind == "at":
+        moment = datetime.fromisoformat(inner.rstrip(")")).replace(tzinfo=zone)
+        return iter([moment] if moment > after else [])
+    return parse(expression).times(after, zone)
+
+
+def times_a_year(expression: str) -> Decimal:
+    """How often a schedule expression of AWS is due in a year, on average; an ``at(…)`` is not. Raises ValueError."""
+    kind, _, inner = expression.partition("(")
+    if kind == "rate":
+        return Decimal(365 * 86_400) / Decimal(int(interval(inner.rstrip(")")).total_seconds()))
+    found = parse(expression)
+    start = date(THIS_YEAR, 1, 1)
+    days = takewhile(lambda day: day < date(THIS_YEAR + 4, 1, 1), found.dates(start))
+    return Decimal(sum(1 for _ in days) * len(found.hours) * len(found.minutes)) / 4
+
+
+def interval(rate: str) -> timedelta:
+    """The time of a rate such as ``15 minutes``."""
+    number, unit = rate.split()
+    return timedelta(**{f"{unit.rstrip('s')}s": int(number)})
 
 
 def _nickname(text: str) -> str:

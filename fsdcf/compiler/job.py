@@ -15,11 +15,12 @@ from fsdcf.compiler.parts.logs import router
 from fsdcf.compiler.parts.network import interface_endpoints, security_groups, vpc
 from fsdcf.compiler.parts.roles import execution_role, role_statements, task_role
 from fsdcf.compiler.parts.schedule import dead_letters, schedule, state_machine
-from fsdcf.compiler.parts.service import cluster, log_group, task_groups
+from fsdcf.compiler.parts.service import cluster, log_group, public_address, task_groups
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
 from fsdcf.compiler.service import context_of, dependencies, tags_of, whole
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledTypes, Context, Origin, StackPart, Template
+from fsdcf.conventions import DEFINITION_OUTPUT
 from fsdcf.language.model import JOB, SERVICE
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.job import JobSpec
@@ -43,7 +44,8 @@ def outputs(context: Context) -> StackPart:
     part.output("TaskSecurityGroupId", "Security group to admit to a database or cluster", TASK_SECURITY_GROUP)
     part.output("ClusterName", "ECS cluster", context.cluster)
     part.output("ReleaseParameter", "SSM parameter with the image that runs", Ref("Release"))
-    part.output("TaskDefinitionArn", "Task definition of the job", Ref("TaskDefinition"))
+    part.output(DEFINITION_OUTPUT, "Task definition of the job", Ref("TaskDefinition"))
+    part.output("TaskPublicAddress", "Whether the task gets a public address", public_address(context))
     part.output("TaskSubnetIds", "Subnets of the task", Join(",", list(context.network.task_subnets)))
     part.output("TaskSecurityGroupIds", "Security groups of the task", Join(",", task_groups(context)))
     if context.service.observability.logs.enabled:

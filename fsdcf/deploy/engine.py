@@ -51,8 +51,10 @@ watch (watch.py, ecs/rollout.py)
 
 verify (ecs/verification.py)
     A complete stack counts as a success only if the PRIMARY deployment of its ECS service runs the stack's task
-    definition, is complete, and has all its tasks, with healthy targets. Tasks that start are waited for.
-    Calls: ListStackResources, DescribeServices, DescribeTargetHealth, and the stopped tasks unless all is calm.
+    definition, is complete, and has all its tasks, with healthy targets. Tasks that start are waited for. A job has no
+    service: its task definition must be registered, and the outcome says when the next run is due.
+    Calls: ListStackResources, DescribeServices, DescribeTargetHealth, and the stopped tasks unless all is calm; for a
+    job DescribeTaskDefinition and GetSchedule.
     Leaves: nothing.
 
 diagnose (diagnosis/)
@@ -450,16 +452,23 @@ def assess(
         return verdict
     image = sha or result.stack.parameters.get(IMAGE_PARAMETER, "")
     runs = f" and runs {image}" if image and verdict.state == "verified" else ""
+    runs = _ready(verdict, image) if verdict.job else runs
     if verdict.idle:
         never_ran = _NEVER_RAN.format(why=_why_idle(result.stack), image=image or "this version")
         runs = f"; {never_ran}" if before is not None else _without_tasks(result.stack, verdict)
         if before is not None and image != before:
             _mark_unproven(run, result.stack, image)
     start = run.target.command("resume") if pause_of(result.stack) else run.target.command("scale", "1")
-    next_steps = (start,) if verdict.idle else ()
+    next_steps = (start,) if verdict.idle else (run.target.command("run"),) if verdict.job else ()
     late, undo = ("; it was too late to cancel", run.target.undo) if result.too_late else ("", ())
     sentence = f"{name} is {result.status}{runs}{late}"
     return Outcome(Exit.DONE, sentence, _stops(verdict), (*next_steps, *undo), outputs=result.stack.outputs)
+
+
+def _ready(verdict: Verdict, image: str) -> str:
+    """What a job waits for, in a clause."""
+    of = f" of {image}" if image else ""
+    return f": a run{of} can start, and {verdict.outlook}" if verdict.outlook else f": a run{of} can start"
 
 
 def verified(
@@ -480,6 +489,10 @@ def verified(
     if verdict.state == "down":
         return _down(run, stack, verdict, f"{lead}, but ")
     next_steps = (run.target.command("status"), run.target.command("diagnose"))
+    if verdict.state == "gone":
+        names = ", ".join(one.rpartition("/")[2] for one in verdict.expected)
+        sentence = f"{lead}, but no run can start: the task definition {names} is not registered any more"
+        return Outcome(Exit.FAILED, sentence, next=(run.target.redeploy(),))
     if verdict.state == "pending":
         return Outcome(Exit.UNKNOWN, f"{lead}, and the rollout of the service is not complete yet", next=next_steps)
     if verdict.state == "settling":

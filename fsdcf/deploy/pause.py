@@ -1,10 +1,10 @@
-"""A paused service: a stack whose template wants no tasks, whatever load, schedules and later deploys want.
+"""A paused service or job: a stack whose template wants no tasks, whatever load, schedules and later deploys want.
 
 A pause is part of the template, so that CloudFormation keeps it: an update sends no other number of tasks, and a
 rollback returns to it. Auto scaling is suspended, with its schedules, and its minimum is 0, since it raises a number of
-tasks below its minimum whenever its limits are set. Alarms notify nobody. What the template had instead is in the
-metadata of its resources, and who paused the service, when and with how many tasks is an output, which DescribeStacks
-reports.
+tasks below its minimum whenever its limits are set. The schedule of a job is disabled. Alarms notify nobody. What the
+template had instead is in the metadata of its resources, and who paused the service, when and with how many tasks is an
+output, which DescribeStacks reports.
 
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html,
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html
@@ -23,6 +23,7 @@ from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SUSPENSIONS
 from fsdcf.cloudformation.types.cloudwatch import ALARM
 from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.cloudformation.types.scheduler import SCHEDULE
 from fsdcf.deploy.state import Snapshot
 from fsdcf.wording import counted, moment
 
@@ -31,17 +32,21 @@ OUTPUT = "Paused"
 
 _HELD: Mapping[str, Mapping[str, Any]] = {
     SERVICE: {"DesiredCount": 0},
+    SCHEDULE: {"State": "DISABLED"},
     SCALABLE_TARGET: {"MinCapacity": 0, "SuspendedState": dict.fromkeys(SUSPENSIONS, True)},
     ALARM: {"ActionsEnabled": False},
 }
 """The properties of a paused stack, by resource type."""
 
-_RECORD = re.compile(r"since (?P<since>[\d-]+ [\d:]+ UTC) \((?P<tasks>\d+) tasks? before\)(?: by (?P<by>\S+))?")
+_RECORD = re.compile(r"since (?P<since>[\d-]+ [\d:]+ UTC)(?: \((?P<tasks>\d+) tasks? before\))?(?: by (?P<by>\S+))?")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Since when a service is paused, the number of its tasks before, and the ARN of who paused it, if it is known."""
+    """Since when a service is paused, the number of its tasks before, and the ARN of who paused it, if it is known.
+
+    A job has no number of tasks: it is 0.
+    """
 
     since: datetime
     tasks: int
@@ -51,7 +56,8 @@ class Pause:
     def text(self) -> str:
         """``since 2026-11-29 15:02:11 UTC (3 tasks before) by arn:aws:iam::123456789012:user/anna``."""
         by = f" by {self.by}" if self.by else ""
-        return f"since {moment(self.since)} ({counted(self.tasks, 'task')} before){by}"
+        before = f" ({counted(self.tasks, 'task')} before)" if self.tasks else ""
+        return f"since {moment(self.since)}{before}{by}"
 
 
 def pause_of(stack: Snapshot | None) -> Pause | None:
@@ -60,7 +66,7 @@ def pause_of(stack: Snapshot | None) -> Pause | None:
     if found is None:
         return None
     since = datetime.strptime(found["since"], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=timezone.utc)
-    return Pause(since, int(found["tasks"]), found["by"] or "")
+    return Pause(since, int(found["tasks"] or 0), found["by"] or "")
 
 
 def paused(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
@@ -75,7 +81,7 @@ def paused(template: Mapping[str, Any], pause: Pause) -> Mapping[str, Any]:
             properties = resource.setdefault("Properties", {})
             metadata[OUTPUT] = {name: properties[name] for name in held if name in properties}
             properties |= held
-    description = "Since when the service is paused, the number of its tasks before, and by whom it was paused"
+    description = "Since when it is paused, the number of its tasks before, and by whom it was paused"
     changed["Outputs"] = {**changed.get("Outputs", {}), OUTPUT: {"Description": description, "Value": pause.text}}
     return changed
 

@@ -12,6 +12,7 @@ from fsdcf.deploy.aws import ApiError, Aws
 from fsdcf.deploy.ecs.logs import log_stream
 from fsdcf.deploy.model import Exit, Target
 from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.schedules import is_job
 from fsdcf.operate.service import existing_stack, resource_names
 
 OVERLAP = 30_000
@@ -101,7 +102,8 @@ def group_of(target: Target, aws: Aws) -> str:
     if group:
         return group
     complete = stack.status.endswith("_COMPLETE") and bool(stack.outputs)
-    reason = "service.observability.logs.enabled is false" if complete else f"its status is {stack.status}"
+    block = "job" if is_job(stack) else "service"
+    reason = f"{block}.observability.logs.enabled is false" if complete else f"its status is {stack.status}"
     raise stop(Exit.USAGE, f"the stack {stack.name} has no log group: {reason}", target.command("status"))
 
 

@@ -1,4 +1,7 @@
-"""Pause a service, so that it has no tasks until it is resumed, and resume it with its earlier number of tasks."""
+"""Pause a service, so that it has no tasks until it is resumed, and resume it with its earlier number of tasks.
+
+A job that is paused is not started by its schedule.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from fsdcf.conventions import SCHEDULE_OUTPUT
 from fsdcf.deploy.engine import deploy
 from fsdcf.deploy.model import Event, Exit, Options, Outcome, Question, Release, RunEnded
 from fsdcf.deploy.pause import Pause, pause_of, paused, resumed, tasks_after
-from fsdcf.deploy.run import Run
+from fsdcf.deploy.run import Run, stop
+from fsdcf.deploy.schedules import aws_time, is_job, read_schedule
 from fsdcf.deploy.state import Snapshot
 from fsdcf.operate.rolling import set_count
 from fsdcf.operate.service import RunningService, confirm, find_service, idle_stack, whole_template
@@ -25,6 +30,8 @@ def pause(run: Run, options: Options) -> Outcome:
     """
     run.limit(options.timeout)
     target, stack = run.target, idle_stack(run)
+    if is_job(stack):
+        return _pause_job(run, stack, options)
     service, known = find_service(run, stack), pause_of(stack)
     ecs, next = service.ecs, (target.command("resume"),)
     if known is not None and not (ecs.desired or ecs.running):
@@ -55,6 +62,8 @@ def resume(run: Run, options: Options) -> Outcome:
     """
     run.limit(options.timeout)
     target, stack = run.target, idle_stack(run)
+    if is_job(stack):
+        return _resume_job(run, stack, options)
     service, known = find_service(run, stack), pause_of(stack)
     if known is None:
         return _not_paused(run, service)
@@ -70,6 +79,41 @@ def resume(run: Run, options: Options) -> Outcome:
     if outcome.exit is not Exit.DONE:
         return outcome
     return Outcome(Exit.DONE, f"{target.stack} is resumed: it runs {counted(tasks, 'task')}")
+
+
+def _pause_job(run: Run, stack: Snapshot, options: Options) -> Outcome:
+    """Disable the schedule of a job. A run in progress goes on."""
+    target, known = run.target, pause_of(stack)
+    next = (target.command("resume"),)
+    if SCHEDULE_OUTPUT not in stack.outputs:
+        sentence = f"{target.stack} has no schedule that a pause could disable: only `fsdcf run` starts it"
+        raise stop(Exit.USAGE, sentence, target.command("status"))
+    if known is not None:
+        return Outcome(Exit.DONE, f"{target.stack} is already paused {known.text}", next=next)
+    details = ("no run will start by the schedule; one in progress goes on", "later deploys keep the pause")
+    question = Question("execute", f"Pause {target.stack}?", details)
+    confirm(run, options.yes, question, target.command("pause", yes=True))
+    record = Pause(datetime.now(timezone.utc), 0, run.aws.caller())
+    outcome = _deploy(run, stack, paused(whole_template(run, stack), record), options)
+    if outcome.exit is not Exit.DONE:
+        return outcome
+    sentence = f"{target.stack} is paused: its schedule is disabled, and later deploys keep it so"
+    return Outcome(Exit.DONE, sentence, next=(*next, target.command("run")))
+
+
+def _resume_job(run: Run, stack: Snapshot, options: Options) -> Outcome:
+    """Give a job its schedule back."""
+    target, known = run.target, pause_of(stack)
+    if known is None:
+        return Outcome(Exit.DONE, f"{target.stack} is not paused", next=(target.command("status"),))
+    question = Question("execute", f"Resume {target.stack}?", (f"paused {known.text}",))
+    confirm(run, options.yes, question, target.command("resume", yes=True))
+    outcome = _deploy(run, stack, resumed(whole_template(run, stack), known), options, resumes=True)
+    if outcome.exit is not Exit.DONE:
+        return outcome
+    schedule = read_schedule(run.optional, stack.outputs[SCHEDULE_OUTPUT])
+    then = f": {schedule.outlook(aws_time(stack))}" if schedule is not None else ""
+    return Outcome(Exit.DONE, f"{target.stack} is resumed{then}")
 
 
 def _not_paused(run: Run, service: RunningService) -> Outcome:

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.conventions import DEFINITION_OUTPUT
 from fsdcf.deploy.aws import ApiError, Aws, AwsError, Expired
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, describe_service
 from fsdcf.deploy.model import INTERRUPTS, Evidence, Exit, Question, Target, Terminated
 from fsdcf.deploy.run import Run, Stop, describe_error, stop
+from fsdcf.deploy.schedules import is_job
 from fsdcf.deploy.state import Snapshot, absent, required_ids, snapshot, template_in, while_running
 
 _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "LogGroupName"}
@@ -19,7 +21,10 @@ _OUTPUTS = {"Cluster": "ClusterName", "Service": "ServiceName", "LogGroup": "Log
 
 @dataclass(frozen=True)
 class RunningService:
-    """An active ECS service with its stack. Calls identify it by ``cluster`` and ``name``."""
+    """An active ECS service with its stack. Calls identify it by ``cluster`` and ``name``.
+
+    The tasks of a job belong to no service: its ``name`` is empty, and of ``ecs`` only what a task needs is known.
+    """
 
     stack: Snapshot
     cluster: str
@@ -69,7 +74,7 @@ def resource_names(stack: Snapshot, aws: Aws) -> Mapping[str, str]:
     Raises the errors of that call.
     """
     names = {name: stack.outputs.get(output, "") for name, output in _OUTPUTS.items()}
-    if names["Cluster"] and names["Service"]:
+    if names["Cluster"] and (names["Service"] or is_job(stack)):
         return names
     physical = required_ids(aws, stack.arn)
     return {name: value or physical.get(name, "") for name, value in names.items()}
@@ -85,8 +90,30 @@ def whole_template(run: Run, stack: Snapshot) -> Mapping[str, Any]:
     return template
 
 
+def find_tasks(run: Run, stack: Snapshot) -> RunningService:
+    """What starts the tasks of a stack: its ECS service, or, for a job, its task definition alone. Raises Stop (exit 2)
+    if there is neither, and the errors of DescribeServices."""
+    return job_tasks(stack) if is_job(stack) else find_service(run, stack)
+
+
+def job_tasks(stack: Snapshot) -> RunningService:
+    """What the tasks of a job have in common, from the outputs of its stack."""
+    outputs = stack.outputs
+    network = {
+        "subnets": outputs.get("TaskSubnetIds", "").split(","),
+        "securityGroups": outputs.get("TaskSecurityGroupIds", "").split(","),
+        "assignPublicIp": outputs.get("TaskPublicAddress", "DISABLED"),
+    }
+    raw = {"networkConfiguration": {"awsvpcConfiguration": network}}
+    ecs = EcsService("", "ACTIVE", outputs[DEFINITION_OUTPUT], raw=raw)
+    return RunningService(stack, outputs.get("ClusterName", ""), "", ecs)
+
+
 def find_service(run: Run, stack: Snapshot) -> RunningService:
     """The ECS service of a stack. Raises Stop (exit 2) if none is active, and the errors of DescribeServices."""
+    if is_job(stack):
+        sentence = f"{stack.name} is a job: no ECS service keeps tasks of it running; each run starts a new one"
+        raise stop(Exit.USAGE, sentence, run.target.command("run"), run.target.command("status"))
     names, next = resource_names(stack, run.aws), run.target.command("status")
     cluster, name = names["Cluster"], cluster_and_name(names["Service"])[1]
     if not (cluster and name):

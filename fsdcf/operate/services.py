@@ -1,4 +1,4 @@
-"""The services of an account and Region that fsdcf manages: the stacks with its tags, and the tasks of each."""
+"""The services and jobs of an account and Region that fsdcf manages: the stacks with its tags, and their tasks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from fsdcf.conventions import ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, IMAGE_PARAMETER, SERVICE_TAG, is_pipeline
+from fsdcf.conventions import (
+    ENVIRONMENT_SERVICE,
+    ENVIRONMENT_TAG,
+    IMAGE_PARAMETER,
+    SCHEDULE_OUTPUT,
+    SERVICE_TAG,
+    is_pipeline,
+)
 from fsdcf.deploy.aws import ApiError, AwsError
 from fsdcf.deploy.ecs.service import EcsService, cluster_and_name, read_service
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run
+from fsdcf.deploy.schedules import aws_time, is_job, read_schedule
 from fsdcf.deploy.state import NEVER_WORKED, Snapshot, snapshots
+from fsdcf.operate.runs import latest_runs
+from fsdcf.operate.service import job_tasks
 from fsdcf.wording import moment
 
 _BATCH = 10
@@ -68,7 +78,7 @@ def services(run: Run, environment: str | None = None) -> tuple[ManagedService, 
         and not is_pipeline(stack.tags)
     ]
     known = _described(run, stacks)
-    found = [_judged(stack, known) for stack in stacks]
+    found = [_judged_job(run, stack) if is_job(stack) else _judged(stack, known) for stack in stacks]
     return tuple(sorted(found, key=lambda one: (_ORDER[one.condition], one.service, one.environment)))
 
 
@@ -121,19 +131,37 @@ def _judged(stack: Snapshot, known: Mapping[tuple[str, str], EcsService | None])
     return ManagedService(stack.tags[SERVICE_TAG], stack.tags[ENVIRONMENT_TAG], stack, condition, state, active)
 
 
+def _judged_job(run: Run, stack: Snapshot) -> ManagedService:
+    """A job: how it is by its stack if that failed or changes, else by its last run and its schedule."""
+    condition, state = _condition_of_stack(stack) or _condition_of_job(run, stack)
+    return ManagedService(stack.tags[SERVICE_TAG], stack.tags[ENVIRONMENT_TAG], stack, condition, state)
+
+
+def _condition_of_job(run: Run, stack: Snapshot) -> tuple[Condition, str]:
+    last = next(iter(latest_runs(run.optional, job_tasks(stack), 1)), None)
+    schedule = stack.outputs.get(SCHEDULE_OUTPUT)
+    found = read_schedule(run.optional, schedule) if schedule else None
+    pause = pause_of(stack)
+    if pause is not None:
+        outlook = f"paused since {moment(pause.since)}"
+    elif schedule is None:
+        outlook = "a job without a schedule"
+    else:
+        outlook = found.outlook(aws_time(stack)) if found is not None else "its schedule is unknown"
+    if last is not None and last.state == "running":
+        return "changing", "a run is in progress"
+    if last is not None and last.state == "failed":
+        return "trouble", f"the last run failed; {outlook}"
+    return "good" if found is None or found.enabled else "notable", outlook
+
+
 def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[Condition, str]:
     """How a service is: by its stack if that failed or changes, else by its tasks."""
-    if stack.in_review:
-        return "notable", "in review: it was never deployed"
-    if stack.status in NEVER_WORKED:
-        return "trouble", f"the creation failed ({stack.status})"
-    if stack.status.endswith("_FAILED"):
-        return "trouble", f"{_FAILED.get(stack.status, 'the last operation failed')} ({stack.status})"
-    if stack.running:
-        failing = ecs is not None and ecs.primary is not None and ecs.primary.state == "FAILED"
-        return "changing", f"{stack.status}, the deployment failed" if failing else stack.status
-    if stack.tags.get(SERVICE_TAG) == ENVIRONMENT_SERVICE:
-        return "good", "what its services share"
+    failing = ecs is not None and ecs.primary is not None and ecs.primary.state == "FAILED"
+    if stack.running and failing:
+        return "changing", f"{stack.status}, the deployment failed"
+    if (found := _condition_of_stack(stack)) is not None:
+        return found
     if not is_read:
         return "notable", "its tasks are unknown"
     if ecs is None or ecs.status != "ACTIVE":
@@ -144,6 +172,21 @@ def _condition(stack: Snapshot, ecs: EcsService | None, is_read: bool) -> tuple[
     return _condition_of_tasks(ecs) or (
         ("notable", "the last deploy was rolled back") if "ROLLBACK" in stack.status else ("good", "running")
     )
+
+
+def _condition_of_stack(stack: Snapshot) -> tuple[Condition, str] | None:
+    """How a service is by its stack alone; None if that is complete and has tasks."""
+    if stack.in_review:
+        return "notable", "in review: it was never deployed"
+    if stack.status in NEVER_WORKED:
+        return "trouble", f"the creation failed ({stack.status})"
+    if stack.status.endswith("_FAILED"):
+        return "trouble", f"{_FAILED.get(stack.status, 'the last operation failed')} ({stack.status})"
+    if stack.running:
+        return "changing", stack.status
+    if stack.tags.get(SERVICE_TAG) == ENVIRONMENT_SERVICE:
+        return "good", "what its services share"
+    return None
 
 
 def _condition_of_tasks(ecs: EcsService) -> tuple[Condition, str] | None:

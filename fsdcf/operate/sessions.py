@@ -12,7 +12,7 @@ from fsdcf.deploy.ecs.tasks import containers_in, task_id
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Target
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.masking import ACCESS_KEY_VARIABLES
-from fsdcf.operate.service import find_service, managed_stack
+from fsdcf.operate.service import find_tasks, managed_stack
 from fsdcf.operate.tasks import running_tasks, select
 
 AGENT = "ExecuteCommandAgent"
@@ -44,13 +44,13 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
     """
     target, aws = run.target, run.aws
-    service = find_service(run, managed_stack(run))
-    if not service.ecs.raw.get("enableExecuteCommand"):
-        place = run.where("Service")
-        evidence = (Evidence("Service", f"{KEY} is false", place),) if place else ()
-        sentence = f"ECS Exec is disabled for {target.stack}: set {KEY}: true"
-        raise stop(Exit.USAGE, sentence, target.redeploy(), evidence=evidence)
-    chosen = _select_task(target, running_tasks(run, service), task)
+    service = find_tasks(run, managed_stack(run))
+    if service.name and not service.ecs.raw.get("enableExecuteCommand"):
+        raise _disabled(run, "Service", KEY)
+    tasks = running_tasks(run, service)
+    if tasks and not service.name and not any(each.get("enableExecuteCommand") for each in tasks):
+        raise _disabled(run, "TaskDefinition", KEY.replace("service", "job"))
+    chosen = _select_task(target, tasks, task)
     inside = _select_container(target, chosen, container)
     _check_agent(run, chosen, inside)
     id = task_id(chosen)
@@ -78,6 +78,13 @@ def open_session(run: Run, task: str, container: str, command: str) -> Session:
         endpoint=aws.endpoint("ssm"),
         response={key: str(value) for key, value in (answer.get("session") or {}).items()},
     )
+
+
+def _disabled(run: Run, resource: str, key: str) -> Stop:
+    place = run.where(resource)
+    evidence = (Evidence(resource, f"{key} is false", place),) if place else ()
+    sentence = f"ECS Exec is disabled for {run.target.stack}: set {key}: true"
+    return stop(Exit.USAGE, sentence, run.target.redeploy(), evidence=evidence)
 
 
 def _select_task(target: Target, tasks: list[Mapping[str, Any]], wanted: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from fsdcf.cloudformation.types.cloudwatch import ALARM, COMPOSITE_ALARM
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.conventions import ENVIRONMENT_SERVICE, SERVICE_TAG, VPC_OUTPUT, is_pipeline
+from fsdcf.conventions import ENVIRONMENT_SERVICE, SCHEDULE_OUTPUT, SERVICE_TAG, VPC_OUTPUT, is_pipeline
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import ApiError, Aws, Unreachable
 from fsdcf.deploy.ecs.service import (
@@ -31,7 +31,9 @@ from fsdcf.deploy.ecs.service import (
 )
 from fsdcf.deploy.ecs.tasks import BATCH, containers_in
 from fsdcf.deploy.run import describe_error, is_denied
+from fsdcf.deploy.schedules import JobSchedule, is_job, read_schedule
 from fsdcf.deploy.state import Snapshot, importers, snapshot
+from fsdcf.operate.runs import JobRun, latest_runs
 from fsdcf.operate.scaling import (
     ScalingActivity,
     ScalingLimits,
@@ -40,6 +42,7 @@ from fsdcf.operate.scaling import (
     read_activity,
     read_limits,
 )
+from fsdcf.operate.service import job_tasks
 from fsdcf.operate.tasks import end_cause
 
 _PAGES = 5
@@ -140,7 +143,8 @@ class Status:
     ``healthy`` of ``targets`` of the load balancer are in service; both are None for a worker or if unknown.
     ``target_states`` are the targets by state and reason. ``rollouts`` name task definitions by family and revision.
     ``service`` is the ECS service as ``cluster/name``. ``used_by`` are the stacks that import what an environment
-    exports; None for a service. ``missing`` lists, in sentences, what is unknown.
+    exports; None for a service. ``runs`` are the latest ones of a job, newest first, None for a service; ``schedule``
+    is None if it has none, or it cannot be read. ``missing`` lists, in sentences, what is unknown.
     ``denied``: some of it because a permission is missing.
     """
 
@@ -162,6 +166,8 @@ class Status:
     service: str = ""
     resources: StackResources | None = field(default=None, compare=False)
     used_by: tuple[str, ...] | None = None
+    runs: tuple[JobRun, ...] | None = None
+    schedule: JobSchedule | None = None
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -210,7 +216,9 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
     )
     result = Status(found, moving=resources.moving, resources=resources)
     service: EcsService | None = None
-    if cluster and name:
+    if is_job(found):
+        result = _with_runs(result, calls)
+    elif cluster and name:
         unknown = "the tasks and the rollout are unknown"
         answer = calls.call(unknown, "ecs", "DescribeServices", cluster=cluster, services=[name])
         service = service_in(answer)
@@ -226,6 +234,18 @@ def status(stack: str, aws: Aws, before: Status | None = None) -> Status | None:
     signals = _signals(result, service, before, aws)
     missing = (*calls.missing, *signals.missing)
     return replace(result, signals=signals, missing=missing, denied=calls.denied or signals.denied)
+
+
+def _with_runs(status: Status, calls: _OptionalCalls) -> Status:
+    """The status of a job: its image, its schedule and its latest runs."""
+    stack = status.stack
+    service, schedule = job_tasks(stack), stack.outputs.get(SCHEDULE_OUTPUT)
+    return replace(
+        status,
+        image=_image(stack, service.ecs.task_definition, calls),
+        schedule=read_schedule(calls.call, schedule) if schedule else None,
+        runs=latest_runs(calls.call, service),
+    )
 
 
 def _users(stack: Snapshot, calls: _OptionalCalls) -> tuple[str, ...]:

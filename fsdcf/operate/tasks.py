@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from fsdcf.cloudformation.ecr import image_tag
 from fsdcf.cloudformation.types.ecs import main_container
-from fsdcf.conventions import SERVICE_TAG
+from fsdcf.conventions import MACHINE_OUTPUT, SERVICE_TAG
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.aws import Aws, AwsError
 from fsdcf.deploy.diagnosis.context import DiagnosisContext
@@ -20,7 +21,7 @@ from fsdcf.deploy.ecs.tasks import BATCH, MOST_TASKS, StopCause, address_of, con
 from fsdcf.deploy.model import Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.operate.logs import latest_streams
-from fsdcf.operate.service import RunningService, confirm, existing_stack, find_service, managed_stack
+from fsdcf.operate.service import RunningService, confirm, existing_stack, find_tasks, managed_stack
 
 RECENT = 5
 """Stopped tasks that are shown unless all of them are wanted."""
@@ -110,7 +111,7 @@ def tasks(run: Run, only: str = "", every_end: bool = False) -> ServiceTasks:
     Raises Stop (exit 2) without a service, or if ``only`` matches none or several of its tasks, and the errors of
     DescribeServices, ListTasks and DescribeTasks for running tasks; other errors are warnings.
     """
-    service = find_service(run, existing_stack(run.target, run.aws))
+    service = find_tasks(run, existing_stack(run.target, run.aws))
     known = known_tasks(run, service)
     if only:
         known = [select(run.target, known, only)]
@@ -134,7 +135,7 @@ def known_tasks(run: Run, service: RunningService) -> list[Answer]:
 
     Raises the errors of ListTasks and DescribeTasks for the running tasks of the service; others are warnings.
     """
-    family = cluster_and_name(service.ecs.task_definition)[1].rpartition("/")[2].partition(":")[0]
+    family = _family(service) if service.name else ""
     running = _arns(run, run.aws.pages("ecs", "ListTasks", **_about(service), desiredStatus="RUNNING"))
     without = "stopped and one-off tasks are not shown"
     others: list[str] = []
@@ -162,11 +163,9 @@ def previous_task(run: Run, group: str) -> PreviousTask:
 
     Raises Stop (exit 2) if no task has stopped.
     """
-    service = find_service(run, existing_stack(run.target, run.aws))
+    service = find_tasks(run, existing_stack(run.target, run.aws))
     known = known_tasks(run, service)
-    ended = [
-        raw for raw in known if raw.get("lastStatus") == "STOPPED" and text(raw, "group") == f"service:{service.name}"
-    ]
+    ended = [raw for raw in known if raw.get("lastStatus") == "STOPPED" and not _is_one_off(raw, service)]
     if ended:
         raw = max(ended, key=_stopped_at)
         begun, ended_at = _seconds(raw.get("createdAt")), _stopped_at(raw)
@@ -217,7 +216,7 @@ def whole_id(run: Run, prefix: str) -> str:
     if len(prefix) >= _ID_LENGTH:
         return prefix
     try:
-        service = find_service(run, existing_stack(run.target, run.aws))
+        service = find_tasks(run, existing_stack(run.target, run.aws))
         pages = [
             page
             for status in ("RUNNING", "STOPPED")
@@ -248,7 +247,11 @@ def stop_task(run: Run, wanted: str, reason: str, options: Options) -> Outcome:
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html
     """
     target, aws = run.target, run.aws
-    service = find_service(run, managed_stack(run))
+    service = find_tasks(run, managed_stack(run))
+    if machine := service.stack.outputs.get(MACHINE_OUTPUT):
+        execution = _execution_of(run, machine, wanted)
+        if execution:
+            return _stop_execution(run, execution, reason, options)
     known = known_tasks(run, service)
     prefix = wanted.rpartition("/")[2]
     if not any(task_id(raw).startswith(prefix) for raw in known):
@@ -272,9 +275,65 @@ def stop_task(run: Run, wanted: str, reason: str, options: Options) -> Outcome:
     return Outcome(Exit.DONE, f"the task {described.id} of {target.stack} is being stopped: {follows}", next=next)
 
 
+def _execution_of(run: Run, machine: str, wanted: str) -> str:
+    """The ARN of the running execution with a name, or with this task, by a unique prefix; empty if there is none."""
+    pages = run.aws.pages("stepfunctions", "ListExecutions", stateMachineArn=machine, statusFilter="RUNNING")
+    running = [str(one["executionArn"]) for page in pages for one in page.get("executions") or []]
+    prefix = wanted.rpartition("/")[2].rpartition(":")[2]
+    named = [arn for arn in running if arn.rpartition(":")[2].startswith(prefix)] if prefix else []
+    if len(named) > 1:
+        names = _shown(arn.rpartition(":")[2] for arn in named)
+        raise stop(Exit.USAGE, f"{wanted} matches several runs of {run.target.stack}: {names}")
+    matches = named or [arn for arn in running if prefix and latest_task(run, arn).startswith(prefix)]
+    return matches[0] if len(matches) == 1 else ""
+
+
+def latest_task(run: Run, execution: str) -> str:
+    """The ID of the latest task of an execution; empty if none was started, or it cannot be read.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+    """
+    without = "the task of the run is unknown"
+    request = {"executionArn": execution, "reverseOrder": True}
+    for page in run.optional_pages(without, "stepfunctions", "GetExecutionHistory", **request):
+        for event in page.get("events") or []:
+            if event.get("type") == "TaskSubmitted" and (task := submitted_task(event)):
+                return task
+    return ""
+
+
+def submitted_task(event: Answer) -> str:
+    """The ID of the task in an event TaskSubmitted; empty if it names none."""
+    output = document(text(event.get("taskSubmittedEventDetails") or {}, "output"))
+    return next((str(task.get("TaskArn")).rpartition("/")[2] for task in output.get("Tasks") or []), "")
+
+
+def document(value: str) -> Mapping[str, Any]:
+    """A JSON object in a text; empty for any other text."""
+    try:
+        found = json.loads(value or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _stop_execution(run: Run, execution: str, reason: str, options: Options) -> Outcome:
+    """Stop a run of a job together with its task: stopped alone, the task would be tried again."""
+    target, name = run.target, execution.rpartition(":")[2]
+    follows = "its task is stopped, too, and it is not tried again"
+    question = Question("execute", f"Stop the run {name} of {target.stack}?", (follows,))
+    confirm(run, options.yes, question, target.command("stop-task", name, reason=reason, yes=True))
+    cause = reason or "stopped by fsdcf stop-task"
+    run.aws.call("stepfunctions", "StopExecution", executionArn=execution, cause=cause)
+    sentence = f"the run {name} of {target.stack} is stopped: {follows}"
+    return Outcome(Exit.DONE, sentence, next=(target.command("status"),))
+
+
 def _consequence(service: RunningService, task: ServiceTask) -> tuple[str, tuple[str, ...]]:
     """What follows when a task is stopped, in a clause, and what a person should know before."""
     ecs = service.ecs
+    if not service.name:
+        return "the run ends with it", ()
     if task.one_off:
         return "it was not started by the service, and nothing replaces it", ()
     if ecs.running + ecs.pending > ecs.desired and task.current and len(ecs.deployments) == 1:
@@ -317,8 +376,25 @@ def _already(target: Target, raw: Answer, service: RunningService) -> Outcome:
 
 
 def _about(service: RunningService) -> dict[str, Any]:
-    """The members of ListTasks for the tasks of a service."""
-    return {"cluster": service.cluster, "serviceName": service.name, "maxResults": BATCH}
+    """The members of ListTasks for the tasks of a service, or of a job."""
+    own = {"serviceName": service.name} if service.name else {"family": _family(service)}
+    return {"cluster": service.cluster, **own, "maxResults": BATCH}
+
+
+def _family(service: RunningService) -> str:
+    return cluster_and_name(service.ecs.task_definition)[1].rpartition("/")[2].partition(":")[0]
+
+
+def _is_one_off(raw: Answer, service: RunningService) -> bool:
+    """Whether a task is not one that the service started. All tasks of a job are equal."""
+    return bool(service.name) and text(raw, "group") != f"service:{service.name}"
+
+
+def _is_current(raw: Answer, service: RunningService) -> bool:
+    """Whether a task belongs to the current deployment, or has the current task definition of a job."""
+    if not service.name:
+        return text(raw, "taskDefinitionArn") == service.ecs.task_definition
+    return text(raw, "startedBy") == (service.ecs.primary.id if service.ecs.primary else "")
 
 
 def _of_family(service: RunningService, family: str) -> tuple[dict[str, Any], ...]:
@@ -360,8 +436,8 @@ def _read(raw: Answer, service: RunningService, health: Mapping[str, TargetHealt
         cpu=int(cpu) if cpu.isdecimal() else None,
         memory=int(memory) if memory.isdecimal() else None,
         capacity=text(raw, "capacityProviderName") or text(raw, "launchType"),
-        current=text(raw, "startedBy") == _primary(service),
-        one_off=text(raw, "group") != f"service:{service.name}",
+        current=_is_current(raw, service),
+        one_off=_is_one_off(raw, service),
         end=end,
     )
 
@@ -375,10 +451,6 @@ def _health_of(container: str, target: TargetHealth) -> tuple[str, str]:
     if target.state == "initial":
         return "checking", ""
     return ("healthy" if "healthy" in (container.lower(), target.state) else ""), ""
-
-
-def _primary(service: RunningService) -> str:
-    return service.ecs.primary.id if service.ecs.primary else ""
 
 
 def _end(raw: Answer, service: RunningService, logs: TaskLogs) -> TaskEnd:

@@ -36,6 +36,8 @@ NAMES = (
     "application-autoscaling",
     "cloudwatch",
     "dynamodb",
+    "scheduler",
+    "stepfunctions",
 )
 """The services, by botocore's names.
 

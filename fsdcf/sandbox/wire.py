@@ -14,11 +14,11 @@ from botocore.model import OperationModel, ServiceModel
 from fsdcf.sandbox import schedule
 from fsdcf.sandbox.exchange import Delivery, HttpRequest, HttpResponse, request
 from fsdcf.sandbox.faults import CallFault
-from fsdcf.sandbox.protocols import json, query, rest_xml, shapes
+from fsdcf.sandbox.protocols import json, query, rest_json, rest_xml, shapes
 from fsdcf.sandbox.protocols.shapes import Malformed
 from fsdcf.sandbox.state import Document, SandboxState, ServiceError
 
-PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-xml": rest_xml}
+PROTOCOLS: Mapping[str, ModuleType] = {"json": json, "query": query, "rest-json": rest_json, "rest-xml": rest_xml}
 """The protocols by botocore's names."""
 
 SIGNED_AS = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
@@ -101,7 +101,9 @@ def called(http: HttpRequest) -> ApiCall:
         models = ((name, shapes.model(name)) for name in schedule.NAMES if shapes.protocol(name) == "query")
         services = (name for name, model in models if model.api_version == form.get("Version", ""))
         return ApiCall(next(services, "") or SIGNED_AS.get(signed, signed), region, form.get("Action", ""))
-    operation = rest_xml.operation_of(shapes.model("s3"), http) if signed == "s3" else None
+    by_path = {"rest-xml": rest_xml.operation_of, "rest-json": rest_json.operation_of}
+    find = by_path.get(shapes.protocol(signed)) if signed in schedule.NAMES else None
+    operation = find(shapes.model(signed), http) if find is not None else None
     return ApiCall(signed, region, operation or "")
 
 

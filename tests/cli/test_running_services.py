@@ -569,7 +569,8 @@ def test_run_that_never_ran_and_one_that_was_interrupted(stage: Stage) -> None:
 
 
 def test_run_needs_a_command(stage: Stage) -> None:
-    assert "COMMAND" in stage("run", "hello", expect=2).stderr
+    stand(stage)
+    assert "write a command" in stage("run", "hello", expect=2).stderr
 
 
 def test_the_permissions_are_those_of_the_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

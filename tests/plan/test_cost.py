@@ -64,6 +64,7 @@ BY_HAND = {
         + 14.25 * 730 * (0.0125 + 2 * 0.0013)
         + (NAT + 3 * 730 * 3600 / 1e6 * 0.40 + 20 * LOGS + 0.20 + TASKS + 0.10),
     ),
+    "nightly-report": (20 * 0.023 + 100 * 0.005 + 1000 * 0.0004 + 730 * 3600 / 1e6 * 0.50 + 0.10,),
     "shop": (  # no load balancer and no network of its own
         2 * 730 * (0.5 * 0.04048 + 0.004445) + 2 * LOGS + 2 * 0.10 + TASKS + OF_SHARED,
         10 * 730 * (0.5 * 0.04048 + 0.004445) + 10 * LOGS + 2 * 0.10 + TASKS + OF_SHARED,
@@ -177,7 +178,7 @@ def test_every_resource_is_priced_free_or_listed(name: str) -> None:
     listed |= {resource for one in found.lines for resource in one.resources}
     for logical_id, resource in template_of(name)["Resources"].items():
         free = record_of(resource["Type"]).price == "free"
-        standard = resource["Type"] in ("AWS::SSM::Parameter", "AWS::EC2::VPCEndpoint")
+        standard = resource["Type"] in ("AWS::SSM::Parameter", "AWS::EC2::VPCEndpoint", "AWS::ECS::TaskDefinition")
         assert free or standard or logical_id in listed, logical_id
 
 
@@ -567,7 +568,7 @@ def test_every_price_has_a_unit_a_source_and_a_date() -> None:
         assert price.note or not price.name.startswith("fargate-spot")
     weak = {price.name for price in shipped().prices.values() if price.weak}
     assert weak == {name for name in shipped().prices if name.startswith("fargate-spot.")} | {
-        *("parameter.advanced", "flow.logs", "flow.s3"),
+        *("parameter.advanced", "flow.logs", "flow.s3", "scheduler.invocations"),
         *(f"dynamodb.ia.{unit}" for unit in ("read", "write", "rcu", "wcu")),
     }
 

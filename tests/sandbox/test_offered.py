@@ -14,7 +14,20 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from fsdcf.cloudformation.ecr import lifecycle_policy
-from fsdcf.sandbox import cloudwatch, dynamodb, ecr, ecs, elbv2, logs, s3, schedule, secretsmanager, ssm
+from fsdcf.sandbox import (
+    cloudwatch,
+    dynamodb,
+    ecr,
+    ecs,
+    elbv2,
+    logs,
+    s3,
+    schedule,
+    scheduler,
+    secretsmanager,
+    ssm,
+    stepfunctions,
+)
 from fsdcf.sandbox.cloudformation.resources import add
 from fsdcf.sandbox.state import SandboxState
 from tests.sandbox.conftest import LOADER, Sandbox
@@ -53,10 +66,25 @@ def prepare(state: SandboxState) -> None:
     ecs.create_cluster(state, {"clusterName": "empty"})
     ecr.put_repository(state, "made", {"LifecyclePolicy": {"LifecyclePolicyText": "{}"}})
     dynamodb.put_table(replace(state, pace=0.0), "notes", TABLE)
+    ecs.create_cluster(state, {"clusterName": "default"})
+    stepfunctions.put_machine(state, MACHINE, {"RoleArn": POLICY, "Definition": DEFINITION})
+    stepfunctions.start_execution(state, {"stateMachineArn": MACHINE, "name": "known"})
+    target = {"Arn": MACHINE, "RoleArn": POLICY, "Input": "{}"}
+    scheduler.put_schedule(state, "nightly", {"ScheduleExpression": "rate(1 day)", "Target": target})
 
 
 POLICY = "arn:aws:iam::000000000000:policy/limit"
 PROVIDER = "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"
+
+MACHINE, EXECUTION = (
+    f"arn:aws:states:us-east-1:000000000000:{kind}" for kind in ("stateMachine:m", "execution:m:known")
+)
+DEFINITION = {
+    "StartAt": "Run",
+    "States": {
+        "Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Arguments": {"TaskDefinition": "f"}}
+    },
+}
 
 Call = tuple[str, str, dict[str, Any]]
 
@@ -156,6 +184,12 @@ GOOD: list[Call] = [
             "RemoveFromVersionId": VERSION,
         },
     ),
+    ("scheduler", "GetSchedule", {"Name": "nightly"}),
+    ("stepfunctions", "DescribeExecution", {"executionArn": EXECUTION}),
+    ("stepfunctions", "GetExecutionHistory", {"executionArn": EXECUTION, "reverseOrder": True}),
+    ("stepfunctions", "ListExecutions", {"stateMachineArn": MACHINE, "statusFilter": "RUNNING"}),
+    ("stepfunctions", "StartExecution", {"stateMachineArn": MACHINE}),
+    ("stepfunctions", "StopExecution", {"executionArn": EXECUTION, "cause": "enough"}),
     (
         "ssm",
         "AddTagsToResource",
@@ -448,6 +482,18 @@ BAD: list[tuple[str, str, dict[str, Any], str, str]] = [
     ),
     ("secretsmanager", "RestoreSecret", {"SecretId": "none"}, *NO_SECRET),
     ("secretsmanager", "TagResource", {"SecretId": "none", "Tags": []}, *NO_SECRET),
+    ("scheduler", "GetSchedule", {"Name": "none"}, "ResourceNotFoundException", "does not exist"),
+    ("stepfunctions", "DescribeExecution", {"executionArn": f"{EXECUTION}s"}, "ExecutionDoesNotExist", "Not Exist"),
+    ("stepfunctions", "ListExecutions", {"stateMachineArn": "none"}, "StateMachineDoesNotExist", "Not Exist"),
+    ("stepfunctions", "ListExecutions", {"stateMachineArn": MACHINE, "nextToken": "odd"}, "InvalidToken", "Token"),
+    (
+        "stepfunctions",
+        "StartExecution",
+        {"stateMachineArn": MACHINE, "name": "known", "input": '{"a": 1}'},
+        "ExecutionAlreadyExists",
+        "Already Exists",
+    ),
+    ("stepfunctions", "StartExecution", {"stateMachineArn": MACHINE, "input": "{"}, "InvalidExecutionInput", "Input"),
     ("ssm", "DeleteParameter", {"Name": "none"}, "ParameterNotFound", ""),
     ("ssm", "DescribeParameters", {"ParameterFilters": [{"Key": "Tier"}]}, "InvalidFilterOption", "does not support"),
     ("ssm", "DescribeParameters", {"NextToken": "odd"}, "InvalidNextToken", "token"),

@@ -84,6 +84,7 @@ SHORTEST_NAME, LONGEST_NAME = 2, 40
     help=f"Port that the container listens on.  [default: that of the Dockerfile, or {PORT}]",
 )
 @click.option("--worker", is_flag=True, help="Write a worker, which has no port.")
+@click.option("--job", is_flag=True, help="Write a job, whose runs a schedule starts.")
 @click.option(
     "--path", "health", metavar="PATH", help="Path of the health check.  [default: that of the framework, or /health]"
 )
@@ -96,15 +97,15 @@ SHORTEST_NAME, LONGEST_NAME = 2, 40
 )
 @connection_options
 def init_command(words: tuple[str, ...], connection: Connection, **options: Any) -> None:
-    """Write a new spec, a small service with one, or the file of an environment.
+    """Write a new spec of a service or a job, a small service with one, or the file of an environment.
 
     On a terminal the command asks for what it does not know. It never overwrites a file. AWS is asked for a permissions
     boundary only if an option names the connection. For an environment, --region is its region, whose zones are listed.
     """
     given = Given(words[0] if words else None, connection, **options)
     if words[:1] == (ENVIRONMENT,):
-        if given.worker or given.template or given.port or given.health or given.source:
-            raise click.UsageError("--from, --template, --port, --worker and --path are for a service")
+        if given.worker or given.job or given.template or given.port or given.health or given.source:
+            raise click.UsageError("--from, --template, --port, --worker, --job and --path are for a service")
         if connection.profile or connection.endpoint or connection.sandbox:
             raise click.UsageError("--profile, --endpoint-url and --sandbox are for a service")
         _write_environment(words[1:], given.owner, connection.region, given.output)
@@ -125,6 +126,7 @@ class Given:
     template: str | None
     port: int | None
     worker: bool
+    job: bool
     health: str | None
     owner: str | None
     output: Path | None
@@ -135,12 +137,38 @@ def _write_for_service(given: Given) -> None:
         raise click.UsageError("--worker cannot be combined with --port or --path")
     if given.health is not None and not re.fullmatch(PATH, given.health):
         raise click.UsageError(f"{given.health!r} is not a valid path: it must start with /")
-    if given.template not in (None, "spec"):
+    if given.job:
+        _write_job(given)
+    elif given.template not in (None, "spec"):
         _write_template(given, str(given.template))
     elif (found := _application(given)) is not None:
         _write_from(given, *found)
     else:
         _write_plain(given)
+
+
+def _write_job(given: Given) -> None:
+    """Write the spec of a job, with the image of a Dockerfile if there is one."""
+    if given.worker or given.port is not None or given.health is not None or given.template not in (None, "spec"):
+        raise click.UsageError("--job cannot be combined with --worker, --port, --path or --template")
+    application, file = _application(given) or (None, None)
+    asks = sys.stdin.isatty() and given.name is None
+    name = _checked_name(given.name) if application is None else _name_from(given, application.folder.path).value
+    target = given.output or Path(f"{name}.yml")
+    text = render(
+        "job.yml.j2",
+        name=name,
+        owner=scalar(_owner_of(given, name, asks)),
+        build=_build(target, file, application.context) if file and application else None,
+        size=(application and application.size) or Value((256, 512), ""),
+        architecture=application and application.architecture,
+        boundary=_boundary(given, target.parent),
+        joins=any(_environments(target.parent)),
+        schema=SCHEMA,
+    )
+    write_new(target.parent, {target.name: text})
+    following = suggested("deploy", str(target), build=True, sandbox=True) if file else _rehearsal(target)
+    _tell(f"wrote {visible(target)}", following, suggested("run", str(target), sandbox=True))
 
 
 def _write_template(given: Given, template: str) -> None:

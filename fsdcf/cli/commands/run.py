@@ -1,4 +1,4 @@
-"""``fsdcf run``: a command in a one-off task with the service's image, network and roles."""
+"""``fsdcf run``: a command in a one-off task with the service's image, network and roles, or a run of a job."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _variables(context: click.Context, parameter: click.Parameter, texts: tuple[
 
 @click.command(cls=ContainerCommand)
 @target_options
-@click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...")
+@click.argument("words", nargs=-1, metavar="[-- COMMAND...]")
 @click.option(
     "--cpu",
     type=click.Choice([str(cpu) for cpu in FARGATE_MEMORY]),
@@ -75,9 +75,11 @@ def run_command(
 ) -> None:
     """Run a command in a one-off task with the image, network and roles of the service, and show its logs.
 
-    The exit code is that of the command, once it has run; 0 with --detach, and 1 after the timeout. Ctrl-C stops the
-    task. The ENTRYPOINT of the image or the spec precedes the command. A store with a single writer, such as SQLite,
-    needs a confirmation while the service's own task is running. The sandbox runs no command: its exit code is 6.
+    A job needs no command: it is started as its schedule starts it, with its retries and its timeout. The exit code is
+    that of the command, once it has run; 0 with --detach, and 1 after the timeout. Ctrl-C stops the task of a service;
+    the run of a job goes on. The ENTRYPOINT of the image or the spec precedes the command. A store with a single
+    writer, such as SQLite, needs a confirmation while the service's own task is running. The sandbox runs no command:
+    its exit code is 6. A job without a command ends there with a made-up exit code.
     """
     codes: list[int] = []
     show = LogPrinter(sys.stdout, as_json, plain=True)

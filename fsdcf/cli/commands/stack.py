@@ -18,7 +18,7 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import StackCall, stack_command
-from fsdcf.deploy.model import Outcome, Recovery
+from fsdcf.deploy.model import Exit, Outcome, Recovery
 
 
 @stack_command(
@@ -67,10 +67,12 @@ def cancel_command(call: StackCall) -> Outcome:
 
 @stack_command()
 def diagnose_command(call: StackCall) -> Outcome:
-    """Explain why the last operation on the stack failed: the cause, the evidence and the next command."""
+    """Explain why the last operation on the stack or the last run of a job failed: cause, evidence and next command."""
     from fsdcf.deploy.recovery import diagnose
+    from fsdcf.operate.runs import explain_last_run
 
-    return diagnose(call.subject.target, call.aws, call.subject.place)
+    outcome = diagnose(call.subject.target, call.aws, call.subject.place)
+    return explain_last_run(call.run, outcome) if outcome.exit is Exit.DONE else outcome
 
 
 @stack_command(

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsdcf.cli.render.durations import iso
+from fsdcf.cli.render.durations import format_duration, iso
 from fsdcf.cli.render.jsonlines import JsonLines, record
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.rollouts import RolloutLines, relevant_tasks, state_of, timeline, why_of
 from fsdcf.cli.render.stream import LineWriter, is_watched, width_of, wrapped
 from fsdcf.cli.render.values import fields, shown
 from fsdcf.cli.runtime import StackCall, stack_command
+from fsdcf.conventions import SCHEDULE_OUTPUT
 from fsdcf.deploy.ecs.rollout import RolloutObserver, ServiceRollout, task_counts
 from fsdcf.deploy.model import Event, Exit, Outcome, RolloutChanged, Target, WarningIssued
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, permissions_command
+from fsdcf.deploy.schedules import aws_time
 from fsdcf.deploy.state import absent
 from fsdcf.diagnostics import Paint
 from fsdcf.wording import counted, moment, visible
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fsdcf.deploy.ecs.service import EcsDeployment, ServiceMessage
     from fsdcf.deploy.state import Snapshot
     from fsdcf.operate.releases import RecordedRelease
+    from fsdcf.operate.runs import JobRun
     from fsdcf.operate.status import ServiceSignals, Status
 
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
@@ -49,7 +52,8 @@ _ROLES = {"failed": "bad", "done": "good", "active": "warn", "pending": "soft"}
 def status_command(call: StackCall, watching: bool) -> Outcome:
     """Show the status of a service: its stack, image, tasks, targets and rollouts, alarms and auto scaling.
 
-    Also the tasks that stopped in about the last hour, and drift if it was looked for.
+    Of a job: its schedule, the next run and the last ones. Also the tasks that stopped in about the last hour, and
+    drift if it was looked for.
     """
     from fsdcf.operate.status import status
 
@@ -239,7 +243,7 @@ def status_lines(status: Status, paint: Paint, width: int | None = None, tasks: 
     yield f"{paint(stack.name, 'strong')}  {paint(stack.status, role)}  {paint(moment(stack.since), 'soft')}"
     for name, text in _facts(status, paint):
         yield f"  {paint(name.ljust(8), 'soft')} {text}"
-    for name, text, role in _targets(status):
+    for name, text, role in (*_targets(status), *_runs(status)):
         yield from _fact(name, text, role, paint, width)
     for rollout in status.rollouts:
         yield f"  {paint('rollout ', 'soft')} {_rollout(rollout, paint)}"
@@ -299,6 +303,38 @@ def _targets(status: Status) -> Iterator[tuple[str, str, str]]:
             parts.append(f"{group.count} {group.state}" + (f" ({visible(group.reason)})" if group.reason else ""))
     good = status.healthy == status.targets and status.targets
     yield "targets", ", ".join(parts), "good" if good else "warn"
+
+
+def _runs(status: Status) -> Iterator[tuple[str, str, str]]:
+    """The schedule of a job with the next run, and its latest runs."""
+    if status.runs is None:
+        return
+    schedule, now = status.schedule, aws_time(status.stack)
+    if schedule is not None:
+        yield "schedule", visible(f"{schedule.text}: {schedule.outlook(now)}"), "" if schedule.enabled else "warn"
+    elif SCHEDULE_OUTPUT not in status.stack.outputs:
+        yield "schedule", "none: `fsdcf run` starts it", ""
+    for number, run in enumerate(status.runs):
+        yield "" if number else "runs", run_line(run), _RUN_ROLES.get(run.state, "soft")
+    if not status.runs and not any("runs" in text for text in status.missing):
+        yield "runs", "none yet", ""
+
+
+_RUN_ROLES = {"succeeded": "good", "failed": "bad", "running": "warn", "stopped": "warn"}
+
+
+def run_line(run: JobRun) -> str:
+    """``2026-11-30 03:00:00 UTC  failed after 12s, exit code 1: its application ended with exit code 1``."""
+    took = ""
+    if run.began and run.ended:
+        took = f" after {format_duration(max(0.0, (run.ended - run.began).total_seconds()))}"
+    code = f", exit code {run.exit_code}" if run.exit_code is not None else ""
+    why = f": {run.why}" if run.why else ""
+    return visible(f"{moment(run.began) or 'unknown time'}  {run.state}{took}{code}{why}  ({run.id[:_RUN_ID]})")
+
+
+_RUN_ID = 8
+"""Characters of the ID of a run that are shown."""
 
 
 def _progress(status: Status) -> Iterator[tuple[str, str, str]]:
@@ -466,6 +502,18 @@ def status_record(status: Status) -> dict[str, Any]:
         "drift": {"status": stack.drift, "checked": iso(stack.drift_checked)} if stack.drift else None,
         "messages": [{"time": iso(one.time), "text": one.text} for one in status.messages],
         "moving": list(status.moving),
+        "schedule": {
+            **fields(status.schedule, "expression", "zone", "enabled", "window"),
+            "next": iso(status.schedule.next_run(aws_time(stack))),
+        }
+        if status.schedule
+        else None,
+        "runs": None
+        if status.runs is None
+        else [
+            {**fields(one, "id", "state", "exit_code", "why"), "began": iso(one.began), "ended": iso(one.ended)}
+            for one in status.runs
+        ],
         "outputs": dict(stack.outputs),
         "usedBy": None if status.used_by is None else list(status.used_by),
         "missing": list(status.missing),

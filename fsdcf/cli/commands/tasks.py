@@ -132,13 +132,19 @@ def _head(found: ServiceTasks, common: tuple[str, str], paint: Paint) -> Iterato
     """The counts of the service and what its tasks have in common, and its pause."""
     ecs, stack = found.service.ecs, found.service.stack
     role = "good" if ecs.running == ecs.desired else "warn"
-    head = [paint(stack.name, "strong"), paint(task_counts(ecs.running, ecs.desired), role)]
+    counts = task_counts(ecs.running, ecs.desired) if found.service.name else _runs_of(found)
+    head = [paint(stack.name, "strong"), paint(counts, role)]
     if any(common):
         each = "each " if len(found.active) > 1 else ""
         head.append(paint(each + ", ".join(filter(None, common)), "soft"))
     yield "  ".join(head)
     if pause := pause_of(stack):
         yield paint(visible(f"paused {pause.text}"), "warn")
+
+
+def _runs_of(found: ServiceTasks) -> str:
+    """The number of tasks of a job, of which none has to run."""
+    return f"{counted(len(found.active), 'task')} running" if found.active else "no run is in progress"
 
 
 def id_width(ids: Sequence[str]) -> int:

@@ -29,6 +29,7 @@ from fsdcf.cloudformation.types import (
     StoredData,
     Updates,
 )
+from fsdcf.cloudformation.types.stepfunctions import STATE_MACHINE, run_arguments
 from fsdcf.wording import counted
 
 PART: Part = "network"
@@ -154,7 +155,8 @@ def foreign_groups(stack: PlannedStack) -> Iterator[Membership]:
     """The resources in security groups of other stacks, or in existing ones."""
     for one in stack.resources.values():
         if one.type not in (SECURITY_GROUP, SECURITY_GROUP_EGRESS, SECURITY_GROUP_INGRESS):
-            for path, group in _groups_in(one.properties, ()):
+            given = run_arguments(one) if one.type == STATE_MACHINE else one.properties
+            for path, group in _groups_in(given, ()):
                 if target_of(group) is None and text_of(group):
                     yield Membership(one.name, text_of(group), path)
 

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from fsdcf.cloudformation.arns import DeployedStack, NamedArn, arn, named_by
 from fsdcf.cloudformation.change import KNOWN_LATER
 from fsdcf.cloudformation.evaluation import unknowns
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, items_by, mapping, mappings, text_of
+from fsdcf.cloudformation.planned import (
+    PlannedResource,
+    PlannedStack,
+    items,
+    items_by,
+    mapping,
+    mappings,
+    target_of,
+    text_of,
+)
 from fsdcf.cloudformation.pricing import (
     HOURS,
     NOTHING,
@@ -21,8 +30,10 @@ from fsdcf.cloudformation.pricing import (
     Range,
     Resources,
     Unpriced,
+    assumption,
     at_least_zero,
     decimal,
+    number,
     price,
 )
 from fsdcf.cloudformation.types import (
@@ -36,6 +47,8 @@ from fsdcf.cloudformation.types import (
     ResourceType,
     Simulation,
     Updates,
+    scheduler,
+    stepfunctions,
 )
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY, task_targets
 from fsdcf.cloudformation.types.ec2 import NAT_GATEWAY, VPC
@@ -98,9 +111,65 @@ def scales(target: PlannedResource, service: PlannedResource) -> bool:
     return isinstance(name, str) and text_of(resource).endswith(f"/{name}")
 
 
-def definition_of(stack: PlannedStack, service: PlannedResource) -> PlannedResource | None:
-    """The task definition of a service; None where it is not in the template."""
+def definition_of(stack: PlannedStack, service: PlannedResource | JobRuns) -> PlannedResource | None:
+    """The task definition of a service, or of a job; None where it is not in the template."""
+    if isinstance(service, JobRuns):
+        return service.definition
     return stack.named(service.get("TaskDefinition"), TASK_DEFINITION)
+
+
+class JobRuns(NamedTuple):
+    """How the runs of a task definition are started that no service keeps running: by a schedule, by a state machine,
+    by a schedule through one, or by a person alone. ``arguments`` are the members of RunTask, as far as they are known.
+    """
+
+    definition: PlannedResource
+    arguments: Properties
+    schedule: PlannedResource | None = None
+    machine: PlannedResource | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the task definition."""
+        return self.definition.name
+
+    def get(self, name: str) -> Any:
+        """A member of RunTask; None where it is not known."""
+        return self.arguments.get(name)
+
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """A member that is a structure; empty where it is not known."""
+        return mapping(self.arguments.get(name))
+
+    def items(self, name: str) -> list[Any]:
+        """A member that is a list."""
+        return items(self.arguments.get(name))
+
+    def mappings(self, name: str) -> list[Mapping[str, Any]]:
+        """A member that is a list of structures."""
+        return mappings(self.arguments.get(name))
+
+
+def runs_of(stack: PlannedStack) -> Iterator[JobRuns]:
+    """The task definitions that no service keeps running, with what starts them; in a template with services, only
+    those that something starts."""
+    serving = {service.template for service in stack.of(SERVICE)}
+    kept = {one.name for service in stack.of(SERVICE) if (one := definition_of(stack, service)) is not None}
+    for definition in stack.of(TASK_DEFINITION):
+        if definition.name in kept:
+            continue
+        started = {one.name: stepfunctions.run_arguments(one) for one in stack.of(stepfunctions.STATE_MACHINE)}
+        own = (name for name, each in started.items() if target_of(each.get("TaskDefinition")) == definition.name)
+        machine = stack.resources.get(next(own, ""))
+        schedule, arguments = None, started.get(machine.name, {}) if machine else {}
+        for one in stack.of(scheduler.SCHEDULE):
+            direct = scheduler.run_arguments(one)
+            if target_of(direct.get("TaskDefinition")) == definition.name:
+                schedule, arguments = one, direct
+            elif machine is not None and target_of(one.mapping("Target").get("Arn")) == machine.name:
+                schedule = one
+        if machine or schedule or definition.template not in serving:
+            yield JobRuns(definition, arguments, schedule, machine)
 
 
 def containers_of(definition: PlannedResource | None) -> list[Mapping[str, Any]]:
@@ -217,7 +286,7 @@ class Endpoint(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-def uses_connect(service: PlannedResource) -> bool:
+def uses_connect(service: PlannedResource | JobRuns) -> bool:
     """Whether the tasks of a service have the proxy of Service Connect."""
     return text_of(service.mapping("ServiceConnectConfiguration").get("Enabled")).lower() == "true"
 
@@ -241,19 +310,19 @@ def protocols_of(definition: PlannedResource | None) -> dict[str, str]:
     return {text_of(port["Name"]): text_of(port.get("AppProtocol")) or "tcp" for port in ports if port.get("Name")}
 
 
-def network_of(service: PlannedResource) -> Mapping[str, Any]:
-    """The awsvpc configuration of a service."""
+def network_of(service: PlannedResource | JobRuns) -> Mapping[str, Any]:
+    """The awsvpc configuration of a service, or of the runs of a job."""
     return mapping(service.mapping("NetworkConfiguration").get("AwsvpcConfiguration"))
 
 
-def _not_priced(service: PlannedResource, definition: PlannedResource | None) -> str:
+def _not_priced(service: PlannedResource | JobRuns, definition: PlannedResource | None) -> str:
     """Why the tasks of a service have no price; empty where they have one."""
     if definition is None:
         return "its task definition is not in the template"
     if size_of(definition) is None:
         return "its task definition gives no size"
     system = text_of(definition.mapping("RuntimePlatform").get("OperatingSystemFamily") or "LINUX")
-    launch = text_of(service.get("LaunchType") or "FARGATE")
+    launch = text_of(service.get("LaunchType")) or "FARGATE"
     strategy = service.mappings("CapacityProviderStrategy")
     providers = [text_of(one.get("CapacityProvider")) for one in strategy]
     foreign = [name for name in providers if not name.startswith("FARGATE")]
@@ -261,16 +330,58 @@ def _not_priced(service: PlannedResource, definition: PlannedResource | None) ->
     return f"no price for tasks on {platforms[0]}" if platforms else ""
 
 
+_MINUTES, _RUNS = "job-minutes", "job-runs-per-month"
+"""The assumptions about the runs of a job."""
+
+
+def task_share(context: PricingContext, runs: JobRuns) -> Decimal | None:
+    """The part of a month in which a task of a job runs: 1 is always; None if its schedule is unknown."""
+    times = scheduler.runs_a_month(runs.schedule) if runs.schedule else context.assumed[_RUNS]
+    return None if times is None else times * context.assumed[_MINUTES] / 60 / HOURS
+
+
+def _price_runs(context: PricingContext, definitions: Resources) -> CostItems:
+    """The tasks of jobs: the hours of the runs of a month. What a service keeps running is priced with that."""
+    minutes = context.assumed[_MINUTES]
+    for runs in runs_of(context.stack):
+        if runs.definition not in definitions:
+            continue
+        why, size = _not_priced(runs, runs.definition), size_of(runs.definition)
+        times = scheduler.runs_a_month(runs.schedule) if runs.schedule else context.assumed[_RUNS]
+        if size is None or why or times is None:
+            yield Unpriced(f"Runs of {runs.definition.name}", why or "its schedule is unknown", (runs.definition.name,))
+            continue
+        if not times:
+            reason = "the schedule starts none, or a single one"
+            yield Unpriced(f"Runs of {runs.definition.name}", reason, (runs.definition.name,))
+            continue
+        said = (_MINUTES,) if runs.schedule else (_MINUTES, _RUNS)
+        hours = times * minutes / 60
+        of = f"{number(times)} runs × {number(minutes)} min"
+        yield from _capacity(context, runs, runs.definition, Range.of(1), size, hours, of, *said)
+        extra = at_least_zero(runs.definition.mapping("EphemeralStorage").get("SizeInGiB")) - _INCLUDED_STORAGE
+        if extra > 0:
+            how = f"{of} × {extra} GB above {_INCLUDED_STORAGE}"
+            yield context.line("fargate.storage", "Ephemeral storage", extra * hours, how, runs.definition, *said)
+        if network_of(runs).get("AssignPublicIp") == "ENABLED":
+            yield context.line("ipv4.hour", "Public IPv4 addresses of tasks", hours, of, runs.definition, *said)
+
+
 def _capacity(
     context: PricingContext,
-    service: PlannedResource,
+    service: PlannedResource | JobRuns,
     definition: PlannedResource,
     tasks: Range,
     size: tuple[Decimal, Decimal],
+    hours: Decimal = HOURS,
+    runs: str = "",
+    *assumptions: str,
 ) -> CostItems:
+    """``hours`` of a month for which each task runs, and ``runs`` what these are made of."""
     is_arm = definition.mapping("RuntimePlatform").get("CpuArchitecture") == "ARM64"
     chip, label = ("arm64", "ARM") if is_arm else ("x86", "x86")
     strategy = service.items("CapacityProviderStrategy")
+    owner = service if isinstance(service, PlannedResource) else definition
     low, high = spot_shares(strategy, tasks.minimum), spot_shares(strategy, tasks.maximum)
     for index, (kind, title) in enumerate((("fargate", "Fargate"), ("fargate-spot", "Fargate Spot"))):
         running = Range(low[index], high[index])
@@ -278,8 +389,10 @@ def _capacity(
             continue
         for measure, word, unit, amount in (("vcpu", "vCPU", "vCPU", size[0]), ("memory", "memory", "GB", size[1])):
             how = f"{counted(running, 'task')} × {Range.of(amount)} {unit} × {HOURS} h"
-            quantity = running.times(amount * HOURS)
-            yield context.line(f"{kind}.{measure}.{chip}", f"{title} {word}, {label}", quantity, how, service)
+            how = f"{runs} × {Range.of(amount)} {unit}" if runs else how
+            quantity = running.times(amount * hours)
+            line = f"{kind}.{measure}.{chip}", f"{title} {word}, {label}"
+            yield context.line(*line, quantity, how, owner, *assumptions)
 
 
 def session_log(cluster: PlannedResource) -> Any:
@@ -527,7 +640,15 @@ RECORDS = (
     ),
     ResourceType(
         TASK_DEFINITION,
-        "free",
+        PricingRule(
+            "tasks",
+            _price_runs,
+            (),
+            (
+                assumption(_MINUTES, "5", "minutes", "that a run of a job takes, with its retries"),
+                assumption(_RUNS, "30", "runs/month", "of a job without a schedule"),
+            ),
+        ),
         Simulation("arn:{partition}:ecs:{region}:{account}:task-definition/{p[Family]}:{number}", create=2.0),
         DeployPermissions(arns=named_by("ecs", "Family", ("task-definition", "task-definition/{}:*"))),
         out_of_reach=_out_of_reach,

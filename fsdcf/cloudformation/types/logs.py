@@ -38,7 +38,16 @@ from fsdcf.cloudformation.types import (
     Simulation,
     StoredData,
 )
-from fsdcf.cloudformation.types.ecs import CLUSTER, SERVICE, definition_of, exporters_of, session_log, task_counts
+from fsdcf.cloudformation.types.ecs import (
+    CLUSTER,
+    SERVICE,
+    definition_of,
+    exporters_of,
+    runs_of,
+    session_log,
+    task_counts,
+    task_share,
+)
 from fsdcf.cloudformation.types.kms import requests_to
 from fsdcf.wording import counted
 
@@ -117,6 +126,10 @@ def _writers(context: PricingContext, group: PlannedResource) -> Range | None:
         definition = definition_of(context.stack, service)
         if definition is not None and any(one.target == group.name for one in unknowns(definition.properties)):
             total = (total or NOTHING).plus(task_counts(context.stack, service))
+    for runs in runs_of(context.stack):
+        if any(one.target == group.name for one in unknowns(runs.definition.properties)):
+            share = task_share(context, runs)
+            total = total if share is None else (total or NOTHING).plus(Range.of(share))
     return total
 
 

@@ -35,6 +35,8 @@ from fsdcf.cloudformation.types import (
     StoredData,
 )
 from fsdcf.cloudformation.types.kms import left_with_key, requests_to
+from fsdcf.cloudformation.types.scheduler import SCHEDULE, dead_letters_of
+from fsdcf.cloudformation.types.stepfunctions import STATE_MACHINE, sent_to
 
 PART: Part = "data"
 QUEUE, QUEUE_POLICY = "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"
@@ -63,6 +65,8 @@ def _price_queues(context: PricingContext, queues: Resources) -> CostItems:
     """Queues by their messages. Dead-letter queues cost only where messages fail."""
     policies = [one.mapping("RedrivePolicy") for one in queues]
     dead = {target_of(one.get("deadLetterTargetArn")) for one in policies}
+    dead |= {dead_letters_of(one) for one in context.stack.of(SCHEDULE)}
+    dead |= {queue for one in context.stack.of(STATE_MACHINE) for queue in sent_to(one)}
     rate = context.assumed["sqs-messages-per-second"]
     for queue in queues:
         if queue.name in dead:

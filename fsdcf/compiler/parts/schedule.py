@@ -13,6 +13,7 @@ from fsdcf.compiler.parts.roles import PolicyStatement, add_policy, allow, home_
 from fsdcf.compiler.parts.service import capacity_providers, public_address, task_groups
 from fsdcf.compiler.stack import DEAD_LETTERS, Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import fragment, intrinsic
+from fsdcf.conventions import MACHINE_OUTPUT, SCHEDULE_OUTPUT
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import sample
@@ -97,7 +98,7 @@ def state_machine(context: Context) -> StackPart:
     if job.overlap == "skip":
         look = allow(["states:ListExecutions"], [Ref(machine)])
         add_policy(part, "FindOtherRuns", "FindOtherRuns", [look], "service.overlap", role.title)
-    part.output("StateMachineArn", "State machine that runs the job", Ref(machine))
+    part.output(MACHINE_OUTPUT, "State machine that runs the job", Ref(machine))
     return part
 
 
@@ -148,7 +149,7 @@ def schedule(context: Context) -> StackPart:
         "State": f"{ORIGIN}.enabled",
     }
     part.add(resource, ORIGIN, sources)
-    part.output("ScheduleName", "Schedule of the job", Ref(resource))
+    part.output(SCHEDULE_OUTPUT, "Schedule of the job", Ref(resource))
     return part
 
 

@@ -21,6 +21,7 @@ from fsdcf.cloudformation.planned import (
 )
 from fsdcf.cloudformation.secrets import NamedSecret, named_secrets
 from fsdcf.cloudformation.types import ec2, ecs, iam
+from fsdcf.conventions import DEFINITION_OUTPUT
 
 Route = Literal["public", "nat", "endpoints", "none", "foreign", "unknown"]
 
@@ -38,7 +39,8 @@ class DiagnosisContext:
     None if the role is not in the template, or has policies from elsewhere. ``check_words`` is the container's health
     check as a program with arguments, ``checked_port`` the port that the load balancer checks. ``credentials``: ECS
     pulls the image with the credentials in a secret. ``proxy``: the tasks have the proxy of Service Connect.
-    ``secrets`` are those that the template names. Times are seconds, ``memory`` is MiB.
+    ``secrets`` are those that the template names. Times are seconds, ``memory`` is MiB. ``job``: tasks end by
+    themselves, and the keys of the spec are below ``job``.
     """
 
     port: int | None = None
@@ -59,6 +61,7 @@ class DiagnosisContext:
     credentials: bool = False
     proxy: bool = False
     secrets: tuple[NamedSecret, ...] = ()
+    job: bool = False
 
     def allows(self, action: str, resource: str = "") -> Decision | None:
         """What the execution role's statements say of the action, on the resource if its ARN is known.
@@ -74,7 +77,8 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         stack = planned(template or {})
     except PlanError:
         return DiagnosisContext()
-    properties = _properties(stack, service)
+    job = DEFINITION_OUTPUT in ((template or {}).get("Outputs") or {})
+    properties = _run_properties(stack) if job else _properties(stack, service)
     definition = _properties(stack, target_of(properties.get("TaskDefinition")))
     balancer = mapping(next(iter(items(properties.get("LoadBalancers"))), None))
     containers = map(mapping, items(definition.get("ContainerDefinitions")))
@@ -103,7 +107,13 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         proxy=service in stack.resources and ecs.uses_connect(stack.resources[service]),
         secrets=named_secrets(template or {}),
         statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),
+        job=job,
     )
+
+
+def _run_properties(stack: PlannedStack) -> Mapping[str, Any]:
+    """What a run of a job has in common with a service: its task definition and its network, by what starts it."""
+    return next((run.arguments for run in ecs.runs_of(stack)), {})
 
 
 def _properties(stack: PlannedStack, name: str | None) -> Mapping[str, Any]:

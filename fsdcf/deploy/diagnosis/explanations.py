@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.conventions import DEFINITION_OUTPUT
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, MatchedReason, match_reason
@@ -172,7 +173,8 @@ class FailedOperation:
     """The evidence of a failed operation. ``cancelled`` says in a clause why it was cancelled; empty if it was not.
 
     ``explained`` is the known reason of the service's tasks, ``sha`` the image of the release; empty if it is unknown.
-    ``vain_wait`` says what CloudFormation waited for while it created the resource that failed.
+    ``vain_wait`` says what CloudFormation waited for while it created the resource that failed. ``job``: the stack is
+    that of a job.
     """
 
     target: Target
@@ -186,6 +188,7 @@ class FailedOperation:
     explained: RolloutCause | None = None
     sha: str = ""
     vain_wait: str = ""
+    job: bool = False
 
 
 def diagnose_result(
@@ -199,8 +202,14 @@ def diagnose_result(
     arn = result.stack.arn if result.stack is not None else stack
     why = why_it_waits(run, arn, cause.logical_id, wait) if cause and wait else ""
     return diagnose_operation(
-        FailedOperation(run.target, stack, result.status, result.reason, *found, explained, sha, vain_wait=why)
+        FailedOperation(
+            run.target, stack, result.status, result.reason, *found, explained, sha, vain_wait=why, job=_is_job(run)
+        )
     )
+
+
+def _is_job(run: Run) -> bool:
+    return DEFINITION_OUTPUT in ((run.template or {}).get("Outputs") or {})
 
 
 def diagnose_operation(failed: FailedOperation) -> Outcome:
@@ -239,7 +248,7 @@ def _advice(failed: FailedOperation, cause: StackEvent | None) -> tuple[Advice |
         return tasks.advice, tasks.command
     if cause is None:
         return None, ""
-    match = match_reason(cause.reason, DiagnosisContext(), STACK_REASONS)
+    match = match_reason(cause.reason, DiagnosisContext(job=failed.job), STACK_REASONS)
     if match is None or not match.reason.conclusive:
         return None, ""
     target = failed.target

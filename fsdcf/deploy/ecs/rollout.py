@@ -265,7 +265,7 @@ def add_failed_tasks(rollout: ServiceRollout, tasks: Iterable[Answer], afterward
     interrupted = {task.id: task for task in rollout.interrupted}
     foreign = set(rollout.foreign)
     for raw in tasks:
-        task, ends = _read_task(raw), raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED"
+        task, ends = read_task(raw), raw.get("stoppedReason") or raw.get("desiredStatus") == "STOPPED"
         if not rollout.version.covers(task.definition, task.deployment):
             foreign.add(task.id)
         elif ends and task.deployment.startswith("ecs-svc/"):
@@ -304,7 +304,8 @@ def _unlisted(deployment: EcsDeployment) -> EcsDeployment:
     return replace(deployment, status="INACTIVE", pending=0) if deployment.status == "PRIMARY" else deployment
 
 
-def _read_task(raw: Answer) -> StoppedTask:
+def read_task(raw: Answer) -> StoppedTask:
+    """A task of DescribeTasks that stops or has stopped."""
     return StoppedTask(
         id=task_id(raw),
         **texts(raw, deployment="startedBy", reason="stoppedReason", code="stopCode", definition="taskDefinitionArn"),

@@ -1,4 +1,5 @@
-"""Whether the services of a stack run the task definitions of the stack, with all their tasks, and healthily.
+"""Whether the services of a stack run the task definitions of the stack, with all their tasks, and healthily; whether
+a job can run.
 
 A rollback by ECS, or a crash loop after the rollout, can hide behind a complete stack.
 """
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
+from fsdcf.cloudformation.types.scheduler import SCHEDULE
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.rollout import (
     UNPLACED,
@@ -24,6 +26,7 @@ from fsdcf.deploy.ecs.rollout import (
 )
 from fsdcf.deploy.ecs.service import LOOPING, STEADY, EcsDeployment, TargetHealth, read_health
 from fsdcf.deploy.run import Run
+from fsdcf.deploy.schedules import JobSchedule, aws_time, read_schedule
 from fsdcf.deploy.state import Snapshot
 
 _EVERY = 5.0
@@ -91,15 +94,18 @@ class Verdict:
 
     ``astray``: the PRIMARY deployment failed, or its task definition is not the stack's; ``pending``: it is not
     complete yet; ``down``: it is complete, but its tasks do not run or are not healthy; ``settling``: they are still
-    starting; ``unread``: it could not be read, and the run has been warned. ``idle`` are the services without a task,
-    by their logical ids: nothing shows whether their version works.
+    starting; ``gone``: a job cannot start its task; ``unread``: it could not be read, and the run has been warned.
+    ``idle`` are the services without a task, by their logical ids: nothing shows whether their version works.
+    ``job``: the stack has tasks and no service, so that nothing runs until a run is due, as ``outlook`` says.
     """
 
-    state: Literal["verified", "unread", "astray", "pending", "down", "settling"]
+    state: Literal["verified", "unread", "astray", "pending", "down", "settling", "gone"]
     rollout: ServiceRollout | None = None
     expected: tuple[str, ...] = ()
     health: ServiceHealth | None = None
     idle: tuple[str, ...] = ()
+    job: bool = False
+    outlook: str = ""
 
 
 def verify(
@@ -119,6 +125,8 @@ def verify(
         return Verdict("unread")
     services = _ids(resources, SERVICE)
     definitions = (*_ids(resources, TASK_DEFINITION).values(), *also)
+    if not services and definitions:
+        return _verify_job(run, stack, resources, definitions)
     if services:
         run.step("verify", "reading the running version from ECS")
     before = {rollout.logical_id: rollout for rollout in known}
@@ -131,6 +139,24 @@ def verify(
         if verdict.health is not None and not verdict.health.desired:
             idle.append(name)
     return Verdict(verdict.state, verdict.rollout, verdict.expected, verdict.health, tuple(idle))
+
+
+def _verify_job(run: Run, stack: Snapshot, resources: list[Answer], definitions: tuple[str, ...]) -> Verdict:
+    """Verify what the runs of a job need: its task definition, and the schedule, which may be disabled."""
+    run.step("verify", "reading the task definition and the schedule")
+    unread = "the task definition is not verified"
+    for definition in definitions:
+        answer = run.optional(unread, "ecs", "DescribeTaskDefinition", taskDefinition=definition)
+        if text(answer.get("taskDefinition") or {}, "status") == "INACTIVE":
+            return Verdict("gone", expected=definitions, job=True)
+    read = (read_schedule(run.optional, name) for name in _ids(resources, SCHEDULE).values())
+    schedules = [schedule for schedule in read if schedule is not None]
+    return Verdict("verified", expected=definitions, job=True, outlook=_outlook(stack, schedules))
+
+
+def _outlook(stack: Snapshot, schedules: list[JobSchedule]) -> str:
+    """When a job runs next; empty if only a person starts it, or nobody knows."""
+    return ", ".join(schedule.outlook(aws_time(stack)) for schedule in schedules)
 
 
 def _resources(run: Run, stack: Snapshot, without: str) -> list[Answer] | None:

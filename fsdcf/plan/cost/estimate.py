@@ -31,6 +31,8 @@ Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/http
 
 _ARN = re.compile(r"arn:(?:\$\{[^}]*\}|[^:$]*):(?!(?:ecr|secretsmanager|ssm):|kafka:.*:(?:group|topic)/)")
 """A resource that is billed by itself. Images, secrets and parameters have entries of their own."""
+_FREE = re.compile(r":ecs:.*:task-definition/|:ecs:.*:task/|:events:.*:rule/")
+"""The ARNs of what costs nothing by itself."""
 
 NOTES = (
     "Usage is the same at minimum and maximum; only the number of tasks differs.",
@@ -254,6 +256,7 @@ def _existing(stack: PlannedStack) -> set[str]:
     """The resources outside the template that the roles may use; the parts of one belong to it."""
     rows = [row for row in access(stack) if row.kind == "identity" and row.effect == "Allow" and not row.targets]
     arns = {text for row in rows if not row.only_looks_up for text in row.resources if _ARN.match(text)}
+    arns = {arn for arn in arns if not _FREE.search(arn)}
     return {shortened(arn) for arn in arns if not any(arn.startswith(f"{other}/") for other in arns)}
 
 

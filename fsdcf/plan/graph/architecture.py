@@ -26,7 +26,19 @@ from fsdcf.cloudformation.planned import (
     text_of,
 )
 from fsdcf.cloudformation.pricing import number
-from fsdcf.cloudformation.types import Drawing, ec2, ecs, record_of, records, s3, servicediscovery, sns, sqs
+from fsdcf.cloudformation.types import (
+    Drawing,
+    ec2,
+    ecs,
+    record_of,
+    records,
+    s3,
+    scheduler,
+    servicediscovery,
+    sns,
+    sqs,
+    stepfunctions,
+)
 from fsdcf.cloudformation.types import elasticloadbalancingv2 as elb
 from fsdcf.cloudformation.types.applicationautoscaling import SCALABLE_TARGET, SCALING_POLICY
 from fsdcf.conventions import exporting_stack
@@ -108,7 +120,10 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
     drawings = [(one, record_of(one.type).drawing) for one in stack.resources.values()]
     stores = (_node(one, drawing, *_receivers(stack, one)) for one, drawing in drawings if drawing and _holds_data(one))
     services = [_service_node(stack, one, network.home(one)) for one in stack.of(ecs.SERVICE)]
-    nodes = [*network.entrances(egress), *egress, *endpoints, *stores, *services]
+    jobs = [one for one in network.tasks if isinstance(one, ecs.JobRuns)]
+    starters = [node for runs in jobs for node in _starters(runs)]
+    services += [_run_node(runs, network.home(runs)) for runs in jobs]
+    nodes = [*network.entrances(egress), *starters, *egress, *endpoints, *stores, *services]
     edges = [*_requests(network), *(Edge(one.id, INTERNET, faint=True, back=True) for one in egress)]
     for queue, dead, receipts in sqs.dead_letter_queues(stack):
         edges.append(Edge(id_of(queue.name), id_of(dead), f"after {receipts} receipts", faint=True))
@@ -116,7 +131,8 @@ def _drawn(network: _Network) -> tuple[list[Node], list[Edge]]:
         if (log := bucket.mapping("LoggingConfiguration").get("DestinationBucketName")) and target_of(log):
             edges.append(Edge(id_of(bucket.name), id_of(str(target_of(log))), "access logs", faint=True))
     known, rows = {node.id for node in nodes}, access(stack)
-    for service in stack.of(ecs.SERVICE):
+    edges += [edge for runs in jobs for edge in _started(runs)]
+    for service in network.tasks:
         id, home = id_of(service.name), network.home(service)
         edges += _forwarded(stack, service)
         routes = [*(egress if home == network.private else ()), *endpoints]
@@ -169,7 +185,7 @@ class Reach(NamedTuple):
     faint: bool = False
 
 
-def _reached(stack: PlannedStack, service: PlannedResource, rows: Sequence[Access]) -> Iterator[Reach]:
+def _reached(stack: PlannedStack, service: PlannedResource | ecs.JobRuns, rows: Sequence[Access]) -> Iterator[Reach]:
     """Everything that the tasks of a service reach, each once: image, data, then what else their roles allow."""
     definition = ecs.definition_of(stack, service)
     if definition is None:
@@ -278,9 +294,10 @@ class _Network:
         self.suffix = suffix
         self.clients = CLIENTS + suffix
         self.vpc, self.public, self.private = (f"g_{area}{suffix}" for area in ("vpc", "public", "private"))
-        self.homes = {one.name: self.home(one) for one in stack.of(ecs.SERVICE)}
+        self.tasks: list[PlannedResource | ecs.JobRuns] = [*stack.of(ecs.SERVICE), *ecs.runs_of(stack)]
+        self.homes = {one.name: self.home(one) for one in self.tasks}
 
-    def home(self, service: PlannedResource) -> str:
+    def home(self, service: PlannedResource | ecs.JobRuns) -> str:
         """The group of a service's tasks; empty if it is not known."""
         network = ecs.network_of(service)
         if not network:
@@ -323,7 +340,7 @@ class _Network:
         subnets: dict[str, list[object]] = {self.public: list(ec2.public_subnets(self.stack)), self.private: []}
         for balancer in self.stack.of(elb.LOAD_BALANCER):
             subnets[self.public if elb.is_public(balancer) else self.private] += elb.subnets_of(balancer)
-        for service in self.stack.of(ecs.SERVICE):
+        for service in self.tasks:
             home = self.public if self.home(service) == self.public else self.private
             subnets[home] += items(ecs.network_of(service).get("Subnets"))
         for id, members in subnets.items():
@@ -387,7 +404,7 @@ def _clients(stack: PlannedStack, balancer: PlannedResource) -> str:
     return f"from {' and '.join(sources) if len(sources) < 3 else counted(len(sources), 'source')}"
 
 
-def _forwarded(stack: PlannedStack, service: PlannedResource) -> Iterator[Edge]:
+def _forwarded(stack: PlannedStack, service: PlannedResource | ecs.JobRuns) -> Iterator[Edge]:
     """The edges from the load balancers to a service: its hosts and paths, or the port if every request reaches it."""
     for entry in service.mappings("LoadBalancers"):
         found: dict[str, dict[str, None]] = {}
@@ -432,7 +449,7 @@ def _short_name(id: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _called(network: _Network, service: PlannedResource) -> Iterator[Reach]:
+def _called(network: _Network, service: PlannedResource | ecs.JobRuns) -> Iterator[Reach]:
     """The services whose names are in the URLs that a service has in its environment."""
     stack = network.stack
     names = dict(servicediscovery.names_of(stack))
@@ -478,9 +495,48 @@ def _service_node(stack: PlannedStack, service: PlannedResource, group: str) -> 
     return Node(id_of(service.name), "compute", tuple(lines), group)
 
 
-def _platform(service: PlannedResource, most: Decimal) -> str:
+def _run_node(runs: ecs.JobRuns, group: str) -> Node:
+    """The task of a job."""
+    names = [text_of(one.get("Name")) for one in ecs.containers_of(runs.definition)]
+    lines = [" ".join(["Job", *names[:1]]), f"1 task on {_platform(runs, Decimal(1))}"]
+    size = ecs.size_of(runs.definition)
+    if size is not None:
+        chip = text_of(runs.definition.mapping("RuntimePlatform").get("CpuArchitecture", "X86_64"))
+        lines.append(f"{number(size[0])} vCPU, {number(size[1])} GB, {'ARM' if chip == 'ARM64' else 'x86'}")
+    if len(names) > 1:
+        lines.append(f"with {', '.join(names[1:])}")
+    return Node(id_of(runs.name), "compute", tuple(lines), group)
+
+
+def _starters(runs: ecs.JobRuns) -> Iterator[Node]:
+    """The schedule and the state machine that start a job."""
+    if runs.schedule is not None:
+        expression = text_of(runs.schedule.get("ScheduleExpression"))
+        zone = text_of(runs.schedule.get("ScheduleExpressionTimezone"))
+        paused = ("disabled",) if text_of(runs.schedule.get("State")) == "DISABLED" else ()
+        where = (zone,) if zone not in ("", "UTC") else ()
+        yield Node(id_of(runs.schedule.name), "ingress", ("Schedule", expression, *where, *paused))
+    if runs.machine is not None:
+        lines = ("State machine", *stepfunctions.supervision(runs.machine))
+        yield Node(id_of(runs.machine.name), "ingress", lines)
+
+
+def _started(runs: ecs.JobRuns) -> Iterator[Edge]:
+    """The edges from what starts a job to its task, and to what learns of its failures."""
+    task, machine, schedule = id_of(runs.name), runs.machine, runs.schedule
+    if schedule is not None:
+        yield Edge(id_of(schedule.name), id_of(machine.name) if machine else task, "starts")
+        if dead := scheduler.dead_letters_of(schedule):
+            yield Edge(id_of(schedule.name), id_of(dead), "not started", faint=True)
+    if machine is not None:
+        yield Edge(id_of(machine.name), task, "runs")
+        for name in sorted(stepfunctions.sent_to(machine)):
+            yield Edge(id_of(machine.name), id_of(name), "failures", faint=True)
+
+
+def _platform(service: PlannedResource | ecs.JobRuns, most: Decimal) -> str:
     """``Fargate``, with the share of Spot at the most tasks; or another launch type."""
-    launch = text_of(service.get("LaunchType") or "FARGATE")
+    launch = text_of(service.get("LaunchType")) or "FARGATE"
     if launch != "FARGATE":
         return launch
     on_demand, spot = ecs.spot_shares(service.items("CapacityProviderStrategy"), most or Decimal(1))

@@ -19,6 +19,11 @@ from fsdcf.plan.permissions.resources import identities, is_service, service_of
 DENIED = ("account:*", "iam:*", "organizations:*")
 """Actions that no task may ever call, even if a role's own policy allows ``*``."""
 
+_PASSING = "iam:PassRole"
+_ELSEWHERE: Conditions = {"StringNotEqualsIfExists": {"iam:PassedToService": ("ecs-tasks.amazonaws.com",)}}
+"""Any call of IAM but one: what starts the runs of a job passes the roles of its task to ECS. Other calls lack the key,
+and the condition holds for them."""
+
 _RESOURCE_TAG = f"aws:ResourceTag/{ENVIRONMENT_TAG}"
 _REQUEST_TAG = f"aws:RequestTag/{ENVIRONMENT_TAG}"
 
@@ -205,7 +210,8 @@ class _Grants:
             out.append(IamStatement("Tagged", _covering(self._tagged), ("*",), own))
         if self._unlimited:
             out.append(IamStatement("Unlimited", tuple(sorted(self._unlimited)), ("*",)))
-        administration = IamStatement("Administration", DENIED, ("*",), effect="Deny")
+        passes = _PASSING in self._actions.get("iam", ())
+        administration = IamStatement("Administration", DENIED, ("*",), _ELSEWHERE if passes else {}, "Deny")
         return [*out, administration, *walls((self._environment,))]
 
     def by_environment(self, name: str) -> str:

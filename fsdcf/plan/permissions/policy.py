@@ -20,6 +20,8 @@ from fsdcf.cloudformation.types.ecs import TASK_DEFINITION
 from fsdcf.cloudformation.types.elasticloadbalancingv2 import LISTENER_RULE, LOAD_BALANCER
 from fsdcf.cloudformation.types.iam import ROLE
 from fsdcf.cloudformation.types.rds import DB_CLUSTER, DB_INSTANCE
+from fsdcf.cloudformation.types.scheduler import SCHEDULE
+from fsdcf.cloudformation.types.stepfunctions import STATE_MACHINE
 from fsdcf.conventions import ENVIRONMENT_TAG, SERVICE_TAG, artifacts_prefix, exporting_stack
 from fsdcf.plan.permissions.boundary import boundary as boundary
 from fsdcf.plan.permissions.boundary import walls
@@ -74,6 +76,7 @@ CALLS: Mapping[str, frozenset[str]] = {
     "logs": frozenset({"GetLogEvents"}),
     "rds": frozenset({"ModifyDBCluster", "ModifyDBInstance"}),
     "s3": frozenset({"HeadBucket", "PutObject"}),
+    "scheduler": frozenset({"GetSchedule"}),
     "secretsmanager": frozenset({"DescribeSecret"}),
     "ssm": frozenset({"DescribeParameters", "LabelParameterVersion"}),
     "sts": frozenset({"GetCallerIdentity"}),
@@ -90,7 +93,11 @@ OPERATING: Mapping[str, frozenset[str]] = {
     "ecs": CALLS["ecs"] | {"ExecuteCommand", "RunTask", "StopTask"},
     "elbv2": frozenset({"DescribeTargetHealth"}),
     "logs": CALLS["logs"] | {"DescribeLogStreams", "FilterLogEvents"},
+    "scheduler": CALLS["scheduler"],
     "ssm": frozenset({"GetParameterHistory"}),
+    "stepfunctions": frozenset(
+        {"DescribeExecution", "GetExecutionHistory", "ListExecutions", "StartExecution", "StopExecution"}
+    ),
 }
 """The operations of the commands that operate a service and start no deploy."""
 
@@ -152,9 +159,12 @@ _CALLED_FOR = {
     "elasticloadbalancing:ModifyLoadBalancerAttributes": LOAD_BALANCER,
     "rds:ModifyDBCluster": DB_CLUSTER,
     "rds:ModifyDBInstance": DB_INSTANCE,
+    "scheduler:GetSchedule": SCHEDULE,
+    **dict.fromkeys((f"states:{one}" for one in OPERATING["stepfunctions"]), STATE_MACHINE),
 }
 """Actions of the engine that it calls for stacks with a resource of this type only: it counts the rules of a shared
-listener, and lifts the protection of a load balancer or a database that a rollback or a deletion takes away."""
+listener, lifts the protection of a load balancer or a database that a rollback or a deletion takes away, and looks at
+the schedule and the runs of a job."""
 
 _ATTACH = frozenset({"iam:AttachRolePolicy", "iam:DetachRolePolicy"})
 """Those of them with the condition key ``iam:PolicyARN``. Source: as above."""
@@ -318,7 +328,10 @@ def operating(stacks: Sequence[DeployedStack]) -> Permissions:
     """The permissions of the commands that operate these stacks and start no deploy. A one-off task has their roles."""
     resources = resources_of(stacks)
     return _needed(
-        resources, _called(resources, OPERATING, "Operate"), _passed(stacks), _kept_secrets(stacks, resources)
+        resources,
+        _called(resources, OPERATING, "Operate"),
+        (one for one in _passed(stacks) if _TASKS in one.conditions["StringEquals"]["iam:PassedToService"]),
+        _kept_secrets(stacks, resources),
     )
 
 

@@ -30,11 +30,13 @@ from fsdcf.cloudformation.types.logs import LOG_GROUP
 from fsdcf.cloudformation.types.rds import DB_CLUSTER, DB_INSTANCE
 from fsdcf.cloudformation.types.route53 import HOSTED_ZONE, RECORD_SET
 from fsdcf.cloudformation.types.s3 import BUCKET, BUCKET_POLICY
+from fsdcf.cloudformation.types.scheduler import SCHEDULE
 from fsdcf.cloudformation.types.secretsmanager import SECRET
 from fsdcf.cloudformation.types.servicediscovery import DISCOVERED_SERVICE, HTTP_NAMESPACE, NAMESPACE
 from fsdcf.cloudformation.types.sns import TOPIC_POLICY
 from fsdcf.cloudformation.types.sqs import QUEUE_POLICY
 from fsdcf.cloudformation.types.ssm import PARAMETER
+from fsdcf.cloudformation.types.stepfunctions import STATE_MACHINE
 from fsdcf.sandbox import (
     acm,
     application_autoscaling,
@@ -49,9 +51,11 @@ from fsdcf.sandbox import (
     rds,
     route53,
     s3,
+    scheduler,
     secretsmanager,
     servicediscovery,
     ssm,
+    stepfunctions,
 )
 from fsdcf.sandbox.cloudformation import messages
 from fsdcf.sandbox.faults import Phase
@@ -466,6 +470,8 @@ HANDLERS: Mapping[str, ResourceHandler] = {
         lambda state, old, properties, phase: route53.put_record(state, properties),
         _delete_record,
     ),
+    SCHEDULE: _declared(scheduler.put_schedule, scheduler.remove_schedule),
+    STATE_MACHINE: _declared(stepfunctions.put_machine, stepfunctions.remove_machine),
     DISCOVERED_SERVICE: _declared(servicediscovery.put_service, servicediscovery.remove_service),
     **dict.fromkeys((NAMESPACE, HTTP_NAMESPACE), _declared(servicediscovery.put_namespace, _delete_namespace)),
     LOG_GROUP: ResourceHandler(

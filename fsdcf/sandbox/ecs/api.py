@@ -333,8 +333,8 @@ def stop_task(state: SandboxState, params: Document) -> Document:
 def run_task(state: SandboxState, params: Document) -> Document:
     """RunTask.
 
-    Each task works for a while and stops without an exit code, since its command was not run. A fault of its family
-    (phase create) gives it another end, such as an exit code.
+    Each task works for a while. It ends with exit code 0, or without an exit code if the caller chose the command,
+    which was not run. A fault of its family (phase create) gives it another end, such as another exit code.
 
     A repeated client token gets the tasks of the first call.
     """
@@ -355,9 +355,12 @@ def _run(state: SandboxState, cluster: str, params: Document) -> list[str]:
     options = {"group": f"family:{definition['family']}", **params}
     work = {"after": ONE_OFF, "do": "log", "lines": [NOT_RUN]}
     end = end_step(0.0, TaskEnding("TaskFailedToStart", NOT_RUN))
+    overrides = params.get("overrides", {}).get("containerOverrides", [])
+    chosen = any(one.get("command") for one in overrides)
     keys = []
     for _ in range(params.get("count") or 1):
         problem = _problem(state, definition["family"], "create")
+        problem = problem if problem.word or chosen else TaskProblem("exit", "0")
         body = tasks.start(state, cluster, definition["taskDefinitionArn"], options, problem, (work, end))
         keys.append(body["key"])
     return keys

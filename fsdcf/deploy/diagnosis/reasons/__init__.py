@@ -81,6 +81,11 @@ class MatchedReason:
     command: str
 
 
+def keys_of_job(text: str) -> str:
+    """A text with the keys of a job in the place of those of a service."""
+    return re.sub(r"\bservice(?=\.[a-z]\w+)|\Aservice\Z", "job", text)
+
+
 def match_reason(
     testimony: str, context: DiagnosisContext, reasons: Sequence[Reason] = REASONS
 ) -> MatchedReason | None:
@@ -93,11 +98,12 @@ def match_reason(
             more = reason.refine(context, match)
             cause = more.cause or reason.named(caught)
             gap = "" if more.clause.startswith((":", ",", ";")) or not more.clause else " "
+            named = keys_of_job if context.job else str
             return MatchedReason(
                 reason,
-                f"{cause}{gap}{more.clause}",
-                more.advice or reason.advice,
-                more.key or reason.key,
+                named(f"{cause}{gap}{more.clause}"),
+                named(more.advice or reason.advice),
+                named(more.key or reason.key),
                 more.command or reason.command,
             )
     return None
