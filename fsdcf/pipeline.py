@@ -22,19 +22,20 @@ from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE, SpecKind, kind_of
 from fsdcf.language.model.container import MAIN, MAIN_PATH
 from fsdcf.language.model.environment import EnvironmentSpec, is_production
 from fsdcf.language.model.service import Spec
-from fsdcf.language.resolve import forbidden, resolve
+from fsdcf.language.resolve import DYNAMIC_REFERENCE, forbidden, resolve
 from fsdcf.language.rules.container import is_root, missing_check, root_user
 from fsdcf.language.rules.image import PATH, image_findings
 from fsdcf.language.rules.secrets import plain_secrets_of
 from fsdcf.language.rules.sidecars import unreachable_states
 from fsdcf.language.rules.together import Sibling, check_together
-from fsdcf.language.source import parse
+from fsdcf.language.source import MOST_BYTES, parse
 from fsdcf.language.unknown import UnknownValue
 from fsdcf.language.validate import validate
 from fsdcf.masking import SecretForms, mask_forms, memorable, remember, secret_parts
 from fsdcf.repository import reader_beside
 
 if TYPE_CHECKING:
+    from fsdcf.language.addon import Addon
     from fsdcf.language.dockerfile import Dockerfile
     from fsdcf.language.model.container import ContainerCheck
     from fsdcf.lint.runner import Finding
@@ -184,8 +185,9 @@ def _compiled(request: Request) -> Result:
         if has_errors(faults):
             return Result(in_order(faults), {**written.sources, **sources})
     document, resolved = resolve(written, known, request.environment, request.overrides, request.variables, file)
+    document, addons, about_addons = _addons(document, request)
     spec, invalid = validate(document, request.environment, known, request.named, file)
-    diagnostics = [*findings, *resolved, *invalid]
+    diagnostics = [*findings, *resolved, *invalid, *about_addons]
     image, check, unreadable = _image(spec, document, request)
     diagnostics = [each for each in diagnostics if not _settled(each, spec, document, image, check)] + unreadable
     kind = kind_of(document.data)
@@ -197,7 +199,7 @@ def _compiled(request: Request) -> Result:
         diagnostics += [each for each in plain_secrets_of(check, document) if not document.allows(each)]
         health_check = replace(spec.service.health_check, container=check)
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
-    template = compiler_of(kind).compile(spec, request.environment, known, file.spec if file else None)
+    template = compiler_of(kind).compile(spec, request.environment, known, file.spec if file else None, addons)
     diagnostics += _of_template(kind, document, template, file)
     found = _worded(diagnostics, kind)
     return Result(found, document.sources, document, spec, template, request.environment, file=file)
@@ -240,15 +242,25 @@ def _job_path(path: SpecPath) -> SpecPath:
     return (JOB.block, *path[1:]) if path[:1] == (SERVICE.block,) else path
 
 
+def _addons(document: Document, request: Request) -> tuple[Document, tuple[Addon, ...], list[Diagnostic]]:
+    """The document with the positions of its addons, the addons, and the findings about them."""
+    if not document.data.get("addons"):
+        return document, (), []
+    from fsdcf.language.addon import read_addons  # most specs have none
+
+    return read_addons(document, request.name, request.beside or reader_beside(request.name, MOST_BYTES))
+
+
 def _image(
     spec: Spec, document: Document, request: Request
 ) -> tuple[Dockerfile | None, ContainerCheck | None, list[Diagnostic]]:
     """The image of the Dockerfile that a service names, and its HEALTHCHECK, with the findings about the file."""
     if not document.has(PATH):
         return None, None, []
-    from fsdcf.language.dockerfile import MOST_BYTES, container_check, named_dockerfile  # most specs name no file
+    from fsdcf.language.dockerfile import MOST_BYTES as LONGEST
+    from fsdcf.language.dockerfile import container_check, named_dockerfile  # most specs name no file
 
-    image, unreadable = named_dockerfile(spec, document, request.beside or reader_beside(request.name, MOST_BYTES))
+    image, unreadable = named_dockerfile(spec, document, request.beside or reader_beside(request.name, LONGEST))
     check, unfit = container_check(spec, document, image)
     return image, check, unreadable + unfit
 
@@ -311,6 +323,8 @@ def _composed(document: Document, template: Template) -> Iterator[Diagnostic]:
     what they come from."""
     for text, named, below in texts_of(template):
         if findings := forbidden(document, (), text):
+            if named.startswith("addons.") and ".Resources." in named:  # CloudFormation may read secrets there
+                findings = [each for each in findings if each.code != DYNAMIC_REFERENCE.code]
             path = document.nearest((*locate(document, named, types()), *below))
             span = document.span(path)
             yield from (replace(finding, path=path, span=span) for finding in findings)
@@ -331,7 +345,10 @@ def with_lint(result: Result, findings: Sequence[Finding]) -> Result:
     from fsdcf.lint.mapping import explain
 
     known, draft = types(), result.draft
+    document = result.document
+    text = to_json(draft.data)
     explained = explain(
-        findings, draft.origins, result.document, lambda at, named: locate(at, named, known), to_json(draft.data)
+        findings, draft.origins, document, lambda at, named: locate(at, named, known), text, draft.places
     )
-    return _masked(replace(result, diagnostics=in_order((*result.diagnostics, *explained))))
+    kept = (each for each in explained if not document.allows(each))
+    return _masked(replace(result, diagnostics=in_order((*result.diagnostics, *kept))))

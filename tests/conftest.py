@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from fsdcf.cli import origin
+from fsdcf.language.source import MOST_BYTES
 from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, SourceFile, run
+from fsdcf.repository import reader_beside
 from tests import fuzz, machine, printed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +89,8 @@ def request_of(spec: Path, environment: str = "staging") -> Request:
     above = spec.parent / "environments" / f"{environment}.yml"
     found = next((file for file in (*beside, above) if file.exists()), None)
     file = SourceFile(f"environments/{environment}.yml", found.read_bytes()) if found else None
-    return Request(spec.name, spec.read_bytes(), environment, environment_file=file)
+    files = reader_beside(str(spec), MOST_BYTES)
+    return Request(spec.name, spec.read_bytes(), environment, beside=files, environment_file=file)
 
 
 @pytest.fixture(scope="session")

@@ -186,6 +186,8 @@ VALUES: dict[str, list[Any]] = {
 """Values of keys whose extremes the pattern does not show, because a rule says more."""
 
 ELSEWHERE = {
+    "overrides": "a map of resources of the template; tests/compiler/test_overrides.py has it",
+    "addons": "files; tests/compiler/test_addons.py has them",
     "service.networking.loadBalancer.name": "names a load balancer",
     "service.networking.loadBalancer.container": "names a container",
     "service.dependsOn": "names a container",

@@ -20,7 +20,7 @@ from moto import mock_aws
 from fsdcf.cloudformation.limits import compact
 from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.pipeline import Request, SourceFile, run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, request_of
 
 EXAMPLES = [each for each in sorted((ROOT / "examples").glob("*.yml")) if "shared: true" not in each.read_text()]
 """The examples that are whole by themselves: those of an environment need its stack."""
@@ -35,6 +35,9 @@ LACKING = {
     "AWS::Scheduler::Schedule",
 }
 """Types of the examples that moto skips with a warning."""
+
+OF_ADDONS = {"AWS::CloudWatch::Alarm", "AWS::SecretsManager::Secret"}
+"""Types of the addons that moto skips."""
 
 Client = Callable[[str], Any]
 
@@ -90,7 +93,7 @@ def existing(text: str, client: Client) -> str:
         made = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         text = text.replace(vpc, made)
         for number, subnet in enumerate(sorted(set(re.findall(r"subnet-[0-9a-f]{17}", text)))):
-            zone = f"{REGION}{'abc'[number]}"
+            zone = f"{REGION}{'abcdef'[number]}"
             answer = ec2.create_subnet(VpcId=made, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
             text = text.replace(subnet, answer["Subnet"]["SubnetId"])
     for certificate in set(re.findall(r"arn:aws:acm:[^\"]+", text)):
@@ -234,6 +237,21 @@ def test_moto_creates_an_environment_and_a_service_of_it(client: Client) -> None
     assert {group["VpcId"], tasks["VpcId"]} == {ids["Vpc"]}
     admitted = {pair["GroupId"] for rule in tasks["IpPermissions"] for pair in rule["UserIdGroupPairs"]}
     assert admitted == {ids["PublicLoadBalancerSecurityGroup"], ids["ServicesSecurityGroup"]}
+
+
+def test_moto_creates_what_addons_add_and_overrides_change(client: Client) -> None:
+    result = run(request_of(ROOT / "tests" / "cases" / "addons" / "service.spec.yml"))
+    assert result.template is not None
+    template = suited(json.loads(compact(result.template.data)), client)
+    stack, rows, said = created(client, "orders-staging", template)
+    assert stack["StackStatus"] == "CREATE_COMPLETE" and said <= {*LACKING, *OF_ADDONS}
+    table = client("dynamodb").describe_table(TableName=rows["storeTable"]["PhysicalResourceId"])["Table"]
+    policies = client("iam").list_policies(Scope="Local")["Policies"]
+    assert rows["storeAccess"]["PhysicalResourceId"] in {one["Arn"] for one in policies}
+    task = rows["TaskDefinition"]["PhysicalResourceId"]
+    (container,) = client("ecs").describe_task_definition(taskDefinition=task)["taskDefinition"]["containerDefinitions"]
+    variables = {one["name"]: one.get("value") for one in container["environment"]}
+    assert variables["STORE_DDB_TABLE_ARN"] == table["TableArn"] and variables["STORE_PORT"] == "6379"
 
 
 def test_moto_still_lacks_the_listed_types(client: Client) -> None:

@@ -42,6 +42,7 @@ ORDERED = {
     "aws_ssm_parameter.values": "the items of a list are in the order of its text",
     "service.capabilities.add": "Fargate allows only one",
     "service.tmpfs[].options": "the last of two opposite options counts",
+    "addons": "files; tests/compiler/test_addons.py has two orders",
     "aws_dynamodb_table.keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.globalSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",
     "aws_dynamodb_table.localSecondaryIndexes[].keySchema": "DynamoDB demands HASH before RANGE",

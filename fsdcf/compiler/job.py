@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from troposphere import Join, Ref
 
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
+from fsdcf.compiler.parts.addons import addons
 from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.logs import router
@@ -25,12 +27,20 @@ from fsdcf.language.model import JOB, SERVICE
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.job import JobSpec
 
+if TYPE_CHECKING:
+    from fsdcf.language.addon import Addon
+
 
 def compile_job(
-    spec: JobSpec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None = None
+    spec: JobSpec,
+    environment: str,
+    types: CompiledTypes,
+    settings: EnvironmentSpec | None = None,
+    fragments: tuple[Addon, ...] = (),
 ) -> Template:
-    """The template of a job without errors. ``settings`` is what the environment's file says, if there is one."""
-    context = context_of(spec, environment, types, settings)
+    """The template of a job without errors. ``settings`` is what the environment's file says, if there is one;
+    ``fragments`` are the addons."""
+    context = context_of(spec, environment, types, settings, fragments)
     for part in PARTS:
         context.before.fold(part(context))
     origins = context.before.origins
@@ -71,6 +81,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     interface_endpoints,
     cluster,
     log_group,
+    addons,
     task_role,
     dependencies,
     telemetry,

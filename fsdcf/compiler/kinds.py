@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from fsdcf.compiler.stack import CompiledTypes, Template
+from fsdcf.compiler.stack import Template
 from fsdcf.language.model import SpecKind
-from fsdcf.language.model.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,13 @@ class Excess:
 class KindCompiler:
     """The compiler of a kind of spec; ``kind`` has its record, and the rules name the kinds that they apply to.
 
-    ``compile`` takes a spec without errors, the environment, the dependency types, and what the environment's file
-    says, for a service. ``tags`` returns the tags of the stack. ``verify`` returns each quota that the finished
-    template exceeds.
+    ``compile`` takes a spec without errors, the environment, the dependency types, and for a service what the
+    environment's file says and the addons. ``tags`` returns the tags of the stack. ``verify`` returns each quota that
+    the finished template exceeds.
     """
 
     kind: SpecKind
-    compile: Callable[[Any, str, CompiledTypes, EnvironmentSpec | None], Template]
+    compile: Callable[..., Template]
     tags: Callable[[Any, str], dict[str, str]]
     verify: Callable[[Template], Iterable[Excess]]
 

@@ -16,7 +16,6 @@ from fsdcf.cloudformation.limits import (
     TEMPLATE_BYTES,
     compact,
 )
-from fsdcf.cloudformation.planned import items, mapping, mappings
 from fsdcf.cloudformation.references import split_attribute
 from fsdcf.compiler.emit import ordered
 from fsdcf.compiler.kinds import Excess
@@ -80,7 +79,7 @@ def _task_definition(properties: Mapping[str, Any], origin: Origin, names: Mappi
     if size > TASK_DEFINITION_BYTES:
         sizes = {
             ("ContainerDefinitions", number, name): len(compact(value))
-            for number, container in enumerate(mappings(filled.get("ContainerDefinitions")))
+            for number, container in enumerate(_maps(filled.get("ContainerDefinitions")))
             for name, value in container.items()
         }
         largest = max(sizes, key=lambda path: sizes[path], default=())
@@ -102,14 +101,20 @@ def _policies(template: Template, names: Mapping[str, str]) -> dict[str, dict[st
     for title, resource in template.data["Resources"].items():
         properties, origin = resource.get("Properties", {}), template.origins[title]
         if resource["Type"] == iam.Role.resource_type:
-            for index, policy in enumerate(mappings(properties.get("Policies"))):
-                for number, statement in enumerate(items(mapping(policy.get("PolicyDocument")).get(_STATEMENTS))):
+            for index, policy in enumerate(_maps(properties.get("Policies"))):
+                whole = next(iter(_maps(policy.get("PolicyDocument"))), {})
+                for number, statement in enumerate(_maps(whole.get(_STATEMENTS))):
                     inside = ("Policies", index, "PolicyDocument", _STATEMENTS, number)
                     add(title, origin.sources.get(inside, origin.path), statement)
         elif resource["Type"] == iam.PolicyType.resource_type:
-            for role in mappings(properties.get("Roles")):
+            for role in _maps(properties.get("Roles")):
                 add(str(role.get("Ref")), origin.path, properties.get("PolicyDocument"))
     return sizes
+
+
+def _maps(value: Any) -> list[dict[str, Any]]:
+    """The maps of a list, or a single one; an override or an addon may have anything there."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _names(resources: Mapping[str, Any]) -> dict[str, str]:
@@ -140,7 +145,9 @@ def _filled(value: Any, names: Mapping[str, str]) -> Any:
         if function == "Fn::Sub" and isinstance(argument, str):
             return re.sub(r"\$\{(!?)([^{}]*)\}", lambda match: _variable(match[1], match[2], names), argument)
         if function == "Fn::If":
-            return max((_filled(option, names) for option in argument[1:]), key=lambda option: len(compact(option)))
+            return max(
+                (_filled(option, names) for option in argument[1:]), key=lambda option: len(compact(option)), default=""
+            )
         if function.startswith("Fn::"):
             return ""
     return {key: _filled(item, names) for key, item in value.items()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from troposphere import GetAtt, Ref, Sub
 
 from fsdcf.compiler.encryption import admit_services, with_keys
 from fsdcf.compiler.kinds import KindCompiler
 from fsdcf.compiler.limits import excesses
+from fsdcf.compiler.parts.addons import addons
 from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.connect import discovery
 from fsdcf.compiler.parts.image import image_parameter, release
@@ -42,22 +43,36 @@ from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import LoadBalancer, Spec
 from fsdcf.language.names import dependency_path, local_name
 
+if TYPE_CHECKING:
+    from fsdcf.language.addon import Addon
+
 
 def compile_service(
-    spec: Spec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None = None
+    spec: Spec,
+    environment: str,
+    types: CompiledTypes,
+    settings: EnvironmentSpec | None = None,
+    fragments: tuple[Addon, ...] = (),
 ) -> Template:
-    """The template of a spec without errors. ``settings`` is what the environment's file says, if there is one."""
-    context = context_of(spec, environment, types, settings)
+    """The template of a spec without errors. ``settings`` is what the environment's file says, if there is one;
+    ``fragments`` are the addons."""
+    context = context_of(spec, environment, types, settings, fragments)
     for part in PARTS:
         context.before.fold(part(context))
     return whole(context, "an ECS service on Fargate")
 
 
-def context_of(spec: Spec, environment: str, types: CompiledTypes, settings: EnvironmentSpec | None) -> Context:
+def context_of(
+    spec: Spec,
+    environment: str,
+    types: CompiledTypes,
+    settings: EnvironmentSpec | None,
+    fragments: tuple[Addon, ...] = (),
+) -> Context:
     """What the parts of a service or a job read."""
     tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
     joined = settings if spec.service.networking.shared else None
-    return with_keys(Context(spec, environment, network_of(spec.service, joined), tags, types, settings))
+    return with_keys(Context(spec, environment, network_of(spec.service, joined), tags, types, settings, fragments))
 
 
 def whole(context: Context, words: str) -> Template:
@@ -147,6 +162,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     load_balancer,
     cluster,
     log_group,
+    addons,
     task_role,
     dependencies,
     telemetry,

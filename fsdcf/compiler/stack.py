@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from troposphere import AWSObject, Export, GetAtt, ImportValue, Output, Parameter, Ref, encode_to_dict
 
 from fsdcf.compiler.access import is_managed
+from fsdcf.compiler.text import intrinsic
 from fsdcf.conventions import export_name
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.conditions import shared_balancer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from fsdcf.compiler.overrides import Fault
     from fsdcf.compiler.parts.secrets import ContainerSecret
+    from fsdcf.language.addon import Addon
 
 PropertyPath = tuple[str | int, ...]
 Sources = Mapping[str | PropertyPath, str]
@@ -71,6 +73,8 @@ class Origin:
         if length is None:
             return None
         named, below = self.sources[path[:length]], path[length:]
+        if named.startswith("addons."):
+            return named, below  # the keys of a fragment are those of the template
         if not below or not _STATEMENT.search(named):
             return named, ()
         keys = takewhile(lambda step: isinstance(step, str), below[1:])
@@ -93,11 +97,15 @@ _STATEMENT_KEYS: Mapping[str | int, str] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Template:
-    """A CloudFormation template as plain data, the origin of each resource by logical id, and what is wrong with it."""
+    """A CloudFormation template as plain data, the origin of each resource by logical id, and what is wrong with it.
+
+    ``places`` are the spec paths of what addons add, by section and name.
+    """
 
     data: Mapping[str, Any]
     origins: Mapping[str, Origin]
     faults: tuple[Fault, ...] = ()
+    places: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,10 +125,17 @@ class VolumeMount:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Variable:
-    """An environment variable: a fragment for Fn::Sub, and the spec path of the dependency that adds it."""
+    """An environment variable: a fragment for Fn::Sub, and the spec path of the dependency that adds it. ``written`` is
+    the value of an addon in its place."""
 
     text: str
     origin: str = ""
+    written: Any = None
+
+    @property
+    def value(self) -> Any:
+        """The value of the variable, for a property."""
+        return intrinsic(self.text) if self.written is None else self.written
 
 
 def origin_of(container: Container) -> str:
@@ -143,7 +158,9 @@ class StackPart:
 
     The service waits for the resources in ``waits``. ``variables``, ``secrets`` and ``mounts`` go to the main
     container, ``sidecars`` are the containers beside it. ``attributes`` serve placeholders. ``single_writer`` limits
-    the service to one task, which stops before the next one starts.
+    the service to one task, which stops before the next one starts. ``fragments`` are entries of addons as plain data,
+    by section, and ``places`` the spec path of each; ``managed_policies`` of the task role and ``groups`` of the tasks
+    are theirs, each with its spec path.
     """
 
     resources: dict[str, AWSObject] = field(default_factory=dict)
@@ -159,6 +176,10 @@ class StackPart:
     mounts: list[VolumeMount] = field(default_factory=list)
     sidecars: list[TaskContainer] = field(default_factory=list)
     single_writer: bool = False
+    fragments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    places: dict[tuple[str, ...], str] = field(default_factory=dict)
+    managed_policies: list[tuple[Any, str]] = field(default_factory=list)
+    groups: list[tuple[Any, str]] = field(default_factory=list)
 
     def add(self, resource: AWSObject, origin: str, sources: Sources | None = None) -> StackPart:
         """Add a resource with its spec path, and return this part. Raises ValueError for a logical id that is taken."""
@@ -199,6 +220,12 @@ class StackPart:
         self.mounts += part.mounts
         self.sidecars += part.sidecars
         self.single_writer |= part.single_writer
+        for section, entries in part.fragments.items():
+            self.fragments.setdefault(section, {}).update(entries)
+        self.places |= part.places
+        self.managed_policies += part.managed_policies
+        self.groups += part.groups
+        self.origins |= {name: part.origins[name] for name in part.fragments.get("Resources", ())}
 
     def _add(self, resource: AWSObject, origin: Origin) -> None:
         if resource.title in self.resources:
@@ -261,6 +288,7 @@ class Context:
     tags: Mapping[str, str] = field(default_factory=dict)
     types: CompiledTypes = field(default_factory=dict)
     settings: EnvironmentSpec | None = None
+    addons: tuple[Addon, ...] = ()
     before: StackPart = field(default_factory=StackPart)
 
     @property
@@ -356,7 +384,12 @@ def template_of(
         "Resources": {name: resource.to_dict() for name, resource in whole.resources.items()},
         "Outputs": encode_to_dict(whole.outputs),
     }
-    template = Template(data, whole.origins)
+    for section, entries in whole.fragments.items():
+        data[section] = {**data.get(section, {}), **entries}
+    for title, resource in whole.fragments.get("Resources", {}).items():
+        metadata = {**resource.get("Metadata", {}), "fsdcf": {"Spec": whole.origins[title].path}}
+        data["Resources"][title] = {**resource, "Metadata": metadata}
+    template = Template(data, whole.origins, places=whole.places)
     if not overrides:
         return template
     from fsdcf.compiler.overrides import overridden  # most specs have none

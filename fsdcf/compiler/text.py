@@ -111,7 +111,8 @@ def texts_of(template: Template) -> Iterator[tuple[Text, str, SpecPath]]:
         if path[-2:] == _SECRET_OF_OIDC and _DYNAMIC.fullmatch(text.sample()):
             continue
         origin = template.origins.get(str(path[1])) if path[0] == "Resources" and len(path) > 1 else None
-        source = origin.source(path[3:]) if origin else None
+        place = template.places.get((str(path[0]), str(path[1]))) if len(path) > 1 else None
+        source = (place, path[2:]) if place else origin.source(path[3:]) if origin else None
         yield text, *(source or (origin.path if origin else "metadata", ()))
 
 
@@ -128,8 +129,8 @@ def _collect(value: Any, path: PropertyPath, found: list[tuple[PropertyPath, Tex
         argument = value[function]
         if not isinstance(argument, str) or _is_suspect(argument):
             found.append((path, Text(tuple(_parts(value)))))
-        if not isinstance(argument, str):
-            _collect(argument[1], (*path, str(function)), found)
+        if isinstance(argument, list):
+            _collect(argument[1:], (*path, str(function)), found)
     elif not isinstance(value, (int, float)):
         for key, below in steps(value):
             if isinstance(key, str) and _is_suspect(key):
@@ -154,12 +155,12 @@ def _parts(value: Any) -> Iterator[Part]:
             else:
                 yield from _parts(variables.get(match[2], {"Ref": match[2]}))
         yield text[position:]
-    elif function == "Fn::Join":
-        separator, joined = value[function]
+    elif function == "Fn::Join" and isinstance(value[function], list) and len(value[function]) > 1:
+        separator, joined, *_ = value[function]
         for number, each in enumerate(joined if isinstance(joined, list) else [None]):
             yield from (separator,) if number else ()
             yield from _parts(each)
-    elif function == "Ref" and value[function] in PSEUDO_PARAMETERS:
+    elif function == "Ref" and str(value[function]) in PSEUDO_PARAMETERS:
         yield Pseudo(value[function])
     else:
         yield Attribute("", "", "")

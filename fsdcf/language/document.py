@@ -38,7 +38,8 @@ class Document:
 
     ``sources`` are the texts of the files and flags that marks refer to. ``allowed`` are the codes that the author
     allowed: (file, line) -> codes, each with the span of its comment. ``removed`` are the marks of the nulls with which
-    an environment removed keys; they are not in the data.
+    an environment removed keys; they are not in the data. ``fragments`` are the addons by their prefix: their marks are
+    below ``addons`` and the prefix.
     """
 
     data: dict[str, Any]
@@ -46,11 +47,12 @@ class Document:
     sources: Mapping[str, str]
     allowed: Mapping[tuple[str, int], Mapping[str, Span]] = field(default_factory=dict)
     removed: Mapping[SpecPath, Mark] = field(default_factory=dict)
+    fragments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def secrets(self) -> tuple[tuple[SpecPath, str], ...]:
         """What looks like a secret, each with the path of the value that contains it."""
-        return tuple(secrets_in(self.data))
+        return tuple(secrets_in({**self.data, "addons": self.fragments} if self.fragments else self.data))
 
     def span(self, path: SpecPath) -> Span:
         """Return the span of the value at a path, or of its nearest ancestor that was written or removed."""
@@ -146,6 +148,8 @@ def locate(document: Document, named: str, types: Types) -> SpecPath:
     """Return the path of ``dependencies.aws_sqs_queue.orders`` or ``service.sidecars.proxy.port`` in the document, or
     its nearest ancestor there."""
     steps = named.split(".")
+    if steps[0] == "addons":
+        return document.nearest(tuple(steps))
     if steps[0] == "overrides":
         return document.nearest((*steps[:2], ".".join(steps[2:])) if len(steps) > 2 else tuple(steps))
     if steps[1:2] == ["sidecars"] and len(steps) > 2:

@@ -301,7 +301,7 @@ _ROWS = (
     ),
     (
         "database databases db cache queue queues bucket buckets table tables topic publish subscribe topics "
-        "depends addons extensions",
+        "depends extensions",
         "dependencies",
         "a list of what the service uses, each with `type` and `name`",
     ),

@@ -90,7 +90,7 @@ _FORMS = {tag: form for rows in yaml.SafeLoader.yaml_implicit_resolvers.values()
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DIRECTIVE = re.compile(f"(?:^|{LINE_BREAK.pattern})(%TAG)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*fsdcf:\s*(.*)$")
-_ALLOWABLE = rf"(?:W\d+|{'|'.join(sorted(ALLOWABLE_ERRORS))})"
+_ALLOWABLE = rf"(?:[WI]\d+|{'|'.join(sorted(ALLOWABLE_ERRORS))})"
 _ALLOW = re.compile(rf"allow\s+({_ALLOWABLE}(?:\s*,\s*{_ALLOWABLE})*)\s+because\s+\S.*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*[A-Za-z][\w-]*:[^\s/:]")
 _IS_SPEC = re.compile(r"^[ \t\"'{]*apiVersion[\"']?\s*:\s*[\"']?fsd", re.MULTILINE)
@@ -122,7 +122,14 @@ def parse(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     return (None, (foreign,)) if foreign else (document, findings)
 
 
-def _read(raw: bytes, name: str) -> tuple[Document | None, Findings]:
+def parse_fragment(raw: bytes, name: str) -> tuple[Document | None, Findings]:
+    """Return a template of CloudFormation as a document, in which functions have their long form, or None if it cannot
+    be read, and the findings. JSON is a form of YAML."""
+    return _read(raw, name, _FragmentReader)
+
+
+def _read(raw: bytes, name: str, make_reader: type[_TreeReader] | None = None) -> tuple[Document | None, Findings]:
+    noun = "addon" if make_reader else "spec"
     more: Findings = ()
 
     def unusable(rule: Rule, span: Span, message: str, hint: str) -> tuple[None, Findings]:
@@ -130,7 +137,7 @@ def _read(raw: bytes, name: str) -> tuple[Document | None, Findings]:
 
     start = _after(name, "")
     if len(raw) > MOST_BYTES:
-        return unusable(SIZE, start, f"the file has {len(raw)} bytes", f"a spec has at most {MOST_BYTES}")
+        return unusable(SIZE, start, f"the file has {len(raw)} bytes", f"one {noun} has at most {MOST_BYTES}")
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         text = raw.decode("utf-8")
@@ -152,13 +159,14 @@ def _read(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     except yaml.MarkedYAMLError as error:
         return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        return unusable(EMPTY, start, "the file contains no spec", "`fsdcf init` writes one")
-    reader = _TreeReader(name, first, outline.ends)
+        hint = "write `Resources:`, and what is in it" if make_reader else "`fsdcf init` writes one"
+        return unusable(EMPTY, start, f"the file contains no {noun}", hint)
+    reader = (make_reader or _TreeReader)(name, first, outline.ends)
     if not isinstance(root, yaml.MappingNode):
-        hint = "begin with `apiVersion: fsd/v1`"
+        hint = "begin with `Resources:`" if make_reader else "begin with `apiVersion: fsd/v1`"
         if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
             hint = "write `:` and a space after a key"
-        return unusable(NO_MAPPING, reader.span(root), "a spec must be a map of keys", hint)
+        return unusable(NO_MAPPING, reader.span(root), f"the {noun} must be a map of keys", hint)
     data = reader.value(root, (), None)
     allowed, incomplete = _allowances(first, name, reader.scalars)
     findings = (*reader.findings, *islice(outline.unused_anchors(), MOST_FINDINGS), *incomplete, *more)
@@ -283,7 +291,12 @@ class _Outline:
 
 
 class _TreeReader:
-    """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written."""
+    """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written.
+
+    ``instead`` is what to write in place of a tag.
+    """
+
+    instead = "use a placeholder such as ${AWS::Region}, or plain values"
 
     def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
         self.name = name
@@ -409,7 +422,7 @@ class _TreeReader:
             standard = node.tag in _FORMS or node.tag in (_TAG + "str", _TAG + "map", _TAG + "seq")
             short = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
             message = f"the tag `{short}` {'does not fit this value' if standard else 'is not part of the language'}"
-            hint = "use a placeholder such as ${AWS::Region}, or plain values"
+            hint = self.instead
             if "overrides" in path[:3] and node.tag.startswith("!"):
                 name = node.tag[1:] if node.tag in ("!Ref", "!Condition") else f'"Fn::{node.tag[1:]}"'
                 hint = f"write the long form of a function: {{{name}: …}}"
@@ -444,6 +457,45 @@ class _TreeReader:
             return text
         number = int(text) if kind == "int" else float(text)
         return number if kind == "int" or math.isfinite(number) else text
+
+
+_FUNCTIONS = frozenset(
+    {"Ref", "Condition", "Base64", "Cidr", "FindInMap", "GetAtt", "GetAZs", "ImportValue", "Join", "Select", "Split"}
+    | {"Sub", "And", "Equals", "If", "Not", "Or", "Transform", "ToJsonString", "Length", "Contains", "EachMemberEquals"}
+    | {"EachMemberIn", "RefAll", "ValueOf", "ValueOfAll"}
+)
+"""The functions of CloudFormation that have a tag.
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html"""
+
+
+class _FragmentReader(_TreeReader):
+    """Reads a template of CloudFormation: the long form of a function for its tag, and every scalar as a key."""
+
+    instead = "use a function of CloudFormation such as !Ref, !GetAtt or !Sub, or plain values"
+
+    def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
+        super().__init__(name, text, ends)
+        self.functions: dict[int, str] = {}
+
+    def value(self, node: yaml.Node, path: SpecPath, key: Span | None) -> Any:
+        """Return the data of a node; ``!GetAtt A.B.C`` becomes a list of the resource and the attribute."""
+        function = self.functions.get(id(node))
+        if function is None and node.tag.startswith("!") and node.tag[1:] in _FUNCTIONS:
+            function = self.functions[id(node)] = node.tag[1:]
+            kind = "map" if isinstance(node, yaml.MappingNode) else "seq"
+            node.tag = _TAG + (kind if isinstance(node, yaml.CollectionNode) else "str")
+        if function is None:
+            return super().value(node, path, key)
+        self.marks[path] = Mark(self.span(node), key)
+        name = function if function in ("Ref", "Condition") else f"Fn::{function}"
+        argument = super().value(node, (*path, name), key)
+        if function == "GetAtt" and isinstance(argument, str):
+            argument = argument.split(".", 1)
+        return {name: argument}
+
+    def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
+        is_text = isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge" and bool(key.value)
+        return is_text or super()._is_key(key, span, path, fresh)
 
 
 def _fits(node: Any) -> bool:

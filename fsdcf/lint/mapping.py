@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fsdcf.compiler.stack import Origin
@@ -16,6 +17,9 @@ from fsdcf.wording import cut
 Locate = Callable[[Document, str], SpecPath]
 """Returns the path in a document for a path by names, or its nearest ancestor there."""
 
+Places = Mapping[tuple[str, ...], str]
+"""The path by names of what addons add to a template, by its section and its name there."""
+
 _ONE_OF = "' is not one of ["
 _FEW_VALUES = 12
 _MOST_LINES = 15
@@ -24,26 +28,38 @@ _HINT = "this is a bug in fsdcf, not in your spec: please report it with the spe
 
 
 def explain(
-    findings: Iterable[Finding], origins: Mapping[str, Origin], document: Document, locate: Locate, template: str
+    findings: Iterable[Finding],
+    origins: Mapping[str, Origin],
+    document: Document,
+    locate: Locate,
+    template: str,
+    places: Places = MappingProxyType({}),
 ) -> tuple[Diagnostic, ...]:
     """Return each finding as a diagnostic with cfn-lint's own code. ``template`` is the JSON that was linted.
 
+    ``places`` are those of its addons.
+
     A finding about a value that the author wrote is reported at that value. Any other comes from the overrides, if the
     spec has some, or is a bug of fsdcf, and is reported at the origin of its resource, with the part of the template
-    that is wrong. Findings that are not errors
-    are warnings: a best-practice rule of a later cfn-lint must not stop the compilation of every spec.
+    that is wrong. Findings that are not errors are warnings: a best-practice rule of a later cfn-lint must not stop the
+    compilation of every spec.
     """
     data = json.loads(template)
-    return tuple(_explained(finding, origins, document, locate, data) for finding in findings)
+    return tuple(
+        _explained(finding, origins, document, locate, data, places.get(tuple(map(str, finding.path[:2]))))
+        for finding in findings
+    )
 
 
 def _explained(
-    finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any
+    finding: Finding, origins: Mapping[str, Origin], document: Document, locate: Locate, data: Any, place: str | None
 ) -> Diagnostic:
     origin = origins.get(str(finding.path[1])) if len(finding.path) > 1 and finding.path[0] == "Resources" else None
     severity = Severity.ERROR if finding.severity == "error" else Severity.WARNING
     where = "in the template: " + ".".join(map(str, finding.path))
     written = _written(finding, origin, document, locate) if origin else None
+    if place is not None and (written is None or written[0] == "addons"):
+        written = document.nearest((*locate(document, place), *finding.path[2:]))
     if written is not None:
         message, hint = _shortened(finding.message)
         return Diagnostic(finding.rule, severity, message, written, document.span(written), hint, (where,))

@@ -180,6 +180,23 @@ def test_the_files_of_the_environments_are_deployed_first_and_change_every_servi
     assert validate["run"].startswith("fsdcf validate environments/staging.yml services/cart/cart.yml ")
 
 
+def test_an_addon_changes_each_service_that_has_it(repository: Path) -> None:
+    (repository / "shared.yml").write_text("Resources: {Topic: {Type: AWS::SNS::Topic}}\n")
+    for name in ("api", "worker"):
+        folder = repository / "services" / name
+        folder.mkdir(parents=True)
+        addons = "addons: [../../shared.yml, own.yml]\n"
+        (folder / "service.yml").write_text(spec(name, f"  build: {{context: .}}\n{addons}"))
+        (folder / "own.yml").write_text("Resources: {Topic: {Type: AWS::SNS::Topic}}\n")
+    done = fsdcf("ci", "github", "services/api/service.yml", "services/worker/service.yml")
+    assert done.exit_code == 0, done.output
+    services = matrix((repository / ".github" / "workflows" / "fsdcf.yml").read_text())
+    assert [one["paths"] for one in services] == [
+        ["services/api/", "shared.yml"],
+        ["services/worker/", "shared.yml"],
+    ]
+
+
 def test_without_tests_the_image_is_built(repository: Path) -> None:
     (repository / "Makefile").unlink()
     done = fsdcf("ci", "github", "hello.yml", "-o", "-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from fsdcf.cli.commands.diff import between
 from fsdcf.cli.compiled import Compiled
 from fsdcf.cli.lookup import SpecLines
 from fsdcf.cli.render.plan import changed_properties
-from fsdcf.compiler.emit import to_json
 from fsdcf.language.rules.overrides import path_of, steps_of
 from fsdcf.lint.runner import Finding
-from fsdcf.pipeline import Request, Result, run, with_lint
+from fsdcf.pipeline import Result, with_lint
 from tests.conftest import HELLO, Compile
 
 LOGS = "overrides: {LogGroup: {Properties.RetentionInDays: 7}}\n"
@@ -130,14 +128,15 @@ def test_a_plan_and_a_failure_point_to_the_override(compiled: Compile) -> None:
     assert failed is not None and place.line == failed.line == 12
 
 
+def test_an_override_may_have_the_value_of_another_stack_or_of_the_parameter_store(compiled: Compile) -> None:
+    text = HELLO + "overrides: {LogGroup: {Metadata.owner: '${ssm:/owner}', Metadata.key: '${import:shared-key}'}}\n"
+    result = compiled(text)
+    metadata = resources(result)["LogGroup"]["Metadata"]
+    assert metadata["key"] == {"Fn::ImportValue": "shared-key"} and result.template is not None
+    assert metadata["owner"]["Ref"] in result.template.data["Parameters"]
+
+
 def test_what_looks_like_a_secret_is_found_in_an_override(compiled: Compile) -> None:
     text = HELLO + "overrides: {LogGroup: {Metadata.password: hunter2secret}}\n"
     result = compiled(text)
     assert ("W106", 11) in lines(result) and "hunter2secret" in result.secrets
-
-
-def test_the_same_overrides_give_the_same_bytes(tmp_path: Path) -> None:
-    case = Path(__file__).parent.parent / "cases" / "addons" / "overrides.spec.yml"
-    results = [run(Request(case.name, case.read_bytes(), "staging")) for _ in range(2)]
-    texts = [to_json(one.template.data) for one in results if one.template]
-    assert len(texts) == 2 and texts[0] == texts[1]

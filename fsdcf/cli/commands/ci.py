@@ -274,7 +274,8 @@ def _source(
     contexts, dockerfiles = zip(*(_build(path, root, spec) for spec in specs), strict=True)
     sources = tuple(dict.fromkeys("./" if context == "." else f"{context}/" for context in contexts))
     ignored = (f"{one}.dockerignore" for one in dockerfiles)
-    named = (place, *dockerfiles, *(one for one in ignored if (root / one).is_file()))
+    addons = (_relative((path.resolve().parent / one).resolve(), root, path) for spec in specs for one in spec.addons)
+    named = (place, *dockerfiles, *(one for one in ignored if (root / one).is_file()), *addons)
     files = (one for one in dict.fromkeys(named) if not one.startswith(sources))
     by_environment = dict(zip((lane.environment for lane in lanes), (spec.service for spec in specs), strict=True))
     secrets = {

@@ -44,8 +44,14 @@ def task_role(context: Context) -> StackPart:
     policies = []
     if context.service.enable_execute_command:
         policies.append(inline_policy("ExecuteCommand", [allow(_EXEC, ["*"]), *_recording(context)]))
-    sources: Sources = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
-    return StackPart().add(_role("TaskRole", policies, context), "service.taskRole", sources)
+    sources: dict[str | PropertyPath, str] = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
+    role = _role("TaskRole", policies, context)
+    attached = context.before.managed_policies
+    if attached:
+        role.ManagedPolicyArns = [arn for arn, _ in attached]
+        sources["ManagedPolicyArns"] = attached[0][1]
+        sources |= {("ManagedPolicyArns", number): origin for number, (_, origin) in enumerate(attached)}
+    return StackPart().add(role, "service.taskRole", sources)
 
 
 def _recording(context: Context) -> list[PolicyStatement]:
@@ -164,15 +170,18 @@ def allow(actions: Iterable[str], resources: list[Any]) -> PolicyStatement:
 
 
 def key_statement(
-    actions: Iterable[str], keys: Iterable[String], services: Iterable[str], region: str = REGION
+    actions: Iterable[str], keys: Iterable[Any], services: Iterable[str], region: str = REGION
 ) -> PolicyStatement:
     """An IAM statement that allows the use of KMS keys through AWS services (``sqs``) in a region alone.
+
+    A key is an ARN as in a spec, or a value for a property.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
     through = [intrinsic(f"{service}.{region}.${{AWS::URLSuffix}}") for service in services]
     condition = {"StringEquals": {"kms:ViaService": through if len(through) > 1 else through[0]}}
-    return {**allow(actions, sorted(map(value, keys), key=_order)), "Condition": condition}
+    arns = (value(key) if isinstance(key, String) else key for key in keys)
+    return {**allow(actions, sorted(arns, key=_order)), "Condition": condition}
 
 
 def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -233,8 +242,8 @@ def _secret_statements(secrets: Iterable[ContainerSecret]) -> list[tuple[str, Po
 
 
 def _cause(secrets: list[ContainerSecret]) -> str:
-    """The spec path of a single secret in an environment, or of the only dependency that adds some; otherwise of the
-    mapping or list that contains the first one."""
+    """The spec path of a single secret in an environment, or of the only dependency or addon that adds some; otherwise
+    of the mapping or list that contains the first one."""
     origins = sorted({secret.origin for secret in secrets})
     named = [origin for origin in origins if not origin.rpartition(".")[2].isdecimal()]
     if len(origins) == 1 and named:

@@ -19,14 +19,14 @@ from fsdcf.language.placeholders import SecretRef, String, Text
 class ContainerSecret:
     """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments, ``origin``
     is the spec path that names it. ``key`` is the ARN of the customer's KMS key that encrypts what a dependency keeps
-    there; service.secretKeys has those of the spec's own secrets."""
+    there, or a value for it; service.secretKeys has those of the spec's own secrets."""
 
     name: str
     value_from: str
     action: str
     resource: str
     origin: str
-    key: String | None = None
+    key: Any = None
 
 
 @dataclass(frozen=True)

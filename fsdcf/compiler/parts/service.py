@@ -9,7 +9,7 @@ from troposphere import Ref, ecs
 from fsdcf.compiler.encryption import add_log_group
 from fsdcf.compiler.parts.connect import CONNECT_SOURCES, registries, service_connect
 from fsdcf.compiler.parts.roles import EXEC_LOG_GROUP
-from fsdcf.compiler.stack import Context, Sources, StackPart, origin_of, present
+from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, origin_of, present
 from fsdcf.compiler.text import value
 from fsdcf.language.dependency import reached_services
 from fsdcf.language.model.common import ExecuteCommandLogs, days_of, recorded_in
@@ -122,12 +122,15 @@ def service(context: Context) -> StackPart:
         resource.Metadata = {"fsdcf": {"Calls": sorted(calls)}}
     if context.before.waits:
         resource.DependsOn = sorted(set(context.before.waits))
+    listed: PropertyPath = ("NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups")
+    first = len(network.SecurityGroups) - len(context.before.groups)
+    groups: Sources = {(*listed, number): origin for number, (_, origin) in enumerate(context.before.groups, first)}
     reason = (
         "service.networking.loadBalancer"
         if spec.port and spec.load_balancer is None
         else f"{origin_of(spec.entry[1])}.port"
     )
-    return StackPart().add(resource, "service", {**_SOURCES, "LoadBalancers": reason})
+    return StackPart().add(resource, "service", {**_SOURCES, **groups, "LoadBalancers": reason})
 
 
 _SOURCES: Sources = {
@@ -147,7 +150,8 @@ _SOURCES: Sources = {
 def task_groups(context: Context) -> list[Any]:
     """The security groups of the tasks, as values."""
     written = sorted(context.service.networking.security_groups, key=str)
-    return [Ref("TaskSecurityGroup"), *context.network.groups, *map(value, written)]
+    of_addons = (group for group, _ in context.before.groups)
+    return [Ref("TaskSecurityGroup"), *context.network.groups, *map(value, written), *of_addons]
 
 
 def public_address(context: Context) -> str:

@@ -140,7 +140,7 @@ def _definition(context: Context, container: Container, points: list[ecs.MountPo
     name = sidecar.name if sidecar else context.spec.metadata.name
     added = StackPart() if sidecar else context.before
     secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(container, added.secrets)}
-    plain = {name: intrinsic(added.text) for name, added in added.variables.items() if name not in secrets}
+    plain = {name: one.value for name, one in added.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(container).items()}
     other_image = sidecar.image if sidecar else None
     credentials = image_credentials(container if other_image else service)

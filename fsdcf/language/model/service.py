@@ -1038,6 +1038,11 @@ class Spec:
         key_pattern=ENVIRONMENT_PATTERN,
         key_expects="names of 1 to 20 lower-case letters, digits and hyphens, beginning with a letter",
     )
+    addons: tuple[str, ...] = spec_key(
+        "Templates of CloudFormation, as paths relative to the spec, whose resources are added to the template, and "
+        "whose outputs become variables.",
+        default=(),
+    )
     overrides: Mapping[str, Any] = overrides_key()
 
     @property

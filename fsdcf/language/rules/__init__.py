@@ -27,6 +27,10 @@ def rules_in(name: str) -> Iterator[Rule]:
         yield from rules_in(f"{name}.{each.name}")
 
 
+_LONGEST_CODE = 4
+"""``W106``. A code of cfn-lint has four digits: ``W1011``."""
+
+
 @cache
 def _spec_rules(kind: str) -> tuple[SpecRule, ...]:
     """Return the rules with a check that apply to a kind of spec."""
@@ -39,8 +43,10 @@ def _rules() -> Iterator[Rule]:
 
 def is_judged(code: str, case: Case) -> bool:
     """Whether a finding with a code would be among those of ``check_rules``: not one about several specs, or about
-    other environments or kinds of spec. An unknown code is the code of no other rule."""
-    return all(isinstance(rule, SpecRule) and rule.applies(case) for rule in _rules() if rule.code == code)
+    other environments or kinds of spec, and none of cfn-lint, whose codes are longer. An unknown code is the code of no
+    other rule."""
+    rules = [rule for rule in _rules() if rule.code == code]
+    return len(code) <= _LONGEST_CODE and all(isinstance(rule, SpecRule) and rule.applies(case) for rule in rules)
 
 
 def check_rules(case: Case) -> Iterator[Diagnostic]:

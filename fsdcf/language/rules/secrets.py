@@ -17,6 +17,7 @@ from fsdcf.suggested import suggested
 
 _ACCESS_KEY = r"(?<![A-Z0-9])A[KS]IA[0-9A-Z]{16}"
 _HINTS = (
+    ("addons", "let Secrets Manager generate it, or {store}, and read it by `{{resolve:ssm-secure:NAME}}`"),
     ("args", "an image keeps its build arguments: name it in build.secrets, and use it by `RUN --mount=type=secret`"),
     ("variables", "{store} for each spec that needs it, and leave it out here"),
     *((key, "{store}, and use that variable here") for key in ("command", "entryPoint", "healthCheck")),
