@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from fsdcf.cloudformation.ecr import ADDRESS
 from fsdcf.cloudformation.limits import BODY_BYTES, TEMPLATE_BYTES, compact
 from fsdcf.cloudformation.parameters import secret_values
 from fsdcf.cloudformation.partitions import domain_of, zone_prefix
+from fsdcf.cloudformation.registries import parts_of_image
 from fsdcf.cloudformation.secrets import named_secrets
 from fsdcf.cloudformation.template import of_type
-from fsdcf.cloudformation.types.ecs import SERVICE
+from fsdcf.cloudformation.types.ecs import SERVICE, TASK_DEFINITION
 from fsdcf.conventions import IMAGE_PARAMETER, artifacts_prefix, similar
 from fsdcf.deploy import operation
 from fsdcf.deploy.answers import Answer, text
@@ -20,7 +23,7 @@ from fsdcf.deploy.aws import ApiError, Unreachable
 from fsdcf.deploy.change_set import check_imports
 from fsdcf.deploy.elsewhere import check_values, named_values
 from fsdcf.deploy.events import leftover_resources
-from fsdcf.deploy.model import Evidence, Exit, Options, Outcome, Question, Release, StackEvent, Target
+from fsdcf.deploy.model import Advice, Evidence, Exit, Options, Outcome, Question, Release, StackEvent, Target
 from fsdcf.deploy.operation import latest_events, running_operation
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.priorities import rule_parameters
@@ -65,6 +68,11 @@ def preflight(run: Run, release: Release, options: Options) -> Snapshot | None:
     sha = release.image_sha or (stack.parameters.get(IMAGE_PARAMETER) if stack is not None else None)
     if release.image is not None and sha:
         _check_image(run, release, sha)
+    for image in () if release.examined else _sidecar_images(release.template):
+        _, missing = _lacking(run, image)
+        if missing:
+            advice = Advice("push it, or correct the image of the sidecar", "service.sidecars")
+            raise stop(Exit.USAGE, f"{missing}, and a sidecar has it", advice=advice)
     if named:
         check_secrets(run, named, account, _starts_none(release, stack, options))
     check_values(run, elsewhere)
@@ -145,23 +153,59 @@ def _check_image(run: Run, release: Release, sha: str) -> None:
     most of which run no container.
     """
     registry, region, repository = release.image or (None, None, "")
-    digest = sha.startswith("sha256:")
-    name = f"{repository}@{sha}" if digest else f"{repository}:{sha}"
-    parameters = {"repositoryName": repository, "imageIds": [{"imageDigest" if digest else "imageTag": sha}]}
-    if registry:
-        parameters["registryId"] = registry
+    code, missing = _lacking(run, _EcrImage(registry, region, repository, sha))
+    if missing:
+        raise stop(Exit.USAGE, missing, *_remedies(release.target, code))
+
+
+class _EcrImage(NamedTuple):
+    """An image in ECR: its account and region (None: those of the stack), its repository, and its tag or digest."""
+
+    registry: str | None
+    region: str | None
+    repository: str
+    sha: str
+
+
+def _lacking(run: Run, image: _EcrImage) -> tuple[str, str]:
+    """The error code of ECR and a sentence about an image that does not exist; both are empty for any other."""
+    digest = image.sha.startswith("sha256:")
+    name = f"{image.repository}{'@' if digest else ':'}{image.sha}"
+    parameters = {
+        "repositoryName": image.repository,
+        "imageIds": [{"imageDigest" if digest else "imageTag": image.sha}],
+    }
+    if image.registry:
+        parameters["registryId"] = image.registry
     try:
-        run.aws.call("ecr", "DescribeImages", at=region, look=True, **parameters)
+        run.aws.call("ecr", "DescribeImages", at=image.region, look=True, **parameters)
     except (ApiError, Unreachable) as error:
         code = error.code if isinstance(error, ApiError) else ""
         missing = _IMAGE_ERRORS.get(code)
         if missing is None:
             run.lack(f"the image {name} cannot be checked", error)
-            return
-        if run.aws.is_foreign("ecr"):
+        elif run.aws.is_foreign("ecr"):
             run.warn(f"{missing.format(image=name)} at this endpoint, which is not AWS's and may not need it")
-            return
-        raise stop(Exit.USAGE, missing.format(image=name), *_remedies(release.target, code)) from None
+        else:
+            return code, missing.format(image=name)
+    return "", ""
+
+
+_ADDRESS = re.compile(ADDRESS + "(?P<name>.+)")
+
+
+def _sidecar_images(template: Mapping[str, Any]) -> Iterator[_EcrImage]:
+    """The images in ECR that a template names with a tag or digest: not that of the service, which is a parameter."""
+    for definition in of_type(template, TASK_DEFINITION):
+        for container in definition.get("Properties", {}).get("ContainerDefinitions", ()):
+            written = container.get("Image")
+            written = written.get("Fn::Sub") if isinstance(written, Mapping) else written
+            name, tag, digest = parts_of_image(written) if isinstance(written, str) else ("", "", "")
+            address = _ADDRESS.fullmatch(name)
+            if address and (tag or digest) and "${" not in tag:
+                own = {"${AWS::AccountId}": None, "${AWS::Region}": None}
+                registry, region = (own.get(address[one], address[one]) for one in ("account", "region"))
+                yield _EcrImage(registry, region, address["name"], digest or tag)
 
 
 def _remedies(target: Target, code: str) -> tuple[str, ...]:

@@ -50,6 +50,17 @@ class TaskEnd:
 
 
 @dataclass(frozen=True)
+class TaskContainerState:
+    """A container of a task. ``health`` is HEALTHY, UNHEALTHY or UNKNOWN, as for one without a check; ``exit_code`` is
+    None until it has ended."""
+
+    name: str
+    status: str
+    health: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
 class ServiceTask:
     """A task of a service. ``version`` is the tag or digest of its image, ``revision`` that of its task definition.
 
@@ -74,6 +85,7 @@ class ServiceTask:
     current: bool = True
     one_off: bool = False
     end: TaskEnd | None = None
+    containers: tuple[TaskContainerState, ...] = ()
 
     @property
     def version(self) -> str:
@@ -421,7 +433,12 @@ def _batches(arns: Sequence[str]) -> list[list[str]]:
 def _read(raw: Answer, service: RunningService, health: Mapping[str, TargetHealth], end: TaskEnd | None) -> ServiceTask:
     target = health.get(address_of(raw), TargetHealth("", ""))
     container = main_container(containers_of(raw), service.stack.tags.get(SERVICE_TAG, "")) or {}
-    state, reason = _health_of(text(raw, "healthStatus"), target)
+    containers = tuple(
+        TaskContainerState(text(one, "name"), text(one, "lastStatus"), text(one, "healthStatus"), one.get("exitCode"))
+        for one in raw.get("containers") or []
+    )
+    unhealthy = [one.name for one in containers if one.health == "UNHEALTHY"] if len(containers) > 1 else []
+    state, reason = _health_of(text(raw, "healthStatus"), target, unhealthy)
     cpu, memory = (str(raw.get(name) or "") for name in ("cpu", "memory"))
     return ServiceTask(
         task_id(raw),
@@ -439,13 +456,15 @@ def _read(raw: Answer, service: RunningService, health: Mapping[str, TargetHealt
         current=_is_current(raw, service),
         one_off=_is_one_off(raw, service),
         end=end,
+        containers=containers,
     )
 
 
-def _health_of(container: str, target: TargetHealth) -> tuple[str, str]:
-    """The health of a task by both checks, and the load balancer's reason for it."""
+def _health_of(container: str, target: TargetHealth, unhealthy: Sequence[str]) -> tuple[str, str]:
+    """The health of a task by both checks, and the load balancer's reason for it, or the ``unhealthy`` containers."""
     if container == "UNHEALTHY":
-        return "unhealthy", "the container's health check fails"
+        whose = f"health check of the container {' and '.join(unhealthy)}" if unhealthy else "container's health check"
+        return "unhealthy", f"the {whose} fails"
     if target.state == "unhealthy":
         return "unhealthy", target.words
     if target.state == "initial":

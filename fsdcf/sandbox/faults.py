@@ -92,10 +92,14 @@ TASK_PROBLEMS = {
     ),
     "CannotStartContainerError": ("the image does not contain the command; =gunicorn: its name", r".*"),
     "oom": ("the container exceeds its memory", ""),
-    "exit": ("the container exits with this code: exit=1", r"\d{1,3}"),
+    "exit": (
+        "the container exits with this code: exit=1; exit=1@proxy: another container of the task",
+        r"\d{1,3}(?:@[\w-]+)?",
+    ),
     "unhealthy": (
-        "the load balancer's check fails: unhealthy=404, =timeout, =refused; =container: the container's check",
-        r"|[1-5]\d\d|timeout|refused|container",
+        "the load balancer's check fails: unhealthy=404, =timeout, =refused; =container: the container's check; "
+        "=container@proxy: that of another container",
+        r"|[1-5]\d\d|timeout|refused|container(?:@[\w-]+)?",
     ),
     "capacity": (
         "no capacity is available for the task; =vcpu: the account's quota of vCPUs is used up; =addresses: the "

@@ -10,6 +10,8 @@ from fsdcf.deploy.diagnosis.explanations import FailedOperation, diagnose_operat
 from fsdcf.deploy.ecs.rollout import ServiceRollout, StoppedTask
 from fsdcf.deploy.ecs.service import EcsDeployment
 from fsdcf.deploy.model import Exit, Place, StackEvent, Target
+from tests.operate.shop import body as shop_body
+from tests.operate.shop import shop
 
 TARGET = Target("shop", "staging", "fsdcf deploy shop.yml --env staging")
 ARN = "arn:aws:cloudformation:us-east-1:0:stack/shop-staging/1"
@@ -207,3 +209,26 @@ def test_the_cause_of_a_service_names_its_tasks() -> None:
     assert told["Service, task t0"] == "Essential container in task exited; exit code 1 (3 tasks)"
     assert sum(one.source == "Service, service event" for one in outcome.evidence) == 5
     assert "Scaling" not in str(outcome)
+
+
+def test_a_sidecar_that_fails() -> None:
+    """It is named, with its own log, and the stack is rolled back; so is one that did not prepare the task."""
+    found = shop()
+    body = shop_body(1, False, None, False)
+    containers = body["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    log = containers[0]["LogConfiguration"]
+    containers[0]["DependsOn"] = [{"ContainerName": "migrate", "Condition": "SUCCESS"}]
+    containers.append({"Name": "migrate", "Image": "shop:1", "Essential": False, "LogConfiguration": log})
+    containers.append({"Name": "proxy", "Image": "nginx:1.29", "LogConfiguration": log})
+    assert found.deploy(body, "two").exit is Exit.DONE
+    found.fault("Service:update:exit=3@proxy")
+    outcome = found.deploy(body, "three")
+    assert outcome.exit is Exit.FAILED and "the container proxy: the application ended" in outcome.sentence
+    assert any("Starting proxy" in one.text for one in outcome.evidence)
+    assert outcome.advice is not None and outcome.advice.key == "service.sidecars.proxy.environment"
+    assert any(command.endswith("--container proxy") for command in outcome.next)
+    found.fault("Service:update:exit=4@migrate")
+    outcome = found.deploy(body, "four")
+    assert "waits for `migrate`" in outcome.sentence and found.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert any("(container migrate)" in one.text for one in outcome.evidence)
+    assert any("Starting migrate" in one.text for one in outcome.evidence)

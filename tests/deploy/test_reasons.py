@@ -433,6 +433,15 @@ WORDS = [
         ),
     ),
     (
+        "dependency",
+        TASK
+        + (
+            "Task failed to start\nCannotStartContainerError: dependency graph: failed to resolve container ordering "
+            "dependency [migrate(shop:two) (NONE->RUNNING)] for target [shop(shop:two)] as dependency did not exit "
+            "successfully."
+        ),
+    ),
+    (
         "working-directory",
         TASK
         + (

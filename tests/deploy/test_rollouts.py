@@ -140,12 +140,16 @@ ENDED = [
         "exit code 137",
     ),
     ("shop-prod", [BESIDE, {"name": "shop"}], "killed", "exit code 137"),
-    ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "killed", "exit code 137"),
+    ("shopping-prod", [BESIDE, {"name": "shop", "exitCode": 1}], "exit", "exit code 1"),
+    ("shop-prod", [{"name": "shop", "exitCode": 143}, {"name": "proxy", "exitCode": 1}], "exit", "(container proxy)"),
+    ("shop-prod", [{"name": "shop", "exitCode": 0}, {"name": "sh", "exitCode": 137}], "exit-zero", "exit code 0"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("family", "containers", "name", "said"), ENDED, ids=["crash", "end", "memory", "still there", "of another name"]
+    ("family", "containers", "name", "said"),
+    ENDED,
+    ids=["crash", "end", "memory", "still there", "of another name", "of a sidecar", "beside"],
 )
 def test_the_exit_code_of_another_container_is_not_the_reason(
     family: str, containers: list[Any], name: str, said: str
@@ -156,7 +160,15 @@ def test_the_exit_code_of_another_container_is_not_the_reason(
     (stopped,) = add_failed_tasks(ServiceRollout("arn:s"), [told]).stopped
     found = match_reason(explanations.testimony(stopped), DiagnosisContext())
     assert found is not None and found.reason.name == name
-    assert stopped.essence.endswith(said) and TaskHistory().state(told, 0.0, (), {}).reason.endswith(said)
+    assert stopped.essence.endswith(said)
+    assert TaskHistory().state(told, 0.0, (), {}).reason == stopped.essence.removesuffix(" (container proxy)")
+    assert ("its container proxy ended" in stopped.cause.text) == (stopped.container == "proxy")
+
+
+def test_a_container_may_end_while_its_task_runs() -> None:
+    ended = [{"name": "migrate", "exitCode": 0}, {"name": "agent", "exitCode": 2}, {"name": "web"}]
+    state = TaskHistory().state(task(1, lastStatus="RUNNING", containers=ended), 0.0, (), {})
+    assert not state.failed and state.reason == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fsdcf.deploy.ecs.service import EcsDeployment, TargetHealth
 from fsdcf.deploy.model import Exit, Options, Outcome
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.diagnostics import plain
-from fsdcf.operate.tasks import RECENT, ServiceTask, ServiceTasks, end_cause, stop_task, tasks
+from fsdcf.operate.tasks import RECENT, ServiceTask, ServiceTasks, TaskContainerState, end_cause, stop_task, tasks
 from fsdcf.sandbox import ecs
 from tests.deploy.site import Site
 from tests.operate.shop import TARGET, change, described, one_off_tasks, running, say, shop
@@ -313,5 +313,7 @@ def test_a_task_without_what_emulators_leave_out() -> None:
     (task,) = running(found)
     change(found, task, cpu=None, memory=None, availabilityZone=None, launchType=None, startedAt=None)
     (one,) = look(found).active
-    assert one == ServiceTask(task, "RUNNING", "shop:one", "shop-staging:1", created=one.created)
+    assert one.containers == (TaskContainerState("shop", "RUNNING", "UNKNOWN"),)
+    expected = ServiceTask(task, "RUNNING", "shop:one", "shop-staging:1", created=one.created)
+    assert replace(one, containers=()) == expected
     assert shown(found).startswith("shop-staging  1 of 1 running\nID ")

@@ -30,6 +30,7 @@ class Service:
         self.ecs = sandbox.client("ecs")
         self.checked = checked
         self.container: dict[str, Any] = {}
+        self.beside: list[dict[str, Any]] = []
         ecs.create_cluster(sandbox.state, {"clusterName": "c"})
         properties = {
             "HealthCheckPath": "/health",
@@ -72,7 +73,7 @@ class Service:
             "family": "hello",
             "cpu": "256",
             "memory": "512",
-            "containerDefinitions": [container],
+            "containerDefinitions": [container, *self.beside],
             "executionRoleArn": "arn:aws:iam::000000000000:role/exec",
         }
         return str(ecs.register(self.sandbox.state, definition)["taskDefinitionArn"])

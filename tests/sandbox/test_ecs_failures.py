@@ -16,7 +16,7 @@ from fsdcf.sandbox import ecs
 from fsdcf.sandbox.faults import TASK_PROBLEMS, parse_fault
 from fsdcf.sandbox.state import START
 from tests.sandbox.conftest import Sandbox
-from tests.sandbox.rollouts import GROUP, IMAGE, Service
+from tests.sandbox.rollouts import CHECK, GROUP, IMAGE, LOGS, Service
 
 Make = Callable[..., Service]
 
@@ -588,3 +588,51 @@ def test_a_service_at_rest_fails(make: Make, trouble: str, reason: str, running:
     service.update("two")
     service.wait("COMPLETED")
     assert service.describe()["runningCount"] == 2
+
+
+BESIDE = [
+    {"name": "migrate", "image": f"{IMAGE}:one", "essential": False, "logConfiguration": LOGS},
+    {
+        "name": "proxy",
+        "image": "nginx:1.29",
+        "dependsOn": [{"containerName": "web", "condition": "HEALTHY"}],
+        "healthCheck": CHECK,
+        "logConfiguration": LOGS,
+    },
+    {"name": "agent", "image": "agent:7", "essential": False},
+]
+WAITING = {"dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]}
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "reason", "ends"),
+    [
+        ("exit=3@proxy", "EssentialContainerExited", "", {"web": 143, "migrate": 0, "proxy": 3, "agent": 143}),
+        ("exit=4@migrate", "TaskFailedToStart", "did not exit successfully", {"migrate": 4, "web": 143}),
+        ("unhealthy=container@proxy", "ServiceSchedulerInitiated", "", {"migrate": 0}),
+    ],
+)
+def test_a_container_beside_the_main_one_fails(
+    make: Make, problem: str, code: str, reason: str, ends: dict[str, int]
+) -> None:
+    service = make(f"update:{problem}", balanced=False)
+    service.container, service.beside = WAITING, BESIDE
+    task = failing(service)
+    assert task["stopCode"] == code
+    containers = {one["name"]: one for one in task["containers"]}
+    assert {name: containers[name].get("exitCode") for name in ends} == ends
+    assert reason in containers["web"].get("reason", "")
+    assert (containers["proxy"]["healthStatus"] == "UNHEALTHY") == problem.startswith("unhealthy")
+    assert containers["agent"]["healthStatus"] == "UNKNOWN"
+
+
+def test_the_order_of_the_containers_of_a_task(make: Make) -> None:
+    """The one that prepares the task ends, then the others start; an agent that is not essential may fail alone."""
+    service = make("create:exit=5@agent", balanced=False)
+    service.container, service.beside = WAITING, BESIDE
+    service.create()
+    service.wait("COMPLETED")
+    for task in service.tasks("RUNNING"):
+        ends = {one["name"]: one.get("exitCode") for one in task["containers"]}
+        assert ends == {"web": None, "migrate": 0, "proxy": None, "agent": 5}
+        assert task["lastStatus"] == "RUNNING"

@@ -116,6 +116,9 @@ def tasks_lines(found: ServiceTasks, paint: Paint, width: int | None, every: str
         for task in found.active:
             if task.health_reason:
                 yield from wrapped(f"  {task.id[:shortest]}: {visible(task.health_reason)}", width, 4)
+            if ended := [one for one in task.containers if one.exit_code is not None]:
+                words = ", ".join(f"{visible(one.name)} ended with exit code {one.exit_code}" for one in ended)
+                yield from wrapped(f"  {task.id[:shortest]}: {words}", width, 4)
     if found.stopped:
         yield paint("stopped in about the last hour:", "strong")
     for task in found.stopped:
@@ -240,6 +243,7 @@ def task_record(task: ServiceTask) -> dict[str, Any]:
         "created": iso(task.created),
         "started": iso(task.started),
         **fields(task, "cpu", "memory", "capacity", "spot", "current", "one_off"),
+        "containers": [fields(one, "name", "status", "health", "exit_code") for one in task.containers],
         "stopped": {
             "time": iso(end.time),
             "by": end.cause.by,

@@ -181,12 +181,13 @@ def main_container(containers: Iterable[Mapping[str, Any]], service: str = "") -
     """Return the main container of a template's task definition, of one in ECS, or of a task; None if there is none.
 
     fsdcf names it after the service, and writes it first. In other task definitions it is the first essential
-    container.
+    container. ``service`` may also be the family, which begins with the name: of several, the longest name counts.
     """
     known = list(containers)
-    named = (item for item in known if service and service in (item.get("Name"), item.get("name")))
+    names = {text_of(item.get("Name") or item.get("name")): item for item in known}
+    named = [name for name in names if name and f"{service}-".startswith(f"{name}-")]
     essential = (item for item in known if item.get("Essential", item.get("essential", True)))
-    return next(named, next(essential, None))
+    return names[max(named, key=len)] if named else next(essential, None)
 
 
 def docker_platform(architecture: str) -> str:

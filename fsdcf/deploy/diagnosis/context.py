@@ -71,8 +71,9 @@ class DiagnosisContext:
         return None if self.statements is None else decide(self.statements, action, resource)
 
 
-def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> DiagnosisContext:
-    """The context of the service with this logical ID; empty for a template that cannot be read."""
+def context_of(template: Mapping[str, Any] | None, service: str = "Service", container: str = "") -> DiagnosisContext:
+    """The context of the service with this logical ID, and of one of its containers, by default the main one; empty for
+    a template that cannot be read."""
     try:
         stack = planned(template or {})
     except PlanError:
@@ -81,11 +82,12 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
     properties = _run_properties(stack) if job else _properties(stack, service)
     definition = _properties(stack, target_of(properties.get("TaskDefinition")))
     balancer = mapping(next(iter(items(properties.get("LoadBalancers"))), None))
-    containers = map(mapping, items(definition.get("ContainerDefinitions")))
-    container = ecs.main_container(containers, _text(balancer.get("ContainerName"))) or {}
-    command = items(mapping(container.get("HealthCheck")).get("Command"))
+    containers = [mapping(one) for one in items(definition.get("ContainerDefinitions"))]
+    main = ecs.main_container(containers, _text(definition.get("Family"))) or {}
+    chosen = next((one for one in containers if container and one.get("Name") == container), main)
+    command = items(mapping(chosen.get("HealthCheck")).get("Command"))
     group = _properties(stack, target_of(balancer.get("TargetGroupArn")))
-    ports = (mapping(one).get("ContainerPort") for one in items(container.get("PortMappings")))
+    ports = (mapping(one).get("ContainerPort") for one in items(chosen.get("PortMappings")))
     numbers = map(whole_number, (balancer.get("ContainerPort"), *ports))
     port, matcher = next((number for number in numbers if number is not None), None), mapping(group.get("Matcher"))
     return DiagnosisContext(
@@ -103,7 +105,7 @@ def context_of(template: Mapping[str, Any] | None, service: str = "Service") -> 
         check_words=_words(command),
         route=_route(stack, properties),
         endpoints=tuple(sorted(_endpoints(stack))),
-        credentials=bool(container.get("RepositoryCredentials")),
+        credentials=bool(chosen.get("RepositoryCredentials")),
         proxy=service in stack.resources and ecs.uses_connect(stack.resources[service]),
         secrets=named_secrets(template or {}),
         statements=_role_statements(stack, target_of(definition.get("ExecutionRoleArn"))),

@@ -6,8 +6,9 @@ The cause in one sentence, the evidence, the advice, the next commands.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from fsdcf.cloudformation.types import record_of
 from fsdcf.cloudformation.types.ecs import SERVICE
@@ -15,6 +16,7 @@ from fsdcf.conventions import DEFINITION_OUTPUT
 from fsdcf.deploy.diagnosis.causes import blockers, failures, root_cause
 from fsdcf.deploy.diagnosis.context import DiagnosisContext, context_of
 from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_REASONS, MatchedReason, match_reason
+from fsdcf.deploy.diagnosis.reasons.reason import LOGS
 from fsdcf.deploy.ecs.rollout import TROUBLE, ServiceRollout, StoppedTask, brief
 from fsdcf.deploy.events import is_root, leftover_resources
 from fsdcf.deploy.model import Advice, Evidence, Exit, Outcome, Place, StackEvent, Target
@@ -66,8 +68,10 @@ def repeated_reason(run: Run, rollout: ServiceRollout, stack: str) -> RepeatedRe
     tasks = rollout.failed_tasks if rollout.failing is not None else []
     if len(tasks) < 2:
         return None
-    context = context_of(template_of(run, stack), rollout.logical_id)
-    matches = [(match_reason(testimony(task, rollout.events), context), task.essence) for task in tasks]
+    contexts = _contexts(run, rollout, stack)
+    matches = [
+        (match_reason(testimony(task, rollout.events), contexts(task.container)), task.essence) for task in tasks
+    ]
     names = [match.reason.name if match is not None else essence for match, essence in matches]
     name, times = Counter(names).most_common(1)[0]
     if times < 2:
@@ -88,13 +92,22 @@ def explain_rollouts(
     """
     for rollout in rollouts:
         if rollout.stopped or rollout.events or words:
-            context = context_of(template_of(run, stack), rollout.logical_id)
-            match, task = _most_frequent(rollout, context)
+            contexts = _contexts(run, rollout, stack)
+            match, task = _most_frequent(rollout, contexts)
             if match is None:
-                match = next(filter(None, (match_reason(one, context) for one in words)), None)
+                match = next(filter(None, (match_reason(one, contexts("")) for one in words)), None)
             if match is not None:
-                return _rollout_cause(run, match, context, task)
+                return _rollout_cause(run, match, contexts(""), task)
     return None
+
+
+_Contexts = Callable[[str], DiagnosisContext]
+"""The context of a container by its name; that of the main one for an empty name."""
+
+
+def _contexts(run: Run, rollout: ServiceRollout, stack: str) -> _Contexts:
+    template = template_of(run, stack)
+    return cache(lambda container: context_of(template, rollout.logical_id, container))
 
 
 def explain_hidden_rollback(run: Run, known: RolloutCause | None) -> RolloutCause:
@@ -117,17 +130,17 @@ def testimony(task: StoppedTask, events: Sequence[str] = ()) -> str:
     return "\n".join(part for part in (*wrong_format, task.code, task.reason, *containers, target, *about) if part)
 
 
-def _most_frequent(
-    rollout: ServiceRollout, context: DiagnosisContext
-) -> tuple[MatchedReason | None, StoppedTask | None]:
+def _most_frequent(rollout: ServiceRollout, contexts: _Contexts) -> tuple[MatchedReason | None, StoppedTask | None]:
     """The reason of most failed tasks, else the one in the latest service events."""
-    matches = [(match_reason(testimony(task, rollout.events), context), task) for task in rollout.failed_tasks]
+    matches = [
+        (match_reason(testimony(task, rollout.events), contexts(task.container)), task) for task in rollout.failed_tasks
+    ]
     known = [(match, task) for match, task in matches if match is not None]
     counts = Counter(match.reason.name for match, _ in known)
     if counts:
         name, _ = counts.most_common(1)[0]
         return next(pair for pair in known if pair[0].reason.name == name)
-    events = (match_reason(event, context) for event in rollout.events if TROUBLE.search(event))
+    events = (match_reason(event, contexts("")) for event in rollout.events if TROUBLE.search(event))
     return next((match for match in events if match is not None), None), None
 
 
@@ -139,14 +152,33 @@ def _rollout_cause(run: Run, match: MatchedReason, context: DiagnosisContext, ta
         port=context.port or _USUAL_PORT,
         image=image_of(task, run.target) or "IMAGE",
     )
-    advice = Advice(match.advice, match.key, run.where(match.key))
-    return RolloutCause(match.reason.name, match.sentence, advice, command, task, match.reason.passing)
+    key, sentence = match.key, match.sentence
+    if task is not None and task.container:
+        key = _of_sidecar(key, task.container)
+        sentence = sentence if task.container in sentence else f"the container {task.container}: {sentence}"
+        command += f" --container {task.container}" if match.command == LOGS else ""
+    advice = Advice(match.advice, key, run.where(key))
+    return RolloutCause(match.reason.name, sentence, advice, command, task, match.reason.passing)
+
+
+def _of_sidecar(key: str, name: str) -> str:
+    """The key of a sidecar for that of the service, if both have it."""
+    first = key.removeprefix("service.").partition(".")[0]
+    if first in ("healthCheck", "sidecars"):
+        return f"service.sidecars.{name}{'.healthCheck' * (first == 'healthCheck')}"
+    return f"service.sidecars.{name}.{first}" if first in _OF_EVERY_CONTAINER else key
+
+
+_OF_EVERY_CONTAINER = ("command", "environment", "image", "port", "secrets", "user")
+"""The keys of the table of reasons that a sidecar has, too."""
 
 
 def image_of(task: StoppedTask | None, target: Target) -> str:
-    """The image of the container with the service's name, else of the first one; empty if it is unknown."""
+    """The image of the container that ended the task, else that with the service's name, else of the first one; empty
+    if it is unknown."""
     images = dict(task.images) if task is not None else {}
-    return images.get(target.service, next(iter(images.values()), ""))
+    name = task.container if task is not None and task.container else target.service
+    return images.get(name, next(iter(images.values()), ""))
 
 
 _ROLLED_BACK = (Exit.FAILED, "the stack was rolled back to its earlier state")

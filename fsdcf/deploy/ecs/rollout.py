@@ -28,7 +28,9 @@ from fsdcf.deploy.ecs.tasks import (
     TaskHistory,
     containers_of,
     describe_tasks,
+    ended_container,
     list_tasks,
+    of_container,
     stop_reason,
     task_id,
     who_stopped,
@@ -109,7 +111,8 @@ class StoppedTask:
     """A stopped task, its reason, and its containers as (name, exit code, reason).
 
     ``target`` is the last reason of the load balancer, ``log`` are the last lines, both if they could be collected.
-    ``definition`` is the ARN of the task definition, ``images`` are the images of the containers by name.
+    ``definition`` is the ARN of the task definition, ``images`` are the images of the containers by name, and
+    ``container`` is the one that ended the task, if it is not the main one.
     """
 
     id: str
@@ -123,16 +126,18 @@ class StoppedTask:
     target: str = ""
     log: tuple[str, ...] = ()
     images: tuple[tuple[str, str], ...] = ()
+    container: str = ""
 
     @property
     def essence(self) -> str:
         """The part of the reason that is the same for all tasks that stopped for it."""
-        return _OWN.sub("…", stop_reason(self.reason, self._ends, self.cause))
+        essence = _OWN.sub("…", stop_reason(self.reason, self._ends, self.cause))
+        return f"{essence} (container {self.container})" if self.container else essence
 
     @property
     def cause(self) -> StopCause:
         """Who stopped the task, and whether that is a failure of its version."""
-        return who_stopped(self.code, self.reason, self._ends, self.deployment)
+        return of_container(who_stopped(self.code, self.reason, self._ends, self.deployment), self.container)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -317,6 +322,7 @@ def read_task(raw: Answer) -> StoppedTask:
         images=tuple(
             (text(item, "name"), text(item, "image")) for item in raw.get("containers") or [] if item.get("image")
         ),
+        container=ended_container(raw),
     )
 
 

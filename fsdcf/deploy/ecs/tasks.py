@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
+from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.deploy.answers import Answer, text
 from fsdcf.deploy.ecs.service import TargetHealth, request_about
 from fsdcf.deploy.model import TaskState
@@ -116,7 +117,15 @@ def stop_cause(raw: Answer, primary: str = "") -> StopCause:
     """Who stopped a task of DescribeTasks that stops or has stopped. See ``who_stopped``."""
     containers = [(item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)]
     code, reason, deployment = (text(raw, name) for name in ("stopCode", "stoppedReason", "startedBy"))
-    return who_stopped(code, reason, containers, deployment, primary)
+    return of_container(who_stopped(code, reason, containers, deployment, primary), ended_container(raw))
+
+
+def of_container(cause: StopCause, name: str) -> StopCause:
+    """The cause with the name of the container that ended the task, if it is not the main one."""
+    return replace(cause, text=cause.text.replace(_APPLICATION, f"its container {name}")) if name else cause
+
+
+_APPLICATION = "its application"
 
 
 def who_stopped(
@@ -179,7 +188,7 @@ def _exit(containers: tuple[tuple[int | None, str], ...]) -> str:
         return "it ran out of memory"
     codes = [code for code, _ in containers if code is not None]
     code = next((code for code in codes if code), next(iter(codes), None))
-    return f"its application ended with exit code {code}" if code is not None else "its application ended"
+    return f"{_APPLICATION} ended with exit code {code}" if code is not None else f"{_APPLICATION} ended"
 
 
 def list_tasks(run: Run, without: str, service: str, status: str) -> tuple[str, ...]:
@@ -219,17 +228,44 @@ def task_id(raw: Answer) -> str:
 
 
 def containers_of(raw: Answer) -> list[Answer]:
-    """The containers of a task, its main one first. Once that has ended, the exit codes of the others are left out.
+    """The containers of a task, its main one first. Once one has ended the task, the exit codes of the others are left
+    out, and it comes first.
 
-    The main container has the name with which the family begins: ``shop`` in ``shop-prod:7``. When it ends, ECS stops
-    the others, and their codes, such as 137, do not show the cause.
+    The main container has the name with which the family begins: ``shop`` in ``shop-prod:7``. When an essential
+    container ends, ECS stops the others, and their codes, such as 137, do not show the cause: that is a container with
+    a reason or with another code, if there is one beside those that ended well or by a signal.
     """
     containers = list(raw.get("containers") or [])
     family = text(raw, "taskDefinitionArn").rsplit("/", 1)[-1].partition(":")[0]
     main = [item for item in containers if item.get("name") and f"{family}-".startswith(f"{item['name']}-")]
-    ended = any(item.get("exitCode") is not None for item in main)
-    others = [{**item, "exitCode": None} if ended else item for item in containers if item not in main]
-    return [*main, *others]
+    main = [max(main, key=lambda item: len(item["name"]))] if main else []
+    first = [*main, *(item for item in containers if item not in main)]
+    failed = next((item for item in first if _failed_by_itself(item)), None)
+    if failed is not None and not (main and _failed_by_itself(main[0])):
+        first = [failed, *(item for item in first if item is not failed)]
+    ended = any(item.get("exitCode") is not None for item in (*main, *([failed] if failed else [])))
+    return [first[0], *({**item, "exitCode": None} if ended else item for item in first[1:])] if first else []
+
+
+_BY_SIGNAL = (0, 137, 143)
+"""The exit codes of a container that ECS has stopped, or that had nothing more to do."""
+
+
+def _failed_by_itself(container: Answer) -> bool:
+    """Whether a container has ended for a reason of its own, and not because it waited for another one in vain."""
+    reason = text(container, "reason")
+    return bool(reason and "dependency graph" not in reason) or container.get("exitCode") not in (None, *_BY_SIGNAL)
+
+
+def ended_container(raw: Answer) -> str:
+    """The name of the container that ended a task, if it is not the main one; empty otherwise."""
+    containers = containers_of(raw)
+    unhealthy = (one for one in containers if text(one, "healthStatus") == "UNHEALTHY")
+    failed = next((one for one in containers[:1] if _failed_by_itself(one)), None)
+    ended = next(unhealthy, None) if "health check" in text(raw, "stoppedReason") else failed
+    family = text(raw, "taskDefinitionArn").rsplit("/", 1)[-1].partition(":")[0]
+    main = main_container(containers, family)
+    return "" if ended is None or len(containers) < 2 or ended is main else text(ended, "name")
 
 
 def containers_in(answer: Answer) -> list[Answer]:
@@ -299,7 +335,9 @@ class TaskHistory:
         if target.reason and target.state == "unhealthy":
             self._target_reasons[id] = target.reason
         container = text(raw, "healthStatus")  # UNKNOWN also means that the task has no health check
-        containers = [(item.get("exitCode"), text(item, "reason")) for item in containers_of(raw)]
+        # A container may end while its task runs on.
+        ends = any(raw.get(name) for name in ("stopCode", "stoppedReason", "stoppingAt", "stoppedAt"))
+        containers = [(item.get("exitCode"), text(item, "reason")) for item in containers_of(raw) if ends]
         cause = stop_cause(raw)
         reason = stop_reason(text(raw, "stoppedReason"), containers, cause)
         return TaskState(

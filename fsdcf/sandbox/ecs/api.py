@@ -116,7 +116,7 @@ def create_service(state: SandboxState, request: Data, logical_id: str = "") -> 
 
 def _problem(state: SandboxState, name: str, phase: Phase) -> TaskProblem:
     fault = state.faults.task_fault(name, phase)
-    return TaskProblem() if fault is None else TaskProblem(fault.problem, fault.detail)
+    return TaskProblem() if fault is None else TaskProblem.of(fault.problem, fault.detail)
 
 
 def _deploy(state: SandboxState, service: Document, problem: TaskProblem) -> None:

@@ -102,10 +102,23 @@ class TaskScenario:
 
 @dataclass(frozen=True)
 class TaskProblem:
-    """The problem of a deployment's tasks: a key of TASK_PROBLEMS, and its detail. Empty for healthy tasks."""
+    """The problem of a deployment's tasks: a key of TASK_PROBLEMS, its detail, and the container that has it, if it is
+    not the main one. Empty for healthy tasks."""
 
     word: str = ""
     detail: str = ""
+    container: str = ""
+
+    @classmethod
+    def of(cls, word: str, detail: str) -> TaskProblem:
+        """The problem of a fault, whose detail may end in the name of a container: ``1@proxy``."""
+        own, _, container = detail.partition("@")
+        return cls(word, own, container)
+
+    @property
+    def whole_detail(self) -> str:
+        """The detail as in a fault."""
+        return f"{self.detail}@{self.container}" if self.container else self.detail
 
 
 @dataclass(frozen=True)
@@ -225,15 +238,18 @@ def _out_of_memory(scenario: TaskScenario, detail: str) -> TaskEnding:
 
 
 def _exit(scenario: TaskScenario, detail: str) -> TaskEnding:
-    code = int(detail)
+    return TaskEnding("EssentialContainerExited", EXITED, int(detail), lines=_lines_of_exit(int(detail)))
+
+
+def _lines_of_exit(code: int) -> tuple[str, ...]:
+    """The last lines of the log of a container that ends with a code."""
     traceback: tuple[str, ...] = (
         "Traceback (most recent call last):",
         '  File "/app/main.py", line 12, in <module>',
         "    main()",
         f"RuntimeError: a fault of the sandbox ends the program with code {code}",
     )
-    lines = {0: ("Nothing left to do",), 139: ("Segmentation fault (core dumped)",)}.get(code, traceback)
-    return TaskEnding("EssentialContainerExited", EXITED, code, lines=lines)
+    return {0: ("Nothing left to do",), 139: ("Segmentation fault (core dumped)",)}.get(code, traceback)
 
 
 def _unhealthy(scenario: TaskScenario, detail: str) -> TaskEnding:
@@ -306,6 +322,88 @@ def life(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:
     steps += _in_order(_running(scenario, problem))
     factor = float(problem.detail or SLOWNESS) if problem.word == "slow" else 1.0
     return [{**step, "after": step["after"] * factor} for step in steps]
+
+
+PREPARING = 3.0
+UNTIL_HEALTHY = 10.0
+"""Seconds that a container runs that others wait to end, and until a container is healthy that others wait for."""
+
+Containers = Mapping[str, Mapping[str, Any]]
+"""The definitions of the containers of a task by name."""
+
+
+def fails_alone(problem: TaskProblem, containers: Containers) -> bool:
+    """Whether a container fails that is not essential: its task runs on, unless another one waits for its success."""
+    aimed = containers.get(problem.container, {})
+    return problem.word == "exit" and not aimed.get("essential", True)
+
+
+def with_containers(steps: list[Step], main: str, containers: Containers, problem: TaskProblem) -> list[Step]:
+    """The steps of a task with those of single containers: their order, what they log, and the one that fails."""
+    aimed = problem.container if problem.container in containers else ""
+    alone = fails_alone(problem, containers)
+    whole: list[Step] = []
+    for step in steps:
+        is_first_log = step["do"] == "log" and step["lines"][:1] == [MADE_UP]
+        fails = step["do"] in ("log", "end") or step.get("state") == "UNHEALTHY"
+        if step.get("status") == "ACTIVATING":
+            whole += _starts(containers, *((aimed, int(problem.detail)) if alone else ("", 0)))
+            if whole[-1]["do"] == "end":
+                return whole
+        if is_first_log:
+            others = [(name, one) for name, one in containers.items() if name != main]
+            whole += [step, *(_first_log(name, one) for name, one in others)]
+        else:
+            whole.append({**step, "container": aimed} if aimed and fails and not alone else step)
+    return whole
+
+
+def _first_log(name: str, container: Mapping[str, Any]) -> Step:
+    image = str(container["image"]).rpartition("/")[2]
+    return {"after": 0.0, "do": "log", "container": name, "lines": [MADE_UP, f"Starting {name} ({image})"]}
+
+
+def _starts(containers: Containers, failing: str, code: int) -> list[Step]:
+    """The starts and ends of containers before the task runs; none if no container waits for another one, and none is
+    failing with an exit code."""
+    waits = {
+        name: {one["containerName"]: one["condition"] for one in each.get("dependsOn", ())}
+        for name, each in containers.items()
+    }
+    if not any(waits.values()) and not failing:
+        return []
+    begins = _begins(waits)
+    awaited = {one for each in waits.values() for one, how in each.items() if how in ("COMPLETE", "SUCCESS")}
+    moments = [(at, _container(name, "RUNNING")) for name, at in begins.items()]
+    for name in sorted(containers.keys() & {*awaited, failing}):
+        at, failed = begins[name] + PREPARING, code if name == failing else 0
+        if failed:
+            log = _first_log(name, containers[name])
+            moments.append((at, {**log, "lines": [*log["lines"], *_lines_of_exit(failed)]}))
+        moments.append((at, _container(name, "STOPPED", failed)))
+    waiting = next((name for name, each in waits.items() if each.get(failing) == "SUCCESS"), "")
+    if code and waiting:
+        # Source: verifyContainerOrderingStatusResolvable in the container agent of Amazon ECS
+        reason = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency "
+        reason += f"[{failing}] for target [{waiting}] as dependency did not exit successfully."
+        end = end_step(0.0, TaskEnding("TaskFailedToStart", "Task failed to start", 143, reason))
+        moments.append((begins[failing] + PREPARING, {**end, "container": waiting}))
+    return _in_order(moments)
+
+
+def _begins(waits: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    """When each container starts, by the states that it waits for; seconds since the first one."""
+    lasts = {"START": 0.0, "HEALTHY": UNTIL_HEALTHY}
+    begins: dict[str, float] = {}
+    for _ in waits:  # each round settles one more container of the longest chain
+        for name, each in waits.items():
+            moments = (begins.get(one, 0.0) + lasts.get(how, PREPARING) for one, how in each.items())
+            begins[name] = max(moments, default=0.0)
+    return begins
+
+
+def _container(name: str, status: str, code: int | None = None) -> Step:
+    return {"do": "container", "container": name, "status": status, "exit": code}
 
 
 def later(scenario: TaskScenario, problem: TaskProblem) -> list[Step]:

@@ -75,7 +75,7 @@ def begin(state: SandboxState, service: Document, problem: TaskProblem) -> None:
         "requested": service["desired"],
         "createdAt": now,
         "earliest": now,
-        "problem": [problem.word, problem.detail],
+        "problem": [problem.word, problem.whole_detail],
     }
     service |= _FRESH
     change(state, deployment)
@@ -360,12 +360,12 @@ def strike(state: SandboxState, service: Document) -> None:
     fault = state.faults.task_fault(service.get("logical") or service["name"], "running")
     if fault is None:
         return
-    problem = TaskProblem(fault.problem, fault.detail)
+    problem = TaskProblem.of(fault.problem, fault.detail)
     struck = known
     if problem.word not in CRASHES:
         struck = known[: int(problem.detail or 1) if problem.word in INTERRUPTIONS else 1]
     if problem.word not in INTERRUPTIONS:
-        change(state, primary, problem=[problem.word, problem.detail])
+        change(state, primary, problem=[fault.problem, fault.detail])
     first = problem if problem.word in (*CRASHES, *INTERRUPTIONS) else TaskProblem(INTERRUPTIONS[0])
     for body in struck:
         tasks.strike(state, body, _options(service, primary), first)
@@ -387,7 +387,7 @@ def _start(state: SandboxState, service: Document, primary: Document) -> str:
     if word in INTERRUPTIONS:  # it strikes as many tasks as its detail says, and not those that replace them
         left = int(detail or 1) - 1
         change(state, primary, problem=[word, str(left)] if left else ["", ""])
-    problem = _STUCK.get(detail, TaskProblem()) if word == "stuck" else TaskProblem(word, detail)
+    problem = _STUCK.get(detail, TaskProblem()) if word == "stuck" else TaskProblem.of(word, detail)
     body = tasks.start(state, cluster, primary["taskDefinition"], _options(service, primary), problem)
     return str(body["key"].rpartition("/")[2])
 

@@ -9,7 +9,18 @@ from fsdcf.cloudformation.types.ecs import main_container
 from fsdcf.sandbox import efs, elbv2, logs
 from fsdcf.sandbox.ecr import known_digest
 from fsdcf.sandbox.ecs.definitions import STOPPED_TASK, TASK, add_event, cluster_arn, definition_of, task_arn
-from fsdcf.sandbox.ecs.life import EXITED, ContainerHealthCheck, Step, TaskProblem, TaskScenario, later, life, stopping
+from fsdcf.sandbox.ecs.life import (
+    EXITED,
+    ContainerHealthCheck,
+    Step,
+    TaskProblem,
+    TaskScenario,
+    fails_alone,
+    later,
+    life,
+    stopping,
+    with_containers,
+)
 from fsdcf.sandbox.ids import token, unique
 from fsdcf.sandbox.state import Data, Document, SandboxState
 
@@ -35,11 +46,10 @@ def start(
     name = token("task", state.account, cluster, number, length=32)
     key = f"{cluster}/{name}"
     definition = definition_of(state, definition_arn)
-    scenario = _scenario(state, definition, options)
-    main = next(one for one in definition["containerDefinitions"] if one["name"] == scenario.container)
     problem = problem if problem.word else _mount_problem(state, definition)
-    log = main.get("logConfiguration", {}).get("options", {})
-    stream = f"{log.get('awslogs-stream-prefix', 'ecs')}/{main['name']}/{name}"
+    containers = {one["name"]: one for one in definition["containerDefinitions"]}
+    scenario = _scenario(state, definition, options, problem)
+    main = containers[scenario.container]
     body: Document = {
         "key": key,
         "number": number,
@@ -48,16 +58,25 @@ def start(
         "deployment": options.get("deployment", ""),
         "balancers": options.get("loadBalancers", []),
         "address": _address(number),
-        "checked": scenario.container_check is not None,
-        "logs": [log["awslogs-group"], stream] if log.get("awslogs-group") else [],
+        "checked": [one for one, container in containers.items() if container.get("healthCheck")],
+        "logs": {one: _log_of(container, name) for one, container in containers.items()},
         "ran": False,
         "settled": False,
         "failed": False,
         "counted": False,
         "task": _new_task(state, key, number, definition, options),
     }
-    _schedule(state, body, [*life(scenario, problem), *last_steps])
+    own = TaskProblem() if fails_alone(problem, containers) else problem
+    steps = [*with_containers(life(scenario, own), main["name"], containers, problem), *last_steps]
+    _schedule(state, body, steps)
     return body
+
+
+def _log_of(container: Data, task: str) -> list[str]:
+    """The log group and the stream of a container; empty if it does not log to CloudWatch."""
+    log = container.get("logConfiguration", {}).get("options", {})
+    stream = f"{log.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task}"
+    return [log["awslogs-group"], stream] if log.get("awslogs-group") else []
 
 
 def _new_task(state: SandboxState, key: str, number: int, definition: Data, options: Data) -> Document:
@@ -125,14 +144,20 @@ def strike(state: SandboxState, body: Document, options: Data, problem: TaskProb
     """Let a running task of a service fail, or be interrupted, after a while. ``options`` are those of its start."""
     definition = definition_of(state, body["task"]["taskDefinitionArn"])
     state.store.cancel(body["task"]["taskArn"])
-    _schedule(state, body, later(_scenario(state, definition, options), problem))
+    containers = {one["name"]: one for one in definition["containerDefinitions"]}
+    steps = later(_scenario(state, definition, options, problem), problem)
+    _schedule(state, body, with_containers(steps, body["main"], containers, problem))
 
 
-def _scenario(state: SandboxState, definition: Data, options: Data) -> TaskScenario:
+def _scenario(state: SandboxState, definition: Data, options: Data, problem: TaskProblem) -> TaskScenario:
+    """What the life of a task depends on. The health check is that of the container with the problem, else the first
+    one."""
     balancer: Data = next(iter(options.get("loadBalancers", [])), {})
     containers = definition["containerDefinitions"]
-    main = main_container(containers, balancer.get("containerName", "")) or containers[0]
-    group, check = balancer.get("targetGroupArn", ""), main.get("healthCheck")
+    main = main_container(containers, definition["family"]) or containers[0]
+    group = balancer.get("targetGroupArn", "")
+    aimed = [one for one in containers if one["name"] == problem.container]
+    check = next((one["healthCheck"] for one in (*aimed, main, *containers) if one.get("healthCheck")), None)
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
     container_check = check and ContainerHealthCheck(
         check.get("interval", 30), check.get("retries", 3), check.get("startPeriod", 0)
@@ -313,7 +338,15 @@ def _change_status(state: SandboxState, body: Document, step: Step) -> None:
 
 def _set_containers(body: Document, **members: Any) -> None:
     for container in body["task"]["containers"]:
-        container |= members
+        if container["lastStatus"] != "STOPPED":
+            container |= members
+
+
+def _change_container(state: SandboxState, body: Document, step: Step) -> None:
+    """Let one container start, or end, while its task goes on."""
+    body["ran"] = True
+    container = next(one for one in body["task"]["containers"] if one["name"] == step["container"])
+    container |= {"lastStatus": step["status"], **({"exitCode": step["exit"]} if step["exit"] is not None else {})}
 
 
 def _pull(state: SandboxState, body: Document, step: Step) -> None:
@@ -334,7 +367,9 @@ def _pulled(state: SandboxState, body: Document, step: Step) -> None:
 
 def _set_health(state: SandboxState, body: Document, step: Step) -> None:
     body["task"]["healthStatus"] = step["state"]
-    _set_containers(body, healthStatus=step["state"])
+    for container in body["task"]["containers"]:
+        if container["name"] in ([step["container"]] if step.get("container") else body["checked"]):
+            container["healthStatus"] = step["state"]
 
 
 def _set_targets(state: SandboxState, body: Document, step: Step) -> None:
@@ -347,8 +382,9 @@ def _set_targets(state: SandboxState, body: Document, step: Step) -> None:
 
 
 def _write_log(state: SandboxState, body: Document, step: Step) -> None:
-    if body["logs"] and step["lines"]:
-        group, stream = body["logs"]
+    log = body["logs"].get(step.get("container") or body["main"])
+    if log and step["lines"]:
+        group, stream = log
         logs.write(state, group, stream, [f"[sandbox] {line}" for line in step["lines"]])
 
 
@@ -357,15 +393,18 @@ def _settle(state: SandboxState, body: Document, step: Step) -> None:
 
 
 def _exit(state: SandboxState, body: Document, step: Step) -> None:
+    ender = body.get("ender") or body["main"]
     for container in body["task"]["containers"] if step["exit"] is not None else ():
         if container.get("exitCode") is None:
-            container["exitCode"] = step["exit"] if container["name"] == body["main"] else 0
+            stopped = 143 if ender != body["main"] else 0
+            container["exitCode"] = step["exit"] if container["name"] == ender else stopped
     _write_log(state, body, {"lines": [] if body["failed"] else ["Shutting down"]})
 
 
 def _end_by_itself(state: SandboxState, body: Document, end: Step) -> None:
-    """Record why a task ends by itself in its main container and in an event of its service."""
-    main = next(container for container in body["task"]["containers"] if container["name"] == body["main"])
+    """Record why a task ends by itself in the container that ended it and in an event of its service."""
+    body["ender"] = end.get("container") or body["main"]
+    main = next(container for container in body["task"]["containers"] if container["name"] == body["ender"])
     if end["reason"] == EXITED:
         main |= {"exitCode": end["exit"], "lastStatus": "STOPPED"}
     if end["container_reason"]:
@@ -386,6 +425,7 @@ def _end_by_itself(state: SandboxState, body: Document, end: Step) -> None:
 
 _DO: Mapping[str, Callable[[SandboxState, Document, Step], None]] = {
     "status": _change_status,
+    "container": _change_container,
     "pull": _pull,
     "pulled": _pulled,
     "health": _set_health,

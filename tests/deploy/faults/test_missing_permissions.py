@@ -166,3 +166,17 @@ def test_the_image_is_looked_for_where_it_is_kept() -> None:
     made = site()
     made.run(made.release(sha="sha256:" + "a" * 64, image=("123456789012", "eu-west-1", "shop")), plan_only=True)
     assert ("ecr", "eu-west-1", True) in made.aws._clients
+
+
+@pytest.mark.parametrize("image", ["agent:7", "agent@sha256:" + "0" * 64])
+def test_the_image_of_a_sidecar_is_looked_up(image: str) -> None:
+    """In ECR; that of the service is a parameter, and other registries are not asked."""
+    resources = service()
+    containers = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    containers.append({"Name": "proxy", "Image": "public.ecr.aws/nginx/nginx:1.29"})
+    address = "${AWS::AccountId}.dkr.ecr.us-east-1.amazonaws.com"
+    containers.append({"Name": "agent", "Image": {"Fn::Sub": f"{address}/{image}"}})
+    made = site("api:DescribeImages:error=ImageNotFoundException")
+    outcome = made.deploy(template(**resources))
+    assert outcome.exit is Exit.USAGE and f"the image {image} does not exist" in outcome.sentence
+    assert outcome.advice is not None and outcome.advice.key == "service.sidecars"

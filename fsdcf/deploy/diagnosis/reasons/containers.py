@@ -33,6 +33,17 @@ CONTAINER_REASONS = (
         refine_size,
     ),
     Reason(
+        "dependency",
+        "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [...] for target"
+        " [...] as dependency did not exit successfully.",
+        r"container ordering dependency \[([\w-]+)[^\]]*\] for target .*(?:did not exit successfully|timed out)",
+        "a container waits for `…`, which did not reach the state that `dependsOn` names",
+        "the last lines of its log show the cause: often a missing variable or secret, or a database that it cannot"
+        " reach",
+        "service.sidecars",
+        LOGS,
+    ),
+    Reason(
         "image-volume",
         "CannotCreateVolumeError: unable to copy contents to volume on host: ... context deadline exceeded",
         r"CannotCreateVolumeError.*(?:unable to copy contents|image reference).*(?:deadline|timed?\s*out)",
