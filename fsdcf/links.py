@@ -32,6 +32,7 @@ SECURITY_GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/securit
 SECURITY_GROUP_QUOTAS = (
     "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups"
 )
+SCHEDULES = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"
 HEALTH_CHECKS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html"
 """Pages of AWS that several rules refer to."""
 

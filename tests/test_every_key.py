@@ -81,6 +81,7 @@ VALUES = {
     "service.observability.metrics.path": "/other",
     "service.observability.traces.otlpEndpoint": "https://other.example",
     "service.readonlyRootFilesystem": "true",
+    "service.autoScaling.queue": "b",
     "service.observability.alarms.notify": "arn:aws:sns:us-east-1:123456789012:alerts",
     "service.permissionsBoundary": "bounds",
     "service.networking.vpc.flowLogs.bucket": "flow-logs",
@@ -117,6 +118,11 @@ VALUES = {
 NEEDED = {
     "service.resources.cpu": ("service.resources.memory=2048",),
     "service.networking.vpc.flowLogs.": ("service.networking.vpc.flowLogs={}",),
+    "service.autoScaling.queue": ("service.autoScaling.queueBacklogPerTask=9", "service.autoScaling.queue=a"),
+    "service.autoScaling.queueBacklogPerTask": (
+        "service.autoScaling.queueBacklogPerTask=9",
+        "service.autoScaling.queue=a",
+    ),
     "service.imageCredentials": ("service.image=registry.example/other",),
     f"{BALANCER}.container": ("service.sidecars=[{name: proxy, image: 'proxy:1', port: 8080}]",),
     "service.observability.logs.router": (
@@ -200,7 +206,8 @@ def other_value(path: str, field: Field) -> str:
 @pytest.mark.parametrize(("path", "field"), cases())
 def test_it_changes_the_template(compiled: Compile, path: str, field: Field) -> None:
     scaling = "  autoScaling: {minCount: 1, targetCPU: 50}\n" if path.startswith("service.autoScaling") else ""
-    queue = "dependencies: [{type: aws_sqs_queue, name: orders}]\n" if path.endswith(".deadLetters") else ""
+    queue = "dependencies: [{type: aws_sqs_queue, name: a}, {type: aws_sqs_queue, name: b}]\n"
+    queue = queue if path.endswith((".deadLetters", ".queue", ".queueBacklogPerTask")) else ""
     context, file = (JOINED, FILE) if path.startswith(OF_JOINED) else (CONTEXT + scaling + queue, "")
     extra = next((needs for above, needs in NEEDED.items() if f"{path}.".startswith(f"{above}.")), ())
     before = compiled(context, overrides=extra, file=file)

@@ -30,7 +30,7 @@ ALONE = [
 """The files of environments that no spec joins: they are compiled themselves."""
 FINDINGS = sorted([*CASES.glob("refused/*.spec.yml"), *CASES.glob("advised/*.spec.yml"), *ALONE])
 DEPENDENCIES = sorted(CASES.glob("dependencies/*.spec.yml"))
-FOLDERS = ("containers", "traffic", "joined", "hardened", "addons", "jobs", "values")
+FOLDERS = ("containers", "traffic", "joined", "hardened", "observed", "addons", "jobs", "values")
 TEMPLATES = [
     *DEPENDENCIES,
     *(path for folder in FOLDERS for path in sorted(CASES.glob(f"{folder}/*.spec.yml"))),

@@ -59,6 +59,13 @@ kind: Service
 metadata: {name: shop, owners: team}
 service:
   port: 8000
+  autoScaling:
+    minCount: 1
+    schedules: [{name: b, cron: 0 8 * * *, minCount: 2}, {name: a, cron: 0 20 * * *, minCount: 1}]
+    policies:
+      - {metric: memory, value: 50}
+      - {metric: cpu, type: step, steps: [{lower: 80, adjustment: 2}, {lower: 60, upper: 80, adjustment: 1}]}
+      - {metric: responseTime, type: step, steps: [{lower: 2, adjustment: 2}]}
   ulimits:
     - {name: nofile, softLimit: 1, hardLimit: 2}
     - {name: core, softLimit: 0, hardLimit: 0}

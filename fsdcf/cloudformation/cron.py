@@ -15,11 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import cache
 from itertools import count, pairwise, takewhile
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -140,7 +138,7 @@ class Cron:
 
     def skipped(self, zone: tzinfo) -> datetime | None:
         """The first local time at which it would be due and that the clocks of a time zone skip in spring."""
-        for day in self.dates(date(THIS_YEAR, 1, 1)):
+        for day in self.dates(date(THIS_YEAR + 1, 1, 1)):
             if day.year > THIS_YEAR + 1:
                 return None
             if _offset(day, zone) != _offset(day + timedelta(days=1), zone):
@@ -394,6 +392,8 @@ def _offset(day: date, zone: tzinfo) -> timedelta | None:
 @cache
 def _zones() -> frozenset[str]:
     """The time zones of this machine; none where it has no data of them."""
+    from zoneinfo import available_timezones  # loaded for a spec with a time zone alone
+
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
@@ -402,13 +402,19 @@ def time_zone(name: str) -> tzinfo | None:
     of time zones."""
     if name == "UTC":
         return timezone.utc
-    return ZoneInfo(name) if name in _zones() else None
+    if name not in _zones():
+        return None
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 def check_time_zone(name: str) -> None:
     """Raises CronError for a time zone that does not exist, as far as this machine knows them."""
-    if not _zones() or time_zone(name) is not None:
+    if name == "UTC" or not _zones() or time_zone(name) is not None:
         return
+    from difflib import get_close_matches
+
     by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(_zones())}
     city = name.rpartition("/")[2].lower().replace(" ", "_")
     near = get_close_matches(city, by_city, 1, 0.75)

@@ -13,6 +13,7 @@ from fsdcf.compiler.limits import excesses
 from fsdcf.compiler.parts.addons import addons
 from fsdcf.compiler.parts.alarms import alarms
 from fsdcf.compiler.parts.connect import discovery
+from fsdcf.compiler.parts.dashboard import dashboard
 from fsdcf.compiler.parts.image import image_parameter, release
 from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
 from fsdcf.compiler.parts.load_balancer import load_balancer
@@ -175,6 +176,7 @@ PARTS: tuple[Callable[[Context], StackPart], ...] = (
     release,
     scaling,
     alarms,
+    dashboard,
     outputs,
 )
 """Each part returns what it adds, and may read what the parts before it added. Their order is that of the template."""

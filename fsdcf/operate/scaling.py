@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fsdcf.cloudformation.cron import CronError, parse, time_zone
 from fsdcf.cloudformation.types.applicationautoscaling import SUSPENSIONS, TASKS_DIMENSION
 from fsdcf.deploy.answers import Answer, text
 
@@ -46,6 +47,18 @@ class ScalingLimits:
         return {"scaling out", "scaling in"} <= set(self.halted)
 
 
+@dataclass(frozen=True)
+class ScheduledLimits:
+    """The limits that a schedule sets next: its name, when it is due, in its time zone, and the limits, each None if it
+    stays as it is."""
+
+    name: str
+    time: datetime
+    zone: str
+    minimum: int | None
+    maximum: int | None
+
+
 def limits_request(cluster: str, service: str) -> dict[str, Any]:
     """The members of DescribeScalableTargets for a service, by the names of its cluster and its own."""
     return {"ServiceNamespace": "ecs", "ResourceIds": [f"service/{cluster}/{service}"]}
@@ -65,6 +78,36 @@ def read_limits(answer: Answer) -> ScalingLimits | None:
             halted = tuple(words for member, words in SUSPENSIONS.items() if suspended.get(member))
             return ScalingLimits(int(target["MinCapacity"]), int(target["MaxCapacity"]), halted)
     return None
+
+
+def schedules_request(cluster: str, service: str) -> dict[str, Any]:
+    """The members of DescribeScheduledActions for the number of tasks of a service."""
+    return {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/{cluster}/{service}",
+        "ScalableDimension": TASKS_DIMENSION,
+    }
+
+
+def next_limits(answer: Answer, now: datetime) -> ScheduledLimits | None:
+    """The next limits after a moment, by the cron expressions in an answer of DescribeScheduledActions; None without a
+    schedule, or if this machine has no data of its time zone.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScheduledAction.html
+    """
+    due = [one for raw in answer.get("ScheduledActions") or [] if (one := _due(raw, now)) is not None]
+    return min(due, key=lambda one: one.time, default=None)
+
+
+def _due(raw: Answer, now: datetime) -> ScheduledLimits | None:
+    name, limits = text(raw, "Timezone") or "UTC", raw.get("ScalableTargetAction") or {}
+    zone = time_zone(name)
+    try:
+        time = next(parse(text(raw, "Schedule")).times(now, zone), None) if zone is not None else None
+    except CronError:
+        return None  # a rate, or a single time
+    bounds = (limits.get("MinCapacity"), limits.get("MaxCapacity"))
+    return None if time is None else ScheduledLimits(text(raw, "ScheduledActionName"), time, name, *bounds)
 
 
 def read_activity(answer: Answer) -> ScalingActivity | None:

@@ -1,8 +1,8 @@
 """The status of a service: its stack, rollouts, tasks, image and targets, and what surrounds it.
 
 One call each for the stack, its resources, the service, its task definition, the rollout in progress, the targets of a
-group, the alarms, the limits and the last activity of auto scaling, and two or three for stopped tasks. What a service
-does not have costs no call.
+group, the alarms, the limits, the schedules and the last activity of auto scaling, and two or three for stopped tasks.
+What a service does not have costs no call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
@@ -37,10 +37,13 @@ from fsdcf.operate.runs import JobRun, latest_runs
 from fsdcf.operate.scaling import (
     ScalingActivity,
     ScalingLimits,
+    ScheduledLimits,
     activity_request,
     limits_request,
+    next_limits,
     read_activity,
     read_limits,
+    schedules_request,
 )
 from fsdcf.operate.service import job_tasks
 from fsdcf.operate.tasks import end_cause
@@ -116,6 +119,7 @@ class ServiceSignals:
     states: Mapping[str, str] = field(default_factory=dict)
     scaling: ScalingLimits | None = None
     activity: ScalingActivity | None = None
+    scheduled: ScheduledLimits | None = None
     stopped: tuple[tuple[str, int], ...] = ()
     missing: tuple[str, ...] = ()
     denied: bool = False
@@ -362,17 +366,19 @@ def _signals(status: Status, service: EcsService | None, before: Status | None, 
     calls = _OptionalCalls(aws)
     names = _alarm_names(status, service)
     composite = bool(status.resources and status.resources.composite)
-    own = [*_alarms(names, composite, calls)]
+    every = [*_alarms(names, composite, calls)]
+    own = [raw for raw in every if not _scales(raw)]
     states = {text(raw, "AlarmName"): text(raw, "StateValue") for raw in own}
     alarms = tuple(_alarm(raw, own=True) for raw in own if raw.get("StateValue") == "ALARM")
     if service is not None and status.service and not calls.missing:
         alarms += tuple(alarm for alarm in _others(status, service, calls) if alarm.name not in names)
-    signals = ServiceSignals(len(names), alarms, states, read_at=now)
+    watched = len(names) - (len(every) - len(own))
+    signals = ServiceSignals(watched, alarms, states, read_at=now)
     if service is not None and status.service:
         cluster, _, name = status.service.partition("/")
-        limits, activity = _scaling(cluster, name, calls)
+        limits, activity, scheduled = _scaling(cluster, name, calls)
         stopped = _stopped(cluster, name, service, calls)
-        signals = replace(signals, scaling=limits, activity=activity, stopped=stopped)
+        signals = replace(signals, scaling=limits, activity=activity, scheduled=scheduled, stopped=stopped)
     return replace(signals, missing=tuple(calls.missing), denied=calls.denied)
 
 
@@ -392,6 +398,11 @@ def _alarms(names: tuple[str, ...], composite: bool, calls: _OptionalCalls) -> I
         answer = calls.call(unknown, "cloudwatch", "DescribeAlarms", AlarmNames=batch, MaxRecords=_ALARMS, **types)
         yield from answer.get("MetricAlarms") or []
         yield from answer.get("CompositeAlarms") or []
+
+
+def _scales(raw: Answer) -> bool:
+    """Whether an alarm starts a policy of auto scaling: it is in ALARM whenever there is much or little load."""
+    return any(":scalingPolicy:" in str(action) for action in raw.get("AlarmActions") or [])
 
 
 def _others(status: Status, service: EcsService, calls: _OptionalCalls) -> Iterator[Alarm]:
@@ -429,14 +440,18 @@ def _alarm(raw: Answer, own: bool) -> Alarm:
     return Alarm(text(raw, "AlarmName"), since, text(raw, "StateReason"), own)
 
 
-def _scaling(cluster: str, name: str, calls: _OptionalCalls) -> tuple[ScalingLimits | None, ScalingActivity | None]:
+def _scaling(
+    cluster: str, name: str, calls: _OptionalCalls
+) -> tuple[ScalingLimits | None, ScalingActivity | None, ScheduledLimits | None]:
     unknown, service = "the limits of auto scaling are unknown", "application-autoscaling"
     limits = read_limits(calls.call(unknown, service, "DescribeScalableTargets", **limits_request(cluster, name)))
     if limits is None:
-        return None, None
+        return None, None, None
     unknown = "the last activity of auto scaling is unknown"
     answer = calls.call(unknown, service, "DescribeScalingActivities", **activity_request(cluster, name))
-    return limits, read_activity(answer)
+    unknown = "the schedules of auto scaling are unknown"
+    schedules = calls.call(unknown, service, "DescribeScheduledActions", **schedules_request(cluster, name))
+    return limits, read_activity(answer), next_limits(schedules, datetime.now(timezone.utc))
 
 
 def _stopped(cluster: str, name: str, service: EcsService, calls: _OptionalCalls) -> tuple[tuple[str, int], ...]:

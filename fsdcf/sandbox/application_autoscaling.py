@@ -92,6 +92,37 @@ def describe_scalable_targets(state: SandboxState, params: Document) -> Document
     return page(targets, params, "ScalableTargets", PAGE, invalid, "NextToken", "MaxResults")
 
 
+def describe_scheduled_actions(state: SandboxState, params: Document) -> Document:
+    """DescribeScheduledActions of a namespace, by resource and dimension. No schedule is ever due here.
+
+    Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScheduledActions.html
+    """
+    if params.get("ScalableDimension") and not params.get("ResourceId"):
+        raise ServiceError("ValidationException", "ResourceId must be specified with ScalableDimension.")
+    wanted = {name: params.get(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    actions = [
+        _scheduled(state, body, action)
+        for _, body in state.store.every(SCALABLE_TARGET)
+        if all(value in (None, body["properties"][name]) for name, value in wanted.items())
+        for action in body["properties"].get("ScheduledActions") or ()
+    ]
+    invalid = ServiceError("InvalidNextTokenException", "The next token is not valid.")
+    return page(actions, params, "ScheduledActions", PAGE, invalid, "NextToken", "MaxResults")
+
+
+def _scheduled(state: SandboxState, body: Data, action: Data) -> Document:
+    properties, limits = body["properties"], action.get("ScalableTargetAction") or {}
+    name = action["ScheduledActionName"]
+    arn = f"scheduledAction:{unique(name)}:resource/{properties['ServiceNamespace']}/{properties['ResourceId']}"
+    return {
+        **{name: properties[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        **{key: action[key] for key in ("ScheduledActionName", "Schedule", "Timezone") if key in action},
+        "ScheduledActionARN": state.arn("autoscaling", f"{arn}:scheduledActionName/{name}"),
+        "ScalableTargetAction": {key: int(limit) for key, limit in limits.items()},
+        "CreationTime": body["created"],
+    }
+
+
 def _described(state: SandboxState, key: str, body: Data) -> Document:
     properties = body["properties"]
     suspended = properties.get("SuspendedState") or {}
@@ -113,4 +144,5 @@ def _described(state: SandboxState, key: str, body: Data) -> Document:
 OPERATIONS = {
     "DescribeScalableTargets": describe_scalable_targets,
     "DescribeScalingActivities": describe_scaling_activities,
+    "DescribeScheduledActions": describe_scheduled_actions,
 }

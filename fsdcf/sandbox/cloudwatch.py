@@ -71,6 +71,8 @@ def _described(state: SandboxState, name: str, body: Data) -> Document:
         "Statistic",
         "ComparisonOperator",
         "TreatMissingData",
+        "AlarmActions",
+        "OKActions",
     )
     in_alarm = body["state"] == "ALARM"
     reason = "Threshold Crossed: a fault of the sandbox." if in_alarm else "The sandbox has no metrics."

@@ -263,7 +263,6 @@ def test_another_word_is_not_a_misspelling(word: str, known: str) -> None:
         ("  networking: {mode: awsvpc}\n", "leave it out"),
         ("  statements: []\n", "a key of `taskRole` and of `executionRole`"),
         ("  alarms: {}\n", "`alarms` is a key of `observability`"),
-        ("  dashboard: true\n", "`dashboard` is not implemented yet"),
         ("  dependencies: []\n", "`dependencies` is a key of the whole spec: begin it in the first column"),
         ("  name: web\n", "`metadata.name`"),
         ("owner: web\n", "`owner` is a key of `metadata`"),

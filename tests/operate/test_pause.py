@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fsdcf.cli.commands.status import status_lines, status_record
 from fsdcf.deploy.aws import ApiError
 from fsdcf.deploy.model import Exit, NoticeIssued, Options, Outcome
-from fsdcf.deploy.pause import kept_paused, pause_of, paused, resumed
+from fsdcf.deploy.pause import Pause, kept_paused, pause_of, paused, resumed
 from fsdcf.deploy.run import Run, Stop
 from fsdcf.deploy.state import snapshot
 from fsdcf.diagnostics import plain
@@ -185,6 +186,14 @@ def test_a_paused_template_and_back() -> None:
     for name in ("Service", "ScalableTarget"):
         assert back["Resources"][name].pop("Metadata") == {"fsdcf": {}}
     assert back == template
+
+
+def test_alarms_notify_nobody_during_a_pause() -> None:
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1}}}}
+    known = Pause(datetime(2026, 11, 29, tzinfo=timezone.utc), 2)
+    held = paused(template, known)
+    assert held["Resources"]["Alarm"]["Properties"] == {"Threshold": 1, "ActionsEnabled": False}
+    assert resumed(held, known)["Resources"]["Alarm"]["Properties"] == {"Threshold": 1}
 
 
 def test_a_version_that_does_not_work_leaves_the_service_paused() -> None:

@@ -453,6 +453,16 @@ def test_alarms_and_scaling_in_the_sandbox() -> None:
     body = shop_template(1, False, (2, 4), False)
     for name in ("Errors", "Slow"):
         body["Resources"][name] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1}}
+    arn = "arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:1:resource/ecs/service/c/s:policyName/p"
+    body["Resources"]["Steps"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmActions": [arn]}}
+    (target,) = (one for one in body["Resources"].values() if one["Type"].endswith("::ScalableTarget"))
+    target["Properties"]["ScheduledActions"] = [
+        {"ScheduledActionName": name, "Schedule": schedule, "Timezone": "UTC", "ScalableTargetAction": limits}
+        for name, schedule, limits in (
+            ("newyear", "cron(0 0 1 1 ? 2199)", {"MaxCapacity": 9}),
+            ("later", "rate(1 day)", {"MinCapacity": 1}),
+        )
+    ]
     made.deploy(body)
     made.forget()
     found = status(STACK, made.aws)
@@ -465,4 +475,7 @@ def test_alarms_and_scaling_in_the_sandbox() -> None:
     assert again is not None and again.signals.states[name] == "INSUFFICIENT_DATA"
     assert "alarms   1 of 2 in ALARM, 1 without data\n" in "\n".join(status_lines(again, plain))
     assert status_record(again)["alarms"]["states"][name] == "INSUFFICIENT_DATA"
-    assert "scaling  2 to 4 tasks\n" in text and "Setting desired count to 2. (minimum capacity was set to 2)" in text
+    assert "scaling  2 to 4 tasks\n           2 to 9 tasks from 2199-01-01 00:00 UTC (schedule newyear)\n" in text
+    following = status_record(found)["scaling"]["next"]
+    assert (following["name"], following["maximum"], following["minimum"]) == ("newyear", 9, None)
+    assert "Setting desired count to 2. (minimum capacity was set to 2)" in text

@@ -89,6 +89,10 @@ BEFORE: Template = resources(
             "MaxCapacity": 12,
         },
     },
+    Scheduled={
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {"ResourceId": "service/a/b", "MaxCapacity": 12, "ScheduledActions": [{"Timezone": "UTC"}]},
+    },
     Release={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "app:1"}},
     Role={
         "Type": "AWS::IAM::Role",
@@ -197,6 +201,7 @@ SAID: list[tuple[str, str, Edit, str]] = [
     ("task-count-reset", "Target", without_scaling, "becomes 2"),
     ("task-count-reset", "Service", properties("Service", DesiredCount=4), "tasks to 4"),
     ("task-count-reset", "Target", properties("Target", MinCapacity=1, MaxCapacity=2), "at most 2 tasks"),
+    ("scaling-limits-reset", "Scheduled", properties("Scheduled", MinCapacity=1), "limits of auto scaling to 1 to 12"),
     ("address-changed", "Balancer", properties("Balancer", Scheme="internal"), "another DNS name"),
     ("address-changed", "Record", properties("Record", Name="*.example.org"), "*.example.com"),
     ("address-changed", "Record", lambda template: template["Resources"].pop("Record"), "*.example.com"),

@@ -95,6 +95,11 @@ GOOD: list[Call] = [
         "DescribeScalingActivities",
         {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"},
     ),
+    (
+        "application-autoscaling",
+        "DescribeScheduledActions",
+        {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"},
+    ),
     ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["errors", "none"], "StateValue": "OK"}),
     ("cloudwatch", "SetAlarmState", {"AlarmName": "errors", "StateValue": "ALARM", "StateReason": "a test"}),
     ("iam", "GetPolicy", {"PolicyArn": POLICY}),

@@ -377,6 +377,11 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
         halted = f", but {' and '.join(limits.halted)} {are} suspended" if limits.halted else ""
         halted = ", suspended" if limits.stopped else halted
         yield "scaling", f"{limits.minimum} to {limits.maximum} tasks{halted}", "warn" if halted else ""
+        if scheduled := signals.scheduled:
+            limits_then = (scheduled.minimum, limits.minimum), (scheduled.maximum, limits.maximum)
+            least, most = (now if then is None else then for then, now in limits_then)
+            when = f"{scheduled.time:%Y-%m-%d %H:%M} {scheduled.zone}"
+            yield "", visible(f"{least} to {most} tasks from {when} (schedule {scheduled.name})"), "soft"
         if activity:
             failed = activity.status in ("Failed", "Unfulfilled", "Overridden")
             how = (
@@ -489,6 +494,12 @@ def status_record(status: Status) -> dict[str, Any]:
         "scaling": {
             **fields(signals.scaling, "minimum", "maximum"),
             "suspended": list(signals.scaling.halted),
+            "next": {
+                **fields(signals.scheduled, "name", "minimum", "maximum", "zone"),
+                "time": iso(signals.scheduled.time),
+            }
+            if signals.scheduled
+            else None,
             "lastActivity": {
                 "time": iso(activity.time),
                 **fields(activity, "text", "status", "reason", "cause"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, text_of
+from fsdcf.cloudformation.planned import PlannedResource, PlannedStack, mapping, mappings, text_of
 from fsdcf.cloudformation.pricing import CostItems, PricingContext, PricingRule, Resources, Unpriced
 from fsdcf.cloudformation.template import of_type
 from fsdcf.cloudformation.types import (
@@ -56,14 +56,22 @@ def _price_policies(context: PricingContext, policies: Resources) -> CostItems:
     tracking = [one for one in policies if one.mapping("TargetTrackingScalingPolicyConfiguration")]
     if tracking:
         total = sum(map(_alarms, tracking))
-        how = f"{counted(total, 'alarm')} for {counted(len(tracking), 'policy')}"
+        alarms = f"{counted(total, 'metric')} of alarms" if any(_metrics(one) > 1 for one in tracking) else ""
+        how = f"{alarms or counted(total, 'alarm')} for {counted(len(tracking), 'policy')}"
         yield context.line("alarm.standard", "Alarms of target tracking", total, how, tracking, owner="target tracking")
 
 
 def _alarms(policy: PlannedResource) -> int:
-    """One alarm for scaling out, and one for scaling in unless that is disabled."""
+    """One alarm for scaling out, and one for scaling in unless that is disabled, by the metrics that each watches."""
     tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
-    return 1 if text_of(tracking.get("DisableScaleIn")) == "true" else 2
+    return (1 if text_of(tracking.get("DisableScaleIn")) == "true" else 2) * _metrics(policy)
+
+
+def _metrics(policy: PlannedResource) -> int:
+    """The number of metrics in the formula of a policy; 1 without a formula."""
+    tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
+    queries = mappings(mapping(tracking.get("CustomizedMetricSpecification")).get("Metrics"))
+    return max(1, sum(bool(one.get("MetricStat")) for one in queries))
 
 
 RECORDS = (

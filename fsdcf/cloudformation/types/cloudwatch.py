@@ -1,4 +1,4 @@
-"""CloudWatch: alarms."""
+"""CloudWatch: alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ PART: Part = "logs and alarms"
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE_ALARM = "AWS::CloudWatch::CompositeAlarm"
+DASHBOARD = "AWS::CloudWatch::Dashboard"
 
 
 def _price_alarms(context: PricingContext, alarms: Resources) -> CostItems:
@@ -41,6 +42,18 @@ def _metrics(alarm: PlannedResource) -> tuple[str, int]:
     periods = [decimal(one.get("Period")) for one in (stats or [alarm.properties])]
     is_high = any(period is not None and period < 60 for period in periods)
     return "high-resolution" if is_high else "standard", max(1, len(stats))
+
+
+def _price_dashboards(context: PricingContext, dashboards: Resources) -> CostItems:
+    """Dashboards by their number. Three with up to 50 metrics each are free in an account."""
+    how = counted(len(dashboards), "dashboard")
+    yield context.line("dashboard", "Dashboards", len(dashboards), how, dashboards)
+
+
+def _arns_of_dashboard(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
+    """A dashboard by its name: it belongs to no region."""
+    name = stack.name_of("DashboardName", logical_id, properties)
+    yield ("cloudwatch", "dashboard"), arn("cloudwatch", f"dashboard/{name}", region="")
 
 
 def _arns(stack: DeployedStack, logical_id: str, properties: Properties) -> Iterator[NamedArn]:
@@ -80,5 +93,25 @@ RECORDS = (
         simulation=Simulation(
             attributes={"Arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{id}"}, create=6.0
         ),
+    ),
+    ResourceType(
+        DASHBOARD,
+        PricingRule(
+            "logs and alarms",
+            _price_dashboards,
+            (
+                price(
+                    "dashboard",
+                    "3.00",
+                    "dashboard-month",
+                    PRICE_LIST,
+                    "2026-11-24",
+                    "after three free for an account",
+                ),
+            ),
+            order=3,
+        ),
+        Simulation(create=3.0),
+        DeployPermissions(arns=_arns_of_dashboard),
     ),
 )

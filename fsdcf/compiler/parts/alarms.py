@@ -10,7 +10,7 @@ from troposphere import GetAtt, cloudwatch, sqs
 
 from fsdcf.compiler.parts.load_balancer import full_name
 from fsdcf.compiler.parts.service import desired
-from fsdcf.compiler.stack import DEAD_LETTERS, Context, StackPart
+from fsdcf.compiler.stack import DEAD_LETTERS, Context, StackPart, present
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.model.environment import has_container_insights
 from fsdcf.language.model.job import Job
@@ -21,6 +21,7 @@ ORIGIN = "service.observability.alarms"
 MINUTE = 60
 
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
+AT_LEAST, AT_MOST = "GreaterThanOrEqualToThreshold", "LessThanOrEqualToThreshold"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +69,8 @@ def alarms(context: Context) -> StackPart:
         return part
     of_service = () if isinstance(context.service, Job) else _of_tasks(context, wanted)
     for alarm in (*_of_load_balancer(context, wanted), *of_service, *_of_queues(context, wanted)):
-        alarm.add(part, context, notified(context, wanted))
+        topics = notified(context, wanted)
+        alarm.add(part, context, topics, topics)
     return part
 
 
@@ -95,8 +97,8 @@ class MetricAlarm:
     points: int = 5
     missing: str = "notBreaching"
 
-    def add(self, part: StackPart, context: Context, actions: Sequence[Any]) -> None:
-        """Add the alarm to a part. It tells the topic among the actions when it goes off, and when it ends."""
+    def add(self, part: StackPart, context: Context, actions: Sequence[Any], ended: Sequence[Any] = ()) -> None:
+        """Add the alarm to a part, with the actions when it goes off and when it ends."""
         extended = {"EvaluateLowSampleCountPercentile": "ignore"} if "ExtendedStatistic" in self.metric else {}
         resource = cloudwatch.Alarm(
             self.id,
@@ -104,19 +106,24 @@ class MetricAlarm:
             **self.metric,
             **extended,
             ComparisonOperator=self.comparison,
-            Threshold=int(self.threshold) if self.threshold == int(self.threshold) else self.threshold,
+            Threshold=whole(self.threshold),
             EvaluationPeriods=self.minutes,
             DatapointsToAlarm=self.points,
             TreatMissingData=self.missing,
-            **({"AlarmActions": actions, "OKActions": actions} if actions else {}),
+            **present(AlarmActions=list(actions), OKActions=list(ended)),
         )
         part.add(resource, self.origin, dict.fromkeys(("AlarmActions", "OKActions"), f"{ORIGIN}.notify"))
 
 
-def of_load_balancer(context: Context, name: str, statistic: str, whole: bool = False) -> Metric:
-    """A metric of the targets of the service, or of its ``whole`` load balancer."""
+def whole(number: float) -> float:
+    """A number as it is written: without a fraction, if it has none."""
+    return int(number) if number == int(number) else number
+
+
+def of_load_balancer(context: Context, name: str, statistic: str, of_all: bool = False) -> Metric:
+    """A metric of the targets of the service, or ``of_all`` of its load balancer."""
     dimensions = {"LoadBalancer": full_name(context)}
-    if not whole:
+    if not of_all:
         dimensions["TargetGroup"] = GetAtt("TargetGroup", "TargetGroupFullName")
     return Metric("AWS/ApplicationELB", name, dimensions, statistic)
 
@@ -143,7 +150,7 @@ def _of_load_balancer(context: Context, wanted: Alarms) -> Iterator[MetricAlarm]
         }
         failed, total = "FILL(errors, 0)", "FILL(requests, 0)"
         if context.joined is None:
-            counted["own"] = of_load_balancer(context, "HTTPCode_ELB_5XX_Count", "Sum", whole=True)
+            counted["own"] = of_load_balancer(context, "HTTPCode_ELB_5XX_Count", "Sum", of_all=True)
             failed, total = f"({failed} + FILL(own, 0))", f"({total} + FILL(own, 0))"
         rate = formula(f"IF({total} > 0, 100 * {failed} / {total}, 0)", "Server errors in percent", counted)
         text = f"more than {percent:g} % of the requests end in a server error (5xx)"
@@ -180,12 +187,12 @@ def _of_count(context: Context) -> Iterator[MetricAlarm]:
     if has_container_insights(context.service, context.joined):
         counts = {
             "desired": of_service(context, "DesiredTaskCount", namespace=INSIGHTS),
-            "running": of_service(context, "RunningTaskCount", namespace=INSIGHTS),
+            "running": running_tasks(context),
         }
         missing = formula("desired - running", "Tasks that do not run", counts)
         yield MetricAlarm("RunningTasksAlarm", origin, "fewer tasks run than desired", missing, 0)
     elif (least := least_count(context)) > 0:
-        counted = of_service(context, "CPUUtilization", "SampleCount").properties
+        counted = running_tasks(context).properties
         text = f"fewer than {least} tasks run" if least > 1 else "no task runs"
         yield MetricAlarm("RunningTasksAlarm", origin, text, counted, least, BELOW, missing="breaching")
 
@@ -193,11 +200,30 @@ def _of_count(context: Context) -> Iterator[MetricAlarm]:
 INSIGHTS = "ECS/ContainerInsights"
 
 
+def running_tasks(context: Context) -> Metric:
+    """The number of running tasks: of Container Insights, or else the number of samples of their CPU utilization."""
+    if has_container_insights(context.service, context.joined):
+        return of_service(context, "RunningTaskCount", namespace=INSIGHTS)
+    return of_service(context, "CPUUtilization", "SampleCount")
+
+
+def backlog(context: Context) -> tuple[str, dict[str, Metric]]:
+    """Messages in the queue that scales the service for each running task, as a formula with its metrics. Without a
+    task, all messages count as those of one, so that the first task is started."""
+    auto = context.service.auto_scaling
+    own = [local for category, local in context.before.attributes if category == "sqs"]
+    queue = auto.queue if auto is not None and auto.queue is not None else own[0]
+    name = intrinsic(context.before.attributes["sqs", queue]["name"])
+    visible = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, "Maximum")
+    expression = "IF(FILL(tasks, 0) > 0, visible / FILL(tasks, 1), visible)"
+    return expression, {"visible": visible, "tasks": running_tasks(context)}
+
+
 def least_count(context: Context) -> int:
     """The number of tasks that the service always has, unless it is paused."""
     auto = context.service.auto_scaling
     if auto is not None:
-        return auto.min_count
+        return auto.least
     count = desired(context.service.resources)
     return min(1, count) if context.before.single_writer else count
 

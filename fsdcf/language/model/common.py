@@ -76,13 +76,15 @@ RETENTION_DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
-FOREVER = "forever"
-"""The retention of logs that never expire."""
+FOREVER, NEVER = "forever", "never"
+"""The retention of logs that never expire, by both of its names."""
+
+RETENTIONS = (*RETENTION_DAYS, FOREVER, NEVER)
 
 
 def days_of(retention: int | str) -> int | None:
     """The retention of logs in days; None for logs that never expire."""
-    return None if retention == FOREVER else int(retention)
+    return None if retention in (FOREVER, NEVER) else int(retention)
 
 
 def termination_protection_key() -> Any:
@@ -167,7 +169,7 @@ class ExecuteCommandLogs:
     retention: int | str = spec_key(
         "Days to keep the records in the log group of the stack; `forever` keeps them until you delete them.",
         default=365,
-        allowed=(*RETENTION_DAYS, FOREVER),
+        allowed=RETENTIONS,
     )
     encryption: String | None = log_encryption_key()
 

@@ -93,6 +93,7 @@ class JobAlarms(Alarms):
 class JobObservability(Observability):
     """Logs, metrics, traces and alarms."""
 
+    ABSENT: ClassVar[frozenset[str]] = frozenset({"dashboard"})
     alarms: bool | JobAlarms = spec_key("CloudWatch alarms: `false` for none, or a map.", default=True)
 
 

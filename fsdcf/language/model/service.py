@@ -8,11 +8,10 @@ from fsdcf.conventions import ENVIRONMENT_PATTERN
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.common import (
     EC2_ID,
-    FOREVER,
     IN_PRODUCTION,
     KMS_KEY,
     KMS_KEY_WORDS,
-    RETENTION_DAYS,
+    RETENTIONS,
     VARIABLE,
     VARIABLE_WORDS,
     Dependency,
@@ -71,7 +70,6 @@ Source: https://docs.aws.amazon.com/efs/latest/ug/API_FileSystemDescription.html
 FARGATE_CPU = tuple(FARGATE_MEMORY)
 
 
-_BY_LOAD = "scale by targetCPU or targetMemory"
 _ROLLED_BACK = "leave it out: the circuit breaker rolls a failed deployment back"
 _OWN_ALARMS = "create alarms on the metrics of the service in a stack of your own"
 """What works instead of keys that are not implemented yet."""
@@ -110,18 +108,85 @@ class Resources:
     )
 
 
+SCALED_BY: Mapping[str, str] = {
+    "cpu": "targetCPU",
+    "memory": "targetMemory",
+    "requestsPerTask": "targetRequestsPerTask",
+    "responseTime": "targetResponseTime",
+    "queueBacklogPerTask": "queueBacklogPerTask",
+}
+"""The metrics that scale a service, each with the key of `autoScaling` for its target."""
+
+OF_BALANCER = ("requestsPerTask", "responseTime")
+"""Those of the load balancer."""
+
+DEFAULT_TARGET = 70
+"""Target of the CPU utilization in percent where nothing else scales a service by its load."""
+
+
+@spec_record
+class ScalingStep:
+    """A range of the metric, and the number of tasks that it adds or removes."""
+
+    lower: float | None = spec_key("Value from which the step applies; without one, from the lowest.", default=None)
+    upper: float | None = spec_key("Value up to which the step applies; without one, to the highest.", default=None)
+    adjustment: int = spec_key("Tasks to add, or, as a negative number, to remove.", minimum=-5000, maximum=5000)
+
+
+@spec_record
+class ScalingPolicy:
+    """A policy with cooldowns of its own: it keeps a metric at a target, or adds and removes tasks by steps."""
+
+    type: str = spec_key(
+        "`target` keeps the metric at a value, `step` adds and removes tasks by the range in which it is.",
+        default="target",
+        allowed=("target", "step"),
+    )
+    metric: str = spec_key("What it scales by, as in the keys for targets.", allowed=tuple(SCALED_BY))
+    value: float | None = spec_key("Value of the metric to keep, for `type: target`.", default=None, minimum=0.001)
+    steps: tuple[ScalingStep, ...] = spec_key(
+        "Steps, for `type: step`, in values of the metric.", default=(), fewest=1, most=20
+    )
+    scale_in: bool = spec_key("Remove tasks, too; `false` leaves that to other policies.", default=True)
+    scale_in_cooldown: int | None = spec_key(
+        "Seconds between two removals of tasks.",
+        default=None,
+        minimum=0,
+        maximum=86400,
+        computed_default="that of autoScaling",
+    )
+    scale_out_cooldown: int | None = spec_key(
+        "Seconds between two additions of tasks.",
+        default=None,
+        minimum=0,
+        maximum=86400,
+        computed_default="that of autoScaling",
+    )
+
+
+@spec_record
+class ScalingSchedule:
+    """A change of the limits of auto scaling at given times."""
+
+    name: str = spec_key(
+        "Name of the schedule.", pattern=r"[A-Za-z0-9_.-]+", longest=128, expects="letters, digits and _ . -"
+    )
+    cron: str = spec_key(
+        "Times as a cron expression: the five fields of Unix, such as `0 8 * * 1-5`, or the six of AWS."
+    )
+    timezone: str = spec_key("Time zone of cron, by its name in the database of time zones.", default="UTC")
+    min_count: int | None = spec_key(
+        "Minimum number of tasks from then on.", default=None, minimum=0, maximum=5000, computed_default="as before"
+    )
+    max_count: int | None = spec_key(
+        "Maximum number of tasks from then on.", default=None, minimum=0, maximum=5000, computed_default="as before"
+    )
+
+
 @spec_record
 class AutoScaling:
-    """Target tracking by Application Auto Scaling; cooldowns in seconds."""
+    """Scaling by Application Auto Scaling; cooldowns in seconds."""
 
-    LATER: ClassVar[Mapping[str, Later]] = {
-        "queueBacklogPerTask": Later("Target number of messages per task.", _BY_LOAD),
-        "schedules": Later(
-            "Changes of the minimum and maximum at given times.",
-            "set minCount to the number of tasks that the busiest hours need",
-        ),
-        "policies": Later("Step scaling policies.", _BY_LOAD),
-    }
     min_count: int = spec_key(
         "Minimum number of tasks.", default=1, also=("service.resources.minCapacity",), minimum=0, maximum=5000
     )
@@ -153,8 +218,56 @@ class AutoScaling:
         minimum=0.001,
         maximum=4000,
     )
+    queue_backlog_per_task: int | None = spec_key(
+        "Target number of messages in a queue per task: the acceptable delay, divided by the time a message takes.",
+        default=None,
+        minimum=1,
+        maximum=10000000,
+    )
+    queue: str | None = spec_key(
+        "The aws_sqs_queue dependency of queueBacklogPerTask, by its name.",
+        default=None,
+        refers_to="aws_sqs_queue",
+        computed_default="the only one",
+    )
     scale_in_cooldown: int = spec_key("Seconds between two removals of tasks.", default=300, minimum=0, maximum=86400)
     scale_out_cooldown: int = spec_key("Seconds between two additions of tasks.", default=60, minimum=0, maximum=86400)
+    schedules: tuple[ScalingSchedule, ...] = spec_key(
+        "Changes of the minimum and maximum at given times.", default=(), most=200
+    )
+    policies: tuple[ScalingPolicy, ...] = spec_key(
+        "Policies with cooldowns of their own, and by steps.", default=(), most=50
+    )
+
+    @property
+    def least(self) -> int:
+        """The number of tasks that the service always has."""
+        return min(self.min_count, *(one.min_count for one in self.schedules if one.min_count is not None), 5000)
+
+    @property
+    def targets(self) -> Mapping[str, ScalingPolicy]:
+        """The policies that keep a metric at a value, by the metric: those of the keys and those of ``policies``, or
+        the default one where no other scales by load."""
+        written = {
+            "cpu": self.target_cpu,
+            "memory": self.target_memory,
+            "requestsPerTask": self.target_requests_per_task,
+            "responseTime": self.target_response_time,
+            "queueBacklogPerTask": self.queue_backlog_per_task,
+        }
+        found = {
+            metric: ScalingPolicy(metric=metric, value=value) for metric, value in written.items() if value is not None
+        }
+        found |= {one.metric: one for one in self.policies if one.type == "target"}
+        if not found and not self.policies:
+            return {"cpu": ScalingPolicy(metric="cpu", value=DEFAULT_TARGET)}
+        return {metric: found[metric] for metric in SCALED_BY if metric in found}
+
+    @property
+    def steps(self) -> Mapping[str, ScalingPolicy]:
+        """The policies by steps, by the metric."""
+        found = {one.metric: one for one in self.policies if one.type == "step"}
+        return {metric: found[metric] for metric in SCALED_BY if metric in found}
 
 
 @spec_record
@@ -231,7 +344,7 @@ class FlowLogs:
     retention: int | str | None = spec_key(
         "Days to keep the log; `forever` keeps it until you delete it.",
         default=None,
-        allowed=(*RETENTION_DAYS, FOREVER),
+        allowed=RETENTIONS,
         computed_default="90",
     )
     encryption: String | None = log_encryption_key()
@@ -613,7 +726,7 @@ class Logs:
     retention: int | str = spec_key(
         "Days to keep the logs; `forever` keeps them until you delete them.",
         default=30,
-        allowed=(*RETENTION_DAYS, FOREVER),
+        allowed=RETENTIONS,
     )
     encryption: String | None = log_encryption_key()
     mode: str = spec_key(
@@ -753,16 +866,18 @@ class Alarms:
 class Observability:
     """Logs, metrics, traces and alarms."""
 
-    LATER: ClassVar[Mapping[str, Later]] = {
-        "dashboard": Later(
-            "A CloudWatch dashboard.", "use `fsdcf status`, or the metrics of the service in the ECS console"
-        ),
-    }
-    logs: Logs = spec_key("Logs of the container.", default=Logs())
+    logs: Logs = spec_key(
+        "Logs of the container. `fsdcf logs` shows a line that is a JSON object as its level, message and other "
+        "fields, and CloudWatch Logs Insights finds it by them.",
+        default=Logs(),
+    )
     metrics: Metrics | None = spec_key("Prometheus metrics, collected by an ADOT sidecar.", default=None)
     traces: Traces | None = spec_key("Traces, collected by an ADOT sidecar.", default=None)
     alarms: bool | Alarms = spec_key(
         "CloudWatch alarms: `false` for none, a map for whom to notify and the thresholds.", default=True
+    )
+    dashboard: bool = spec_key(
+        "A CloudWatch dashboard of the load balancer, the tasks, the queues and the alarms; it costs.", default=False
     )
 
     @property
@@ -937,7 +1052,14 @@ class Service(Container):
     health_check: HealthCheck = spec_key("Health checks of the service.", default=HealthCheck())
     build: Build = spec_key("Image build.", default=Build())
     resources: Resources = spec_key("Size and number of the tasks.", default=Resources())
-    auto_scaling: AutoScaling | None = spec_key("Scaling of the number of tasks by load.", default=None)
+    auto_scaling: AutoScaling | None = spec_key(
+        "Scaling of the number of tasks by load and time. Of several targets and policies, each can add tasks, up to "
+        "the largest number that one of them asks for; tasks are removed only when all that remove tasks agree. A "
+        "schedule sets the limits within which the others stay, and a number of tasks outside of new limits is changed "
+        "at once. A deploy that changes minCount, maxCount or a schedule sets the limits to those two until the next "
+        "schedule is due. resources.desiredCount has no effect.",
+        default=None,
+    )
     encryption: String | None = spec_key(
         "KMS key that encrypts everything that the stack makes and a customer key can encrypt, unless its own "
         "`encryption` has another one: the log groups, tables, queues, topics, buckets and file systems.",

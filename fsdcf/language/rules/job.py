@@ -11,14 +11,14 @@ from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_names
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
+from fsdcf.links import SCHEDULES
 
-_SCHEDULE_PAGE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"
 _KINDS = ("Job",)
 _AT = "service.schedule"
 _LONGEST_RATE = {"minute": 525_600, "hour": 8_760, "day": 365}
 
 
-@rule("S480", "a schedule with no time, or with several", _SCHEDULE_PAGE, kinds=_KINDS)
+@rule("S480", "a schedule with no time, or with several", SCHEDULES, kinds=_KINDS)
 def one_time(case: Case) -> Problems:
     """A schedule has one of `cron`, `rate` and `at`. A job that should start at other times as well can have a cron
     expression with lists and ranges, or a second spec with the same image."""
@@ -34,7 +34,7 @@ def one_time(case: Case) -> Problems:
         )
 
 
-@rule("S481", "a schedule that AWS rejects or that never comes", _SCHEDULE_PAGE, kinds=_KINDS)
+@rule("S481", "a schedule that AWS rejects or that never comes", SCHEDULES, kinds=_KINDS)
 def valid_schedule(case: Case) -> Problems:
     """A cron expression has five fields as in Unix, or the six of AWS. The names of time zones are those of the IANA
     database. An interval is at most a year, and the date of a single run exists."""
@@ -82,7 +82,7 @@ def notified_topic(case: Case) -> Problems:
         yield Problem("service.notify", f"no dependency is a topic named `{sample(notify)}`", hint)
 
 
-@rule("W167", "a time that the clocks skip", _SCHEDULE_PAGE, kinds=_KINDS)
+@rule("W167", "a time that the clocks skip", SCHEDULES, kinds=_KINDS)
 def skipped_time(case: Case) -> Problems:
     """Where the clocks go forward in spring, an hour does not exist on that day, and EventBridge Scheduler starts no
     run then. In UTC every hour exists."""
@@ -121,7 +121,7 @@ def silent_failures(case: Case) -> Problems:
         yield Problem("service.notify", "nobody is told when a run fails", hint, key=True)
 
 
-@rule("W169", "a time zone without effect", _SCHEDULE_PAGE, kinds=_KINDS)
+@rule("W169", "a time zone without effect", SCHEDULES, kinds=_KINDS)
 def zone_of_rate(case: Case) -> Problems:
     """An interval is counted from its beginning, in whatever time zone."""
     schedule = _job(case).schedule

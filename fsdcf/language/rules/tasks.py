@@ -6,6 +6,7 @@ from math import ceil
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY, fargate_memory
 from fsdcf.language.dependency import SqliteFile
+from fsdcf.language.model.service import AutoScaling
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 
 
@@ -51,10 +52,10 @@ def stuck_deployment(case: Case) -> Problems:
     task."""
     if single_writers(case):
         return
-    deployment, auto = case.service.deployment, case.service.auto_scaling
+    deployment = case.service.deployment
     least = 100 if deployment.minimum_healthy_percent is None else deployment.minimum_healthy_percent
     most = 200 if deployment.maximum_percent is None else deployment.maximum_percent
-    count = max(1, fixed_count(case) if auto is None else auto.min_count)
+    count = max(1, least_count(case))
     if ceil(count * least / 100) >= count * most // 100:
         key = "maximumPercent" if case.wrote("service.deployment.maximumPercent") else "minimumHealthyPercent"
         message = f"{least} % to {most} % of {count} task{'s' * (count > 1)} leave no room to replace a task"
@@ -73,7 +74,7 @@ def fixed_count(case: Case) -> int:
 def least_count(case: Case) -> int:
     """Return the number of tasks that the service always has."""
     auto = case.service.auto_scaling
-    return fixed_count(case) if auto is None else auto.min_count
+    return fixed_count(case) if auto is None else auto.least
 
 
 def single_writers(case: Case) -> list[str]:
@@ -90,7 +91,7 @@ def single_task(case: Case) -> Problems:
         if single_writers(case):
             hint = "SQLite allows a single writer: to run two tasks, use another store, such as DynamoDB"
         yield Problem("service.resources.desiredCount", f"a single task in {case.environment}", hint, key=True)
-    elif auto is not None and auto.min_count <= 1:
+    elif auto is not None and auto.least <= 1:
         message = f"auto scaling may leave a single task in {case.environment}"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 2", key=True)
 
@@ -120,11 +121,18 @@ def ignored_count(case: Case) -> Problems:
 )
 def scaling_from_zero(case: Case) -> Problems:
     """Without tasks there are no CPU and memory metrics, and target tracking does not scale when its metric has no
-    data: a service that is scaled to zero stays there until you start a task by hand."""
+    data: a service that is scaled to zero stays there until you start a task by hand. The backlog of a queue is known
+    without a task, and a schedule can raise the minimum."""
     auto = case.service.auto_scaling
-    if auto is not None and auto.min_count == 0:
+    if auto is not None and auto.min_count == 0 and not wakes(auto):
         message = "zero tasks have no metric to scale on"
         yield Problem("service.autoScaling.minCount", message, "set minCount to at least 1")
+
+
+def wakes(auto: AutoScaling) -> bool:
+    """Return whether auto scaling can start the first task of a service that has none."""
+    by_queue = "queueBacklogPerTask" in {**auto.targets, **auto.steps}
+    return by_queue or any(schedule.min_count for schedule in auto.schedules)
 
 
 @rule(
@@ -141,7 +149,7 @@ def all_spot(case: Case) -> Problems:
     spot, scaling = case.service.resources.spot, case.service.auto_scaling
     if spot is False:
         return
-    least = fixed_count(case) if scaling is None else max(1, scaling.min_count)
+    least = max(1, least_count(case)) if scaling is not None else fixed_count(case)
     if spot is True or spot.base + least // (1 + spot.weight) == 0:
         hint = "keep some tasks on FARGATE: `spot: {base: 2, weight: 3}`"
         yield Problem("service.resources.spot", f"AWS may stop every task in {case.environment} at once", hint)

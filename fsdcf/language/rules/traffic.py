@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from fsdcf.diagnostics import SpecPath, joined
 from fsdcf.language.conditions import MOST_IN_CONDITION, fixed_values, has_wildcard, hosts_of, matches
-from fsdcf.language.model.service import MOST_GROUPS, LoadBalancer
+from fsdcf.language.model.service import MOST_GROUPS, OF_BALANCER, SCALED_BY, LoadBalancer
 from fsdcf.language.model.traffic import MOST_VALUES, Domain, HeaderCondition, QueryCondition, Redirect
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
@@ -288,11 +288,16 @@ def scaling_metrics(case: Case) -> Problems:
     auto = case.service.auto_scaling
     if auto is None or case.service.load_balancer is not None:
         return
-    targets = {"targetRequestsPerTask": auto.target_requests_per_task, "targetResponseTime": auto.target_response_time}
-    for key, target in targets.items():
-        if target is not None:
+    hint = "scale by CPU, memory or the backlog of a queue"
+    for metric in OF_BALANCER:
+        key = SCALED_BY[metric]
+        if case.wrote(f"service.autoScaling.{key}"):
             message = f"`{key}` needs a load balancer, which counts the requests"
-            yield Problem(f"service.autoScaling.{key}", message, "scale by targetCPU or targetMemory", key=True)
+            yield Problem(f"service.autoScaling.{key}", message, hint, key=True)
+    for index, policy in enumerate(auto.policies):
+        if policy.metric in OF_BALANCER:
+            message = f"`{policy.metric}` needs a load balancer, which counts the requests"
+            yield Problem(("service", "autoScaling", "policies", index, "metric"), message, hint)
 
 
 @rule("W134", "a port that nothing can reach")

@@ -15,6 +15,7 @@ from fsdcf.cloudformation.planned import (
     imported_name,
     items_by,
     mapping,
+    mappings,
     target_of,
     text_of,
 )
@@ -119,6 +120,19 @@ def task_counts(release: ReleaseChange) -> Iterator[SideEffect]:
         yield SideEffect(
             f"is removed: the number of tasks becomes {count}", why, PropertyPlace(target.name, (), gone=True)
         )
+
+
+@effect("scaling-limits-reset")
+def scaling_limits(release: ReleaseChange) -> Iterator[SideEffect]:
+    """The limits of auto scaling are set, and replace those of the last schedule until the next one is due."""
+    # CloudFormation registers the scalable target with the limits of the template whenever it updates it.
+    # Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html
+    for was, now in release.both(SCALABLE_TARGET):
+        schedules = mappings(now.get("ScheduledActions")) and mappings(was.get("ScheduledActions"))
+        if schedules and release.in_place(was.name):
+            limits = f"{now.text('MinCapacity')} to {now.text('MaxCapacity')}"
+            why = "those of the schedule that was last due are lost until the next one is due"
+            yield SideEffect(f"sets the limits of auto scaling to {limits}", why, PropertyPlace(was.name, ()))
 
 
 @effect("capacity-reset")

@@ -87,7 +87,9 @@ IMPORTING: Mapping[str, frozenset[str]] = {"cloudformation": frozenset({"ListExp
 """Those that it calls for a stack that imports something, and CloudFormation too."""
 
 OPERATING: Mapping[str, frozenset[str]] = {
-    "application-autoscaling": frozenset({"DescribeScalableTargets", "DescribeScalingActivities"}),
+    "application-autoscaling": frozenset(
+        {"DescribeScalableTargets", "DescribeScalingActivities", "DescribeScheduledActions"}
+    ),
     "cloudformation": frozenset({"DescribeStacks", "GetTemplate", "ListStackResources"}),
     "cloudwatch": frozenset({"DescribeAlarms"}),
     "ecs": CALLS["ecs"] | {"ExecuteCommand", "RunTask", "StopTask"},
