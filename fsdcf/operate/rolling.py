@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 from fsdcf.cloudformation.template import of_type
@@ -20,7 +21,7 @@ from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, stop
 from fsdcf.deploy.state import deployed_template
 from fsdcf.operate.releases import mark_proven
-from fsdcf.operate.scaling import ScalingLimits, limits_request, read_limits
+from fsdcf.operate.scaling import ScalingLimits, limits_request, next_limits, read_limits
 from fsdcf.operate.service import RunningService, confirm, detach_on_error, find_service, idle_stack
 from fsdcf.wording import counted
 
@@ -395,6 +396,10 @@ def count_overrides(count: int, limits: ScalingLimits | None, template: Mapping[
         yield f"{between}: it overrides {count} when it next removes tasks; set service.autoScaling.maxCount to keep it"
     else:
         yield f"{between}: it overrides {count} when the load requires a different number"
+    target: Mapping[str, Any] = next((one.get("Properties") or {} for one in task_targets(template)), {})
+    following = None if limits.unscheduled else next_limits(target, datetime.now(timezone.utc))
+    if following is not None:
+        yield f"the schedule {following.name} sets other limits at {following.when}"
 
 
 def _limits_in(template: Mapping[str, Any]) -> ScalingLimits | None:

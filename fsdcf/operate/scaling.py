@@ -46,6 +46,11 @@ class ScalingLimits:
         """Whether auto scaling neither adds nor removes tasks with the load."""
         return {"scaling out", "scaling in"} <= set(self.halted)
 
+    @property
+    def unscheduled(self) -> bool:
+        """Whether schedules do not change the limits."""
+        return SUSPENSIONS["ScheduledScalingSuspended"] in self.halted
+
 
 @dataclass(frozen=True)
 class ScheduledLimits:
@@ -57,6 +62,11 @@ class ScheduledLimits:
     zone: str
     minimum: int | None
     maximum: int | None
+
+    @property
+    def when(self) -> str:
+        """``2026-12-01 08:00 Europe/Berlin``."""
+        return f"{self.time:%Y-%m-%d %H:%M} {self.zone}"
 
 
 def limits_request(cluster: str, service: str) -> dict[str, Any]:
@@ -90,8 +100,8 @@ def schedules_request(cluster: str, service: str) -> dict[str, Any]:
 
 
 def next_limits(answer: Answer, now: datetime) -> ScheduledLimits | None:
-    """The next limits after a moment, by the cron expressions in an answer of DescribeScheduledActions; None without a
-    schedule, or if this machine has no data of its time zone.
+    """The next limits after a moment, by the cron expressions in an answer of DescribeScheduledActions, or in the
+    properties of a scalable target; None without a schedule, or if this machine has no data of its time zone.
 
     Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScheduledAction.html
     """

@@ -105,6 +105,16 @@ def test_overrides_by_auto_scaling(bounds: ScalingLimits, count: int, words: str
     assert words in text and "between 2 and 4 tasks" in text
 
 
+def test_a_schedule_overrides_the_number_unless_it_is_suspended() -> None:
+    action = {"ScheduledActionName": "newyear", "Schedule": "cron(0 0 1 1 ? 2199)", "Timezone": "Europe/Berlin"}
+    properties = {"ScalableDimension": "ecs:service:DesiredCount", "ScheduledActions": [action]}
+    target = {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": properties}
+    template = {"Resources": {"ScalableTarget": target}}
+    _, text = count_overrides(3, ScalingLimits(2, 4), template)
+    assert text == "the schedule newyear sets other limits at 2199-01-01 00:00 Europe/Berlin"
+    (_,) = count_overrides(3, ScalingLimits(2, 4, ("scheduled scaling",)), template)
+
+
 def test_the_number_in_the_template_is_not_overridden() -> None:
     template = {"Resources": {"Service": {"Type": "AWS::ECS::Service", "Properties": {"DesiredCount": 2}}}}
     assert list(count_overrides(2, None, template)) == [] and list(count_overrides(2, None, {})) == []

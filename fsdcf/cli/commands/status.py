@@ -377,11 +377,10 @@ def _signals(signals: ServiceSignals) -> Iterator[tuple[str, str, str]]:
         halted = f", but {' and '.join(limits.halted)} {are} suspended" if limits.halted else ""
         halted = ", suspended" if limits.stopped else halted
         yield "scaling", f"{limits.minimum} to {limits.maximum} tasks{halted}", "warn" if halted else ""
-        if scheduled := signals.scheduled:
+        if (scheduled := signals.scheduled) and not limits.unscheduled:
             limits_then = (scheduled.minimum, limits.minimum), (scheduled.maximum, limits.maximum)
             least, most = (now if then is None else then for then, now in limits_then)
-            when = f"{scheduled.time:%Y-%m-%d %H:%M} {scheduled.zone}"
-            yield "", visible(f"{least} to {most} tasks from {when} (schedule {scheduled.name})"), "soft"
+            yield "", visible(f"{least} to {most} tasks from {scheduled.when} (schedule {scheduled.name})"), "soft"
         if activity:
             failed = activity.status in ("Failed", "Unfulfilled", "Overridden")
             how = (

@@ -546,15 +546,26 @@ def _platform(service: PlannedResource | ecs.JobRuns, most: Decimal) -> str:
 
 
 def _scaled_by(stack: PlannedStack, service: PlannedResource) -> Iterator[str]:
-    """``CPU at 70 %`` for each policy of the service's scalable target."""
-    targets = {one.name for one in stack.of(SCALABLE_TARGET) if ecs.scales(one, service)}
-    for policy in stack.of(SCALING_POLICY):
-        if policy.target("ScalingTargetId") in targets:
-            tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
-            metric = text_of(mapping(tracking.get("PredefinedMetricSpecification")).get("PredefinedMetricType"))
-            word = _METRICS.get(metric)
-            value = text_of(tracking.get("TargetValue"))
+    """``CPU at 70 %`` for each policy of the service's scalable target with a value; then steps and schedules."""
+    targets = {one.name: one for one in stack.of(SCALABLE_TARGET) if ecs.scales(one, service)}
+    policies = [one for one in stack.of(SCALING_POLICY) if one.target("ScalingTargetId") in targets]
+    for policy in policies:
+        tracking = policy.mapping("TargetTrackingScalingPolicyConfiguration")
+        word, value = _metric_of(tracking), text_of(tracking.get("TargetValue"))
+        if not policy.mapping("StepScalingPolicyConfiguration"):
             yield f"{word} at {value}{' %' if word in ('CPU', 'memory') else ''}" if word else policy.name
+    if any(policy.mapping("StepScalingPolicyConfiguration") for policy in policies):
+        yield "steps"
+    if schedules := sum(len(target.mappings("ScheduledActions")) for target in targets.values()):
+        yield counted(schedules, "schedule")
+
+
+def _metric_of(tracking: Mapping[str, Any]) -> str:
+    """What target tracking keeps at a value, in words: a known metric, the label of a formula, or a metric's name."""
+    predefined = text_of(mapping(tracking.get("PredefinedMetricSpecification")).get("PredefinedMetricType"))
+    custom = mapping(tracking.get("CustomizedMetricSpecification"))
+    labels = (text_of(one.get("Label")) for one in mappings(custom.get("Metrics")))
+    return _METRICS.get(predefined) or next(filter(None, labels), "").lower() or text_of(custom.get("MetricName"))
 
 
 def _mounted(definition: PlannedResource) -> dict[str, str]:
