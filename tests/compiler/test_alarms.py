@@ -62,6 +62,10 @@ def test_a_job_has_an_alarm_on_its_failed_runs(compiled: Compile) -> None:
     job = "apiVersion: fsd/v1\nkind: Job\nmetadata: {name: nightly}\njob: {schedule: {cron: '0 3 * * *'}}\n"
     (name,) = alarms(compiled, job)
     assert name == "DeadLettersAlarm"
+    arn = "arn:aws:sns:us-east-1:123456789012:alerts"
+    for notified, codes in ((arn, set()), ("null", {"W168"})):
+        found = compiled(job, environment="prod", overrides=(f"job.observability.alarms={{notify: {notified}}}",))
+        assert {one.code for one in found.diagnostics} & {"W168", "W210", "W211"} == codes
 
 
 def test_a_topic_of_the_spec_is_notified_of_both_changes(compiled: Compile) -> None:
@@ -69,6 +73,27 @@ def test_a_topic_of_the_spec_is_notified_of_both_changes(compiled: Compile) -> N
     text += "dependencies: [{type: aws_sns_topic, name: '${ENV}-alerts'}]\n"
     for alarm in alarms(compiled, text).values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertsTopic"}]
+
+
+@pytest.mark.parametrize(
+    ("topic", "code"),
+    [
+        ("arn:aws:sns:eu-west-1:123456789012:alerts", "S630"),
+        ("arn:aws:sns:us-east-1:123456789012:alerts", ""),
+        ("arn:aws:sns:${AWS::Region}:123456789012:alerts", ""),
+        ("alerts", "S630"),
+        ("fifo", "S630"),
+        ("kms", "S630"),
+        ("plain", ""),
+    ],
+)
+def test_topics_that_alarms_notify(compiled: Compile, topic: str, code: str) -> None:
+    text = HELLO + "dependencies:\n  - {type: aws_sns_topic, name: '${ENV}-plain'}\n"
+    text += "  - {type: aws_sns_topic, name: '${ENV}-kms', encryption: kms}\n"
+    text += "  - {type: aws_sns_topic, name: '${ENV}-fifo', fifo: true}\n"
+    file = ENVIRONMENT + "  region: us-east-1\n"
+    found = compiled(text, overrides=(f"service.observability.alarms.notify={topic}",), file=file).diagnostics
+    assert {one.code for one in found if one.code != "I3042"} == ({code} if code else set()), found
 
 
 POLICIES = HELLO + "  autoScaling:\n    minCount: 1\n    policies: [{type: step, metric: cpu, steps: [%s]}]\n"

@@ -114,9 +114,10 @@ def _readable(schedule: Schedule) -> Iterator[tuple[cron.Cron, tzinfo]]:
 )
 def silent_failures(case: Case) -> Problems:
     """A run that fails at night is in the log and, with a state machine, among the dead letters. With `notify` an SNS
-    topic gets a message, after all retries."""
-    job = _job(case)
-    if job.schedule is not None and job.notify is None:
+    topic gets a message, after all retries; with `alarms.notify` a topic learns of the dead letters."""
+    job, alarms = _job(case), case.service.observability.watched
+    told = job.notify or (alarms and alarms.dead_letters and alarms.notify)
+    if job.schedule is not None and not told:
         hint = "add `notify` with the ARN of an SNS topic, or the name of an aws_sns_topic dependency"
         yield Problem("service.notify", "nobody is told when a run fails", hint, key=True)
 

@@ -121,29 +121,32 @@ _ALARMS = "service.observability.alarms"
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
 )
 def alarm_topic(case: Case) -> Problems:
-    """`alarms.notify` is the ARN of a topic, or the name of an aws_sns_topic dependency. CloudWatch publishes to
-    standard topics alone, and cannot use the key `aws/sns` of the account, whose policy does not admit it and cannot be
-    changed: the notification would be lost without an error."""
+    """`alarms.notify` is the ARN of a topic in the region of the stack, or the name of an aws_sns_topic dependency.
+    CloudWatch publishes to standard topics alone, and cannot use the key `aws/sns` of the account, whose policy does
+    not admit it and cannot be changed: the notification would be lost without an error."""
     wanted = case.service.observability.watched
     if wanted is None or wanted.notify is None:
         return
     path, name = f"{_ALARMS}.notify", sample(wanted.notify)
     topics = {local_name(topic.name): topic for _, topic in case.having(NotifiedTopic)}
+    home = case.settings.environment.region if case.settings else None
     if re.fullmatch(TOPIC, name):
-        return
-    if name not in topics:
+        region = name.split(":")[3]
+        if home is not None and region != home and "${AWS::Region}" not in str(wanted.notify):
+            message = f"the topic is in {region}, and alarms of {home} notify topics of their own region"
+            yield Problem(path, message, f"name a topic in {home}")
+    elif name not in topics:
         hint = f"use one of: {', '.join(sorted(topics))}; or" if topics else "add an aws_sns_topic dependency, or"
         yield Problem(path, f"the spec has no topic `{name}`", f"{hint} write the ARN of a topic")
     elif obstacle := topics[name].alarm_obstacle:
         yield Problem(path, *obstacle)
 
 
-@rule("W210", "alarms that notify nobody", only=in_production)
+@rule("W210", "alarms that notify nobody", only=in_production, kinds=("Service",))
 def silent_alarms(case: Case) -> Problems:
     """An alarm without a topic changes its state in CloudWatch and in `fsdcf status`, and nobody learns of it."""
     wanted = case.service.observability.watched
-    told = isinstance(case.service, Job) and case.service.notify is not None
-    if wanted is not None and wanted.notify is None and not told:
+    if wanted is not None and wanted.notify is None:
         message = f"the alarms of {case.environment} notify nobody"
         yield Problem(f"{_ALARMS}.notify", message, "name a topic: `alarms: {notify: TOPIC}`", key=True)
 
