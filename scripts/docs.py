@@ -30,7 +30,6 @@ from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.reference import default_of, limits, type_of, types_by_name
-from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, fields_of, later_of, walk
 from fsdcf.pipeline import Request, run
 from fsdcf.plan.cost.prices import assumptions
@@ -153,7 +152,6 @@ def reference_page(types: Types) -> str:
     out += ["", "## Not implemented yet", "", intro, ""]
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]
-    out += [f"- dependency type `{name}`: {instead}." for name, instead in LATER_TYPES.items() if name not in types]
     return "\n".join([*out, ""])
 
 

@@ -43,6 +43,7 @@ SERVICES = (
         "Lambda",
         "Logs",
         "MSK",
+        "OpenSearchService",
         "RDS",
         "Route53",
         "S3",

@@ -254,6 +254,17 @@ def test_moto_creates_what_addons_add_and_overrides_change(client: Client) -> No
     assert variables["STORE_DDB_TABLE_ARN"] == table["TableArn"] and variables["STORE_PORT"] == "6379"
 
 
+def test_moto_creates_tables_with_every_kind_of_index(client: Client) -> None:
+    whole = compiled(ROOT / "tests" / "cases" / "dependencies" / "aws_dynamodb_table.spec.yml")
+    tables = {name: one for name, one in whole["Resources"].items() if one["Type"] == "AWS::DynamoDB::Table"}
+    client("cloudformation").create_stack(StackName="tables", TemplateBody=compact({"Resources": tables}))
+    table = client("dynamodb").describe_table(TableName="staging-stock")["Table"]
+    assert [one["IndexName"] for one in table["LocalSecondaryIndexes"]] == ["by-counted"]
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
+    assert table["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+
+
 def test_moto_still_lacks_the_listed_types(client: Client) -> None:
     from moto.cloudformation.parsing import resource_class_from_type
 

@@ -204,15 +204,26 @@ TURNS: tuple[Callable[[list[Any]], list[Any]], ...] = (
 )
 
 
+BROKERS = {"brokers": ["b-2.example:9098", "b-1.example:9094"]}
+ADDRESSES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("aws_msk_cluster", "fetch_msk_cluster", "kafka_topic"), BROKERS),
+    "aws_elasticache": {"endpoint": "cache.example"},
+}
+LISTS: dict[str, dict[str, Any]] = {"aws_msk_cluster": {"topics": ["placed", "cancelled"]}}
+UNMANAGED = ("aws_elasticache", "kafka_topic")
+"""The types of which an existing one has an address below `unmanaged`, and no list of actions beside it."""
+
+
 def with_lists_of_actions() -> Iterator[str]:
     """Specs in which each type of dependency lists the actions that it permits, in both ways to do so."""
     names = {"aws_efs_file_system": "fs-0123456789abcdef0"}
     for name, kind in types_by_name(types()):
         actions = ["a:Write", "a:Read"]
-        one = {"type": name, "name": names.get(name, "shop-data")}
+        one = {"type": name, "name": names.get(name, "shop-data"), **LISTS.get(name, {})}
         if kind.physical_name or name in names:
-            yield ACTIONS + yaml.safe_dump([{**one, "permissions": actions}])
-            yield ACTIONS + yaml.safe_dump([{**one, "unmanaged": {"permissions": actions}}])
+            if name not in UNMANAGED:
+                yield ACTIONS + yaml.safe_dump([{**one, "permissions": actions}])
+            yield ACTIONS + yaml.safe_dump([{**one, "unmanaged": {"permissions": actions, **ADDRESSES.get(name, {})}}])
 
 
 def request_for(template: Path) -> Request:
@@ -297,6 +308,7 @@ def test_every_list_of_the_language_is_a_set_or_has_a_reason() -> None:
         if name in ("sqlite_database", "service"):  # which IAM does not know
             continue
         lists |= {path for path, field in walk(kind.model, f"{name}.") if field.accepts("list")}
+        lists -= {f"{name}.permissions"} if name in UNMANAGED else set()
     assert ORDERED.keys() <= lists
     assert lists - seen - ORDERED.keys() == set(), "give each in EVERYTHING two items, or in ORDERED a reason"
 

@@ -22,7 +22,10 @@ _ORDER = (
     "Resources",
     "Outputs",
 )
-_RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties")
+_RESOURCE_ORDER = (
+    *("Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy"),
+    *("Metadata", "Properties"),
+)
 
 
 def ordered(template: Mapping[str, Any]) -> dict[str, Any]:

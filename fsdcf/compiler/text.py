@@ -96,8 +96,8 @@ def values_in(data: Any) -> Any:
     return value(data) if isinstance(data, String) else data
 
 
-_SECRET_OF_OIDC = ("AuthenticateOidcConfig", "ClientSecret")
-"""The property that takes no ARN, so that the compiler writes a dynamic reference there itself."""
+_SECRET_VALUES = (("AuthenticateOidcConfig", "ClientSecret"), ("AuthenticationMode", "Passwords", 0))
+"""The properties that take no ARN of a secret, so that the compiler writes a dynamic reference there itself."""
 
 _DYNAMIC = re.compile(r"\{\{resolve:secretsmanager:[^{}]*\}\}")
 
@@ -108,7 +108,7 @@ def texts_of(template: Template) -> Iterator[tuple[Text, str, SpecPath]]:
     found: list[tuple[PropertyPath, Text]] = []
     _collect(template.data, (), found)
     for path, text in found:
-        if path[-2:] == _SECRET_OF_OIDC and _DYNAMIC.fullmatch(text.sample()):
+        if any(path[-len(one) :] == one for one in _SECRET_VALUES) and _DYNAMIC.fullmatch(text.sample()):
             continue
         origin = template.origins.get(str(path[1])) if path[0] == "Resources" and len(path) > 1 else None
         place = template.places.get((str(path[0]), str(path[1]))) if len(path) > 1 else None

@@ -644,10 +644,10 @@ def _instead(record: type | None, name: str) -> str:
     return f"`{name}` is not implemented yet; {later.instead}" if later else ""
 
 
-def type_of_dependency(name: str, known: Iterable[str], later: Iterable[str]) -> str | None:
+def type_of_dependency(name: str, known: Iterable[str]) -> str | None:
     """Return the dependency type that an unknown name means: in another spelling, by the word of another tool, or by a
     part that belongs to one type alone."""
-    names = [*known, *later]
+    names = list(known)
     if meant := TYPES.get(name.lower(), typo(name, names)):
         return meant if meant in names else None
     if name.lower() in TYPES:

@@ -42,6 +42,16 @@ class ReachedDependency(Dependency):
         """The security group of another stack, to which the stack adds rules that admit the tasks."""
         raise NotImplementedError
 
+    @property
+    def zones(self) -> int:
+        """The Availability Zones in which it needs a subnet, where the stack makes it."""
+        return 1
+
+    @property
+    def standby_key(self) -> str:
+        """The key that adds an instance in another zone, with a value; empty where there is one, or none is needed."""
+        return ""
+
 
 class MountedFileSystem(ReachedDependency):
     """A capability: a dependency that the container mounts as a network file system, at ``mount_point``.
@@ -137,19 +147,18 @@ class ProtectedDependency(Dependency):
     deletion_protection: bool | None
 
 
-class SqlDatabase(Dependency):
-    """A capability: a dependency that is a SQL database. The only one of a service is what the variables DATABASE_…
-    name."""
+class SignedInDependency(Dependency):
+    """A capability: a dependency to which the service may sign in with a password that AWS makes."""
 
     @property
     def password_variables(self) -> tuple[str, ...]:
         """The variables that may have the password that AWS makes for the service."""
         return ()
 
-    @property
-    def standby_key(self) -> str:
-        """The key that adds an instance in another zone, with a value; empty for a database that needs none."""
-        return ""
+
+class SqlDatabase(SignedInDependency):
+    """A capability: a dependency that is a SQL database. The only one of a service is what the variables DATABASE_…
+    name."""
 
 
 def is_only_database(dependency: SqlDatabase, spec: Spec) -> bool:
@@ -233,7 +242,8 @@ class DependencyType(Generic[Model]):
 
     A class in ``model`` that derives from ``ReachedDependency``, ``MountedFileSystem``, ``EncryptedDependency``,
     ``ReceivingDependency``, ``SendingDependency``, ``NotifiedTopic``, ``LoggedDependency``, ``ProtectedDependency``,
-    ``SqlDatabase``, ``SqliteFile`` or ``ReachedService`` has that capability; the other capabilities are fields here:
+    ``SignedInDependency``, ``SqlDatabase``, ``SqliteFile`` or ``ReachedService`` has that capability; the other
+    capabilities are fields here:
 
     - ``category`` and ``attributes`` are those of placeholders: ``${sqs:orders:url}``.
     - ``check`` yields the violations of the type's own rules; ``check_references`` those that depend on the other

@@ -495,6 +495,8 @@ TYPES: Mapping[str, str] = {
         "redis valkey memcached aws_elasticache_cluster elasticache aws_elasticache_replication_group cache",
     ),
     **_each("aws_msk_cluster", "kafka aws_kafka aws_msk"),
+    **_each("kafka_topic", "topic msk_topic aws_msk_topic kafka_topics"),
+    **_each("aws_opensearch", "opensearch elasticsearch aws_opensearch_domain aws_elasticsearch_domain search"),
     **_each("aws_dynamodb_table", "table aws_dynamodb aws::dynamodb::table"),
     **_each("aws_s3_bucket", "aws_s3 bucket storage"),
     **_each("aws_sqs_queue", "aws_sqs aws_sqs_fifo"),

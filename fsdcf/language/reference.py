@@ -7,7 +7,6 @@ from typing import Any
 
 from fsdcf.language.dependency import DependencyType, Types
 from fsdcf.language.model import KINDS
-from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, Key, Later, fields_of, later_of, walk
 from fsdcf.wording import counted
 
@@ -47,9 +46,7 @@ def find(path: str, types: Types) -> tuple[str, Field] | None:
 
 
 def later(path: str) -> Later | None:
-    """Return the meaning of a key or dependency type that belongs to the language and is not implemented yet."""
-    if path in LATER_TYPES:
-        return Later("A type of dependency.", LATER_TYPES[path])
+    """Return the meaning of a key that belongs to the language and is not implemented yet."""
     holder, _, name = path.rpartition(".")
     for kind in KINDS.values():
         records = [field.record for known, field in walk(kind.record) if known == holder] if holder else [kind.record]

@@ -53,19 +53,10 @@ DEPENDENCY = Rule(
     "S112", "an unknown dependency type", "fsdcf does not know the type; the finding lists the known ones."
 )
 
-_ELSEWHERE = (
-    "create it outside of fsdcf, write its address in service.environment and its password in service.secrets, and let "
-    "its security group admit the output TaskSecurityGroupId"
-)
 _STATEMENTS = (
     "create it outside of fsdcf, write its name in service.environment, and allow its use in "
     "service.taskRole.statements"
 )
-LATER_TYPES = {
-    "aws_elasticache": _ELSEWHERE,
-}
-"""The dependency types that belong to the language and are not implemented yet, unless a module defines them, each with
-what works instead."""
 
 
 # Validation of single values by cerberus
@@ -281,14 +272,10 @@ class Checker:
         if isinstance(name, str) and name not in self.types:
             from fsdcf.language import advice  # not loaded for a spec without mistakes
 
-            meant = advice.type_of_dependency(name, self.types, LATER_TYPES)
-            if meant in LATER_TYPES:
-                message = f"dependencies of type `{meant}` are not implemented yet"
-                self._add(LATER, (*path, "type"), message, LATER_TYPES[meant])
-            else:
-                known = ", ".join(sorted(self.types))
-                hint = f"did you mean `{meant}`?" if meant else f"known types: {known}; for another one, {_STATEMENTS}"
-                self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
+            meant = advice.type_of_dependency(name, self.types)
+            known = ", ".join(sorted(self.types))
+            hint = f"did you mean `{meant}`?" if meant else f"known types: {known}; for another one, {_STATEMENTS}"
+            self._add(DEPENDENCY, (*path, "type"), f"unknown dependency type `{name}`", hint)
             return
         model: type = self.types[name].model if isinstance(name, str) else Dependency
         built = self.record(model, value, path)

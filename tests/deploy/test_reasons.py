@@ -525,6 +525,13 @@ def test_the_words_of_ecs(name: str, words: str) -> None:
 
 OF_THE_STACK = [
     (
+        "search-linked-role",
+        (
+            "Before you can proceed, you must enable a service-linked role to give Amazon OpenSearch Service "
+            "permissions to access your VPC. (Service: OpenSearch, Status Code: 400)"
+        ),
+    ),
+    (
         "linked-role",
         (
             "Invalid request provided: CreateCluster Invalid Request: Unable to assume the service linked "

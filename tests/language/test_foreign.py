@@ -13,7 +13,6 @@ from fsdcf.language import reference
 from fsdcf.language.foreign import FILES, TYPES, VALUES, WORDS, Word
 from fsdcf.language.model import KINDS
 from fsdcf.language.model.service import Service, Spec
-from fsdcf.language.schema import LATER_TYPES
 from fsdcf.language.shape import Field, later_of, spellings_of, walk
 from tests.conftest import HELLO, Compile
 
@@ -138,15 +137,12 @@ def test_a_word_of_another_tool_leads_to_its_key(compiled: Compile, name: str) -
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_word_for_a_type_leads_to_a_type_that_exists_or_has_a_workaround(compiled: Compile, name: str) -> None:
+def test_a_word_for_a_type_leads_to_a_type_that_exists(compiled: Compile, name: str) -> None:
     text = HELLO + f"dependencies:\n  - {{type: '{name}', name: '${{ENV}}-a'}}\n"
     (finding,) = compiled(text).diagnostics
     meant = TYPES[name]
-    if meant in LATER_TYPES and meant not in types():
-        assert (finding.code, finding.hint) == ("S107", LATER_TYPES[meant])
-    else:
-        assert finding.code == "S112" and (f"`{meant}`" if meant else "known types") in finding.hint
-        assert not meant or meant in types()
+    assert finding.code == "S112" and (f"`{meant}`" if meant else "known types") in finding.hint
+    assert not meant or meant in types()
 
 
 def test_a_value_of_another_tool_leads_to_a_value_of_the_language() -> None:
@@ -192,7 +188,7 @@ def test_what_works_instead_names_keys_that_exist() -> None:
         if at.record
         for each in later_of(at.record).values()
     ]
-    ways += [way for _, each in walk(Spec) for way in each.key.later.values()] + list(LATER_TYPES.values())
+    ways += [way for _, each in walk(Spec) for way in each.key.later.values()]
     assert ways and all(ways)
     for path in re.findall(r"service\.[A-Za-z.]+[A-Za-z]", " ".join(ways)):
         assert path in KEYS, path

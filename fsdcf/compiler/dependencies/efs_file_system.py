@@ -13,7 +13,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, VolumeMoun
 from fsdcf.compiler.text import fragment, intrinsic, value
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, MountedFileSystem, Violation, Violations
-from fsdcf.language.model.common import EC2_ID, KMS, Dependency, Unmanaged, encryption_key
+from fsdcf.language.model.common import KMS, Dependency, Unmanaged, encryption_key, security_group_key
 from fsdcf.language.model.service import EFS_ID, Spec
 from fsdcf.language.placeholders import String, is_whole, sample
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
@@ -80,12 +80,7 @@ class SharedFileSystem(Unmanaged):
         pattern=f"fsap-{EFS_ID}",
         expects="an id such as fsap-0123456789abcdef0",
     )
-    security_group_id: String | None = spec_key(
-        "Security group of its mount targets; the stack adds a rule that admits the tasks.",
-        default=None,
-        pattern=f"sg-{EC2_ID}",
-        expects="an id such as sg-0123456789abcdef0",
-    )
+    security_group_id: String | None = security_group_key("its mount targets")
 
 
 _UNKNOWN = SharedFileSystem(permissions=())

@@ -25,7 +25,14 @@ from fsdcf.language.dependency import (
     Violations,
     is_only_database,
 )
-from fsdcf.language.model.common import EC2_ID, IN_PRODUCTION, KMS, SECRETS_MANAGER, Unmanaged, encryption_key
+from fsdcf.language.model.common import (
+    IN_PRODUCTION,
+    KMS,
+    SECRETS_MANAGER,
+    Unmanaged,
+    encryption_key,
+    security_group_key,
+)
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, variable
 from fsdcf.language.placeholders import String
@@ -222,12 +229,7 @@ class ExistingDatabase(Unmanaged):
         conceal=True,
         expects="secretsmanager:name or an ARN",
     )
-    security_group_id: String | None = spec_key(
-        "Security group of the database; the stack adds a rule that admits the tasks.",
-        default=None,
-        pattern=f"sg-{EC2_ID}",
-        expects="an id such as sg-0123456789abcdef0",
-    )
+    security_group_id: String | None = security_group_key("the database")
 
 
 @spec_record
@@ -370,6 +372,10 @@ class RdsInstance(SqlDatabase, ReachedDependency, EncryptedDependency, Protected
     def password_variables(self) -> tuple[str, ...]:
         own = variable(local_name(self.name), "DATABASE_PASSWORD")
         return (own, "DATABASE_PASSWORD", LIBPQ["PASSWORD"]) if is_managed(self) else ()
+
+    @property
+    def zones(self) -> int:
+        return 2
 
     @property
     def standby_key(self) -> str:

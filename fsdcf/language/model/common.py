@@ -51,6 +51,29 @@ def encryption_key(managed: str, default: str = OWNED, more: str = "") -> Any:
     )
 
 
+def owned_or_customer_key(what: str) -> Any:
+    """The key `encryption` of a dependency type for which AWS makes no KMS key in the account."""
+    return spec_key(
+        "Encryption at rest: `owned` is free; the ARN of a KMS key uses that key. "
+        f"A change replaces the {what} with an empty one.",
+        default=None,
+        also=("kmsKeyArn", "kmsKeyId"),
+        pattern=f"{OWNED}|{KMS_KEY}",
+        expects=f"{OWNED} or {KMS_KEY_WORDS}",
+        computed_default="service.encryption if it is a KMS key, else owned",
+    )
+
+
+def security_group_key(of: str) -> Any:
+    """The key `securityGroupId` of what another stack owns in a network."""
+    return spec_key(
+        f"Security group of {of}; the stack adds a rule that admits the tasks.",
+        default=None,
+        pattern=f"sg-{EC2_ID}",
+        expects="an id such as sg-0123456789abcdef0",
+    )
+
+
 def log_encryption_key() -> Any:
     """The key `encryption` of a log group."""
     return spec_key(

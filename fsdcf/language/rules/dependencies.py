@@ -9,6 +9,7 @@ from fsdcf.language.dependency import (
     LoggedDependency,
     MountedFileSystem,
     ReachedDependency,
+    SignedInDependency,
     SqlDatabase,
     SqliteFile,
     file_systems,
@@ -194,18 +195,19 @@ def ignored_keys(case: Case) -> Problems:
 
 @rule(
     "S525",
-    "a password in plain text in the place of the one that RDS makes",
+    "a password in plain text in the place of the one that AWS makes",
     RDS_PASSWORDS,
 )
 def plain_passwords(case: Case) -> Problems:
-    """RDS makes the password of a database and changes it: another one in a variable is wrong, and everyone who reads
-    the template sees it. Without the variable, the service gets the right one as a secret."""
-    for _, database in case.having(SqlDatabase):
-        for name in database.password_variables:
+    """RDS makes the password of a database and changes it, and Secrets Manager that of a cache: another one in a
+    variable is wrong, and everyone who reads the template sees it. Without the variable, the service gets the right one
+    as a secret."""
+    for _, each in case.having(SignedInDependency):
+        for name in each.password_variables:
             text = case.service.environment.get(name)
             if text is not None and not any(isinstance(part, SecretRef) for part in parts_of(text)):
                 hint = "leave it out: the service gets the password as a secret in this variable"
-                message = f"RDS makes the password of `{local_name(database.name)}`, and this is another one"
+                message = f"AWS makes the password of `{local_name(each.name)}`, and this is another one"
                 yield Problem(("service", "environment", name), message, hint, key=True)
 
 
@@ -230,36 +232,39 @@ def rotations(case: Case) -> Problems:
 
 @rule(
     "S526",
-    "a database in one Availability Zone",
+    "a database or cache in one Availability Zone",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html",
 )
 def zones_of_databases(case: Case) -> Problems:
-    """RDS requires subnets in two Availability Zones, even for an instance in one of them. A database of the stack is
-    in the subnets of the tasks."""
+    """RDS requires subnets in two Availability Zones, even for an instance in one of them, and a cache has its replicas
+    in another zone. What the stack makes is in the subnets of the tasks."""
     is_public = case.service.networking.assign_public_ip
     owner = "environment.network" if case.joined else "service.networking.vpc"
     network = case.joined.environment.network if case.joined else case.service.networking.network
     key = "availabilityZones" if network.id is None else "publicSubnets" if is_public else "privateSubnets"
     existing = network.public_subnets if is_public else network.private_subnets
     zones = network.availability_zones if network.id is None else existing
-    for path, database, kind in case.dependencies():
-        if not isinstance(database, SqlDatabase) or not isinstance(database, ReachedDependency):
+    for path, each, kind in case.dependencies():
+        if not isinstance(each, ReachedDependency) or not kind.managed(each) or not isinstance(zones, tuple):
             continue
-        if database.is_reached and kind.managed(database) and isinstance(zones, tuple) and len(zones) < 2:
-            message = f"the database needs subnets in two zones, and {owner}.{key} lists {len(zones)}"
+        if len(zones) < each.zones:
+            what = "the database" if isinstance(each, SqlDatabase) else f"`{local_name(each.name)}`"
+            message = f"{what} needs subnets in two zones, and {owner}.{key} lists {len(zones)}"
             yield Problem((*path, "name"), message, f"list a second one in {owner}.{key}")
 
 
 @rule(
     "W181",
-    "a database of production in one Availability Zone",
+    "a store of production in one Availability Zone",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html",
     only=in_production,
 )
 def single_zone(case: Case) -> Problems:
     """When the zone of a database fails, or RDS maintains its instance, the service is without it. An instance with
-    `multiAz` has a standby that takes over within one or two minutes, a serverless cluster a reader."""
-    for path, database in case.having(SqlDatabase):
-        if database.standby_key:
-            message = "the database has no second instance that could take over"
-            yield Problem((*path, "name"), message, f"add `{database.standby_key}`")
+    `multiAz` has a standby that takes over within one or two minutes, a serverless cluster a reader. So do a replica of
+    a cache and a second node of an OpenSearch domain."""
+    for path, each in case.having(ReachedDependency):
+        if each.standby_key:
+            what = "the database" if isinstance(each, SqlDatabase) else f"`{local_name(each.name)}`"
+            message = f"{what} has no second instance that could take over"
+            yield Problem((*path, "name"), message, f"add `{each.standby_key}`")

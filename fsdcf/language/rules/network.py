@@ -10,6 +10,7 @@ from fsdcf.cloudformation.ecr import HOST
 from fsdcf.cloudformation.partitions import FARGATE_ZONES, partition_of, zone_prefix
 from fsdcf.cloudformation.registries import PUBLIC_ECR, registry_host
 from fsdcf.diagnostics import SpecPath, joined
+from fsdcf.language.dependency import SignedInDependency
 from fsdcf.language.ingress import MOST_RULES, ingress, is_range, rule_count
 from fsdcf.language.model.container import store_of
 from fsdcf.language.model.service import MOST_ZONES, FlowLogs, Vpc
@@ -370,6 +371,8 @@ def needed_endpoints(case: Case) -> set[str]:
         needed |= {store_of(secret.value_from) for secret in container.secrets}
         if container.image_credentials:
             needed.add("secretsmanager")
+    if any(each.password_variables for _, each in case.having(SignedInDependency)):
+        needed.add("secretsmanager")
     return needed | {kind.endpoint for _, each, kind in case.dependencies() if kind.endpoint and kind.is_called(each)}
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fsdcf.cloudformation import ecr
 from fsdcf.cloudformation.arns import fields_of_arn
+from fsdcf.cloudformation.evaluation import unknowns
 from fsdcf.cloudformation.facts import tag_values
 from fsdcf.cloudformation.partitions import endpoint_name
 from fsdcf.cloudformation.planned import (
@@ -201,10 +202,23 @@ def _reached(stack: PlannedStack, service: PlannedResource | ecs.JobRuns, rows: 
             for reach in _reached_by(stack, row, label):
                 reached.setdefault(reach.node.id, reach)
                 levels.setdefault(reach.node.id, []).extend(row.levels)
+    for node in _named_by_variables(stack, definition):
+        reached.setdefault(node.id, Reach(node, "connect"))
     mounts = _mounted(definition)
     for id, reach in reached.items():
         label = reach.label or _label(levels[id])
         yield reach._replace(label=f"mounts {mounts[id]}, {label}" if id in mounts else label)
+
+
+def _named_by_variables(stack: PlannedStack, definition: PlannedResource) -> Iterator[Node]:
+    """The data to which variables of the containers refer, such as the endpoint of a database: whoever knows a password
+    needs no permission."""
+    for container in ecs.containers_of(definition):
+        for unknown in unknowns([container.get("Environment")]):
+            resource = stack.resources.get(unknown.target)
+            record = record_of(resource.type) if resource else None
+            if resource and record and record.data and record.drawing:
+                yield _node(resource, record.drawing)
 
 
 def _label(levels: list[str]) -> str:

@@ -25,8 +25,12 @@ TABLE = {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": 
 KEYS: dict[str, dict[str, Any]] = {"aws_dynamodb_table": {**TABLE, "stream": "NEW_IMAGE"}}
 """The keys that a type needs beside its name."""
 
-KEPT = {"aws_dynamodb_table": ("Retain", "Retain"), "aws_rds_instance": ("Snapshot", "Snapshot")}
-"""The policies of types whose data survives in another way."""
+KEPT = {
+    "aws_dynamodb_table": ("Retain", "Retain"),
+    "aws_opensearch": ("Delete", "Delete"),
+    "aws_rds_instance": ("Snapshot", "Snapshot"),
+}
+"""The policies of types whose data survives in another way, or not at all."""
 
 NAMES = {"aws_efs_file_system": "fs-0123456789abcdef0"}
 """Names of existing resources of types whose names have a form of their own."""
@@ -36,8 +40,10 @@ ACTIONS = {"aws_efs_file_system": ("elasticfilesystem:ClientMount", "elasticfile
 
 
 def made_types() -> dict[str, CompiledType[Any]]:
-    """The types by name, without a database file and another service, which are no resources of AWS."""
-    return {kind.name: kind for kind in types().values() if kind.category not in ("sqlite", "service")}
+    """The types by name, without those to which no IAM action gives access: a database file, another service, a topic
+    of Kafka by its brokers, and a cache, whose user decides."""
+    others = ("sqlite", "service", "kafka", "elasticache")
+    return {kind.name: kind for kind in types().values() if kind.category not in others}
 
 
 def managed_types() -> list[tuple[str, dict[str, Any]]]:
@@ -171,6 +177,8 @@ def value_of(kind: str, key: str) -> Any:
 
 
 OF_EXISTING = {
+    "topics": ["placed"],
+    "consumerGroup": "shop",
     "fifo": True,
     "mountPoint": "/other",
     "consumers": ["shop"],

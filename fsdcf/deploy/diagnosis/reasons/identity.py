@@ -23,6 +23,16 @@ IDENTITY_REASONS = (
         "aws iam get-role --role-name AWSServiceRoleForECS",
     ),
     Reason(
+        "search-linked-role",
+        "Before you can proceed, you must enable a service-linked role to give Amazon OpenSearch Service permissions",
+        r"must enable a service-linked role to give Amazon (?:OpenSearch|ES)",
+        "the account has not used OpenSearch Service in a VPC before, and its service-linked role does not exist yet",
+        "create it once, and deploy again: aws iam create-service-linked-role --aws-service-name"
+        " opensearchservice.amazonaws.com",
+        "dependencies",
+        "aws iam get-role --role-name AWSServiceRoleForAmazonOpenSearchService",
+    ),
+    Reason(
         "token-expired",
         "The security token included in the request is expired; ExpiredToken",
         r"security token included in the request (?:is|has) expired|ExpiredToken",
