@@ -142,3 +142,28 @@ def test_every_resource_has_an_origin_in_the_job() -> None:
     assert result.draft is not None
     paths = {origin.path.partition(".")[0] for origin in result.draft.origins.values()}
     assert paths <= {"job", "dependencies", "metadata"}
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_the_key_of_the_service_encrypts_the_dead_letters_and_who_sends_may_use_it() -> None:
+    topic = "dependencies:\n  - {type: aws_sns_topic, name: '${ENV}-failures', permissions: write}\n"
+    made = resources(f"{JOB}{CRON}  notify: failures\n  encryption: {KEY}\n{topic}")
+    assert made["DeadLetters"]["Properties"] | {"Tags": 0} == {
+        "MessageRetentionPeriod": 1209600,
+        "KmsMasterKeyId": KEY,
+        "Tags": 0,
+    }
+    through = {}
+    for role in ("StateMachineRole", "ScheduleRole"):
+        statements = made[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        keyed = [one for one in statements if "kms:GenerateDataKey" in one["Action"]]
+        assert all(one["Resource"] == [KEY] for one in keyed)
+        through[role] = [one["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"].split(".")[0] for one in keyed]
+    assert through == {"StateMachineRole": ["sqs", "sns"], "ScheduleRole": ["sqs"]}
+
+
+def test_a_run_that_cannot_look_for_others_is_kept_as_a_failure() -> None:
+    look = resources(f"{JOB}  overlap: skip\n")["StateMachine"]["Properties"]["Definition"]["States"]["FindOtherRuns"]
+    assert look["Retry"][0]["MaxAttempts"] == 3 and look["Catch"][0]["Next"] == "KeepFailure"

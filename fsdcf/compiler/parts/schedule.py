@@ -9,14 +9,25 @@ from typing import Any, cast
 from troposphere import GetAtt, Join, Ref, Sub, scheduler, sqs, stepfunctions
 
 from fsdcf.cloudformation import cron
-from fsdcf.compiler.parts.roles import PolicyStatement, add_policy, allow, home_of, inline_policy, service_role
+from fsdcf.compiler.encryption import customer_key, encryption_of
+from fsdcf.compiler.parts.roles import (
+    PolicyStatement,
+    add_policy,
+    allow,
+    home_of,
+    inline_policy,
+    key_statement,
+    service_role,
+)
 from fsdcf.compiler.parts.service import capacity_providers, public_address, task_groups
 from fsdcf.compiler.stack import DEAD_LETTERS, Context, PropertyPath, Sources, StackPart, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.conventions import MACHINE_OUTPUT, SCHEDULE_OUTPUT
+from fsdcf.language.dependency import EncryptedDependency
+from fsdcf.language.model.common import OWNED
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import String, sample
 
 ORIGIN = "service.schedule"
 MACHINE = "StateMachine"
@@ -46,9 +57,14 @@ def dead_letters(context: Context) -> StackPart:
     job = _job(context)
     if job.schedule is None and not job.has_machine:
         return part
-    queue = sqs.Queue(DEAD_LETTERS, MessageRetentionPeriod=1209600, SqsManagedSseEnabled=True)
-    part.keep(queue, "service")
-    part.output("DeadLettersUrl", "Runs that failed or could not be started", Ref(queue))
+    key = job.encryption and customer_key(job.encryption)
+    encrypted = present(SqsManagedSseEnabled=key is None, KmsMasterKeyId=key)
+    part.keep(
+        sqs.Queue(DEAD_LETTERS, MessageRetentionPeriod=1209600, **encrypted),
+        "service",
+        {"KmsMasterKeyId": "service.encryption"},
+    )
+    part.output("DeadLettersUrl", "Runs that failed or could not be started", Ref(DEAD_LETTERS))
     return part
 
 
@@ -69,13 +85,13 @@ def state_machine(context: Context) -> StackPart:
         *_run_statements(context),
         allow(["ecs:DescribeTasks", "ecs:StopTask"], [_tasks(context)]),
         allow(["events:DescribeRule", "events:PutRule", "events:PutTargets"], [intrinsic(_TASK_RULE)]),
-        allow(["sqs:SendMessage"], [GetAtt(DEAD_LETTERS, "Arn")]),
+        *_send_statements(job),
     ]
     values = _substitutions(context)
     if job.notify is not None:
         topic = _topic(job, context)
         values["Topic"] = intrinsic(topic)
-        statements.append(allow(["sns:Publish"], [intrinsic(topic)]))
+        statements += [allow(["sns:Publish"], [intrinsic(topic)]), *_key_statements(_topic_key(job, context), "sns")]
     source = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:*"
     policies = [inline_policy("Run", statements)]
     role = service_role("StateMachineRole", policies, home_of(context), "states.amazonaws.com", source)
@@ -113,11 +129,8 @@ def schedule(context: Context) -> StackPart:
     wanted = job.schedule
     if wanted is None:
         return part
-    statements = [allow(["sqs:SendMessage"], [GetAtt(DEAD_LETTERS, "Arn")])]
-    if job.has_machine:
-        statements.insert(0, allow(["states:StartExecution"], [Ref(MACHINE)]))
-    else:
-        statements[:0] = _run_statements(context)
+    starts = [allow(["states:StartExecution"], [Ref(MACHINE)])] if job.has_machine else _run_statements(context)
+    statements = [*starts, *_send_statements(job)]
     group = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"
     policies = [inline_policy("Start", statements)]
     role = service_role("ScheduleRole", policies, home_of(context), "scheduler.amazonaws.com", group)
@@ -179,6 +192,33 @@ def _topic(job: Job, context: Context) -> str:
     return known["arn"] if known and not sample(named).startswith("arn:") else fragment(named)
 
 
+def _topic_key(job: Job, context: Context) -> String:
+    """The encryption of the topic to notify, if it is one of the dependencies."""
+    named = [
+        dependency
+        for dependency in context.spec.dependencies
+        if context.types[dependency.type].category == "sns"
+        and local_name(dependency.name) == local_name(job.notify or "")
+    ]
+    encrypted = next((one for one in named if isinstance(one, EncryptedDependency)), None)
+    return OWNED if encrypted is None else encryption_of(encrypted, context)
+
+
+def _send_statements(job: Job) -> list[PolicyStatement]:
+    """What sends to the dead-letter queue: the queue, and the customer's key that encrypts it."""
+    return [allow(["sqs:SendMessage"], [GetAtt(DEAD_LETTERS, "Arn")]), *_key_statements(job.encryption, "sqs")]
+
+
+def _key_statements(encryption: String | None, service: str) -> list[PolicyStatement]:
+    """The use of a customer's KMS key by who sends to a queue or a topic; the keys of AWS need no permission.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    if encryption is None or customer_key(encryption) is None:
+        return []
+    return [key_statement(["kms:Decrypt", "kms:GenerateDataKey"], [encryption], [service])]
+
+
 def _states(job: Job, context: Context) -> dict[str, Any]:
     """The run, and what becomes of one that failed. Placeholders are those of DefinitionSubstitutions."""
     strategy = [item.to_dict() for item in capacity_providers(job.resources)]
@@ -202,7 +242,7 @@ def _states(job: Job, context: Context) -> dict[str, Any]:
             "PropagateTags": "TASK_DEFINITION",
         },
         **present(TimeoutSeconds=job.timeout, Retry=_retry(job.retries)),
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "KeepFailure"}],
+        "Catch": [_CAUGHT],
         "End": True,
     }
     failure = {
@@ -232,6 +272,10 @@ def _states(job: Job, context: Context) -> dict[str, Any]:
     return {"Run": run, "KeepFailure": keep, **present(Notify=job.notify and notify), "Failed": failed}
 
 
+_CAUGHT = {"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "KeepFailure"}
+"""What becomes of a state that fails, after its retries."""
+
+
 def _retry(times: int) -> list[dict[str, Any]]:
     """The retries of a failed run; none for zero."""
     if not times:
@@ -254,6 +298,8 @@ def _without_overlap() -> dict[str, Any]:
         "Resource": "${ListExecutions}",
         "Arguments": {"StateMachineArn": "{% $states.context.StateMachine.Id %}", "StatusFilter": "RUNNING"},
         "Output": {"Others": f"{{% $count($states.result.Executions[{before}]) %}}"},
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 3, "IntervalSeconds": 2, "BackoffRate": 2}],
+        "Catch": [_CAUGHT],
         "Next": "IsAlone",
     }
     alone = {
