@@ -284,7 +284,10 @@ def _express(release: Release, creates: bool) -> str:
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html
     """
-    services = (one.get("Properties") or {} for one in of_type(release.template, SERVICE))
+    services = [one.get("Properties") or {} for one in of_type(release.template, SERVICE)]
+    applies = "CloudFormation applies the configuration, and does not wait until resources are ready or deleted"
+    if not services:
+        return applies
     settings = ((one.get("DeploymentConfiguration") or {}).get("DeploymentCircuitBreaker") or {} for one in services)
     broken = all(one.get("Enable") is True and one.get("Rollback") is True for one in settings)
     after = (
@@ -294,10 +297,7 @@ def _express(release: Release, creates: bool) -> str:
         if broken
         else "nothing rolls it back, since the circuit breaker is off"
     )
-    return (
-        "CloudFormation applies the configuration, and does not wait until resources are ready or deleted; fsdcf waits"
-        f" for the rollout of the service itself. If the rollout fails, {after}"
-    )
+    return f"{applies}; fsdcf waits for the rollout of the service itself. If the rollout fails, {after}"
 
 
 def _planned(run: Run, options: Options, change_set: ChangeSet, protects: bool) -> Outcome:

@@ -10,6 +10,7 @@ from fsdcf.deploy.aws import AwsError
 from fsdcf.deploy.model import INTERRUPTS, Advice, Evidence, Exit, Options, Outcome, Question, Target
 from fsdcf.deploy.pause import pause_of
 from fsdcf.deploy.run import Run, Stop, outcome_of, stop
+from fsdcf.deploy.schedules import is_job
 from fsdcf.deploy.state import snapshot, while_running
 from fsdcf.operate.rolling import restart
 from fsdcf.operate.secrets import SecretPlace, StoredVersion, definition_of, other_readers, sources_in
@@ -53,6 +54,8 @@ def _of_tasks(run: Run, place: SecretPlace) -> Rotation:
         sentence = f"nothing was stored: an operation is in progress on the stack {stack.name}: {stack.status}"
         advice = Advice("wait for its end; `fsdcf secret set` stores a value without a restart")
         raise stop(Exit.BUSY, sentence, *while_running(stack, target), advice=advice)
+    if is_job(stack):
+        return Rotation(None, f"{target.stack} is a job: each run reads the value when it starts")
     try:
         service = find_service(run, stack)
     except Stop as stopped:

@@ -235,13 +235,21 @@ def diagnose_result(
     why = why_it_waits(run, arn, cause.logical_id, wait) if cause and wait else ""
     return diagnose_operation(
         FailedOperation(
-            run.target, stack, result.status, result.reason, *found, explained, sha, vain_wait=why, job=_is_job(run)
+            run.target,
+            stack,
+            result.status,
+            result.reason,
+            *found,
+            explained,
+            sha,
+            vain_wait=why,
+            job=_is_job(run, arn),
         )
     )
 
 
-def _is_job(run: Run) -> bool:
-    return DEFINITION_OUTPUT in ((run.template or {}).get("Outputs") or {})
+def _is_job(run: Run, stack: str) -> bool:
+    return DEFINITION_OUTPUT in (template_of(run, stack).get("Outputs") or {})
 
 
 def diagnose_operation(failed: FailedOperation) -> Outcome:
