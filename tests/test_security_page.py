@@ -26,7 +26,7 @@ ROWS = [
 ]
 ANSWER = {id: row[2] for row in ROWS for id in row[0].split(", ")}
 SERVICES = ("ACM", "CloudFormation", "CloudWatch", "DynamoDB", "EC2", "ECR", "ECS", "EFS", "ELB", "IAM", "KMS", "S3")
-SERVICES = (*SERVICES, "SNS", "SQS")
+SERVICES = (*SERVICES, "RDS", "SNS", "SQS")
 
 Properties = Mapping[str, Any]
 Check = tuple[str, Callable[[Properties], bool]]
@@ -104,6 +104,7 @@ PUBLIC = "PublicAccessBlockConfiguration"
 BALANCER, LISTENER = (f"AWS::ElasticLoadBalancingV2::{name}" for name in ("LoadBalancer", "Listener"))
 TARGETS, TASK, SERVICE = "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::ECS::TaskDefinition", "AWS::ECS::Service"
 TABLE, BUCKET, QUEUE, TOPIC = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic"
+DATABASE, TLS = "AWS::RDS::DBInstance", "require_secure_transport"
 FILES, POINT, GROUP = "AWS::EFS::FileSystem", "AWS::EFS::AccessPoint", "AWS::EC2::SecurityGroup"
 CHECKS: Mapping[str, Check] = {
     "ECS.1": (TASK, lambda one: one["NetworkMode"] == "awsvpc"),
@@ -145,6 +146,13 @@ CHECKS: Mapping[str, Check] = {
     "EFS.6": ("AWS::EC2::Subnet", lambda one: one["MapPublicIpOnLaunch"] is False),
     "EFS.7": (FILES, lambda one: one["BackupPolicy"]["Status"] == "ENABLED"),
     "EFS.8": (FILES, lambda one: one["Encrypted"]),
+    "RDS.2": (DATABASE, lambda one: one["PubliclyAccessible"] is False),
+    "RDS.3": (DATABASE, lambda one: "DBClusterIdentifier" in one or one["StorageEncrypted"]),
+    "RDS.11": (DATABASE, lambda one: one.get("BackupRetentionPeriod", 7) > 0),
+    "RDS.17": (DATABASE, lambda one: "DBClusterIdentifier" in one or one["CopyTagsToSnapshot"]),
+    "RDS.25": (DATABASE, lambda one: one.get("MasterUsername") not in ("admin", "postgres")),
+    "RDS.38": ("AWS::RDS::DBParameterGroup", lambda one: bool({"rds.force_ssl", TLS} & set(one["Parameters"]))),
+    "RDS.44": ("AWS::RDS::DBParameterGroup", lambda one: bool({"rds.force_ssl", TLS} & set(one["Parameters"]))),
     "S3.2": (BUCKET, lambda one: one[PUBLIC]["BlockPublicPolicy"] and one[PUBLIC]["IgnorePublicAcls"]),
     "S3.3": (BUCKET, lambda one: one[PUBLIC]["RestrictPublicBuckets"] and one[PUBLIC]["BlockPublicAcls"]),
     "S3.5": ("AWS::S3::BucketPolicy", denies_plain),

@@ -136,6 +136,13 @@ def test_a_dsql_cluster_that_is_not_kept() -> None:
     assert remarks(found(DSQL, {}, None, "Delete")) == {"deleted", "store-removed"}
 
 
+def test_the_address_stays_when_the_database_grows() -> None:
+    """REFERENCE/aws-resource-rds-dbinstance.html: RDS gives an instance its endpoint when it creates it."""
+    note = {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Fn::GetAtt": ["A", "Endpoint.Address"]}}}
+    sides = ({"Type": INSTANCE, "Properties": one} for one in (instance(), instance(storage="100")))
+    assert [one.logical_id for one in plan(*(resources(A=one, Note=note) for one in sides)).changes] == ["A"]
+
+
 def test_a_refused_change_has_a_way_out() -> None:
     for after, words in ((instance("17.2"), "allowMajorVersionUpgrade"), (instance(storage="20"), "50 GiB")):
         (obstacle,) = found(INSTANCE, instance(), after).review.obstacles

@@ -11,6 +11,7 @@ from fsdcf.cloudformation.types import (
     ResourceType,
     Simulation,
     StoredData,
+    Updates,
 )
 from fsdcf.cloudformation.types.kms import requests_to
 
@@ -82,6 +83,7 @@ RECORDS = (
         retained=True,
         taken_over="`unmanaged`, with its identifier as the name, uses it again",
         data=StoredData("its rows"),
+        updates=Updates({"Endpoint": frozenset()}),
         drawing=Drawing("database", "Aurora DSQL", None, arn_service="dsql", arn_name="cluster/(.+)"),
         before_deletion=("disable the deletion protection of the cluster: deploy it with `deletionProtection: false`"),
     ),

@@ -221,6 +221,13 @@ _ROWS = StoredData(
     expiry=(Expiry("BackupRetentionPeriod", _fewer_days, "drops automatic backups that are older"),),
     elsewhere=_in_cluster,
 )
+_ADDRESS = {
+    "Endpoint.Address": frozenset[str](),
+    "Endpoint.Port": frozenset({"Port"}),
+    "ReadEndpoint.Address": frozenset[str](),
+    "MasterUserSecret.SecretArn": frozenset({"ManageMasterUserPassword"}),
+}
+"""The attributes that stay when other properties change."""
 _OFF = "disable the deletion protection of the database: deploy it with `deletionProtection: false`"
 _ARN = "arn:{partition}:rds:{region}:{account}"
 _ENDPOINT = "{id}.{six}.{region}.rds.amazonaws.com"
@@ -276,7 +283,7 @@ RECORDS = (
         data=_ROWS,
         snapshot=lambda properties: True,
         drawing=Drawing("database", "RDS cluster", "DBClusterIdentifier", _details, access="SQL", arn_service="rds"),
-        updates=Updates(differing=_other_version, interrupting={"EngineVersion": _OUTAGE}),
+        updates=Updates(_ADDRESS, differing=_other_version, interrupting={"EngineVersion": _OUTAGE}),
         before_deletion=_OFF,
     ),
     ResourceType(
@@ -319,6 +326,7 @@ RECORDS = (
         snapshot=lambda properties: not _in_cluster(properties),
         drawing=Drawing("database", "RDS instance", "DBInstanceIdentifier", _details, access="SQL", arn_service="rds"),
         updates=Updates(
+            {name: of for name, of in _ADDRESS.items() if name != "ReadEndpoint.Address"},
             # "Some interruptions" on the page of the type, which replaces none of them
             replaced_if={
                 **dict.fromkeys(("AutoMinorVersionUpgrade", "BackupRetentionPeriod", "MultiAZ"), _never),

@@ -19,7 +19,7 @@ from fsdcf.language.dependency import (
     Violation,
     Violations,
 )
-from fsdcf.language.model.common import IN_PRODUCTION, encryption_key
+from fsdcf.language.model.common import IN_PRODUCTION, KMS_KEY, KMS_KEY_WORDS, OWNED
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -58,7 +58,14 @@ class DsqlCluster(SqlDatabase, ReachedDependency, EncryptedDependency, Protected
         longest=63,
         expects="lower-case letters, digits and _, not beginning with a digit",
     )
-    encryption: String | None = encryption_key("aws/dsql")
+    encryption: String | None = spec_key(
+        "Encryption at rest: `owned` is free; the ARN of a KMS key uses that key, and lets the service use it.",
+        default=None,
+        also=("kmsKeyArn", "kmsKeyId", "kmsEncryptionKey"),
+        pattern=f"{OWNED}|{KMS_KEY}",
+        expects=f"{OWNED} or {KMS_KEY_WORDS}",
+        computed_default="the key of service.encryption, else owned",
+    )
     deletion_protection: bool | None = spec_key(
         "Refuse to delete the cluster until this is `false`; the stack keeps it in any case.",
         default=None,
