@@ -11,7 +11,7 @@ from troposphere.validators import double, integer
 from fsdcf.compiler.access import check_permissions, granted, is_list, is_managed
 from fsdcf.compiler.encryption import customer_key, encryption_of
 from fsdcf.compiler.parts.roles import allow, key_statement
-from fsdcf.compiler.parts.secrets import ContainerSecret, secret_at
+from fsdcf.compiler.parts.secrets import ContainerSecret, secret_at, source_of
 from fsdcf.compiler.reach import admit, guard
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic, value
@@ -666,7 +666,7 @@ def _use(grant: Grant, database: RdsInstance, names: Names, context: Context, ke
     if existing.endpoint is None or existing.secret is None:
         return
     secrets = {
-        part: replace(secret_at("", f"{fragment(existing.secret)}:{field}::", names.origin), key=key)
+        part: replace(secret_at("", f"{source_of(existing.secret)}:{field}::", names.origin), key=key)
         for part, field in (("USER", "username"), ("PASSWORD", "password"))
     }
     secret = secrets["PASSWORD"].resource.removesuffix("-??????")
@@ -714,7 +714,7 @@ def _add(grant: Grant, database: RdsInstance, names: Names, context: Context) ->
     main.DeletionPolicy = main.UpdateReplacePolicy = "Snapshot"
     if common["EngineVersion"] == major_version(database):
         main.Metadata = {"cfn-lint": {"config": {"ignore_checks": list(_WHOLE_VERSIONS)}}}
-    grant.add(main, names.origin, {"EngineVersion": names.origin})
+    grant.add(main, names.origin, dict.fromkeys(_WRITTEN, names.origin))
     grant.output(names.id("DatabaseEndpoint"), f"Host of the database {names.local}", GetAtt(main, "Endpoint.Address"))
     secret = GetAtt(main, "MasterUserSecret.SecretArn")
     grant.output(names.id("DatabaseSecretArn"), f"Secret of the database {names.local}", secret)
@@ -722,6 +722,11 @@ def _add(grant: Grant, database: RdsInstance, names: Names, context: Context) ->
     return str(main.title)
 
 
+_WRITTEN = (
+    *("AllocatedStorage", "DBInstanceClass", "DBName", "DatabaseName", "DBSnapshotIdentifier", "EngineVersion"),
+    *("MasterUsername", "SnapshotIdentifier"),
+)
+"""The properties with values of the spec, of which cfn-lint may know that they are wrong."""
 _WHOLE_VERSIONS = ("E3690", "E3691", "W3690", "W3691")
 """The checks of cfn-lint that know whole versions alone. RDS chooses the minor version for a major one.
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html"""

@@ -66,23 +66,23 @@ def secret_sources(service: Service) -> list[SecretSource]:
     others: list[tuple[SpecPath, String | None]]
     others = [((*path, "imageCredentials"), one.image_credentials) for path, one in service.containers]
     others.append((sign_in, oidc.client_secret if oidc else None))
-    return [*found, *(SecretSource(".".join(map(str, path)), path, _source(text)) for path, text in others if text)]
+    return [*found, *(SecretSource(".".join(map(str, path)), path, source_of(text)) for path, text in others if text)]
 
 
 def variable_sources(container: Container, at: SpecPath) -> Iterator[SecretSource]:
     """The variables of the container at a spec path whose values ECS reads, in the order of the spec."""
     for index, secret in enumerate(container.secrets):
-        yield SecretSource(secret.name, (*at, "secrets", index), _source(secret.value_from))
+        yield SecretSource(secret.name, (*at, "secrets", index), source_of(secret.value_from))
     for name, text in container.environment.items():
         if _reference(text):
-            yield SecretSource(name, (*at, "environment", name), _source(text))
+            yield SecretSource(name, (*at, "environment", name), source_of(text))
 
 
 def log_sources(service: Service) -> Iterator[SecretSource]:
     """The options of the log driver whose values ECS reads, in the order of the spec."""
     for index, option in enumerate(service.observability.logs.secret_options):
         path: SpecPath = ("service", "observability", "logs", "secretOptions", index)
-        yield SecretSource(option.name, path, _source(option.value_from))
+        yield SecretSource(option.name, path, source_of(option.value_from))
 
 
 def log_options(service: Service) -> list[ContainerSecret]:
@@ -93,7 +93,7 @@ def log_options(service: Service) -> list[ContainerSecret]:
 def image_credentials(container: Container) -> ContainerSecret | None:
     """The secret with which ECS pulls the image of a container; its ``name`` is empty."""
     source = container.image_credentials
-    return secret_at("", _source(source), f"{origin_of(container)}.imageCredentials") if source else None
+    return secret_at("", source_of(source), f"{origin_of(container)}.imageCredentials") if source else None
 
 
 def credentials_of(service: Service) -> list[ContainerSecret]:
@@ -129,7 +129,7 @@ def _at(source: SecretSource) -> ContainerSecret:
     return secret_at(source.name, source.source, ".".join(map(str, source.path)))
 
 
-def _source(text: String) -> str:
+def source_of(text: String) -> str:
     """The source of a secret as a fragment; a placeholder as ``valueFrom`` would name it."""
     reference = _reference(text)
     return literal(reference.source) if reference else fragment(text)

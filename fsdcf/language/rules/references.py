@@ -38,7 +38,8 @@ def _is_variable(path: SpecPath) -> bool:
 
 def _names_secret(path: SpecPath) -> bool:
     """Whether the text at a path is the name or the ARN of a secret."""
-    return path[-1] == "valueFrom" or within_container(path) == ("service", "imageCredentials")
+    of_dependency = path[0] == "dependencies" and path[-1] == "secret"
+    return of_dependency or path[-1] == "valueFrom" or within_container(path) == ("service", "imageCredentials")
 
 
 def within_container(path: SpecPath) -> SpecPath:

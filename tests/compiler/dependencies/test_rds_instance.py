@@ -197,6 +197,10 @@ def test_an_existing_database_is_used() -> None:
     rule = made.the("AWS::EC2::SecurityGroupIngress")[1]["Properties"]
     assert (rule["GroupId"], rule["FromPort"], rule["SourceSecurityGroupId"]) == ("sg-01234567", 3306, TASKS)
     assert made.actions() == {"secretsmanager:GetSecretValue"}
+    named = make(KIND, "old", unmanaged={**EXISTING, "secret": "${secrets:db}"}).grant
+    assert [one.value_from for one in named.secrets] == [
+        one.value_from for one in make(KIND, "old", unmanaged=EXISTING).grant.secrets
+    ]
     arn = make(KIND, "old", permissions=["rds:DescribeDBInstances"]).arns("rds:DescribeDBInstances")
     assert arn == {"arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:db:old"}
     found = run(Request("spec.yml", spec_of({**MAIN, "unmanaged": EXISTING}).encode(), "staging")).diagnostics
