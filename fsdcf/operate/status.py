@@ -142,7 +142,8 @@ class StackResources:
 
 @dataclass(frozen=True)
 class Status:
-    """The status of a service. ``image`` is that of the task definition, ``moving`` are the resources in progress.
+    """The status of a service. ``image`` is that of the task definition, ``containers`` the names of its containers,
+    ``moving`` are the resources in progress.
 
     ``healthy`` of ``targets`` of the load balancer are in service; both are None for a worker or if unknown.
     ``target_states`` are the targets by state and reason. ``rollouts`` name task definitions by family and revision.
@@ -154,6 +155,7 @@ class Status:
 
     stack: Snapshot
     image: str | None = None
+    containers: tuple[str, ...] = ()
     desired: int | None = None
     running: int | None = None
     pending: int | None = None
@@ -244,9 +246,11 @@ def _with_runs(status: Status, calls: _OptionalCalls) -> Status:
     """The status of a job: its image, its schedule and its latest runs."""
     stack = status.stack
     service, schedule = job_tasks(stack), stack.outputs.get(SCHEDULE_OUTPUT)
+    image, containers = _containers(stack, service.ecs.task_definition, calls)
     return replace(
         status,
-        image=_image(stack, service.ecs.task_definition, calls),
+        image=image,
+        containers=containers,
         schedule=read_schedule(calls.call, schedule) if schedule else None,
         runs=latest_runs(calls.call, service),
     )
@@ -262,12 +266,13 @@ def _users(stack: Snapshot, calls: _OptionalCalls) -> tuple[str, ...]:
 
 
 def _with_service(status: Status, service: EcsService, calls: _OptionalCalls) -> Status:
-    image = _image(status.stack, service.task_definition, calls)
+    image, containers = _containers(status.stack, service.task_definition, calls)
     targets = _targets(service, calls)
     states = Counter((target.state, target.words) for target in targets or ())
     return replace(
         status,
         image=image,
+        containers=containers,
         desired=service.desired,
         running=service.running,
         pending=service.pending,
@@ -315,12 +320,14 @@ def _version(stack: Snapshot) -> tuple[object, ...]:
     return stack.arn, stack.status, stack.since
 
 
-def _image(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> str | None:
+def _containers(stack: Snapshot, task_definition: str, calls: _OptionalCalls) -> tuple[str | None, tuple[str, ...]]:
+    """The image of the main container, and the names of all."""
     if not task_definition:
-        return None
+        return None, ()
     answer = calls.call("the image is unknown", "ecs", "DescribeTaskDefinition", taskDefinition=task_definition)
-    container = main_container(containers_in(answer), stack.tags.get(SERVICE_TAG, "")) or {}
-    return text(container, "image") or None
+    containers = containers_in(answer)
+    container = main_container(containers, stack.tags.get(SERVICE_TAG, "")) or {}
+    return text(container, "image") or None, tuple(text(one, "name") for one in containers)
 
 
 def _targets(service: EcsService, calls: _OptionalCalls) -> tuple[TargetHealth, ...] | None:

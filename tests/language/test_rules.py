@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from fsdcf.cli.commands.explain import catalogue
+from fsdcf.diagnostics import Diagnostic
+from fsdcf.pipeline import Request, run
 from tests.conftest import HELLO, Compile
 
 MANY_ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -546,3 +549,75 @@ def test_one_partition(compiled: Compile, text: str, words: str) -> None:
 def test_names_of_one_partition(compiled: Compile, text: str) -> None:
     result = compiled(HELLO + text)
     assert "S255" not in {one.code for one in result.diagnostics} and result.template is not None, result.diagnostics
+
+
+OWN = "    - {name: init, essential: false, command: [a]}\n"
+PROXY = "    - {name: proxy, image: 'proxy:1', port: 8080}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "said"),
+    [
+        ("S510", "restartPolicy: {}\n", "has succeeded"),
+        ("S510", "restartPolicy: {ignoredExitCodes: [1]}\n", "has succeeded"),
+        ("", "restartPolicy: {enabled: false}\n", ""),
+        ("", "restartPolicy: {ignoredExitCodes: [0]}\n  sidecars:\n" + PROXY, ""),
+        ("S502", "dependsOn: {init: START}\n", "no container `init`"),
+        ("S502", "dependsOn: {main: START}\n", "wait for itself"),
+        ("S504", "dependsOn: {init: COMPLETE}\n  sidecars:\n" + OWN.replace("false", "true"), "is essential"),
+        ("", "dependsOn: {init: COMPLETE}\n  sidecars:\n" + OWN, ""),
+        ("S507", "sidecars:\n    - {name: a, mounts: [{volume: x, path: /x}]}\n", "no volume `x`"),
+    ],
+)
+def test_the_containers_of_a_job(compiled: Compile, code: str, text: str, said: str) -> None:
+    job = "apiVersion: fsd/v1\nkind: Job\nmetadata: {name: nightly, owners: team}\njob:\n  " + text
+    found = [each for each in compiled(job).diagnostics if each.severity.value == "error"]
+    assert [each.code for each in found] == ([code] if code else [])
+    assert all(said in each.message and each.hint and each.path[0] == "job" for each in found)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "said"),
+    [
+        ("S508", "  networking: {loadBalancer: {container: main}}\n  sidecars:\n" + PROXY, "no port"),
+        ("S508", "  networking: {loadBalancer: {container: init}}\n  sidecars:\n" + OWN, "no port"),
+        ("S508", "  networking: {loadBalancer: {container: nightly}}\n", "no container `nightly`"),
+        ("S243", "  observability: {traces: {}}\n  sidecars:\n" + PROXY.replace("8080", "4318"), "listens on 4318"),
+        ("S506", "  sidecars:\n" + PROXY.replace("}", ", memory: 512}"), "take 512 MiB"),
+        ("S506", "  sidecars:\n" + PROXY.replace("}", ", cpu: 256}"), "take 256 CPU units"),
+        ("S501", "  sidecars:\n    - {name: a, image: 'a@sha256:0'}\n", ""),
+        (
+            "S500",
+            "  sidecars:\n" + "".join(f"    - {{name: a{n}, image: 'a:1'}}\n" for n in range(10)),
+            "11 containers",
+        ),
+        ("S509", "  observability: {logs: {options: {Name: x}}}\n", "awslogs"),
+        ("S509", "  observability: {logs: {enabled: false, router: {}}}\n", "off"),
+        ("S509", "  observability: {logs: {driver: splunk}}\n", "splunk-url and splunk-token"),
+    ],
+)
+def test_containers_that_do_not_fit(compiled: Compile, code: str, text: str, said: str) -> None:
+    worker = "apiVersion: fsd/v1\nkind: Service\nmetadata: {name: nightly, owners: team}\nservice:\n" + text
+    found = [each for each in compiled(worker).diagnostics if each.severity.value == "error"]
+    assert code in [each.code for each in found] and any(said in each.message for each in found if each.code == code)
+    assert all(each.hint for each in found)
+
+
+def _found(text: str, dockerfile: str) -> Sequence[Diagnostic]:
+    return run(Request("spec.yml", text.encode(), "prod", beside=lambda _: dockerfile.encode())).diagnostics
+
+
+def _codes(text: str, dockerfile: str) -> set[str]:
+    return {each.code for each in _found(text, dockerfile)}
+
+
+def test_the_dockerfile_counts_for_containers_with_the_image_of_the_service() -> None:
+    """Its USER, and its HEALTHCHECK for those that wait for the service."""
+    proxy = PROXY.replace("}", ", dependsOn: {main: HEALTHY}}")
+    text = f"{HELLO}  build: {{dockerfile: Dockerfile}}\n  sidecars:\n{OWN}{proxy}"
+    text = text.replace("  healthCheck:\n    container:\n      command: curl -f http://localhost:8000/health\n", "")
+    image = "FROM a:1\nUSER 1000\n"
+    codes = {check: _codes(text, image + check) for check in ("", "HEALTHCHECK CMD true\n")}
+    assert "S504" in codes[""] and "S504" not in codes["HEALTHCHECK CMD true\n"]
+    root = [each.path for each in _found(text, image + "HEALTHCHECK CMD true\n") if each.code == "W140"]
+    assert root == [("service", "sidecars", 1, "user")]

@@ -97,6 +97,7 @@ BY_HAND = {
     "traces": (
         2 * SMALL + WEB + NAT + 4 * LOGS + (3 + 10) * 0.30 + WEB_ALARMS,
     ),  # a metric has ten combinations of labels
+    "proxy": (2 * 730 * (0.5 * 0.04048 + 0.004445) + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
     "tls": (2 * SMALL + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
     "private-registry": (2 * SMALL + WEB + NAT + 2 * LOGS + WEB_ALARMS,),
     "existing-vpc": (

@@ -311,8 +311,18 @@ def test_a_rule_finds_its_change_and_no_other_rule_does(
         assert text and not text.endswith(".") and "None" not in text
 
 
+def beside(**values: Any) -> Edit:
+    """An edit of the sidecar, which has an image of its own."""
+
+    def edit(template: dict[str, Any]) -> None:
+        template["Resources"]["Task"]["Properties"]["ContainerDefinitions"][1].update(values)
+
+    return edit
+
+
 SAFE: dict[str, Edit] = {
     "nothing": lambda template: None,
+    "a sidecar with an image of its own": beside(Image="public/collector:2", Command=["x"], User="1"),
     "a variable more": container(Environment=[*CONTAINER["Environment"], {"Name": "NEW", "Value": "1"}]),  # type: ignore[misc]
     "another value": container(Environment=[{"Name": "LOG", "Value": "debug"}, {"Name": "MODE", "Value": "a"}]),
     "a variable becomes a secret": container(

@@ -279,10 +279,8 @@ def _check_balancer(check: TargetGroupCheck, url: Address, service: Service, run
         f" healthy after {check.healthy}, unhealthy after {check.unhealthy}",
     )
     if url.port != service.checked_port:
-        key = "port" if service.health_check.port is None else "healthCheck.port"
-        printer.note(
-            f"--url has port {url.port}; on AWS the load balancer uses port {service.checked_port} (service.{key})"
-        )
+        key = service.entry_path if service.health_check.port is None else "service.healthCheck.port"
+        printer.note(f"--url has port {url.port}; on AWS the load balancer uses port {service.checked_port} ({key})")
     ask = partial(send_request, url.host, url.port, check.path, check.timeout, time.monotonic, url.scheme == "https")
     rounds = printer.rounds("load balancer", check_target(check, ask, run.rest, run.once))
     if run.failed(rounds):

@@ -274,7 +274,8 @@ def _facts(status: Status, paint: Paint) -> Iterator[tuple[str, str]]:
     elif "LoadBalancerDnsName" in stack.outputs:
         yield "dns name", f"{visible(stack.outputs['LoadBalancerDnsName'])} (the target of your domain's record)"
     if status.image:
-        yield "image", visible(status.image)
+        beside = f"; containers: {', '.join(status.containers)}" * (len(status.containers) > 1)
+        yield "image", visible(f"{status.image}{beside}")
     if status.running is not None:
         yield "tasks", _tasks(status, status.running, paint)
     if pause := pause_of(stack):
@@ -460,6 +461,7 @@ def status_record(status: Status) -> dict[str, Any]:
         "paused": {"since": iso(pause.since), "tasks": pause.tasks, "by": pause.by or None} if pause else None,
         "steady": status.steady,
         "image": status.image,
+        "containers": list(status.containers),
         "url": stack.outputs.get("Url"),
         "tasks": fields(status, "desired", "running", "pending"),
         "targets": {

@@ -190,6 +190,11 @@ def main_container(containers: Iterable[Mapping[str, Any]], service: str = "") -
     return names[max(named, key=len)] if named else next(essential, None)
 
 
+def logs_to_cloudwatch(container: Mapping[str, Any]) -> bool:
+    """Whether a container of a template writes its output to CloudWatch Logs."""
+    return mapping(container.get("LogConfiguration")).get("LogDriver") == "awslogs"
+
+
 def docker_platform(architecture: str) -> str:
     """Docker's name of the CPU architecture of a task (``ARM64``)."""
     return "linux/arm64" if architecture.upper() == "ARM64" else "linux/amd64"
@@ -439,6 +444,13 @@ def _service_side_costs(stack: PlannedStack, services: Resources) -> Iterator[Un
     for one in services:
         yield from _telemetry_side_costs(exporters_of(definition_of(stack, one)), one.name)
     containers = {one.name: containers_of(definition_of(stack, one)) for one in services}
+    sent = tuple(
+        name
+        for name, all in containers.items()
+        if any(one.get("LogConfiguration") and not logs_to_cloudwatch(one) for one in all)
+    )
+    if sent:
+        yield Unpriced("Logs that are sent elsewhere", "their receiver bills them", sent)
     secret = tuple(name for name, all in containers.items() if any(map(_reads_secrets, all)))
     if secret:
         yield Unpriced("Secrets and parameters that the tasks read", "they are not in the template", secret)

@@ -19,6 +19,7 @@ _ACCESS_KEY = r"(?<![A-Z0-9])A[KS]IA[0-9A-Z]{16}"
 _HINTS = (
     ("addons", "let Secrets Manager generate it, or {store}, and read it by `{{resolve:ssm-secure:NAME}}`"),
     ("args", "an image keeps its build arguments: name it in build.secrets, and use it by `RUN --mount=type=secret`"),
+    ("options", "{store}, and list the option in secretOptions in place of this one"),
     ("variables", "{store} for each spec that needs it, and leave it out here"),
     *((key, "{store}, and use that variable here") for key in ("command", "entryPoint", "healthCheck")),
 )
@@ -74,5 +75,5 @@ def _hint(case: Case, path: SpecPath, secret: str) -> str:
 
 def _store(document: Document, name: str = "", environment: str | None = None) -> str:
     """How to store a value for a variable, as the beginning of a hint."""
-    file = document.span(("service",)).file if "service" in document.data else "SPEC"
+    file = document.span(("service",)).file if document.has(("service",)) else "SPEC"
     return f"store a new value with `{suggested('secret set', file, name or 'NAME', env=environment)}`"

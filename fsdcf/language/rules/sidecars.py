@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from fsdcf.cloudformation.registries import parts_of_image
@@ -79,6 +80,10 @@ def container_names(case: Case) -> Problems:
         yield Problem("service.sidecars", message, "run what belongs together in one container", key=True)
 
 
+_VERSION = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?@(sha256:[A-Fa-f0-9]{64})?")
+"""A tag and a digest, each of which may be missing."""
+
+
 @rule(
     "S501",
     "an image of a sidecar without a tag or digest",
@@ -89,7 +94,7 @@ def sidecar_images(case: Case) -> Problems:
     service. A sidecar without `image` has that of the service, and its credentials."""
     for path, image in _images(case):
         repository, tag, digest = parts_of_image(sample(image))
-        if not REPOSITORY.fullmatch(repository):
+        if not REPOSITORY.fullmatch(repository) or not _VERSION.fullmatch(f"{tag}@{digest}"):
             yield Problem(path, f"`{image}` is not an image", "write an image such as public.ecr.aws/nginx/nginx:1.29")
         elif len(sample(image)) > LONGEST_IMAGE and not digest:
             message = f"an image has at most {LONGEST_IMAGE} characters, its tag among them"

@@ -145,8 +145,9 @@ def release_change(changes: Sequence[Change], risks: Sequence[Risk], sides: Side
 
 def unsafe(release: ReleaseChange) -> tuple[Unsafe, ...]:
     """The violations of all rules, in the order of the rules; none for a first deploy, which has no release to go back
-    to.
+    to. A sidecar with an image of its own keeps that when the service goes back to an earlier one.
     """
+    release = replace(release, containers=tuple(pair for pair in release.containers if pair.is_released))
     return tuple(
         replace(one, rule=rule.id, when=one.when or rule.when, way_out=one.way_out or rule.steps(one.subject))
         for rule in RULES

@@ -32,6 +32,7 @@ class ContainerPair:
     """A container on both sides, with its task definitions.
 
     ``indexes`` are its positions among the containers; ``is_main`` is true for the container of the service's image.
+    ``is_released``: it has that image, so that a rollback of the release changes it, too.
     """
 
     task: str
@@ -41,6 +42,7 @@ class ContainerPair:
     after: Container
     indexes: tuple[int, int]
     is_main: bool
+    is_released: bool = True
 
     def texts(self, key: str) -> tuple[str, str]:
         """A property on both sides as text."""
@@ -61,11 +63,13 @@ def container_pairs(old: PlannedStack, new: PlannedStack) -> Iterator[ContainerP
     for was, now in old.both(new, TASK_DEFINITION):
         before, after = _containers(was), _containers(now)
         main = _main(was)
+        released = text_of(after.get(_main(now), {}).get("Image"))
         for index, (name, container) in enumerate(before.items()):
             partner = _main(now) if name == main and name not in after else name
             if partner in after:
-                indexes = index, list(after).index(partner)
-                yield ContainerPair(was.name, was, now, container, after[partner], indexes, name == main)
+                indexes, found = (index, list(after).index(partner)), after[partner]
+                is_released = name == main or text_of(found.get("Image")) == released
+                yield ContainerPair(was.name, was, now, container, found, indexes, name == main, is_released)
 
 
 def removed_containers(old: PlannedStack, new: PlannedStack) -> Iterator[tuple[str, PropertyPlace]]:
