@@ -143,6 +143,11 @@ def origin_of(container: Container) -> str:
     return f"service.sidecars.{container.name}" if isinstance(container, Sidecar) else "service"
 
 
+def runs_service(container: Container) -> bool:
+    """Whether a container has the image of the service."""
+    return not isinstance(container, Sidecar) or container.image is None
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class TaskContainer:
     """A container of the task with its spec path, and the paths of single properties that have another one."""

@@ -59,3 +59,16 @@ def test_the_sources_of_the_main_container_follow_its_position(compiled: Compile
 
 def test_every_kind_of_the_language_has_a_compiler() -> None:
     assert all(compiler_of(kind).kind is kind for kind in KINDS.values())
+
+
+def test_a_sidecar_with_the_image_of_the_service_knows_its_database(compiled: Compile) -> None:
+    """One with another image does not; permissions are not repeated."""
+    sidecars = "  sidecars: [{name: migrate, essential: false}, {name: proxy, image: 'proxy:1'}]\n"
+    database = "dependencies: [{type: aws_rds_instance, name: '${ENV}-main', engine: postgres, version: '17'}]\n"
+    one, several = (compiled(HELLO + more + database) for more in ("", sidecars))
+    assert one.template is not None and several.template is not None, several.diagnostics
+    resources = several.template.data["Resources"]
+    main, migrate, proxy = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert main["Secrets"] == migrate["Secrets"] and main["Environment"] == migrate["Environment"]
+    assert "Secrets" not in proxy and "Environment" not in proxy
+    assert resources["ExecutionRole"] == one.template.data["Resources"]["ExecutionRole"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
-from fsdcf.compiler.stack import origin_of
+from fsdcf.compiler.stack import origin_of, runs_service
 from fsdcf.compiler.text import fragment, intrinsic, literal
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.container import Container
@@ -48,9 +49,11 @@ def secrets_of(container: Container, added: Iterable[ContainerSecret] = ()) -> l
 
 
 def all_secrets(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
-    """The secrets of every container, and those of the log driver. Dependencies add theirs to the service's own."""
-    others = (secret for one in service.sidecars for secret in secrets_of(one))
-    return [*secrets_of(service, added), *others, *log_options(service)]
+    """The secrets of every container, and those of the log driver. Dependencies add theirs to the image of the
+    service. A secret of several containers is listed once."""
+    every = [secrets_of(one, added if runs_service(one) else ()) for _, one in service.containers]
+    found = [*chain.from_iterable(every), *log_options(service)]
+    return list({(one.name, one.value_from, one.origin): one for one in found}.values())
 
 
 def secret_sources(service: Service) -> list[SecretSource]:

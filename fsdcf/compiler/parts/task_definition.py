@@ -10,7 +10,7 @@ from troposphere import GetAtt, ecs
 from fsdcf.compiler.parts.image import image
 from fsdcf.compiler.parts.logs import output_of
 from fsdcf.compiler.parts.secrets import image_credentials, plain_environment, secrets_of
-from fsdcf.compiler.stack import Context, StackPart, TaskContainer, VolumeMount, origin_of, present
+from fsdcf.compiler.stack import Context, StackPart, TaskContainer, VolumeMount, origin_of, present, runs_service
 from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.dependency import file_systems
 from fsdcf.language.model.container import (
@@ -69,24 +69,19 @@ _SOURCES: dict[Any, str] = {
 
 
 def _main(context: Context, mounts: list[VolumeMount]) -> TaskContainer:
-    """The service's own container, with the variables, secrets and volumes that dependencies add."""
-    service, added = context.service, context.before
+    """The service's own container, with the volumes that dependencies add."""
+    service = context.service
     definition = _definition(context, service, _points(mounts))
     sources = _sources_of(service, "volumes", "healthCheck.container")
     if not service.init_process:
         sources["LinuxParameters",] = "service.enableExecuteCommand"
-    secrets = enumerate(secrets_of(service, added.secrets))
-    sources |= {("Secrets", number): secret.origin for number, secret in secrets}
-    for number, variable in enumerate(definition.properties.get("Environment", [])):
-        by = added.variables.get(variable.Name)
-        if by and by.origin and variable.Name not in service.environment:
-            sources["Environment", number] = by.origin
+    sources |= _sources_of_variables(context, service, definition)
     sources |= {("MountPoints", number): mount.origin for number, mount in enumerate(mounts) if mount.origin}
     return TaskContainer(definition, ORIGIN, sources)
 
 
 def _sidecar(context: Context, sidecar: Sidecar, mounts: list[VolumeMount]) -> TaskContainer:
-    """A container beside the service's own. It has the volumes that it names, and no variables of dependencies."""
+    """A container beside the service's own, with the volumes that it names."""
     by_name = {mount.name: mount for mount in mounts}
     ordered = sorted(sidecar.mounts, key=lambda mount: mount.path)
     # Whether the service's own container may write to a volume of the spec says nothing about this one.
@@ -96,7 +91,28 @@ def _sidecar(context: Context, sidecar: Sidecar, mounts: list[VolumeMount]) -> T
         if (volume := by_name.get(one.volume))
     ]
     definition = _definition(context, sidecar, _points(points))
-    return TaskContainer(definition, origin_of(sidecar), _sources_of(sidecar, "mounts", "healthCheck"))
+    sources = _sources_of(sidecar, "mounts", "healthCheck") | _sources_of_variables(context, sidecar, definition)
+    return TaskContainer(definition, origin_of(sidecar), sources)
+
+
+def _added(context: Context, container: Container) -> StackPart:
+    """What dependencies and other parts add to a container: their variables and secrets are for the image of the
+    service, in whichever container that runs."""
+    return context.before if runs_service(container) else StackPart()
+
+
+def _sources_of_variables(
+    context: Context, container: Container, definition: ecs.ContainerDefinition
+) -> dict[str | tuple[Any, ...], str]:
+    """The spec paths of the secrets of a container, and of the variables that dependencies add."""
+    added = _added(context, container)
+    secrets = enumerate(secrets_of(container, added.secrets))
+    sources: dict[str | tuple[Any, ...], str] = {("Secrets", number): secret.origin for number, secret in secrets}
+    for number, variable in enumerate(definition.properties.get("Environment", [])):
+        by = added.variables.get(variable.Name)
+        if by and by.origin and variable.Name not in container.environment:
+            sources["Environment", number] = by.origin
+    return sources
 
 
 def _points(mounts: list[VolumeMount]) -> list[ecs.MountPoint]:
@@ -134,11 +150,11 @@ def _sources_of(container: Container, mounts: str, check: str) -> dict[str | tup
 
 
 def _definition(context: Context, container: Container, points: list[ecs.MountPoint]) -> ecs.ContainerDefinition:
-    """A container of the spec. What dependencies add goes to the service's own."""
+    """A container of the spec, with the variables and secrets that dependencies add."""
     service, attributes = context.service, context.before.attributes
     sidecar = container if isinstance(container, Sidecar) else None
     name = sidecar.name if sidecar else context.spec.metadata.name
-    added = StackPart() if sidecar else context.before
+    added = _added(context, container)
     secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(container, added.secrets)}
     plain = {name: one.value for name, one in added.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(container).items()}

@@ -275,7 +275,7 @@ class Sidecar(Container, NamedContainer):
     image: String | None = spec_key(
         "Image with its tag or digest.",
         default=None,
-        computed_default="the service's own image, for a container that prepares the task",
+        computed_default="the service's own image, with the variables and secrets of dependencies",
         longest=LONGEST_IMAGE + len("@sha256:") + 64,
     )
     port: int | None = spec_key(
