@@ -248,7 +248,8 @@ def _addons(document: Document, request: Request) -> tuple[Document, tuple[Addon
         return document, (), []
     from fsdcf.language.addon import read_addons  # most specs have none
 
-    return read_addons(document, request.name, request.beside or reader_beside(request.name, MOST_BYTES))
+    read = request.beside or reader_beside(request.name, MOST_BYTES)
+    return read_addons(document, request.name, request.environment, read)
 
 
 def _image(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -101,12 +101,12 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
 @dataclass(frozen=True, eq=False, repr=False)
 class Addon:
     """A fragment: the prefix of its names, the path as the spec has it, and its sections as plain data, in which
-    functions have their long form. ``pack`` is that of the spec, as the value of ``App``."""
+    functions have their long form. ``texts`` are the values of ``Env``, ``Name`` and, with a pack, ``App``."""
 
     prefix: str
     file: str
     data: Mapping[str, Any]
-    pack: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """The entries of a section by name; empty if the fragment does not have it."""
@@ -130,9 +130,7 @@ class Addon:
         """Whether a parameter gets a value from the spec."""
         declared = self.section("Parameters").get(parameter)
         has_default = isinstance(declared, dict) and "Default" in declared
-        if parameter == APP:
-            return bool(self.pack)
-        return parameter in GIVEN or (parameter in NETWORK and not has_default)
+        return parameter in self.texts or (parameter in NETWORK and not has_default)
 
     @cached_property
     def used(self) -> frozenset[str]:
@@ -189,7 +187,7 @@ def _output(addon: Addon, name: str, value: Any) -> AddonOutput:
 
 
 def read_addons(
-    document: Document, name: str, read: Callable[[str], bytes]
+    document: Document, name: str, environment: str, read: Callable[[str], bytes]
 ) -> tuple[Document, tuple[Addon, ...], list[Diagnostic]]:
     """Return the document of a spec with the positions of its addons, the addons, and the findings about them.
 
@@ -220,8 +218,9 @@ def read_addons(
         fragment, problems = parse_fragment(raw, shown)
         findings += problems
         if fragment is not None:
-            pack = document.value(("metadata", "pack"))
-            addons[prefix] = Addon(prefix, file, fragment.data, pack if isinstance(pack, str) else "")
+            own = {"Name": document.value(("metadata", "name")), APP: document.value(("metadata", "pack"))}
+            texts = {key: text for key, text in own.items() if isinstance(text, str) and text}
+            addons[prefix] = Addon(prefix, file, fragment.data, {"Env": environment, **texts})
             document = _with(document, addons[prefix], fragment)
         else:
             document = replace(document, sources={**document.sources, shown: raw.decode("utf-8", "replace")})
@@ -249,7 +248,7 @@ _Found = Iterator[tuple[Rule, SpecPath, str, str]]
 def _check(addon: Addon, document: Document) -> Iterator[Diagnostic]:
     """Yield the findings about a fragment. What is malformed is not looked into."""
     checks = (_refused, _values, _uses, _outputs)
-    form = list(_form(addon))
+    form = [*_expanded(addon), *_form(addon)]
     for rule, path, message, hint in form or (one for check in checks for one in check(addon)):
         place = addon.place(*path)
         span = document.span(place) if rule is UNDEFINED else document.key_span(place)
@@ -289,6 +288,8 @@ def _section_form(addon: Addon, section: str) -> _Found:
     taken: dict[str, str] = {}
     needed = {"Parameters": "Type", "Outputs": "Value"}.get(section)
     for key, one in addon.section(section).items():
+        if key.startswith("Fn::"):
+            continue  # refused
         if not _ID.fullmatch(key):
             yield MALFORMED, (section, key), f"`{key}` is not a valid name", "use letters and digits"
         elif (other := taken.setdefault(addon.id(key), key)) != key:
@@ -300,6 +301,8 @@ def _section_form(addon: Addon, section: str) -> _Found:
 
 
 def _resource_form(path: SpecPath, one: Any) -> _Found:
+    if str(path[-1]).startswith("Fn::"):
+        return  # refused
     if not isinstance(one, dict) or not isinstance(one.get("Type"), str):
         yield MALFORMED, path, f"the resource `{path[-1]}` has no `Type`", "write a type such as AWS::S3::Bucket"
         return
@@ -382,7 +385,8 @@ _TAKES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html"""
 
 
-def _refused(addon: Addon) -> _Found:
+def _expanded(addon: Addon) -> _Found:
+    """What only a macro or a transform can read."""
     for name in _REFUSED_SECTIONS:
         if name in addon.data:
             hint = "run `sam package` or the macro yourself, and write what comes out of it"
@@ -391,6 +395,9 @@ def _refused(addon: Addon) -> _Found:
         if function == "Fn::Transform" or function.startswith("Fn::ForEach"):
             hint = "write what comes out of it: a file for each, or each resource"
             yield REFUSED, path, f"`{function}` would need CAPABILITY_AUTO_EXPAND", hint
+
+
+def _refused(addon: Addon) -> _Found:
     for name, one in addon.section("Resources").items():
         yield from _refused_type(one["Type"], ("Resources", name, "Type"))
         named = IAM_NAMES.get(one["Type"])
@@ -420,8 +427,13 @@ def _functions(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
 
 
 def _values(addon: Addon) -> _Found:
-    """The parameters that nothing gives a value."""
+    """The parameters that nothing gives a value, or none that they allow."""
     for name, one in addon.section("Parameters").items():
+        allowed, text = one.get("AllowedValues"), addon.texts.get(name)
+        if text is not None and isinstance(allowed, list) and text not in map(str, allowed):
+            hint = f"add `{text}` to the AllowedValues, or choose another addon for it in `environments`"
+            place: SpecPath = ("Parameters", name, "AllowedValues")
+            yield WITHOUT_VALUE, place, f"`{name}` is `{text}`, which the parameter does not allow", hint
         if "Default" in one or addon.is_given(name) or name not in addon.used:
             continue
         if name == APP:

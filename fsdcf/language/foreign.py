@@ -654,7 +654,8 @@ FILES = (
             "AWSTemplateFormatVersion" in data or (_is_map(data, "Resources") and "AWS::" in str(data["Resources"]))
         ),
         _BEGIN + "the container to `service.image`, `service.port` and `service.environment`, its task's size to"
-        " `service.resources`, tables, queues, topics and buckets to `dependencies`; fsdcf writes the template",
+        " `service.resources`, tables, queues, topics and buckets to `dependencies`; fsdcf writes the template."
+        " A spec adds other resources as they are: name the file in its `addons`",
     ),
     ForeignFile(
         "a serverless.yml",

@@ -15,7 +15,10 @@ from fsdcf.cloudformation.template import read
 from fsdcf.sandbox import ids
 from fsdcf.sandbox.state import SandboxState
 
-CASES = sorted((Path(__file__).parent.parent / "cases").rglob("*.template.yml"))
+CASES = sorted(
+    path for path in (Path(__file__).parent.parent / "cases").rglob("*.template.yml") if path.parent.name != "addons"
+)
+"""Without those in which a user's own template is."""
 BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/0123456789abcdef"
 
 FORMS = [

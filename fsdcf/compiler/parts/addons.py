@@ -44,11 +44,8 @@ def addons(context: Context) -> StackPart:
 
 def _given(addon: Addon, context: Context) -> dict[str, Any]:
     """The values of the parameters that the spec gives."""
-    spec = context.spec
     values = {
-        "App": spec.metadata.pack,
-        "Env": context.environment,
-        "Name": spec.metadata.name,
+        **addon.texts,
         "VpcId": context.network.vpc,
         "SubnetIds": list(context.network.task_subnets),
         "TaskSecurityGroupId": TASK_SECURITY_GROUP,

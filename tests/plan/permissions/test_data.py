@@ -77,7 +77,8 @@ PARTS = {
 def test_iam_s_name_is_known_of_every_type_that_fsdcf_makes() -> None:
     """Without it, the action that creates a resource would not be allowed on the resource itself."""
     made = set[str]()
-    for file in (ROOT / "tests" / "cases").rglob("*.template.yml"):
+    files = (ROOT / "tests" / "cases").rglob("*.template.yml")
+    for file in (path for path in files if path.parent.name != "addons"):  # where a user's own types are
         resources = file.read_text(encoding="utf-8").partition("\nResources:")[2]
         made |= set(re.findall(r"^    Type: (AWS::\S+)", resources, re.MULTILINE))
     assert "AWS::EC2::FlowLog" in made
