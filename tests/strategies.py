@@ -118,6 +118,21 @@ def observability(draw: Any) -> dict[str, Any]:
     return out
 
 
+DETAILS: dict[str, list[dict[str, Any]]] = {
+    "aws_sqs_queue": [
+        {"deadLetters": False},
+        {"receivesFrom": [{"topic": "news"}, {"bucket": "files"}]},
+        {"fifo": True},
+    ],
+    "aws_s3_bucket": [
+        {"prefixes": ["a/"], "cors": [{"origins": ["*"]}]},
+        {"notifications": [{"existingQueue": "jobs"}]},
+    ],
+    "aws_kinesis_stream": [{"shards": 2}, {"consumers": ["a", "b"]}],
+    "aws_sns_topic": [{"subscriptions": [{"email": "team@example.com"}, {"existingQueue": "jobs"}]}],
+}
+
+
 @st.composite
 def dependencies(draw: Any) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
@@ -125,6 +140,7 @@ def dependencies(draw: Any) -> list[dict[str, Any]]:
         kind = draw(
             st.sampled_from(
                 ["aws_sqs_queue", "aws_s3_bucket", "aws_dynamodb_table", "aws_kinesis_stream", "aws_msk_cluster"]
+                + ["aws_sns_topic"]
             )
         )
         one: dict[str, Any] = {"type": kind, "name": f"${{ENV}}-{name}"}
@@ -132,6 +148,8 @@ def dependencies(draw: Any) -> list[dict[str, Any]]:
             one["unmanaged"] = {"permissions": draw(st.sampled_from(["read", "write", "read_write"]))}
         elif kind == "aws_dynamodb_table":
             one |= {"keySchema": [{"name": "id", "type": "HASH"}], "attributes": [{"name": "id", "type": "S"}]}
+        elif kind in DETAILS:
+            one |= draw(st.sampled_from([{}, *DETAILS[kind]]))
         out.append(one)
     if draw(st.booleans()):
         out.append({"type": "aws_efs_file_system", "name": "data"})

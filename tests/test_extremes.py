@@ -77,6 +77,8 @@ def with_balancer(**keys: Any) -> dict[str, Any]:
     return {"networking": {"loadBalancer": keys}}
 
 
+BUCKET = {"bucket": "files"}
+
 NEEDS: dict[str, dict[str, Any]] = {
     "aws_dynamodb_table": TABLE,
     "aws_dynamodb_table.globalSecondaryIndexes": INDEX,
@@ -115,7 +117,23 @@ NEEDS: dict[str, dict[str, Any]] = {
     "aws_s3_bucket.lifecycle": {"lifecycle": [{"expireAfterDays": 90}]},
     "aws_s3_bucket.lifecycle.transitionAfterDays": {"lifecycle": [{"storageClass": "GLACIER"}]},
     "aws_s3_bucket.lifecycle.storageClass": {"lifecycle": [{"transitionAfterDays": 30}]},
-    "aws_sns_topic.subscriptions": {"subscriptions": [{"queue": "orders"}]},
+    **{
+        f"{name}.unmanaged": {"unmanaged": {"permissions": "read"}}
+        for name in ("aws_kinesis_stream", "aws_s3_bucket", "aws_sns_topic", "aws_sqs_queue")
+    },
+    **{
+        f"aws_sns_topic.subscriptions.{key}": {"subscriptions": [{"queue": "orders"}]}
+        for key in ("filterPolicy", "filterPolicyScope", "rawMessageDelivery")
+    },
+    "aws_sns_topic.subscriptions.deadLetterQueue": {"subscriptions": [{"email": "team@example.com"}]},
+    **{f"{name}.receivesFrom.account": {"receivesFrom": [BUCKET]} for name in ("aws_sns_topic", "aws_sqs_queue")},
+    **{
+        f"aws_s3_bucket.notifications.{key}": {"notifications": [{"queue": "orders"}]}
+        for key in ("events", "prefix", "suffix")
+    },
+    "aws_sqs_queue.fifoThroughputLimit": {"fifo": True, "deduplicationScope": "messageGroup"},
+    "aws_sqs_queue.deduplicationScope": {"fifo": True},
+    "aws_sqs_queue.dataKeyReuse": {"encryption": "kms"},
     "sqlite_database": {"path": "/tmp/x.db", "ephemeral": True},
     "service.volumes.efs.rootDirectory": {"volumes": [{"efs": {"fileSystemId": "fs-01234567"}}]},
     "service.networking.vpc.id": {"networking": {"vpc": SUBNETS}},
@@ -188,6 +206,7 @@ VALUES: dict[str, list[Any]] = {
     "aws_rds_instance.permissions": ["readWrite", ["rds:DescribeDBInstances"]],
     "aws_rds_instance.unmanaged.permissions": ["readWrite", ["rds:DescribeDBInstances"]],
     "aws_dsql_cluster.permissions": ["readWrite"],
+    "aws_sns_topic.subscriptions": [[{"queue": "orders"}, {"email": "team@example.com"}]],
     "aws_sns_topic.subscriptions.queue": ["orders"],
     "aws_elasticache.version": ["7", "9"],
     "aws_msk_cluster.unmanaged.brokers": [["b:1", "a:65535"]],
@@ -195,6 +214,11 @@ VALUES: dict[str, list[Any]] = {
     "aws_elasticache.nodeType": ["cache.t2.micro", "cache.r7g.16xlarge"],
     "aws_opensearch.instanceType": ["t3.small.search", "r7g.16xlarge.search"],
     "aws_opensearch.masterType": ["t3.small.search", "r7g.16xlarge.search"],
+    "aws_sns_topic.subscriptions.deadLetterQueue": ["orders"],
+    "aws_sns_topic.subscriptions.https": ["https://a", "https://" + "a" * 1500],
+    "receivesFrom": [[BUCKET], [{"bucket": f"b-{number}"} for number in range(50)]],
+    "aws_s3_bucket.notifications": [[{"queue": "orders"}]],
+    "aws_s3_bucket.notifications.queue": ["orders"],
     "aws_sns_topic.subscriptions.filterPolicy": [
         {key: ["v" * 1000] * count for key, count in zip("abcde", (5, 5, 3, 2, 1), strict=True)},
     ],
@@ -220,6 +244,7 @@ ELSEWHERE = {
     "aws_dynamodb_table.localSecondaryIndexes.keySchema": "belongs to that of the table",
     "aws_msk_cluster.permissions": "is always unmanaged",
     "kafka_topic.permissions": "is always unmanaged",
+    "aws_s3_bucket.notifications.topic": "names a dependency",
     "service.permissions": "has none",
     "service.unmanaged.permissions": "has none",
     "sqlite_database.permissions": "has none",

@@ -475,6 +475,8 @@ def _rewritten(text: str, key: Key) -> Iterator[str]:
         yield re.sub(r"^(https?://[^/]*|[\w.-]*(?:(?<=\d)|:\d+)(?=/))", "", text) or "/"
         yield f"/{text}"
     yield from _address_ranges(text, key)
+    if "origin" in key.expects:
+        yield re.sub(r"(?<=[^/:])/.*", "", text)
     if "://" in text:
         return
     yield re.sub(r"[^A-Za-z0-9_]+", "_", text)

@@ -8,7 +8,7 @@ from collections import Counter
 from itertools import combinations
 from typing import Any, ClassVar
 
-from troposphere import GetAtt, Ref, s3
+from troposphere import GetAtt, Ref, encode_to_dict, s3
 
 from fsdcf.cloudformation.arns import arn
 from fsdcf.compiler.access import actions, check_permissions, existing, is_list, is_managed
@@ -451,20 +451,21 @@ def _access(bucket: S3Bucket, whole: str) -> list[PolicyStatement]:
 
 
 def _cors(bucket: S3Bucket) -> s3.CorsConfiguration | None:
-    """The rules in the order of the spec: S3 applies the first that matches."""
-    rules = [
-        s3.CorsRules(
-            AllowedOrigins=[value(origin) for origin in sorted(rule.origins, key=sample)],
-            AllowedMethods=sorted(set(rule.methods)),
+    """The rules in the order of the spec, each once: S3 applies the first that matches."""
+    rules: list[dict[str, Any]] = []
+    for rule in bucket.cors:
+        found = {
+            "AllowedOrigins": [value(origin) for origin in sorted(set(rule.origins), key=sample)],
+            "AllowedMethods": sorted(set(rule.methods)),
             **present(
                 AllowedHeaders=sorted(set(rule.headers)),
                 ExposedHeaders=sorted(set(rule.expose_headers)),
                 MaxAge=rule.max_age,
             ),
-        )
-        for rule in bucket.cors
-    ]
-    return s3.CorsConfiguration(CorsRules=rules) if rules else None
+        }
+        if encode_to_dict(found) not in map(encode_to_dict, rules):
+            rules.append(found)
+    return s3.CorsConfiguration(CorsRules=[s3.CorsRules(**rule) for rule in rules]) if rules else None
 
 
 def _published(bucket: S3Bucket, title: str) -> PolicyStatement:

@@ -221,7 +221,8 @@ def _check_details(queue: SqsQueue) -> Violations:
         if written is not None and not queue.fifo:
             hint = "add `fifo: true`, or leave it out"
             yield Violation(QUEUE, key, f"only a FIFO queue has `{key}`", hint, key=True)
-    if queue.fifo_throughput_limit == "perMessageGroupId" and queue.deduplication_scope != "messageGroup":
+    per_group = queue.fifo and queue.fifo_throughput_limit == "perMessageGroupId"
+    if per_group and queue.deduplication_scope != "messageGroup":
         message = "a throughput for each message group needs duplicates to be discarded in each one"
         yield Violation(QUEUE, "fifoThroughputLimit", message, "add `deduplicationScope: messageGroup`")
 
