@@ -39,10 +39,15 @@ ACTIONS = {"aws_efs_file_system": ("elasticfilesystem:ClientMount", "elasticfile
 """An action that only reads and one that only writes, where the levels overlap."""
 
 
+STORED = ("kms", "secretsmanager", "parameter")
+"""The categories of keys, secrets and parameters, which have tests of their own."""
+
+
 def made_types() -> dict[str, CompiledType[Any]]:
     """The types by name, without those to which no IAM action gives access: a database file, another service, a topic
-    of Kafka by its brokers, and a cache, whose user decides."""
-    others = ("sqlite", "service", "kafka", "elasticache")
+    of Kafka by its brokers, and a cache, whose user decides; and without keys, secrets and parameters, which others
+    use, and the service itself only if the spec says so."""
+    others = ("sqlite", "service", "kafka", "elasticache", *STORED)
     return {kind.name: kind for kind in types().values() if kind.category not in others}
 
 
