@@ -19,7 +19,7 @@ from fsdcf.deploy.schedules import Read
 from fsdcf.masking import mask_text
 from fsdcf.operate.service import RunningService, existing_stack, job_tasks
 from fsdcf.operate.tasks import document, end_cause
-from fsdcf.wording import moment
+from fsdcf.wording import cut, moment
 
 RECENT = 5
 """Runs that are shown."""
@@ -89,7 +89,7 @@ def read_execution(raw: Answer) -> JobRun:
         return run
     if error == "States.Timeout" or text(raw, "status") == "TIMED_OUT":
         return replace(run, why=TIMED_OUT)
-    why = end_cause(task, None).text if task else mask_text(": ".join(filter(None, (error, cause))))
+    why = end_cause(task, None).text if task else cut(mask_text(": ".join(filter(None, (error, cause)))))
     return replace(run, why=why or "Step Functions gives no reason")
 
 
@@ -155,7 +155,7 @@ def failure_of(event: Answer) -> str:
     details = event.get("taskFailedEventDetails") or {}
     cause = str(details.get("cause") or "")
     task = _camel(document(cause))
-    return end_cause(task, None).text if "taskArn" in task else mask_text(cause) or text(details, "error")
+    return end_cause(task, None).text if "taskArn" in task else cut(mask_text(cause)) or text(details, "error")
 
 
 def explain_last_run(run: Run, outcome: Outcome) -> Outcome:

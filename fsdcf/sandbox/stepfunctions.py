@@ -139,7 +139,13 @@ def _run_task(state: SandboxState, execution: Document, body: Data) -> None:
     given = json.loads(execution["input"])
     arguments = {**body["Arguments"], "Overrides": given.get("Overrides") or {}}
     request = {**request_of("ecs", "RunTask", arguments), "startedBy": "AWS Step Functions"}
-    answer = api.run_task(state, request)
+    try:
+        answer = api.run_task(state, request)
+    except ServiceError as error:  # such as a task definition that a deploy has deregistered
+        failure = {"error": f"ECS.{error.code}", "cause": error.message}
+        _note(state, execution, "TaskSubmitFailed", {**_ECS, **failure})
+        _retry(state, execution, body, *failure.values())
+        return
     execution["task"] = answer["tasks"][0]["taskArn"]
     seconds = body.get("TimeoutSeconds")
     execution["until"] = state.clock.now() + state.duration(seconds) if seconds else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 
 from fsdcf.deploy.model import Exit
@@ -98,12 +101,24 @@ def test_a_run_that_takes_too_long_is_stopped_and_one_that_overlaps_is_skipped(s
     stage.site.clock.advance(60)
     assert states(stage, "nightly") == [("skipped", None), ("failed", None)]
     assert "after its timeout" in stage("status", "nightly").stdout
-    running = stage("run", "nightly", "--detach").stdout.strip()
-    assert running != started
+    stage.site.pressing(1)
+    left = stage("run", "nightly", expect=int(Exit.INTERRUPTED)).stderr
+    running = re.findall(r"stop-task nightly --env staging (\S+)", left)[0]
+    assert running != started and "goes on" in left and states(stage, "nightly")[0] == ("running", None)
     assert "not tried again" in stage("stop-task", "nightly", running, "--yes").output
     assert states(stage, "nightly")[0] == ("stopped", None)
     stage.site.clock.advance(60)
     assert "no run is in progress" in stage("tasks", "nightly").stdout
+
+
+def test_a_deploy_during_a_run_ends_its_retries(stage: Stage) -> None:
+    deploy(stage, "nightly")
+    stage.site.fault("nightly-staging:create:exit=3")
+    stage("run", "nightly", "--detach")
+    deploy(stage, "nightly", "two")
+    stage.site.clock.advance(30)
+    assert "inactive" in stage("status", "nightly").stdout.lower()
+    assert stage("run", "nightly").exit_code == 0
 
 
 def test_a_pause_stays_until_it_is_resumed(stage: Stage) -> None:
@@ -120,12 +135,19 @@ def test_a_pause_stays_until_it_is_resumed(stage: Stage) -> None:
     assert states(stage, "tick") == [("succeeded", 0)]
 
 
-def test_a_job_without_a_state_machine_runs_as_a_task(stage: Stage) -> None:
+def test_a_job_without_a_state_machine_runs_as_a_task(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     deploy(stage, "tick")
     stage.site.fault("tick-staging:create:exit=3")
     assert "job.environment" in stage("run", "tick", expect=3).stderr
     assert "runs no containers" in stage("run", "tick", "--", "true", expect=int(Exit.UNKNOWN)).stderr
     assert states(stage, "tick") == [("failed", None), ("failed", 3)]
+    stage.site.fault("tick-staging:create:slow=5")
+    stage("run", "tick", "--detach")
+    stage.site.clock.advance(14)
+    assert "1 task running" in stage("tasks", "tick").stdout and states(stage, "tick")[0] == ("running", None)
+    (stage.folder / "session-manager-plugin").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(stage.folder), prepend=os.pathsep)
+    assert "job.enableExecuteCommand" in stage("exec", "tick", "--", "sh", expect=2).stderr
 
 
 @pytest.mark.parametrize("words", [("scale", "tick", "2"), ("restart", "tick")], ids=lambda words: words[0])

@@ -64,7 +64,14 @@ from fsdcf.compiler.pipeline import (
     scoped_id,
 )
 from fsdcf.compiler.stack import Template
-from fsdcf.conventions import BOUNDARY, ENVIRONMENT_SERVICE, ENVIRONMENT_TAG, PIPELINE, environment_stack
+from fsdcf.conventions import (
+    BOUNDARY,
+    DEFINITION_OUTPUT,
+    ENVIRONMENT_SERVICE,
+    ENVIRONMENT_TAG,
+    PIPELINE,
+    environment_stack,
+)
 from fsdcf.deploy.model import Ask, Exit, NoticeIssued, Options, Outcome, Release, RunEnded, Target, Tell
 from fsdcf.language.model.service import Spec
 from fsdcf.language.model.traffic import BUCKET_NAME
@@ -240,11 +247,16 @@ def permissions_command(
         if not (operate or boundary or boundaries(stack)):
             click.echo(
                 f"note: the roles of {stack.stack} have no permissions boundary, but this policy allows only roles "
-                f"with {fill_in(limit, values)}: set permissionsBoundary under service",
+                f"with {fill_in(limit, values)}: set permissionsBoundary under {_block(stack)}",
                 err=True,
             )
     for type in needed.unknown:
         click.echo(f"note: the permissions for {type} are unknown; add them by hand", err=True)
+
+
+def _block(stack: DeployedStack) -> str:
+    """The block of a spec that has the keys of its tasks: ``service`` or ``job``."""
+    return "job" if DEFINITION_OUTPUT in stack.template.get("Outputs", {}) else "service"
 
 
 def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) -> str:
@@ -516,7 +528,7 @@ class Bootstrap:
     def _notes_on(self, one: CompiledService) -> Iterator[str]:
         name, limits = _service(one), boundaries(one.stack)
         line = f"`permissionsBoundary: {self._boundary.replace('${SERVICE}', name)}`"
-        line += " under service" if one.spec else " under environment"
+        line += f" under {_block(one.stack) if one.spec else 'environment'}"
         own = boundary_arn(boundary_name(self._boundary, one.environment, name))
         if not limits and one.stack.resources(ROLE):
             yield f"note: {visible(one.file)}: the roles of a pipeline create no role without a boundary: write {line}"

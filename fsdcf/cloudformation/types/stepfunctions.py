@@ -74,7 +74,9 @@ def _price_machines(context: PricingContext, machines: Resources) -> CostItems:
             yield Unpriced(f"State transitions of {machine.name}", why, (machine.name,))
             continue
         if not sum(one or Decimal(0) for one in runs):
-            yield Unpriced(f"State transitions of {machine.name}", "its schedule starts no run", (machine.name,))
+            yield Unpriced(
+                f"State transitions of {machine.name}", "its schedule starts no run, or a single one", (machine.name,)
+            )
             continue
         times, states = sum((one or Decimal(0) for one in runs), Decimal(0)), Decimal(len(_way(machine)) + 1)
         how = f"{number(times)} runs × {number(states)} transitions, without retries"
