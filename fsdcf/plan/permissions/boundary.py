@@ -13,7 +13,7 @@ from fsdcf.cloudformation.limits import POLICY_CHARACTERS
 from fsdcf.cloudformation.permissions import is_unlimited
 from fsdcf.cloudformation.planned import items, mapping
 from fsdcf.cloudformation.types import record_of
-from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE
+from fsdcf.conventions import ENVIRONMENT_TAG, PIPELINE, exporting_stack
 from fsdcf.plan.permissions.resources import identities, is_service, service_of
 
 DENIED = ("account:*", "iam:*", "organizations:*")
@@ -261,9 +261,18 @@ def _patterns(stack: DeployedStack, value: Any) -> tuple[str, ...]:
             return _named(stack, _referred(argument)) or ("*",)
         if function == "Ref" and argument in stack.template["Resources"]:
             return _named(stack, argument) or ("*",)
+        if function == "Fn::Join" and isinstance(argument, list):
+            return (str(argument[0]).join(_joined(stack, part) for part in argument[1]),)
         if function == "Fn::Sub" and isinstance(argument, str):
             return tuple(text({function: one}, stack.stack) for one in _substituted(stack, argument))
     return (text(value, stack.stack),)
+
+
+def _joined(stack: DeployedStack, part: Any) -> str:
+    """A part of a joined text. What an environment exports has a name that begins with that of its stack."""
+    if isinstance(part, Mapping) and isinstance(name := part.get("Fn::ImportValue"), str):
+        return f"{exporting_stack(name)}-*" if exporting_stack(name) != name else "*"
+    return text(part, stack.stack)
 
 
 def _substituted(stack: DeployedStack, template: str) -> Iterator[str]:
@@ -274,6 +283,7 @@ def _substituted(stack: DeployedStack, template: str) -> Iterator[str]:
         yield template
         return
     for own in _named(stack, match[1])[:1] or ("*",):
+        own = re.split("[:/]", own)[-1] if template.startswith("arn:") else own  # a part of an ARN is a name
         yield from _substituted(stack, template[: match.start()] + own + template[match.end() :])
 
 

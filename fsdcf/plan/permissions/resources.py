@@ -261,7 +261,7 @@ def is_service(service: str, type: str) -> bool:
 def _plain(word: str) -> str:
     """CloudFormation's and IAM's name of a service in one spelling: ElasticLoadBalancingV2, application-autoscaling."""
     plain = word.lower().replace("-", "").removesuffix("v2")
-    return {"certificatemanager": "acm", "efs": "elasticfilesystem"}.get(plain, plain)
+    return {"certificatemanager": "acm", "efs": "elasticfilesystem", "stepfunctions": "states"}.get(plain, plain)
 
 
 def _fragment(pattern: str) -> str:
