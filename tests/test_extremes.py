@@ -79,7 +79,22 @@ def with_balancer(**keys: Any) -> dict[str, Any]:
 
 BUCKET = {"bucket": "files"}
 
+
+def scaled_by(**policy: Any) -> dict[str, Any]:
+    """Auto scaling by one policy."""
+    return {"autoScaling": {"policies": [policy]}}
+
+
+STEP = {"lower": 50, "adjustment": 1}
+
 NEEDS: dict[str, dict[str, Any]] = {
+    "service.autoScaling.schedules": {
+        "autoScaling": {"maxCount": 5000, "schedules": [{"cron": "0 8 * * *", "minCount": 1}]}
+    },
+    "service.autoScaling.schedules.maxCount": {"autoScaling": {"minCount": 0, "schedules": [{"cron": "0 8 * * *"}]}},
+    "service.autoScaling.policies": scaled_by(metric="cpu", value=50),
+    "service.autoScaling.policies.steps": scaled_by(metric="cpu", type="step", steps=[STEP]),
+    "service.autoScaling.policies.steps.upper": scaled_by(metric="cpu", type="step", steps=[{"adjustment": -1}]),
     "aws_dynamodb_table": TABLE,
     "aws_dynamodb_table.globalSecondaryIndexes": INDEX,
     "aws_dynamodb_table.globalSecondaryIndexes.nonKeyAttributes": {
@@ -178,6 +193,18 @@ NEEDS: dict[str, dict[str, Any]] = {
 """What a key needs beside it: keys of the dependency or of the service."""
 
 VALUES: dict[str, list[Any]] = {
+    "service.autoScaling.schedules": [
+        [{"name": f"a{one}", "cron": f"{one % 60} {one // 60} * * *", "minCount": 1} for one in range(200)]
+    ],
+    "service.autoScaling.schedules.cron": ["0 8 * * *", f"{','.join(map(str, range(0, 60, 7)))} 1,3,5 * * 1,3,5"],
+    "service.autoScaling.schedules.timezone": ["UTC", "America/Argentina/Buenos_Aires"],
+    "service.autoScaling.policies": [[{"metric": "cpu", "value": 50}, {"metric": "memory", "value": 1}]],
+    "service.autoScaling.policies.metric": ["cpu", "memory", "requestsPerTask", "responseTime"],
+    "service.autoScaling.policies.value": [0.001, 100],
+    "service.autoScaling.policies.steps": [
+        [*({"lower": one, "upper": one + 1, "adjustment": 1} for one in range(19)), {"lower": 19, "adjustment": 5000}]
+    ],
+    "service.observability.alarms.notify": [f"arn:aws:sns:us-east-1:123456789012:{'x' * 256}"],
     "service.networking.vpc.cidr": ["10.0.0.0/16", "192.168.254.0/23"],
     "service.networking.loadBalancer.allowCidrs": [["0.0.0.0/0"], ["2001:db8::/32"]],
     "service.networking.egress": [[{"to": "0.0.0.0/0"}, *({"to": f"10.{number}.0.0/16"} for number in range(59))]],
@@ -228,6 +255,9 @@ VALUES: dict[str, list[Any]] = {
 ELSEWHERE = {
     "overrides": "a map of resources of the template; tests/compiler/test_overrides.py has it",
     "addons": "files; tests/compiler/test_addons.py has them",
+    "service.autoScaling.queue": "names a dependency",
+    "service.autoScaling.queueBacklogPerTask": "needs a queue",
+    "service.autoScaling.policies.type": "belongs to a value or to steps",
     "service.networking.loadBalancer.name": "names a load balancer",
     "service.networking.loadBalancer.container": "names a container",
     "service.dependsOn": "names a container",

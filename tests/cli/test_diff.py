@@ -511,7 +511,7 @@ def test_a_variable_from_a_dependency_has_the_line_of_the_dependency(folder: Pat
     assert lines(without, 11)[1] == f"old.yml:{efs}"
     _written(folder, "new.yml", text.replace("owners: [team-notes]", "owners: [others]"))
     told = fsdcf("diff", "old.yml", "new.yml", expect=10).stdout
-    assert f"  ~ tags of 28 resources and the stack: owners  new.yml:{line['metadata:']}\n" in told
+    assert f"  ~ tags of 34 resources and the stack: owners  new.yml:{line['metadata:']}\n" in told
 
 
 def test_markdown_is_capped(folder: Path) -> None:

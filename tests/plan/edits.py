@@ -153,6 +153,7 @@ EDITS: dict[str, tuple[str, Edit, int, dict[str, str]]] = {
         10,
         {
             **{"MailsQueue": "added", "MailsQueueDeadLetters": "added", "MailsSqsAccess": "added"},
+            "MailsQueueDeadLettersAlarm": "added",
             **{"TaskDefinition": "replaced", "Service": "changed"},
         },
     ),
