@@ -43,7 +43,7 @@ def test_all_of_them_are_deployed_and_the_summary_says_how_long_each_took(stage:
     out, _ = deploy(stage, "--yes")
     for name in NAMES:
         assert stage.site.status(f"{name}-staging") == "CREATE_COMPLETE"
-        assert f"{name}-staging".ljust(14) + " | plan: 8 added" in out
+        assert f"{name}-staging".ljust(14) + " | plan: 11 added" in out
         assert f"\n  {name}-staging: done in " in out
     assert "\ndone: 3 stacks deployed\n" in out
     again, _ = deploy(stage, "--yes", "--parallel", "3")
@@ -261,7 +261,7 @@ def test_a_plan_names_what_cannot_be_planned_before_its_environment_exists(stage
     assert "next: fsdcf diff services/users.yml --first --env staging" in result.stdout
     assert "4 stacks planned: nothing was executed" in result.stdout
     stage("deploy", "environments/staging.yml", "--yes")
-    assert "users-staging  | plan: 7 added" in stage(*FOLDERS, "--plan-only").stdout
+    assert "users-staging  | plan: 10 added" in stage(*FOLDERS, "--plan-only").stdout
 
 
 def test_detached_deploys_cannot_wait_for_each_other(stage: Stage, joined: None) -> None:
