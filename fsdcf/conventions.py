@@ -128,6 +128,11 @@ def artifacts_prefix(environment: str, stack: str = "") -> str:
     return f"{environment}/{stack}/" if stack else f"{environment}/"
 
 
+NEEDED = "NeededStatements"
+"""The key in the Metadata of a task definition for what its existing roles need, by the logical ids of the roles that
+the stack would have otherwise."""
+
+
 def exporting_stack(export: str) -> str:
     """The stack of an environment that has an export of this name; for any other name, the name itself."""
     stack, _, output = export.rpartition("-")

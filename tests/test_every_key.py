@@ -84,6 +84,8 @@ VALUES = {
     "service.autoScaling.queue": "b",
     "service.observability.alarms.notify": "arn:aws:sns:us-east-1:123456789012:alerts",
     "service.permissionsBoundary": "bounds",
+    "service.taskRole.arn": "arn:aws:iam::123456789012:role/task",
+    "service.executionRole.arn": "arn:aws:iam::123456789012:role/start",
     "service.networking.vpc.flowLogs.bucket": "flow-logs",
     "service.networking.vpc.flowLogs.encryption": KMS_KEY,
     "service.networking.vpc.flowLogs.retention": "365",

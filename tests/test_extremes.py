@@ -95,6 +95,12 @@ NEEDS: dict[str, dict[str, Any]] = {
     "service.autoScaling.policies": scaled_by(metric="cpu", value=50),
     "service.autoScaling.policies.steps": scaled_by(metric="cpu", type="step", steps=[STEP]),
     "service.autoScaling.policies.steps.upper": scaled_by(metric="cpu", type="step", steps=[{"adjustment": -1}]),
+    "aws_ssm_parameter.name": {"value": "x"},
+    "aws_ssm_parameter.tier": {"value": "x"},
+    "aws_ssm_parameter.variable": {"value": "x"},
+    "aws_ssm_parameter.allowedPattern": {"value": "x"},
+    "aws_ssm_parameter.permissions": {"value": "x"},
+    "aws_ssm_parameter.encryption": {"unmanaged": {}},
     "aws_dynamodb_table": TABLE,
     "aws_dynamodb_table.globalSecondaryIndexes": INDEX,
     "aws_dynamodb_table.globalSecondaryIndexes.nonKeyAttributes": {

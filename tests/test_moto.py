@@ -75,7 +75,7 @@ def suited(template: dict[str, Any], client: Client) -> dict[str, Any]:
     """The template as moto can take it: what it refers to outside of it exists, and what moto cannot do is
     spelled out."""
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::SSM::Parameter":  # moto takes the tags for a list
+        if resource["Type"] in ("AWS::SSM::Parameter", "AWS::KMS::Key"):  # moto expects other tags
             resource["Properties"].pop("Tags", None)
     files = [name for name, one in template["Resources"].items() if one["Type"].startswith("AWS::EFS::")]
     text = json.dumps(template)
@@ -263,6 +263,24 @@ def test_moto_creates_tables_with_every_kind_of_index(client: Client) -> None:
     (index,) = table["GlobalSecondaryIndexes"]
     assert index["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
     assert table["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+
+
+def test_moto_creates_keys_and_parameters(client: Client) -> None:
+    """What a key encrypts, and what the container reads, is there by the names of the spec; moto lacks secrets."""
+    folder = ROOT / "tests" / "cases" / "dependencies"
+    names = ("aws_kms_key", "aws_ssm_parameter")
+    templates = {name: suited(compiled(folder / f"{name}.spec.yml"), client) for name in names}
+    for name, template in templates.items():
+        stack, rows, said = created(client, name.replace("_", "-"), template)
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        assert {one for one in template["Resources"] if one not in rows} == {
+            one for one, made in template["Resources"].items() if made["Type"] in said
+        }
+    aliases = {one["AliasName"]: one["TargetKeyId"] for one in client("kms").list_aliases()["Aliases"]}
+    rotation = client("kms").get_key_rotation_status(KeyId=aliases["alias/staging-data"])
+    assert rotation["KeyRotationEnabled"]
+    theme = client("ssm").get_parameter(Name="/shop/staging/theme")["Parameter"]
+    assert (theme["Type"], theme["Value"]) == ("String", "dark")
 
 
 def test_moto_still_lacks_the_listed_types(client: Client) -> None:

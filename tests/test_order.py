@@ -115,6 +115,7 @@ service:
         - {names: [b, a], dimensions: [y, x]}
         - {names: [a]}
   taskRole: &role
+    managedPolicies: [logs, arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess]
     statements:
       - actions: [s3:PutObject, s3:GetObject]
         resources: ["arn:aws:s3:::b/*", "arn:aws:s3:::a/${AWS::Region}", "arn:aws:s3:::a/*"]

@@ -23,6 +23,7 @@ from fsdcf.cloudformation.evaluation import (
 from fsdcf.cloudformation.exports import Export, Import, exports_of, imports_of
 from fsdcf.cloudformation.parameters import stand_in, stored_name
 from fsdcf.cloudformation.references import section_of
+from fsdcf.conventions import NEEDED
 
 _SYMBOLS = {name: f"${{{name}}}" for name, value in PSEUDO.items() if isinstance(value, str)}
 """Pseudo parameters represent themselves in texts."""
@@ -44,6 +45,8 @@ class PlannedResource:
     properties: Mapping[str, Any]
     spec: str = ""
     overrides: tuple[str, ...] = ()
+    needed: Mapping[str, Any] = field(default_factory=dict)
+    """The IAM statements that existing roles need, by the logical IDs of the roles that they replace."""
 
     @property
     def template(self) -> str:
@@ -216,11 +219,12 @@ def logical_id_of(name: str) -> str:
 def _made(name: str, one: Mapping[str, Any], scope: Scope) -> PlannedResource:
     try:
         properties = evaluate(one.get("Properties") or {}, scope)
+        own = mapping(mapping(one.get("Metadata")).get("fsdcf"))
+        needed = evaluate(own.get(NEEDED) or {}, scope)
     except EvaluationError as error:
         raise PlanError(f"its resource {name} cannot be read: {error}") from None
-    spec = mapping(mapping(one.get("Metadata")).get("fsdcf")).get("Spec")
-    named = spec if isinstance(spec, str) else ""
-    return PlannedResource(name, one["Type"], mapping(properties), named, overrides_of(one))
+    named = own["Spec"] if isinstance(own.get("Spec"), str) else ""
+    return PlannedResource(name, one["Type"], mapping(properties), named, overrides_of(one), mapping(needed))
 
 
 def overrides_of(resource: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from fsdcf.compiler.parts.listener_rules import outputs_of_balancer
 from fsdcf.compiler.parts.load_balancer import load_balancer
 from fsdcf.compiler.parts.logs import router
 from fsdcf.compiler.parts.network import interface_endpoints, network_of, security_groups, vpc
-from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role
+from fsdcf.compiler.parts.roles import add_policy, execution_role, role_statements, task_role, without_existing_roles
 from fsdcf.compiler.parts.scaling import scaling
 from fsdcf.compiler.parts.service import cluster, log_group, service
 from fsdcf.compiler.parts.stored_values import with_stored_values
@@ -79,6 +79,7 @@ def context_of(
 def whole(context: Context, words: str) -> Template:
     """The template of what the parts added; ``words`` say what it is, without a description in the spec."""
     admit_services(context.before)
+    without_existing_roles(context)
     name, text = context.spec.metadata.name, context.spec.metadata.description
     description = f"{name} in {context.environment}" + (f": {text}" if text else f", {words}")
     stack = f"{name}-{context.environment}"

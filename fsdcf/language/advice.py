@@ -78,7 +78,7 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
     accepted = {value.name for value in _types_at(each, path)}
     if value is None:
         return _hint_for_nothing(document, each, path, accepted)
-    if hint := _hint_for_form(document, each, value, path):
+    if hint := _hint_for_import(value) or _hint_for_form(document, each, value, path):
         return hint
     if accepted & {"integer", "number"} and not isinstance(value, bool):
         return _hint_for_number(document, each, value, path)
@@ -98,6 +98,13 @@ def type_hint(document: Document, each: Field, value: Any, path: SpecPath) -> st
     if "string" in accepted and (path[-1] != each.name or not isinstance(value, (dict, list))):
         return _hint_for_text(document, value, path)
     return _switch_hint(path, value) or _hint_for_map(each, value, path) or each.key.doc
+
+
+def _hint_for_import(value: Any) -> str:
+    """Return how to write the export of another stack, as CloudFormation and Copilot write it; empty for all else."""
+    pairs = list(value.items()) if isinstance(value, dict) and len(value) == 1 else []
+    named = next((text for key, text in pairs if key in ("Fn::ImportValue", "from_cfn") and isinstance(text, str)), "")
+    return f"write `${{import:{named}}}`" if named else ""
 
 
 def _hint_for_credentials(document: Document, key: Key, value: Any, path: SpecPath) -> str:

@@ -307,12 +307,18 @@ _ROWS = (
     ),
     # Permissions, logs, deployments
     (
-        "role iam iamRole taskRoleArn policies policy iamRoleStatements permissions serviceAccount "
-        "serviceAccountName serviceAccountRoleArn managedPolicies",
+        "iam policies policy iamRoleStatements permissions serviceAccount serviceAccountName",
         "service.taskRole.statements",
         "permissions that `dependencies` do not give already",
     ),
-    ("executionRoleArn", "service.executionRole.statements", "permissions to start the tasks"),
+    ("managedPolicies managedPolicyArns", "service.taskRole.managedPolicies", "policies of the account or of AWS"),
+    (
+        "role iamRole taskRoleArn task_role_arn serviceAccountRoleArn",
+        "service.taskRole.arn",
+        "an existing role; the stack makes one without it",
+    ),
+    ("executionRoleArn execution_role_arn", "service.executionRole.arn", "an existing role, with which tasks start"),
+    ("from_cfn fromCfn", "", "write `${import:EXPORT}` in its place: the export of another stack"),
     (
         "logging logConfiguration log logRetention log_retention",
         "service.observability.logs",

@@ -426,6 +426,8 @@ class _TreeReader:
             if "overrides" in path[:3] and node.tag.startswith("!"):
                 name = node.tag[1:] if node.tag in ("!Ref", "!Condition") else f'"Fn::{node.tag[1:]}"'
                 hint = f"write the long form of a function: {{{name}: …}}"
+            elif isinstance(node, yaml.ScalarNode) and node.tag == "!ImportValue":
+                hint = f'write "${{import:{node.value}}}"'
             elif isinstance(node, yaml.ScalarNode) and node.tag.startswith("!"):
                 hint += f"; text that begins with ! needs quotes: {_short(quoted(f'{node.tag} {node.value}'.strip()))}"
             self._add(fresh, TAGS, span, path, message, hint)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -239,7 +239,7 @@ def access(stack: PlannedStack) -> tuple[Access, ...]:
     trust.
     """
     rows = [_row(document, path, statement) for document in documents(stack) for path, statement in document.statements]
-    rows += _attached(stack)
+    rows += [*_attached(stack), *_needed(stack)]
     first = {name: order for order, name in reversed(list(enumerate(name for row in rows for name in row.principals)))}
     kinds = {"resource": 1, "trust": 2}
 
@@ -301,6 +301,17 @@ def _row(document: PolicyDocument, path: Path, statement: Mapping[str, Any]) -> 
     )
 
 
+def _needed(stack: PlannedStack) -> Iterator[Access]:
+    """The statements that existing roles need, which the template does not add to them."""
+    for resource in stack.resources.values():
+        for role, statements in resource.needed.items():
+            subject = text_of(resource.get(f"{role}Arn", role))
+            document = PolicyDocument(resource, f"needed in place of {role}", "identity", (subject,), ())
+            for one in items(statements):
+                row = _row(document, (f"{role}Arn",), mapping(one))
+                yield replace(row, kind="needed", effect="Need" if row.effect == "Allow" else row.effect)
+
+
 def _texts(statement: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(map(text_of, items(statement.get(key))))
 
@@ -355,7 +366,7 @@ BROAD = "!"
 _OWN = r"(?:\$\{[A-Za-z:]+\})?"
 _ARN = re.compile(rf"arn:{re.escape('${AWS::Partition}')}:([a-z0-9-]+):{_OWN}:{_OWN}:(.+)")
 _WHOLE_KIND = re.compile(r"\S+ [\w-]+[:/]\*")
-_VERBS = {"Allow": "may", "Deny": "may not", "Limit": "may at most"}
+_VERBS = {"Allow": "may", "Need": "needs to", "Deny": "may not", "Limit": "may at most"}
 
 
 def shortened(resource: str) -> str:

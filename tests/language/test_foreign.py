@@ -47,6 +47,8 @@ VALID = {
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "egress": [{"to": "10.0.0.0/8"}],
     "dependsOn": {"proxy": "START"},
+    "arn": "arn:aws:iam::123456789012:role/web",
+    "managedPolicies": ["web"],
 }
 VARIANTS = {
     "documents": "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n---\nkind: Deployment\n",

@@ -77,6 +77,8 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  environment: {A: '${aws:region}'}\n", "did you mean `${AWS::Region}`?"),
         ("  environment: {A: '${secret:a/b}'}\n", "did you mean `${secrets:a/b}`?"),
         ("  environment: {A: '${Fn::ImportValue:Vpc}'}\n", "did you mean `${import:Vpc}`?"),
+        ("  environment: {A: {Fn::ImportValue: Vpc}}\n", "write `${import:Vpc}`"),
+        ("  environment: {A: !ImportValue Vpc}\n", 'write "${import:Vpc}"'),
         ("  environment: {A: '${PORT:-80}'}\n", "write ${PORT}, and set it with --var PORT=…"),
         ("dependencies: [{name: a}]\n", "write one of aws_"),
         (

@@ -89,7 +89,7 @@ from fsdcf.plan.permissions.policy import (
     pushing,
 )
 from fsdcf.plan.permissions.policy import boundary as boundary_of
-from fsdcf.plan.permissions.resources import needed
+from fsdcf.plan.permissions.resources import identities, needed
 from fsdcf.repository import repository_root
 from fsdcf.suggested import Value, suggested, words_of
 from fsdcf.wording import visible
@@ -244,7 +244,7 @@ def permissions_command(
     if account is None or region is None:
         click.echo("note: restrict the policy with --account and --region", err=True)
     for stack in (service.stack for service in services if service.spec):
-        if not (operate or boundary or boundaries(stack)):
+        if any(identities(stack)) and not (operate or boundary or boundaries(stack)):
             click.echo(
                 f"note: the roles of {stack.stack} have no permissions boundary, but this policy allows only roles "
                 f"with {fill_in(limit, values)}: set permissionsBoundary under {_block(stack)}",

@@ -24,9 +24,8 @@ from fsdcf.cloudformation.partitions import FARGATE_ZONES, zone_prefix
 from fsdcf.conventions import BOUNDARY, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, environment_path
 from fsdcf.diagnostics import joined
 from fsdcf.language.dockerfile import MOST_BYTES, read_dockerfile
-from fsdcf.language.model.common import NAME
+from fsdcf.language.model.common import NAME, POLICY
 from fsdcf.language.model.environment import REGION, Environment
-from fsdcf.language.model.service import BOUNDARY as BOUNDARY_KEY
 from fsdcf.language.rules.container import is_root
 from fsdcf.language.source import parse
 from fsdcf.links import SCHEMA
@@ -515,7 +514,7 @@ def _boundary(given: Given, folder: Path) -> Value:
     for path in dict.fromkeys((*sorted(folder.glob("*.y*ml")), *specs_here())):
         document = parse(read(path), str(path))[0] if is_spec(path) else None
         boundary = document.value(("service", "permissionsBoundary")) if document else None
-        if isinstance(boundary, str) and re.fullmatch(BOUNDARY_KEY, boundary.replace("${ENV}", "env")):
+        if isinstance(boundary, str) and re.fullmatch(POLICY, boundary.replace("${ENV}", "env")):
             return Value(scalar(boundary), f"as in {shown(path.name)}")
     if workflow := pipeline_workflow(folder):
         return Value(BOUNDARY, f"the pipeline of {shown(workflow.name)} needs it")

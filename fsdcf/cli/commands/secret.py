@@ -40,7 +40,7 @@ from fsdcf.cli.runtime import run
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
 from fsdcf.cloudformation.secrets import SECRETS_MANAGER, SSM
 from fsdcf.compiler.dependencies import types
-from fsdcf.compiler.parts.secrets import SecretSource, secret_sources
+from fsdcf.compiler.parts.secrets import SecretSource, existing_sources, secret_sources
 from fsdcf.compiler.text import fragment
 from fsdcf.deploy.model import Advice, Ask, Exit, Outcome, Question, Target, Tell
 from fsdcf.language import placeholders
@@ -97,7 +97,8 @@ class SecretCall:
     @property
     def sources(self) -> list[SecretSource]:
         """Every place of the spec that names a secret."""
-        return secret_sources(self.compiled.service().service)
+        spec = self.compiled.service()
+        return [*secret_sources(spec.service), *existing_sources(spec)]
 
     def agreed(self, yes: bool) -> bool:
         """Whether ``--yes`` agrees: in a protected environment a person is asked in spite of it."""

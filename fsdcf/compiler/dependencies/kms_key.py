@@ -12,7 +12,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import KMS_KEY, KMS_KEY_WORDS, Dependency, SharedValue
+from fsdcf.language.model.common import KMS_KEY, KMS_KEY_WORDS, Dependency, NamedByArn
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -37,7 +37,7 @@ Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default
 
 
 @spec_record
-class SharedKey(SharedValue):
+class SharedKey(NamedByArn):
     """A KMS key that exists."""
 
     arn: String | None = spec_key(

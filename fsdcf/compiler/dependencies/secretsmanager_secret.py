@@ -3,6 +3,7 @@
 import json
 import string
 from collections.abc import Mapping
+from typing import ClassVar
 
 from troposphere import Ref, secretsmanager
 
@@ -15,7 +16,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
-from fsdcf.language.model.common import KMS, SharedValue, StoredValue, encryption_key
+from fsdcf.language.model.common import KMS, NamedByArn, StoredValue, encryption_key
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 from fsdcf.links import NAMES_LIKE_ARNS
@@ -61,7 +62,7 @@ class GeneratedValue(SnakeCaseRecord):
 
 
 @spec_record
-class SharedSecret(SharedValue):
+class SharedSecret(NamedByArn):
     """A secret that exists."""
 
     arn: String | None = spec_key(
@@ -91,6 +92,18 @@ class SecretsManagerSecret(StoredValue, EncryptedDependency):
     generate: GeneratedValue = spec_key("How the value is generated.", default=GeneratedValue())
     encryption: String | None = encryption_key("aws/secretsmanager", KMS)
     unmanaged: SharedSecret | None = spec_key("Use an existing secret, and create nothing.", default=None)
+    suffix: ClassVar[str] = "SECRET"
+
+    @property
+    def existing_source(self) -> str:
+        arn = self.unmanaged and self.unmanaged.arn
+        source = fragment(arn) if arn else f"secretsmanager:{fragment(self.name)}"
+        return source + self.selection
+
+    @property
+    def selection(self) -> str:
+        """The end of a source that selects the JSON key; empty for the whole value."""
+        return f":{fragment(self.json_key)}" if self.json_key else ""
 
 
 def check(secret: SecretsManagerSecret) -> Violations:
@@ -125,7 +138,7 @@ def compile(secret: SecretsManagerSecret, names: Names, context: Context) -> Gra
     """A managed secret; and its value in a variable of the container, or access by the service itself."""
     grant = Grant()
     encryption = encryption_of(secret, context)
-    name, shared = fragment(secret.name), secret.unmanaged or SharedSecret()
+    name, source = fragment(secret.name), secret.existing_source.removesuffix(secret.selection)
     if is_managed(secret):
         title = names.id("Secret")
         made = secretsmanager.Secret(
@@ -137,8 +150,6 @@ def compile(secret: SecretsManagerSecret, names: Names, context: Context) -> Gra
         grant.keep(made, names.origin, {"Name": names.origin})
         grant.output(names.id("SecretArn"), f"Secret {names.local}", Ref(title))
         source = f"${{{title}}}"
-    else:
-        source = f"secretsmanager:{name}" if shared.arn is None else fragment(shared.arn)
     found = secret_at("", source, names.origin)
     grant.values = {"arn": found.value_from, "name": name}
     if reads_itself(secret):
@@ -147,9 +158,8 @@ def compile(secret: SecretsManagerSecret, names: Names, context: Context) -> Gra
         permit_key(grant, encryption, "secretsmanager", names)
     else:
         key = encryption if customer_key(encryption) is not None else None
-        selected = source + (f":{fragment(secret.json_key)}" if secret.json_key else "")
-        variable = secret.variable or names.variable("SECRET")
-        grant.secrets = [secret_at(variable, selected, names.origin, key)]
+        variable = secret.variable or names.variable(secret.suffix)
+        grant.secrets = [secret_at(variable, source + secret.selection, names.origin, key)]
     return grant
 
 

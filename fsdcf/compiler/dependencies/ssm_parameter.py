@@ -14,7 +14,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
-from fsdcf.language.model.common import KMS, SharedValue, StoredValue, encryption_key
+from fsdcf.language.model.common import KMS, NamedByArn, StoredValue, encryption_key
 from fsdcf.language.placeholders import STORED_NAMES, String, sample
 from fsdcf.language.shape import spec_key, spec_record
 from fsdcf.masking import secrets_in
@@ -45,7 +45,7 @@ Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-s
 
 
 @spec_record
-class SharedParameter(SharedValue):
+class SharedParameter(NamedByArn):
     """A parameter that exists."""
 
     arn: String | None = spec_key(
@@ -80,6 +80,11 @@ class SsmParameter(StoredValue, EncryptedDependency):
     unmanaged: SharedParameter | None = spec_key(
         "Use an existing parameter, which may be a SecureString, and create nothing.", default=None
     )
+
+    @property
+    def existing_source(self) -> str:
+        arn = self.unmanaged and self.unmanaged.arn
+        return fragment(arn) if arn else f"ssm:{fragment(self.name)}"
 
 
 def check(parameter: SsmParameter) -> Violations:
@@ -138,8 +143,7 @@ def compile(parameter: SsmParameter, names: Names, context: Context) -> Grant:
     """A managed parameter; and its value in a variable of the container, or access by the service itself."""
     grant = Grant()
     encryption = encryption_of(parameter, context)
-    name, shared = fragment(parameter.name), parameter.unmanaged or SharedParameter()
-    source = f"ssm:{name}" if shared.arn is None else fragment(shared.arn)
+    name, source = fragment(parameter.name), parameter.existing_source
     if is_managed(parameter):
         encryption = KMS
         title = names.id("Parameter")
@@ -151,12 +155,14 @@ def compile(parameter: SsmParameter, names: Names, context: Context) -> Grant:
     found = secret_at("", source, names.origin)
     grant.values = {"arn": found.value_from, "name": name}
     if reads_itself(parameter):
-        grant.environment[names.variable("PARAMETER_NAME")] = name if shared.arn is None else found.value_from
+        grant.environment[names.variable("PARAMETER_NAME")] = (
+            found.value_from if source.startswith("arn") and not is_managed(parameter) else name
+        )
         grant.statements = [allow(actions(parameter, LEVELS), [intrinsic(found.resource)])]
         permit_key(grant, encryption, "ssm", names)
     else:
         key = encryption if customer_key(encryption) is not None else None
-        variable = parameter.variable or names.variable("VALUE")
+        variable = parameter.variable or names.variable(parameter.suffix)
         grant.secrets = [secret_at(variable, source, names.origin, key)]
     return grant
 

@@ -10,11 +10,13 @@ from troposphere import GetAtt, Ref, encode_to_dict, iam
 
 from fsdcf.cloudformation.arns import REGION
 from fsdcf.cloudformation.limits import POLICY_NAME_CHARACTERS, ROLE_NAME_CHARACTERS, is_cut
+from fsdcf.cloudformation.references import references
 from fsdcf.compiler.parts.image import arn_of_image, repository_arn
 from fsdcf.compiler.parts.secrets import ContainerSecret, all_secrets, credentials_of, store_of, stores_of
 from fsdcf.compiler.stack import Context, PropertyPath, Sources, StackPart, imported, origin_of, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
-from fsdcf.language.model.common import ExecuteCommandLogs, Statement, recorded_in
+from fsdcf.conventions import NEEDED
+from fsdcf.language.model.common import ExecuteCommandLogs, Role, Statement, recorded_in
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import within
 from fsdcf.language.placeholders import String, is_whole, sample
@@ -36,6 +38,8 @@ EXEC_LOG_OUTPUT = f"{EXEC_LOG_GROUP}Arn"
 
 PolicyStatement = dict[str, Any]
 
+TASK_ROLE, EXECUTION_ROLE = "TaskRole", "ExecutionRole"
+
 _BOUNDARY: Sources = {"PermissionsBoundary": "service.permissionsBoundary"}
 
 
@@ -44,13 +48,16 @@ def task_role(context: Context) -> StackPart:
     policies = []
     if context.service.enable_execute_command:
         policies.append(inline_policy("ExecuteCommand", [allow(_EXEC, ["*"]), *_recording(context)]))
-    sources: dict[str | PropertyPath, str] = {"Policies": "service.enableExecuteCommand", **_BOUNDARY}
-    role = _role("TaskRole", policies, context)
-    attached = context.before.managed_policies
+    sources: dict[str | PropertyPath, str] = {
+        "Policies": "service.enableExecuteCommand",
+        "ManagedPolicyArns": "service.taskRole.managedPolicies",
+        **_BOUNDARY,
+    }
+    role = _role(TASK_ROLE, policies, context)
+    own, attached = role.properties.get("ManagedPolicyArns", []), context.before.managed_policies
     if attached:
-        role.ManagedPolicyArns = [arn for arn, _ in attached]
-        sources["ManagedPolicyArns"] = attached[0][1]
-        sources |= {("ManagedPolicyArns", number): origin for number, (_, origin) in enumerate(attached)}
+        role.ManagedPolicyArns = [*own, *(arn for arn, _ in attached)]
+        sources |= {("ManagedPolicyArns", len(own) + n): origin for n, (_, origin) in enumerate(attached)}
     return StackPart().add(role, "service.taskRole", sources)
 
 
@@ -96,8 +103,12 @@ def execution_role(context: Context) -> StackPart:
     wanted += [(origin, key_statement(["kms:Decrypt"], [key], [store])) for (store, key), origin in decrypted.items()]
     policies = [inline_policy("Start", [statement for _, statement in wanted])] if wanted else []
     inside: PropertyPath = ("Policies", 0, "PolicyDocument", "Statement")
-    sources: Sources = {(*inside, number): cause for number, (cause, _) in enumerate(wanted)}
-    return StackPart().add(_role("ExecutionRole", policies, context), "service.executionRole", {**sources, **_BOUNDARY})
+    sources: Sources = {
+        **{(*inside, number): cause for number, (cause, _) in enumerate(wanted)},
+        "ManagedPolicyArns": "service.executionRole.managedPolicies",
+        **_BOUNDARY,
+    }
+    return StackPart().add(_role(EXECUTION_ROLE, policies, context), "service.executionRole", sources)
 
 
 def _pulling(spec: Spec) -> list[tuple[str, PolicyStatement]]:
@@ -154,7 +165,7 @@ def add_policy(
     name: str,
     statements: Iterable[Mapping[str, Any]],
     origin: str,
-    role: str = "TaskRole",
+    role: str = TASK_ROLE,
     sources: Sources | None = None,
 ) -> None:
     """Add a policy of its own for a role, for which the service waits. The end of a long name becomes a hash."""
@@ -267,7 +278,56 @@ def _role(title: str, policies: list[Any], context: Context) -> iam.Role:
 
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
-    return service_role(title, policies, home_of(context), "ecs-tasks.amazonaws.com")
+    role = service_role(title, policies, home_of(context), "ecs-tasks.amazonaws.com")
+    if managed := sorted(_written(title, context).managed_policies, key=str):
+        role.ManagedPolicyArns = [_policy_arn(policy) for policy in managed]
+    return role
+
+
+def _written(title: str, context: Context) -> Role:
+    """What the spec says of a role."""
+    return context.service.task_role if title == TASK_ROLE else context.service.execution_role
+
+
+def role_arn(title: str, context: Context) -> Any:
+    """The ARN of a role, of the stack or existing, as a value for properties."""
+    existing = _written(title, context).arn
+    return GetAtt(title, "Arn") if existing is None else value(existing)
+
+
+def _listed(statements: Any) -> list[Any]:
+    return [statements] if isinstance(statements, Mapping) else list(statements)
+
+
+def _of_addons(whole: StackPart) -> list[Any]:
+    """The documents of the managed policies that addons attach to the task role."""
+    written = (encode_to_dict(arn) for arn, _ in whole.managed_policies)
+    named = {one.target for each in written for one in references(each)}
+    resources = whole.fragments.get("Resources", {})
+    return [resources[name]["Properties"]["PolicyDocument"] for name in sorted(named & resources.keys())]
+
+
+def without_existing_roles(context: Context) -> None:
+    """Take the roles that exist, and their policies, out of what the parts added. The Metadata of the task definition
+    has their statements instead, for `fsdcf access`: a stack adds nothing to a role that it does not make."""
+    whole, needed = context.before, {}
+    for title in (TASK_ROLE, EXECUTION_ROLE):
+        if _written(title, context).arn is None:
+            continue
+        documents = [each.PolicyDocument for each in whole.resources.pop(title).properties.get("Policies", [])]
+        documents += _of_addons(whole) if title == TASK_ROLE else []
+        policies = [each for each in whole.of(iam.PolicyType) if encode_to_dict(each.Roles) == [{"Ref": title}]]
+        documents += [whole.resources.pop(each.title).PolicyDocument for each in policies]
+        gone = {each.title for each in policies}
+        for resource in whole.resources.values():
+            waits = resource.resource.get("DependsOn")
+            if isinstance(waits, list) and not gone.isdisjoint(waits):
+                resource.resource |= {"DependsOn": [each for each in waits if each not in gone]}
+                resource.resource = {key: each for key, each in resource.resource.items() if each != []}
+        needed[title] = [statement for each in documents for statement in _listed(each["Statement"])]
+    if needed:
+        definition = whole.resources["TaskDefinition"]
+        definition.Metadata = {"fsdcf": {NEEDED: needed}}
 
 
 class RoleHome(NamedTuple):

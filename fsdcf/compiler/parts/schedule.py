@@ -11,12 +11,15 @@ from troposphere import GetAtt, Join, Ref, Sub, scheduler, sqs, stepfunctions
 from fsdcf.cloudformation import cron
 from fsdcf.compiler.encryption import customer_key, encryption_of
 from fsdcf.compiler.parts.roles import (
+    EXECUTION_ROLE,
+    TASK_ROLE,
     PolicyStatement,
     add_policy,
     allow,
     home_of,
     inline_policy,
     key_statement,
+    role_arn,
     service_role,
 )
 from fsdcf.compiler.parts.service import capacity_providers, public_address, task_groups
@@ -360,7 +363,7 @@ def _run_statements(context: Context) -> list[PolicyStatement]:
         "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
     }
     roles = {
-        **allow(["iam:PassRole"], [GetAtt("ExecutionRole", "Arn"), GetAtt("TaskRole", "Arn")]),
+        **allow(["iam:PassRole"], [role_arn(EXECUTION_ROLE, context), role_arn(TASK_ROLE, context)]),
         "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
     }
     return [run, tag, roles]

@@ -8,11 +8,14 @@ from itertools import chain
 from typing import Any
 
 from fsdcf.cloudformation.arns import RANDOM_END, fields_of_arn
+from fsdcf.compiler.access import reads_itself
 from fsdcf.compiler.stack import origin_of, runs_service
 from fsdcf.compiler.text import fragment, intrinsic, literal
 from fsdcf.diagnostics import SpecPath
+from fsdcf.language.model.common import StoredValue
 from fsdcf.language.model.container import Container
-from fsdcf.language.model.service import Service
+from fsdcf.language.model.service import Service, Spec
+from fsdcf.language.names import local_name, variable
 from fsdcf.language.placeholders import SecretRef, String, Text
 
 
@@ -70,6 +73,16 @@ def secret_sources(service: Service) -> list[SecretSource]:
     others = [((*path, "imageCredentials"), one.image_credentials) for path, one in service.containers]
     others.append((sign_in, oidc.client_secret if oidc else None))
     return [*found, *(SecretSource(".".join(map(str, path)), path, source_of(text)) for path, text in others if text)]
+
+
+def existing_sources(spec: Spec) -> list[SecretSource]:
+    """The existing secrets and parameters among the dependencies whose values the container gets."""
+    found = []
+    for index, each in enumerate(spec.dependencies):
+        if isinstance(each, StoredValue) and each.unmanaged is not None and not reads_itself(each):
+            name = each.variable or variable(local_name(each.name), each.suffix)
+            found.append(SecretSource(name, ("dependencies", index), each.existing_source))
+    return found
 
 
 def variable_sources(container: Container, at: SpecPath) -> Iterator[SecretSource]:

@@ -27,13 +27,18 @@ def with_stored_values(template: Template, spec: Any) -> Template:
     added = {
         title: {
             "Type": STORED_VALUE,
-            "Default": path,
-            "Description": f"Value of {path} in the Parameter Store, read at each deploy",
+            "Default": (name := _name(path)),
+            "Description": f"Value of {name} in the Parameter Store, read at each deploy",
         }
         for title, path in sorted(paths.items())
         if title in used
     }
     return replace(template, data={**template.data, "Parameters": {**template.data["Parameters"], **added}})
+
+
+def _name(path: str) -> str:
+    """The name in the Parameter Store: one with several levels begins with a slash."""
+    return f"/{path}" if "/" in path and not path.startswith("/") else path
 
 
 def _paths(value: Any) -> Iterator[str]:

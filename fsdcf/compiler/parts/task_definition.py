@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from troposphere import GetAtt, ecs
+from troposphere import ecs
 
 from fsdcf.compiler.parts.image import image
 from fsdcf.compiler.parts.logs import output_of
+from fsdcf.compiler.parts.roles import EXECUTION_ROLE, TASK_ROLE, role_arn
 from fsdcf.compiler.parts.secrets import image_credentials, plain_environment, secrets_of
 from fsdcf.compiler.stack import Context, StackPart, TaskContainer, VolumeMount, origin_of, present, runs_service
 from fsdcf.compiler.text import intrinsic, value
@@ -45,8 +46,8 @@ def task_definition(context: Context) -> StackPart:
         RuntimePlatform=ecs.RuntimePlatform(
             CpuArchitecture=resources.architecture.upper(), OperatingSystemFamily="LINUX"
         ),
-        ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
-        TaskRoleArn=GetAtt("TaskRole", "Arn"),
+        ExecutionRoleArn=role_arn(EXECUTION_ROLE, context),
+        TaskRoleArn=role_arn(TASK_ROLE, context),
         ContainerDefinitions=[one.definition for one in containers],
         **present(EphemeralStorage=disk, Volumes=[_volume(mount) for mount in mounts]),
     )
@@ -61,6 +62,8 @@ def task_definition(context: Context) -> StackPart:
 
 _SOURCES: dict[Any, str] = {
     "Cpu": "service.resources.cpu",
+    "ExecutionRoleArn": "service.executionRole.arn",
+    "TaskRoleArn": "service.taskRole.arn",
     "Memory": "service.resources.memory",
     "EphemeralStorage": "service.resources.ephemeralStorage",
     "RuntimePlatform": "service.resources.architecture",

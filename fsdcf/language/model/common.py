@@ -1,7 +1,7 @@
 """The records that specs of every kind share: the metadata, the statements of a role, and dependencies."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from fsdcf.language.placeholders import STORED_NAMES, String
 from fsdcf.language.shape import SnakeCaseRecord, TypedRecord, spec_key, spec_record
@@ -217,12 +217,37 @@ class Statement:
     conditions: Mapping[str, Any] = spec_key("IAM condition block.", default_factory=dict)
 
 
+POLICY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
+"""A policy by its name in the account, or by its ARN."""
+
+MOST_POLICIES = 20
+"""Managed policies of a role, after the quota of 10 is raised.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+
 @spec_record
 class Role:
-    """The permissions of a role in addition to those that the compiler gives it."""
+    """The permissions of a role in addition to those that the compiler gives it; or an existing role."""
 
     statements: tuple[Statement, ...] = spec_key(
         "IAM statements in addition to those that the service and its dependencies need.", default=()
+    )
+    managed_policies: tuple[String, ...] = spec_key(
+        "Managed policies to attach: the names of policies in the stack's account, or ARNs.",
+        default=(),
+        also=("managedPolicyArns",),
+        pattern=POLICY,
+        expects="the name of a policy, or an ARN such as arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+        fewest=1,
+        most=MOST_POLICIES,
+    )
+    arn: String | None = spec_key(
+        "Use an existing role, which trusts `ecs-tasks.amazonaws.com`, and add nothing to it: `fsdcf access` lists the "
+        "statements that it needs.",
+        default=None,
+        also=("roleArn",),
+        pattern=r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}",
+        expects="the ARN of a role",
     )
 
 
@@ -266,6 +291,12 @@ class SharedValue(Unmanaged):
     )
 
 
+class NamedByArn(SharedValue):
+    """A capability: what exists can be named by its ``arn``, in place of its name."""
+
+    arn: String | None
+
+
 @spec_record
 class Dependency(TypedRecord):
     """The keys of every dependency; each type adds its own."""
@@ -286,7 +317,9 @@ class Dependency(TypedRecord):
 @spec_record
 class StoredValue(Dependency):
     """A dependency whose value ECS gives to the container in a variable, unless its permissions let the service read it
-    itself."""
+    itself. ``suffix`` is that of the variable that the spec does not name."""
+
+    suffix: ClassVar[str] = "VALUE"
 
     permissions: str | tuple[str, ...] | None = spec_key(
         "Let the service read it itself, in place of the variable: read, write, readWrite (also read_write), or a list "
@@ -302,6 +335,11 @@ class StoredValue(Dependency):
         expects="a variable name",
         computed_default="<NAME>_SECRET or <NAME>_VALUE",
     )
+
+    @property
+    def existing_source(self) -> str:
+        """The existing value as ``valueFrom`` names it, a fragment."""
+        raise NotImplementedError
 
 
 @spec_record

@@ -8,6 +8,7 @@ from fsdcf.language.model.common import (
     DESCRIPTION_BYTES,
     EC2_ID,
     IN_PRODUCTION,
+    POLICY,
     VARIABLE,
     VARIABLE_WORDS,
     ExecuteCommandLogs,
@@ -16,7 +17,7 @@ from fsdcf.language.model.common import (
     overrides_key,
     termination_protection_key,
 )
-from fsdcf.language.model.service import BOUNDARY, BOUNDARY_WORDS, Service, Vpc
+from fsdcf.language.model.service import BOUNDARY_WORDS, Service, Vpc
 from fsdcf.language.model.traffic import (
     BALANCER_NAME,
     BUCKET_NAME,
@@ -202,7 +203,7 @@ class Environment:
     permissions_boundary: String | None = spec_key(
         "Permissions boundary of every role, unless a spec names another one: the name of a policy, or its ARN.",
         default=None,
-        pattern=BOUNDARY,
+        pattern=POLICY,
         longest=2048,
         expects=BOUNDARY_WORDS,
     )

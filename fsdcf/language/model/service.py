@@ -11,6 +11,7 @@ from fsdcf.language.model.common import (
     IN_PRODUCTION,
     KMS_KEY,
     KMS_KEY_WORDS,
+    POLICY,
     RETENTIONS,
     VARIABLE,
     VARIABLE_WORDS,
@@ -321,7 +322,6 @@ MOST_ZONES = 6
 """Availability Zones of a new VPC, whose range has room for eight."""
 
 
-BOUNDARY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
 BOUNDARY_WORDS = "the name of a policy, such as fsdcf-boundary-${ENV}, or its ARN"
 
 
@@ -1084,7 +1084,7 @@ class Service(Container):
     permissions_boundary: String | None = spec_key(
         "Permissions boundary of both roles: the name of a policy in the stack's account, or its ARN.",
         default=None,
-        pattern=BOUNDARY,
+        pattern=POLICY,
         longest=2048,
         expects=BOUNDARY_WORDS,
     )

@@ -13,7 +13,7 @@ from fsdcf.language.dependency import (
     SendingDependency,
     senders_of,
 )
-from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs
+from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs, NamedByArn
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
 from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, parts_of
@@ -39,8 +39,16 @@ def _keys(case: Case) -> dict[SpecPath, String]:
         service = case.service
         named |= {_path(_DEFAULT): service.encryption, _path(_LOGS): service.observability.logs.encryption}
         named |= {("service", "secretKeys", index): key for index, key in enumerate(service.secret_keys)}
-        named |= {(*path, "encryption"): each.encryption for path, each in case.having(EncryptedDependency)}
+        encrypted = [(path, each) for path, each in case.having(EncryptedDependency) if not _by_arn(each)]
+        named |= {(*path, "encryption"): each.encryption for path, each in encrypted}
+        existing = ((path, key.unmanaged) for path, key, _ in _kms(case))
+        named |= {(*path, "unmanaged", "arn"): key.arn for path, key in existing if isinstance(key, NamedByArn)}
     return {path: key for path, key in named.items() if key is not None and key not in (OWNED, KMS)}
+
+
+def _by_arn(dependency: Dependency) -> bool:
+    """Whether a dependency exists, perhaps in another region, and has its key there."""
+    return isinstance(dependency.unmanaged, NamedByArn) and dependency.unmanaged.arn is not None
 
 
 def _recorded(case: Case) -> bool | ExecuteCommandLogs | None:

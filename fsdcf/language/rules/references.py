@@ -92,9 +92,10 @@ def unknown_name(case: Case) -> Problems:
     """`${import:NAME}` and `${ssm:/path}` have a value at the deploy. fsdcf builds and pushes to the repository of the
     image, and derives permissions from it. The name of what the stack makes is in plans, permissions and policies. An
     existing resource may have a name from elsewhere."""
-    if case.service.image is not None and reads_elsewhere(case.service.image):
-        hint = "write the repository, or a variable such as ${REPOSITORY}, and pass it with --var REPOSITORY=…"
-        yield Problem("service.image", "the repository of the image must be known when compiling", hint)
+    for path, container in case.service.containers:
+        if container.image is not None and reads_elsewhere(container.image):
+            hint = "write the repository, or a variable such as ${REPOSITORY}, and pass it with --var REPOSITORY=…"
+            yield Problem((*path, "image"), "the repository of the image must be known when compiling", hint)
     for path, dependency, kind in case.dependencies():
         if reads_elsewhere(dependency.name) and kind.managed(dependency):
             message = f"`{dependency.name}` is not known when compiling, and the name of what the stack makes must be"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.common import Statement
-from fsdcf.language.placeholders import matches, sample
+from fsdcf.language.placeholders import matches, reads_elsewhere, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.unknown import until_unknown
+from fsdcf.links import TASK_ROLES
 
 _ARN = r"(?s)arn:(aws[A-Za-z-]*|\*):[^:]+:[^:]*(:(\d{12}|\*|aws)?:.+)?"
 _OPERATOR = re.compile(
@@ -96,6 +97,47 @@ def resources(case: Case) -> Problems:
             elif not _POLICY_TEXT.fullmatch(text):
                 message = f"`{resource}` contains a character that a policy cannot contain"
                 yield Problem((*path, "resources", index), message, _LATIN)
+
+
+@rule(
+    "S586",
+    "a key without effect on an existing role",
+    TASK_ROLES,
+)
+def existing_roles(case: Case) -> Problems:
+    """`taskRole.arn` and `executionRole.arn` name roles that exist, in the account of the stack: the stack adds neither
+    statements nor policies nor a permissions boundary to them."""
+    account = case.settings.environment.account if case.settings else None
+    roles = {"taskRole": case.service.task_role, "executionRole": case.service.execution_role}
+    for name, role in roles.items():
+        at = f"service.{name}"
+        for key in ("statements", "managedPolicies") if role.arn is not None else ():
+            if case.wrote(f"{at}.{key}"):
+                message = f"the stack adds no `{key}` to an existing role"
+                yield Problem(f"{at}.{key}", message, "add them to the role itself, and leave them out here", key=True)
+        found = sample(role.arn).split(":")[4:5] if role.arn is not None and not reads_elsewhere(role.arn) else []
+        if account and found and found[0].isdecimal() and found != [account]:
+            message = f"the role is in the account {found[0]}, and the environment is in {account}"
+            yield Problem(f"{at}.arn", message, f"use a role of {account}, which may assume one of another account")
+    if case.service.permissions_boundary is not None and all(role.arn is not None for role in roles.values()):
+        message = "both roles exist, and keep their own permissions boundary"
+        yield Problem("service.permissionsBoundary", message, "leave it out", key=True)
+
+
+@rule(
+    "W196",
+    "an existing role that must have the permissions of the service",
+    TASK_ROLES,
+)
+def foreign_roles(case: Case) -> Problems:
+    """The stack adds nothing to a role that it does not make. `fsdcf access` lists the statements that the compiler
+    would have given to the role: without them in its policies, tasks cannot start, or their calls are denied. The role
+    must also trust `ecs-tasks.amazonaws.com`."""
+    for name, role in (("taskRole", case.service.task_role), ("executionRole", case.service.execution_role)):
+        if role.arn is not None:
+            message = "the stack adds no permission to an existing role"
+            hint = "add the statements that `fsdcf access` lists for it, then silence this warning"
+            yield Problem(f"service.{name}.arn", message, hint)
 
 
 @rule("W105", "a wildcard in a statement")

@@ -192,12 +192,14 @@ def _reached(stack: PlannedStack, service: PlannedResource | ecs.JobRuns, rows: 
     if definition is None:
         return
     yield from _image(definition)
-    roles = {definition.target("TaskRoleArn"): "", definition.target("ExecutionRoleArn"): "read at start"}
+    labels = {"TaskRoleArn": "", "ExecutionRoleArn": "read at start"}
+    roles = {definition.target(key) or definition.text(key): label for key, label in labels.items()}
     reached: dict[str, Reach] = {}
     levels: dict[str, list[str]] = {}
     for row in rows:
         for role, label in roles.items():
-            if role is None or row.kind != "identity" or row.effect != "Allow" or role not in row.principals:
+            allows = row.kind in ("identity", "needed") and row.effect in ("Allow", "Need")
+            if not role or not allows or role not in row.principals:
                 continue
             for reach in _reached_by(stack, row, label):
                 reached.setdefault(reach.node.id, reach)

@@ -501,12 +501,16 @@ def _roles(
     """
     roles = tuple(sorted(deployed.names.get(("iam", "role"), ())))
     if not roles:
+        yield from _passed(stacks)  # those that exist
         return
     called = {one for one in deployed.actions if service_of(one) == "iam"} - {_CHANGE_TRUST}
     limited: Conditions = {"StringLike": {"iam:PermissionsBoundary": tuple(sorted(limits))}}  # of any account, perhaps
     yield IamStatement("RolesWithinBoundary", tuple(sorted(called & _BOUND - _ATTACH)), roles, limited)
     attached = {
-        text(arn) for stack in stacks for _, one in identities(stack) for arn in one.get("ManagedPolicyArns", ())
+        named if (named := text(each)) != "*" else arn("iam", "policy/*", "")
+        for stack in stacks
+        for _, one in identities(stack)
+        for each in one.get("ManagedPolicyArns", ())
     }
     if attached:
         known: Conditions = {**limited, "ArnEquals": {"iam:PolicyARN": tuple(sorted(attached))}}
@@ -525,10 +529,22 @@ def _passed(stacks: Sequence[DeployedStack]) -> Iterator[IamStatement]:
                 {one for kind, one in arns(stack, logical_id, properties) if kind == ("iam", "role")} if arns else {}
             )
             roles.setdefault(_trusted(properties), set()).update(named)
+    for role in _existing_roles(stacks):
+        roles.setdefault((_TASKS,), set()).add(role)
     for services, passed in sorted(roles.items()):
         sid = "PassRole" + "".join(_words(one.partition(".")[0]) for one in services if one != _TASKS)
         to_services: Conditions = {"StringEquals": {"iam:PassedToService": services}}
         yield IamStatement(sid, ("iam:PassRole",), tuple(sorted(passed)), to_services)
+
+
+def _existing_roles(stacks: Sequence[DeployedStack]) -> Iterator[str]:
+    """The ARNs of the roles of tasks that the stacks do not make; a pattern of all for one that is not known."""
+    for stack in stacks:
+        for definition in stack.resources(TASK_DEFINITION).values():
+            for key in ("ExecutionRoleArn", "TaskRoleArn"):
+                if "Fn::GetAtt" not in mapping(definition.get(key)) and key in definition:
+                    named = text(definition[key])
+                    yield named if named.startswith("arn:") else arn("iam", "role/*", "")
 
 
 def _trusted(properties: Mapping[str, Any]) -> tuple[str, ...]:
