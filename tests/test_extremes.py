@@ -95,6 +95,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "service.autoScaling.policies": scaled_by(metric="cpu", value=50),
     "service.autoScaling.policies.steps": scaled_by(metric="cpu", type="step", steps=[STEP]),
     "service.autoScaling.policies.steps.upper": scaled_by(metric="cpu", type="step", steps=[{"adjustment": -1}]),
+    "aws_secretsmanager_secret.generate.fields": {"jsonKey": "password"},
     "aws_ssm_parameter.name": {"value": "x"},
     "aws_ssm_parameter.tier": {"value": "x"},
     "aws_ssm_parameter.variable": {"value": "x"},

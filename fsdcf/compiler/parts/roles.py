@@ -279,7 +279,7 @@ def _role(title: str, policies: list[Any], context: Context) -> iam.Role:
     Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
     role = service_role(title, policies, home_of(context), "ecs-tasks.amazonaws.com")
-    if managed := sorted(_written(title, context).managed_policies, key=str):
+    if managed := sorted(set(_written(title, context).managed_policies), key=str):
         role.ManagedPolicyArns = [_policy_arn(policy) for policy in managed]
     return role
 

@@ -238,6 +238,7 @@ class Role:
         also=("managedPolicyArns",),
         pattern=POLICY,
         expects="the name of a policy, or an ARN such as arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+        longest=2048,
         fewest=1,
         most=MOST_POLICIES,
     )
