@@ -217,7 +217,7 @@ class Statement:
     conditions: Mapping[str, Any] = spec_key("IAM condition block.", default_factory=dict)
 
 
-POLICY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
+POLICY = r"[A-Za-z0-9+=,.@_-]{1,128}|arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+"
 """A policy by its name in the account, or by its ARN."""
 
 MOST_POLICIES = 20
