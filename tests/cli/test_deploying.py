@@ -17,7 +17,7 @@ def pace() -> float:
 def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(HELLO)
     first = stage.deploy("--yes")
-    assert "plan: 35 added" in first.stdout and "  + Service " in first.stdout and "hello.yml:6" in first.stdout
+    assert "plan: 41 added" in first.stdout and "  + Service " in first.stdout and "hello.yml:6" in first.stdout
     assert "done: hello-staging is CREATE_COMPLETE and runs one" in first.stdout and "Url " in first.stdout
     second = stage.deploy("--yes", sha="two")
     assert "plan: 1 replaced, 2 changed" in second.stdout

@@ -73,7 +73,7 @@ def test_without_an_environment_among_the_files_it_is_the_default() -> None:
 
 def test_validate_names_the_environment_of_each_finding_and_checks_all_together() -> None:
     told = fsdcf("validate", ".", "--no-lint")
-    assert "services/shop.yml for prod: 5 warnings" in told.stderr and "together" not in told.stderr
+    assert "services/shop.yml for prod: 6 warnings" in told.stderr and "together" not in told.stderr
     Path("services/again.yml").write_text(Path("services/shop.yml").read_text())
     told = fsdcf("validate", ".", "--no-lint", expect=2)
     assert told.stderr.count("error[S476]") == 1 and "all specs together: 1 error" in told.stderr

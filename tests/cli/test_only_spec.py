@@ -93,7 +93,7 @@ def test_specs_in_services_or_one_folder_below(stage: Stage, monkeypatch: pytest
     assert "using services/hello.yaml" in stage("validate").stderr, "a folder of another name comes second"
 
 
-@pytest.mark.parametrize("arguments", [("scale",), ("scale", "many"), ("run",), ("logs", "--since")])
+@pytest.mark.parametrize("arguments", [("scale",), ("scale", "many"), ("logs", "--since")])
 def test_what_else_is_missing_or_wrong_is_said(stage: Stage, arguments: tuple[str, ...]) -> None:
     assert "Error: " in stage(*arguments, expect=2).stderr
 
