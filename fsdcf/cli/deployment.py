@@ -211,7 +211,7 @@ def ready(
 ) -> list[SpecDeploy]:
     """The deploys, each with an image in its registry, as far as it is to be built. Raises Stop.
 
-    A person is asked for an image that a first deploy needs and nobody named.
+    A person is asked for an image that a first deploy needs and that is not named.
     """
     if ask is not None:
         ask = _once(ask)
@@ -286,7 +286,7 @@ def _builder(images: ImageOptions, tell: Tell) -> Builder | None:
 
 
 def _lacks_image(one: SpecDeploy, aws: Aws) -> bool:
-    """Whether the deploy creates a stack, and needs an image that nobody named."""
+    """Whether the deploy creates a stack, and needs an image that is not named."""
     from fsdcf.deploy.state import snapshot
 
     release = one.release

@@ -139,7 +139,7 @@ class GitHubRepository:
 
 def _approval(found: Mapping[str, Any], wanted: GitHubEnvironment) -> Iterator[str]:
     if wanted.protected and not _rule(found, "required_reviewers").get("reviewers"):
-        yield "nobody has to approve a deploy"
+        yield "a deploy needs no approval"
     if wanted.protected and found.get("can_admins_bypass") is not False:
         yield "administrators may bypass its rules"
 

@@ -193,7 +193,7 @@ def parse(text: str) -> Cron:
 def due(expression: str, zone: tzinfo, after: datetime, since: datetime) -> Iterator[datetime]:
     """The times after a moment at which a schedule expression of AWS is due: ``cron(…)``, ``rate(…)`` or ``at(…)``.
 
-    An interval counts from ``since``. Raises CronError for what is no such expression.
+    An interval counts from ``since``. Raises CronError for another text.
     """
     kind, _, inner = expression.partition("(")
     if kind == "rate":

@@ -27,7 +27,7 @@ _READERS = {
 
 _DYNAMIC = re.compile(r"\{\{resolve:(ssm|secretsmanager)(?:-secure)?:((?:\$\{[^{}]*\}|[^{}])+)\}\}")
 _REFERENCE, _OF_AWS = re.compile(r"/?aws/reference/secretsmanager/(.+)"), "/aws/"
-"""How the parameters begin that stand for secrets of Secrets Manager, and those of AWS, which no account lists.
+"""How the parameters begin for secrets of Secrets Manager, and those of AWS, which no account lists.
 Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html"""
 
 
@@ -155,7 +155,7 @@ def _secret(
 def read_source(store: str, fields: Sequence[str]) -> SourceFields:
     """What the fields of an ARN, or a name in a store with the fields of a version, say of a secret.
 
-    A parameter that stands for a secret of Secrets Manager is that secret.
+    A parameter for a secret of Secrets Manager is that secret.
     """
     region = account = ""
     in_arn = fields[0] == "arn"

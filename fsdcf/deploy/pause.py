@@ -2,9 +2,9 @@
 
 A pause is part of the template, so that CloudFormation keeps it: an update sends no other number of tasks, and a
 rollback returns to it. Auto scaling is suspended, with its schedules, and its minimum is 0, since it raises a number of
-tasks below its minimum whenever its limits are set. The schedule of a job is disabled. Alarms notify nobody. What the
-template had instead is in the metadata of its resources, and who paused the service, when and with how many tasks is an
-output, which DescribeStacks reports.
+tasks below its minimum whenever its limits are set. The schedule of a job is disabled. Alarms notify no one.
+What the template had instead is in the metadata of its resources, and who paused the service, when and with how
+many tasks is an output, which DescribeStacks reports.
 
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html,
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html

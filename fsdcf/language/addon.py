@@ -51,7 +51,7 @@ REFUSED = Rule(
     "S607",
     "a part of an addon that fsdcf does not deploy",
     "What an addon adds is planned, priced and reviewed before it is deployed. Macros, modules, nested stacks and "
-    "custom resources run programs or templates whose results nobody knows before, and need "
+    "custom resources run programs or templates whose results are not known before, and need "
     "CAPABILITY_AUTO_EXPAND; IAM resources with names of their own need CAPABILITY_NAMED_IAM, and exist once in an "
     "account. Services and tasks of ECS belong into specs, with rollout, rollback and logs.",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html",

@@ -28,7 +28,7 @@ def local_name(name: String) -> str:
 
 
 def _local(part: Part) -> str:
-    """A part of a name: the null character in place of what is no part of a local name."""
+    """A part of a name: the null character in place of what is not in a local name."""
     if isinstance(part, ImportedValue) or is_parameter(part):
         return re.sub("[^A-Za-z0-9_.-]+", "-", part.name).strip("-")
     return part.replace("/", "-") if isinstance(part, str) else "\0" if isinstance(part, (Known, Pseudo)) else ""

@@ -126,7 +126,7 @@ _SCALARS: dict[Any, str] = {str: "string", Text: "string", int: "integer", float
 def fields_of(record: Any) -> tuple[Field, ...]:
     """Return the keys of a record in the order of the model. Its annotations must be objects, not text.
 
-    What a record has from its base and names in ``ABSENT`` is no key of its own: it always has its default.
+    What a record has from its base and names in ``ABSENT`` is not one of its keys: it always has its default.
     """
     fields = []
     absent: frozenset[str] = getattr(record, "ABSENT", frozenset())

@@ -82,7 +82,7 @@ def resume(run: Run, options: Options) -> Outcome:
 
 
 def _pause_job(run: Run, stack: Snapshot, options: Options) -> Outcome:
-    """Disable the schedule of a job. A run in progress goes on."""
+    """Disable the schedule of a job. A run in progress continues."""
     target, known = run.target, pause_of(stack)
     next = (target.command("resume"),)
     if SCHEDULE_OUTPUT not in stack.outputs:
@@ -90,7 +90,7 @@ def _pause_job(run: Run, stack: Snapshot, options: Options) -> Outcome:
         raise stop(Exit.USAGE, sentence, target.command("status"))
     if known is not None:
         return Outcome(Exit.DONE, f"{target.stack} is already paused {known.text}", next=next)
-    details = ("no run will start by the schedule; one in progress goes on", "later deploys keep the pause")
+    details = ("no run will start by the schedule; one in progress continues", "later deploys keep the pause")
     question = Question("execute", f"Pause {target.stack}?", details)
     confirm(run, options.yes, question, target.command("pause", yes=True))
     record = Pause(datetime.now(timezone.utc), 0, run.aws.caller())

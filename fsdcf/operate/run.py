@@ -155,7 +155,7 @@ class _OneOffTask:
         raise stop(Exit.UNKNOWN, f"ECS no longer reports the task {self.id}", self.look_command)
 
     def leave(self) -> Stop:
-        """The Stop of Ctrl-C for a run of a job, which goes on."""
+        """The Stop of Ctrl-C for a run of a job, which continues."""
         return _left(self.run, f"the task {self.id}", self.id, bool(self.stream.group))
 
     def stop(self, code: Exit, reason: str, why: str = "") -> OneOffResult:
@@ -502,7 +502,7 @@ class _Execution:
 def _left(run: Run, what: str, id: str, logs: bool) -> Stop:
     """The Stop of Ctrl-C while a run of a job is followed."""
     follow = (run.target.command("logs", follow=True),) if logs else ()
-    sentence = f"stopped following: {what} goes on"
+    sentence = f"stopped following: {what} continues"
     return stop(Exit.INTERRUPTED, sentence, *follow, run.target.command("stop-task", id))
 
 

@@ -426,7 +426,7 @@ def _equation(expression: str, params: Document, equation: re.Match[str]) -> tup
 
 
 def _attribute(expression: str, params: Document, name: str) -> str:
-    """Return the name of an attribute, which ``#NAME`` may stand for. Raises ServiceError if that is not defined."""
+    """Return the name of an attribute, or of what ``#NAME`` is defined as. Raises ServiceError if it is not defined."""
     if not name.startswith("#"):
         return name
     names: Mapping[str, str] = params.get("ExpressionAttributeNames", {})

@@ -207,7 +207,7 @@ def _described(state: SandboxState, params: Data, body: Document) -> Document:
 
 
 def put_image(state: SandboxState, params: Document) -> Document:
-    """PutImage: note an image whose layers nobody has. A registry on this machine gets its images from a builder."""
+    """PutImage: note an image without layers. A registry on this machine gets its images from a builder."""
     name, manifest, tag = params["repositoryName"], params["imageManifest"], params.get("imageTag", "")
     repository, key = _repository(state, params, name), _key(state, params, name)
     if state.registry:

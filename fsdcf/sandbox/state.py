@@ -98,7 +98,7 @@ class SandboxState:
     process half of a batch, ``brief`` to give a token with a short life. ``runner``, unless empty, names the process
     that alone runs due actions, so that its faults strike even while other processes use the same store. ``registry``
     is the host and port of a registry on this machine with the images of ECR; empty if there is none. With ``invents``
-    a stack may import what no stack of the sandbox exports, and read parameters that nobody has stored.
+    a stack may import what no stack of the sandbox exports, and read parameters that are not stored.
     """
 
     store: Store = field(default_factory=Store)

@@ -435,7 +435,7 @@ def test_what_an_environment_on_github_lacks_is_named_with_the_commands(gh: Path
     assert delete == "  gh api --method DELETE repos/acme/shop/environments/prod/deployment-branch-policies/5"
     (gh / "prod").write_text(json.dumps({"can_admins_bypass": True, "protection_rules": []}))
     lacking = fsdcf(*HELLO_PROD).stderr
-    for word in ("every branch may deploy", "nobody has to approve", "administrators may bypass", "$(gh api user"):
+    for word in ("every branch may deploy", "a deploy needs no approval", "administrators may bypass", "$(gh api user"):
         assert word in lacking
     other = fsdcf(*HELLO_PROD[:-1], "qa", "--new-env").stderr
     assert "qa of acme/shop on GitHub: it does not exist" in other

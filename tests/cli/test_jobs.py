@@ -104,7 +104,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_one_that_overlaps_is_skipped(s
     stage.site.pressing(1)
     left = stage("run", "nightly", expect=int(Exit.INTERRUPTED)).stderr
     running = re.findall(r"stop-task nightly --env staging (\S+)", left)[0]
-    assert running != started and "goes on" in left and states(stage, "nightly")[0] == ("running", None)
+    assert running != started and "continues" in left and states(stage, "nightly")[0] == ("running", None)
     assert "not tried again" in stage("stop-task", "nightly", running, "--yes").output
     assert states(stage, "nightly")[0] == ("stopped", None)
     stage.site.clock.advance(60)

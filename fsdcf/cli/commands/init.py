@@ -331,7 +331,7 @@ def _say(value: Value, what: str, nothing: str = "") -> None:
 
 
 def _unsure(given: Given, target: Path, **values: Value) -> Iterator[str]:
-    """A warning about values that nobody has confirmed, with what sets others."""
+    """A warning about values that are not confirmed, with what sets others."""
     unsure = {name: value for name, value in values.items() if not value.is_sure}
     if unsure:
         own = {"owner": given.owner or "", "output": str(given.output or "")}

@@ -77,7 +77,7 @@ def run_command(
 
     A job needs no command: it is started as its schedule starts it, with its retries and its timeout. The exit code is
     that of the command, once it has run; 0 with --detach, and 1 after the timeout. Ctrl-C stops the task of a service;
-    the run of a job goes on. The ENTRYPOINT of the image or the spec precedes the command. A store with a single
+    the run of a job continues. The ENTRYPOINT of the image or the spec precedes the command. A store with a single
     writer, such as SQLite, needs a confirmation while the service's own task is running. The sandbox runs no command:
     its exit code is 6. A job without a command ends there with a made-up exit code.
     """

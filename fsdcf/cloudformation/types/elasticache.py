@@ -121,7 +121,9 @@ def _fewer_days(before: Any, after: Any) -> bool:
 
 
 def _other_engine(before: Any, after: Any) -> Refusal | None:
-    """Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.cross-engine-upgrade.html"""
+    """Source:
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.cross-engine-upgrade.html
+    """
     old, new = text_of(before) or "redis", text_of(after) or "redis"
     if old == new or (old, new) == ("redis", "valkey"):
         return None

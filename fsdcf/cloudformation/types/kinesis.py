@@ -48,7 +48,8 @@ _DAY, _WEEK = Decimal(24), Decimal(168)
 """Hours that Kinesis keeps records without a charge, and at the price of the extended retention."""
 
 _FEWEST_ON_DEMAND = 4
-"""Shards of a new stream on demand. Source: https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html"""
+"""Shards of a new stream on demand.
+Source: https://docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html"""
 
 _PRICES = f"AWS's pricing page for Kinesis Data Streams; {PRICE_LIST}"
 _DATE = "2026-11-30"

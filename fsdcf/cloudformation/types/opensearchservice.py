@@ -103,7 +103,9 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _less_storage(before: Any, after: Any) -> Refusal | None:
-    """Source: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/managedomains-configuration-changes.html"""
+    """Source:
+    https://docs.aws.amazon.com/opensearch-service/latest/developerguide/managedomains-configuration-changes.html
+    """
     old, new = (at_least_zero(mapping(one).get("VolumeSize")) for one in (before, after))
     if not old or not new or new >= old:
         return None

@@ -115,7 +115,8 @@ def check(stream: KinesisStream) -> Violations:
 def check_references(stream: KinesisStream, spec: Spec) -> Violations:
     """Check the consumers against those of other streams, and the tags of the spec against the bound of Kinesis.
 
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-kinesis-stream-tag.html
+    Source:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-kinesis-stream-tag.html
     """
     metadata = spec.metadata
     tags = {**metadata.tags, "pack": metadata.pack, "owners": owners_tag(metadata.owners)}

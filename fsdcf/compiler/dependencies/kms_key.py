@@ -136,7 +136,7 @@ def _policy() -> list[dict[str, Any]]:
     """Who may do what with the key: those to whom policies of IAM in the account allow it, and AWS services of the
     account by grants. The compiler adds the AWS services that use it for the stack by themselves.
 
-    A policy without the account would make a key that nobody can administer.
+    A policy without the account would make a key without an administrator.
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
     """
     account = {"AWS": intrinsic("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}

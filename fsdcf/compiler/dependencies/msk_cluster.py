@@ -55,7 +55,8 @@ BROKER = r"[A-Za-z0-9.-]+:[0-9]{1,5}"
 def topic_key(doc: str, **more: Any) -> Any:
     """A key with names of topics.
 
-    Source: https://github.com/apache/kafka/blob/trunk/clients/src/main/java/org/apache/kafka/common/internals/Topic.java
+    Source:
+    https://github.com/apache/kafka/blob/trunk/clients/src/main/java/org/apache/kafka/common/internals/Topic.java
     """
     return spec_key(doc, pattern=r"[A-Za-z0-9._-]{1,249}", expects="1 to 249 letters, digits, . _ -", **more)
 

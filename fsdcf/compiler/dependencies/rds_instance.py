@@ -42,7 +42,7 @@ from fsdcf.links import RDS_PASSWORDS
 DATABASE = Rule(
     "S520",
     "a database that RDS rejects",
-    "The name of a database and its first user begin with a letter, and are no words that the engine reserves. The"
+    "The name of a database and its first user begin with a letter, and are not reserved words of the engine. The"
     " storage of an instance can grow to at least 110 % of what it begins with. A window is at least 30 minutes long,"
     " and backups and maintenance do not overlap. Aurora always keeps backups.",
     "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html",

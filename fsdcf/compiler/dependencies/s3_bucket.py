@@ -118,7 +118,9 @@ EVENTS = tuple(
     }.items()
     for verb in ([f":{verb}" for verb in verbs.split()] or [""])
 )
-"""Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html"""
+"""Source:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+"""
 
 
 @spec_record
@@ -126,7 +128,7 @@ class CorsRule(SnakeCaseRecord):
     """What scripts of web pages may do with the objects, with a URL that permits it."""
 
     origins: tuple[String, ...] = spec_key(
-        "Origins of the pages, such as https://www.example.com; one `*` stands for any text.",
+        "Origins of the pages, such as https://www.example.com; one `*` matches any text.",
         also=("allowedOrigins", "allowed_origins"),
         fewest=1,
         most=100,
@@ -141,7 +143,7 @@ class CorsRule(SnakeCaseRecord):
         allowed=_METHODS,
     )
     headers: tuple[str, ...] = spec_key(
-        "Headers that they may send; one `*` stands for any text.",
+        "Headers that they may send; one `*` matches any text.",
         default=(),
         also=("allowedHeaders", "allowed_headers"),
         most=100,

@@ -84,7 +84,7 @@ class SecretsManagerSecret(StoredValue, EncryptedDependency):
         expects="letters, digits and /_+=.@-",
     )
     json_key: String | None = spec_key(
-        "Key of the JSON whose value is generated, and which the variable gets. Without it, the value is no JSON.",
+        "Key of the JSON whose value is generated, and which the variable gets. Without it, the value is plain text.",
         default=None,
         pattern="[^:\\s]{1,128}",
         expects="a key without spaces and colons",

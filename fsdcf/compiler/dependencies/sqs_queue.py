@@ -29,7 +29,7 @@ QUEUE = Rule(
 )
 DEAD_LETTERS = Rule(
     "W190",
-    "dead letters that expire before the messages of the queue",
+    "a dead-letter queue whose messages expire before those of the queue",
     "A message keeps the time at which it was sent when it moves to the dead-letter queue of a standard queue. Where"
     " that keeps messages for as long as the queue or shorter, a message may expire on its arrival.",
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html",
@@ -332,7 +332,7 @@ def _add(grant: Grant, physical: str, queue: SqsQueue, names: Names, key: Any) -
     grant.output(names.id("QueueUrl"), f"SQS queue {names.local}", Ref(title))
     if queue.own_dead_letters:
         grant.output(
-            names.id("QueueDeadLettersUrl"), f"Dead letters of {names.local}", Ref(names.id("QueueDeadLetters"))
+            names.id("QueueDeadLettersUrl"), f"Dead-letter queue of {names.local}", Ref(names.id("QueueDeadLetters"))
         )
     return {"url": f"${{{title}}}", "arn": f"${{{title}.Arn}}", "name": f"${{{title}.QueueName}}", **letters}
 

@@ -117,7 +117,8 @@ def _tracked(context: Context, metric: str) -> dict[str, Any]:
 def _backlog(context: Context) -> autoscaling.CustomizedMetricSpecification:
     """Messages in the queue for each running task, by metric maths.
 
-    Source: https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html
+    Source: application-auto-scaling-target-tracking-metric-math in
+    https://docs.aws.amazon.com/autoscaling/application/userguide/
     """
     expression, metrics = backlog(context)
     query = autoscaling.TargetTrackingMetricDataQuery

@@ -72,8 +72,8 @@ def dead_letters(context: Context) -> StackPart:
 
 
 def state_machine(context: Context) -> StackPart:
-    """``StateMachine``, where the job has a timeout, retries, no overlap or somebody to notify: it runs the task, waits
-    for it, and puts a failed run into the dead letters.
+    """``StateMachine``, where the job has a timeout, retries, no overlap or a topic to notify: it runs the task, waits
+    for it, and puts a failed run into the dead-letter queue.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
     """

@@ -155,7 +155,7 @@ def _verify_job(run: Run, stack: Snapshot, resources: list[Answer], definitions:
 
 
 def _outlook(stack: Snapshot, schedules: list[JobSchedule]) -> str:
-    """When a job runs next; empty if only a person starts it, or nobody knows."""
+    """When a job runs next; empty if it has no schedule, or the time is not known."""
     return ", ".join(schedule.outlook(aws_time(stack)) for schedule in schedules)
 
 

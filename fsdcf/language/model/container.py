@@ -158,7 +158,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerD
 
 @spec_record
 class RestartPolicy:
-    """The restart of a container that has ended, while its task goes on; times in seconds."""
+    """The restart of a container that has ended, while its task continues; times in seconds."""
 
     enabled: bool = spec_key("Start the container again when it ends.", default=True)
     ignored_exit_codes: tuple[int, ...] = spec_key(

@@ -128,7 +128,7 @@ class Job(Service):
         allowed=("skip", "allow"),
     )
     notify: String | None = spec_key(
-        "SNS topic that is told of a failed run, after its retries: its ARN, or the name of an aws_sns_topic below.",
+        "SNS topic that is notified of a failed run, after its retries: its ARN, or the name of an aws_sns_topic.",
         default=None,
         refers_to="aws_sns_topic",
     )

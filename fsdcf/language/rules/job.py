@@ -107,19 +107,19 @@ def _readable(schedule: Schedule) -> Iterator[tuple[cron.Cron, tzinfo]]:
 
 @rule(
     "W168",
-    "a job in production whose failures nobody learns of",
+    "a job in production without a notification of failures",
     "https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html",
     kinds=_KINDS,
     only=in_production,
 )
 def silent_failures(case: Case) -> Problems:
-    """A run that fails at night is in the log and, with a state machine, among the dead letters. With `notify` an SNS
-    topic gets a message, after all retries; with `alarms.notify` a topic learns of the dead letters."""
+    """A run that fails at night is in the log and, with a state machine, in the dead-letter queue. With `notify` an SNS
+    topic gets a message, after all retries; with `alarms.notify` a topic is notified of new messages there."""
     job, alarms = _job(case), case.service.observability.watched
-    told = job.notify or (alarms and alarms.dead_letters and alarms.notify)
-    if job.schedule is not None and not told:
+    notified = job.notify or (alarms and alarms.dead_letters and alarms.notify)
+    if job.schedule is not None and not notified:
         hint = "add `notify` with the ARN of an SNS topic, or the name of an aws_sns_topic dependency"
-        yield Problem("service.notify", "nobody is told when a run fails", hint, key=True)
+        yield Problem("service.notify", "a failed run notifies no one", hint, key=True)
 
 
 @rule("W169", "a time zone without effect", SCHEDULES, kinds=_KINDS)

@@ -142,12 +142,12 @@ def alarm_topic(case: Case) -> Problems:
         yield Problem(path, *obstacle)
 
 
-@rule("W210", "alarms that notify nobody", only=in_production, kinds=("Service",))
+@rule("W210", "alarms without a topic to notify", only=in_production, kinds=("Service",))
 def silent_alarms(case: Case) -> Problems:
-    """An alarm without a topic changes its state in CloudWatch and in `fsdcf status`, and nobody learns of it."""
+    """An alarm without a topic changes its state in CloudWatch and in `fsdcf status`, and notifies no one."""
     wanted = case.service.observability.watched
     if wanted is not None and wanted.notify is None:
-        message = f"the alarms of {case.environment} notify nobody"
+        message = f"the alarms of {case.environment} have no topic to notify"
         yield Problem(f"{_ALARMS}.notify", message, "name a topic: `alarms: {notify: TOPIC}`", key=True)
 
 
@@ -187,5 +187,5 @@ _MEANINGS = {
     "cpu": "CPU",
     "memory": "memory",
     "runningTasks": "missing tasks",
-    "deadLetters": "dead letters",
+    "deadLetters": "the dead-letter queue",
 }

@@ -165,7 +165,8 @@ def _upper(step: ScalingStep) -> float:
 @rule(
     "S633",
     "a backlog without its queue",
-    "https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html",
+    "https://docs.aws.amazon.com/autoscaling/application/userguide/"
+    "application-auto-scaling-target-tracking-metric-math.html",
     kinds=("Service",),
 )
 def backlog_queue(case: Case) -> Problems:

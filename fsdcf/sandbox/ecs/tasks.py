@@ -343,7 +343,7 @@ def _set_containers(body: Document, **members: Any) -> None:
 
 
 def _change_container(state: SandboxState, body: Document, step: Step) -> None:
-    """Let one container start, or end, while its task goes on."""
+    """Let one container start, or end, while its task continues."""
     body["ran"] = True
     container = next(one for one in body["task"]["containers"] if one["name"] == step["container"])
     container |= {"lastStatus": step["status"], **({"exitCode": step["exit"]} if step["exit"] is not None else {})}
