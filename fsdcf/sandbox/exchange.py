@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,14 +16,20 @@ connection.
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """An HTTP request. Header names are in lower case, the path is decoded, ``query`` keeps keys without a value."""
+    """An HTTP request. Header names are in lower case, the path is decoded, ``pairs`` are the keys and values of the
+    query, of which some have no value and some occur several times."""
 
     method: str
     host: str
     path: str
-    query: Mapping[str, str]
+    pairs: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     body: bytes
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The query, with the last value of each key."""
+        return dict(self.pairs)
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ def request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> H
     lower = {name.lower(): value for name, value in headers.items()}
     parts = urlsplit(url)
     host = parts.netloc or lower.get("host", "")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return HttpRequest(method.upper(), host, unquote(parts.path) or "/", query, lower, _unframed(body, lower))
+    pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    return HttpRequest(method.upper(), host, unquote(parts.path) or "/", pairs, lower, _unframed(body, lower))
 
 
 def _unframed(body: bytes, headers: Mapping[str, str]) -> bytes:

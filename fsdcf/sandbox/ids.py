@@ -81,14 +81,14 @@ def attributes(type: str, physical_id: str, properties: Data, state: SandboxStat
 
 def _attribute(type: str, name: str, physical_id: str, properties: Data, state: SandboxState) -> Any:
     seed = (type, physical_id, name)
-    pattern = record_of(type).simulation.attributes.get(name)
-    if isinstance(pattern, list):
-        return pattern
-    if pattern is not None:
-        return _filled(pattern, seed, properties, state, {"id": physical_id})
     value = at(properties, name.replace(".", "/"))
     if value is not None:
         return value
+    pattern = record_of(type).simulation.attributes.get(name)
+    if isinstance(pattern, str):
+        return _filled(pattern, seed, properties, state, {"id": physical_id})
+    if pattern is not None:
+        return pattern
     own = type.rpartition("::")[2]
     if name == "Arn" and physical_id.startswith("arn:"):
         return physical_id
@@ -99,17 +99,17 @@ def _attribute(type: str, name: str, physical_id: str, properties: Data, state: 
 
 _NUMBERS = re.compile(
     r"(Count|Seconds|Throughput|Length|Period|Delay|Index|Days|Timeout|Storage|Percentage|Capacity|Iops)$"
+    r"|(Interval|PromotionTier|RetentionLimit|OperationPercentProgress|PerNodeGroup|PerCore|Asn)$"
     r"|^(Num|Total|Max.*Size)"
 )
 _TRUTHS = re.compile(
-    r"^(Enable(?!Cloudwatch|Lni|Prefix)|Is|Assign|Map|Ipv6Native|Block|Ignore|Restrict|Manage|Copy|Use)"
+    r"^(Enable(?!Cloudwatch|Lni|Prefix)|Is|Assign|Map|Ipv6Native|Block(?!Device)|Ignore|Restrict|Manage|Copy|Use(?!r))"
+    r"|^(ApplyImmediately|MultiAZ)$|^(Delete|Disable|Skip|Propagate)"
     r"|^Group(Member|Source)"
     r"|(Enabled|Encrypted|Dns64|FifoQueue|FifoTopic|BasedDeduplication|Stabilize|Document|Protection|Upgrade)$"
-    r"|(Optimized|Public|Accessible)$"
+    r"|(Optimized|Public|Accessible|Restart|LogVolume)$"
 )
-_LISTS = re.compile(
-    r"(?<!Statu)(?<!Addres)(?<!Dn)(?<!Acces)(?<!Policie)(?<!Alia)(?<!Progres)(?<!Ip)s$|(Ingress|Egress|List|Set)$"
-)
+_LISTS = re.compile(r"(?<!s)(?<!Statu)(?<!Dn)(?<!Policie)(?<!Alia)(?<!Ip)s$|(Ingress|Egress|List|Set|DnsIps)$")
 
 
 def _guessed(name: str, seed: tuple[object, ...], state: SandboxState) -> Any:

@@ -123,7 +123,7 @@ def _params(call: ApiCall, operation: OperationModel, protocol: Any, http: HttpR
     try:
         params: Document = protocol.decode(operation, http)
     except Malformed as error:
-        code = {"query": "MalformedInput", "json": "SerializationException"}.get(name, "MalformedXML")
+        code = {"query": "MalformedInput", "rest-xml": "MalformedXML"}.get(name, "SerializationException")
         raise ServiceError(code, str(error)) from error
     missing = shapes.missing(operation.input_shape, params)
     if missing:
@@ -187,11 +187,15 @@ _ERRORS: Mapping[str, Mapping[str, ServiceError]] = {
     "throttle": {
         "query": ServiceError("Throttling", "Rate exceeded"),
         "json": ServiceError("ThrottlingException", "Rate exceeded"),
+        "rest-json": ServiceError("ThrottlingException", "Rate exceeded", 429),
         "rest-xml": ServiceError("SlowDown", "Please reduce your request rate.", 503),
     },
     "expired": {
         "query": ServiceError("ExpiredToken", "The security token included in the request is expired", 403),
         "json": ServiceError("ExpiredTokenException", "The security token included in the request is expired"),
+        "rest-json": ServiceError(
+            "ExpiredTokenException", "The security token included in the request is expired", 403
+        ),
         "rest-xml": ServiceError("ExpiredToken", "The provided token has expired."),
     },
 }

@@ -39,6 +39,11 @@ def parameters(data: dict[str, Any], image: str = "a1b2c3d") -> dict[str, str]:
     return values
 
 
+def runner_of(data: dict[str, Any]) -> str:
+    """The logical id of what runs the task definition: the service, or the state machine of a job."""
+    return "Service" if "Service" in data["Resources"] else "StateMachine"
+
+
 def clone(data: Any) -> Any:
     """A copy of a template, which is JSON, by way of its text: several times faster than deepcopy."""
     return json.loads(json.dumps(data))

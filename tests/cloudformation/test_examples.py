@@ -19,7 +19,7 @@ from fsdcf.cloudformation.risk import data_at_risk
 from fsdcf.cloudformation.template import read
 from fsdcf.cloudformation.types.iam import capabilities
 from fsdcf.cloudformation.validation import body_problem, problems
-from tests.cloudformation.examples import CASES, ENVIRONMENTS, ROOT, SPECS, clone, parameters, template
+from tests.cloudformation.examples import CASES, ENVIRONMENTS, ROOT, SPECS, clone, parameters, runner_of, template
 
 each_case = pytest.mark.parametrize(("spec", "environment"), CASES)
 PACKAGE = Path(fsdcf.cloudformation.__file__).parent
@@ -31,7 +31,7 @@ def test_no_problems_and_no_cycles(spec: str, environment: str) -> None:
     assert problems(data, {"ImageSha": "a1b2c3d"}, capabilities(data)) == ()
     assert cycle(needs(data["Resources"])) == ()
     line = order(needs(data["Resources"]))
-    assert line.index("TaskDefinition") < line.index("Service") < line.index("Release")
+    assert line.index("TaskDefinition") < line.index(runner_of(data)) < line.index("Release")
     assert all(facts_of(one["Type"]) for one in data["Resources"].values())
     assert body_problem(compact(data)) is None
 
@@ -50,16 +50,23 @@ def test_a_new_image(spec: str, environment: str) -> None:
     data = template(spec, environment)
     before, after = Side(data, parameters(data, "old")), Side(data, parameters(data, "new"))
     found = {change.logical_id: change for change in difference(before, after)}
+    runner = runner_of(data)
     assert {name: one.replacement for name, one in found.items()} == {
         "Release": "False",
-        "Service": "False",
+        runner: "False",
         "TaskDefinition": "True",
     }
-    assert {detail.path for detail in found["TaskDefinition"].details} == {"/Properties/ContainerDefinitions/0/Image"}
+    containers = data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert {detail.path for detail in found["TaskDefinition"].details} == {
+        f"/Properties/ContainerDefinitions/{index}/Image"
+        for index, one in enumerate(containers)
+        if index == 0 or "ImageSha" in str(one["Image"])
+    }
     assert {detail.cause for detail in found["TaskDefinition"].details} == {None, "ImageSha"}
-    assert {(detail.path, detail.evaluation, detail.cause) for detail in found["Service"].details} == {
-        ("/Properties/TaskDefinition", "Dynamic", None),
-        ("/Properties/TaskDefinition", "Static", "TaskDefinition"),
+    place = "TaskDefinition" if runner == "Service" else "DefinitionSubstitutions/TaskDefinition"
+    assert {(detail.path, detail.evaluation, detail.cause) for detail in found[runner].details} == {
+        (f"/Properties/{place}", "Dynamic", None),
+        (f"/Properties/{place}", "Static", "TaskDefinition"),
     }
     assert data_at_risk(found.values(), data) == ()
     assert not outputs_changed(before, after)

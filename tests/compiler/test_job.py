@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fsdcf.cloudformation.references import needs, order
 from fsdcf.compiler.parts.schedule import expression_of
 from fsdcf.language.model.job import Schedule
 from fsdcf.pipeline import Request, Result, SourceFile, run
@@ -50,6 +51,22 @@ def run_of(made: Any) -> Any:
 )
 def test_a_state_machine_is_made_where_a_run_is_looked_after(keys: str, made: set[str]) -> None:
     assert {TYPES[one["Type"]] for one in resources(JOB + keys).values() if one["Type"] in TYPES} == made
+
+
+@pytest.mark.parametrize(
+    ("keys", "last"),
+    [
+        ("", "TaskDefinition"),
+        ("  timeout: 60\n", "StateMachine"),
+        (CRON, "Schedule"),
+        (f"{CRON}  timeout: 60\n", "Schedule"),
+    ],
+)
+def test_a_release_is_recorded_once_the_job_runs_it(keys: str, last: str) -> None:
+    made = resources(JOB + keys)
+    assert made["Release"]["DependsOn"] == [last]
+    line = order(needs(made))
+    assert all(line.index(one) < line.index("Release") for one in ("TaskDefinition", *TYPES.values()) if one in made)
 
 
 def test_without_either_there_is_no_queue_of_dead_letters() -> None:

@@ -51,12 +51,13 @@ def written(service: str, operation: str, params: dict[str, Any]) -> HttpRequest
 
 def test_every_service_speaks_a_protocol_that_the_sandbox_speaks() -> None:
     assert {name: shapes.protocol(name) for name in schedule.NAMES} == {
-        **dict.fromkeys(("cloudformation", "elbv2", "iam", "sts"), "query"),
+        **dict.fromkeys(("cloudformation", "elbv2", "iam", "rds", "sts"), "query"),
         **dict.fromkeys(("application-autoscaling", "cloudwatch", "dynamodb", "ecr", "ecs", "logs"), "json"),
-        **dict.fromkeys(("secretsmanager", "ssm"), "json"),
+        **dict.fromkeys(("secretsmanager", "ssm", "stepfunctions"), "json"),
+        "scheduler": "rest-json",
         "s3": "rest-xml",
     }
-    assert set(PROTOCOLS) == {"query", "json", "rest-xml"}
+    assert set(PROTOCOLS) == {"query", "json", "rest-json", "rest-xml"}
 
 
 @pytest.mark.parametrize("service", SPOKEN)

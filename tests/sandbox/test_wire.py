@@ -121,6 +121,21 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
             b"",
             ("s3", "eu-west-1", "GetObject"),
         ),
+        (
+            "GET",
+            "/schedules/nightly",
+            {"Authorization": scope("scheduler")},
+            b"",
+            ("scheduler", "us-east-1", "GetSchedule"),
+        ),
+        (
+            "DELETE",
+            "/tags/arn%3Aaws%3Ascheduler%3A%3A%3Aschedule-group%2Fnightly?TagKeys=a&TagKeys=b",
+            {"Authorization": scope("scheduler")},
+            b"",
+            ("scheduler", "us-east-1", "UntagResource"),
+        ),
+        ("GET", "/schedules/", {"Authorization": scope("scheduler")}, b"", ("scheduler", "us-east-1", "")),
         ("PATCH", "/b/k", {"Authorization": scope("s3")}, b"", ("s3", "us-east-1", "")),
         ("GET", "/", {}, b"", ("", "", "")),
     ],
@@ -158,6 +173,8 @@ def throttled() -> Iterator[Sandbox]:
 def test_throttling_has_the_message_of_each_protocol(throttled: Sandbox) -> None:
     assert refused(throttled.client("sts").get_caller_identity) == ("Throttling", "Rate exceeded", 400)
     assert refused(throttled.client("ecs").list_tasks) == ("ThrottlingException", "Rate exceeded", 400)
+    schedule = refused(throttled.client("scheduler").get_schedule, Name="nightly")
+    assert schedule == ("ThrottlingException", "Rate exceeded", 429)
     assert refused(throttled.client("s3").head_bucket, Bucket="bucket")[2] == 503
     assert refused(throttled.client("s3").get_object, Bucket="b", Key="k")[0] == "SlowDown"
 

@@ -196,7 +196,7 @@ class Simulation(NamedTuple):
     """How the sandbox creates, updates and deletes a resource.
 
     ``physical_id`` (what Ref returns) and ``attributes`` are patterns of ``sandbox.ids``; an attribute may also be a
-    list. Durations are seconds from
+    list or a number. Durations are seconds from
     IN_PROGRESS to COMPLETE, as rounded from events of stacks in us-east-1; a service takes its rollout on top.
     Without its own duration an update or deletion is as long as the creation, up to 8 and 3 seconds.
     ``generated_name`` is the pattern of the name that CloudFormation makes, of at most ``longest_name`` characters.
@@ -204,7 +204,7 @@ class Simulation(NamedTuple):
     """
 
     physical_id: str = "{name}"
-    attributes: Mapping[str, str | list[str]] = MappingProxyType({})
+    attributes: Mapping[str, str | int | list[str]] = MappingProxyType({})
     create: float = 4.0
     update: float | None = None
     delete: float | None = None

@@ -304,6 +304,7 @@ RECORDS = (
         ),
         Simulation(
             attributes={
+                "AllocatedStorage": "20",
                 "DBInstanceArn": f"{_ARN}:db:{{id}}",
                 "DbiResourceId": "db-{hex}",
                 "Endpoint.Address": _ENDPOINT,

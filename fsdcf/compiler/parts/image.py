@@ -64,10 +64,14 @@ def arn_of_image(image: str) -> str | None:
     return f"arn:${{AWS::Partition}}:ecr:{address['region']}:{address['account']}:repository/{address['name']}"
 
 
+_RUNNERS = ("Service", "Schedule", "StateMachine", "TaskDefinition")
+"""What runs the image last: the schedule of a job starts its state machine, and a job may have neither."""
+
+
 def release(context: Context) -> StackPart:
     """``Release``: an SSM parameter whose value is the image.
 
-    It waits for the service, if there is one, so that a failed release is never recorded. The 100
+    It waits for what runs the task definition, so that a failed release is never recorded. The 100
     versions that SSM keeps are the history.
     """
     record = ssm.Parameter(
@@ -77,6 +81,5 @@ def release(context: Context) -> StackPart:
         Value=image(context.spec),
         Description=f"Image of {context.spec.metadata.name}; its versions are the releases",
     )
-    if "Service" in context.before.resources:
-        record.DependsOn = ["Service"]
+    record.DependsOn = [next(title for title in _RUNNERS if title in context.before.resources)]
     return StackPart().add(record, "service.image")

@@ -22,7 +22,8 @@ def operation_of(service: ServiceModel, request: HttpRequest) -> str | None:
 
 def _labels(operation: OperationModel, request: HttpRequest) -> Document | None:
     """The members in a request's path, by their names in it; None if it is not the path of the operation."""
-    pattern, given = operation.http["requestUri"].split("/"), request.path.split("/")
+    pattern = operation.http["requestUri"].split("/")
+    given = request.path.split("/", len(pattern) - 1)  # the last member may have a slash, as an ARN
     pairs = list(zip(pattern, given, strict=False))
     fits = all(value if name.startswith("{") else name == value for name, value in pairs)
     return {name.strip("{}"): value for name, value in pairs} if fits and len(pattern) == len(given) else None
@@ -31,9 +32,12 @@ def _labels(operation: OperationModel, request: HttpRequest) -> Document | None:
 def decode(operation: OperationModel, request: HttpRequest) -> Document:
     """Return the parameters in the operation's input shape. Raises Malformed if they do not fit it."""
     params = decode_body(operation, request)
-    places = {"uri": _labels(operation, request) or {}, "querystring": request.query}
+    places = {"uri": tuple((_labels(operation, request) or {}).items()), "querystring": request.pairs}
     shape = operation.input_shape
     for name, member in shape.members.items() if shape is not None else ():
-        text = places.get(member.serialization.get("location", ""), {}).get(wire_name(member, name))
-        params |= {name: value_of(member, text)} if text else {}
+        place = places.get(member.serialization.get("location", ""), ())
+        texts = [text for key, text in place if key == wire_name(member, name) and text]
+        if texts:
+            is_list = member.type_name == "list"
+            params[name] = [value_of(member.member, text) for text in texts] if is_list else value_of(member, texts[-1])
     return params

@@ -12,6 +12,7 @@ from fsdcf.cloudformation.limits import compact
 from fsdcf.conventions import environment_stack
 from fsdcf.sandbox.cloudformation.values import zones
 from fsdcf.sandbox.faults import parse_fault
+from tests.cloudformation.examples import runner_of
 from tests.sandbox.cloudformation.account import (
     EXAMPLES,
     NAME,
@@ -48,16 +49,13 @@ def test_every_example_is_created_updated_and_deleted(account: Account, name: st
     assert set(account.resources()) == set(template["Resources"])
     assert {one["OutputKey"] for one in account.stack()["Outputs"]} == set(template["Outputs"])
     changed = account.change_set(template, parameters=dict.fromkeys(given) | {"ImageSha": "def456"})
-    assert [one["ResourceChange"]["LogicalResourceId"] for one in changed["Changes"]] == [
-        "Release",
-        "Service",
-        "TaskDefinition",
-    ]
+    expected = ["Release", runner_of(template), "TaskDefinition"]
+    assert [one["ResourceChange"]["LogicalResourceId"] for one in changed["Changes"]] == expected
     account.cfn.execute_change_set(ChangeSetName=changed["ChangeSetId"])
     assert account.settle() == "UPDATE_COMPLETE"
     touched = {line.split()[0] for line in account.event_lines(since="UPDATE_IN_PROGRESS")}
     touched |= {line.split()[0] for line in account.event_lines()[-12:]}
-    assert touched == {"Release", "Service", "TaskDefinition", NAME}
+    assert touched == {*expected, NAME}
     consistent(account, arn)
     again = account.change_set(template, parameters=dict.fromkeys(given))
     assert again["StatusReason"].startswith("The submitted information didn't contain changes.")
