@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, encode_to_dict, kms, logs, s3, sns, sqs
+from troposphere import AWSObject, GetAtt, cloudwatch, encode_to_dict, kms, logs, s3, sns, sqs
 
 from fsdcf.cloudformation.arns import REGION, fields_of_arn
+from fsdcf.cloudformation.references import references
 from fsdcf.compiler.parts.roles import add_policy, key_statement
 from fsdcf.compiler.stack import Context, Grant, Names, StackPart, present
 from fsdcf.compiler.text import Attributes, fragment, intrinsic, value
@@ -93,7 +94,8 @@ def _compiled(value: Any, values: Attributes) -> Any:
 
 def admit_services(whole: StackPart) -> None:
     """Let the AWS services that use a key of the stack by themselves do so, by the policy of the key: CloudWatch Logs
-    for its log groups, what may send to its queues and topics, and CloudFront for the buckets that it may read.
+    for its log groups, what may send to its queues and topics, such as alarms, and CloudFront for the buckets that it
+    may read.
 
     Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html,
     https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html and
@@ -118,8 +120,12 @@ _SEND = ("kms:Decrypt", "kms:GenerateDataKey*")
 
 
 def _senders(whole: StackPart, key: Any) -> dict[str, list[Any]]:
-    """The AWS services (``sns``) that may send to the queues and topics with a key, and the accounts for which."""
-    found: dict[str, list[Any]] = {}
+    """The AWS services (``sns``) that may send to the queues and topics with a key, and the accounts for which. Alarms
+    notify a topic without a policy, too."""
+    actions = [encode_to_dict(one.properties.get("AlarmActions", [])) for one in whole.of(cloudwatch.Alarm)]
+    notified = {one.target for one in references(actions)}
+    is_notified = any(one.title in notified and _key_of(one, "KmsMasterKeyId") == key for one in whole.of(sns.Topic))
+    found: dict[str, list[Any]] = {"cloudwatch": [{"Ref": "AWS::AccountId"}]} if is_notified else {}
     for receiver, policy, property in ((sqs.Queue, sqs.QueuePolicy, "Queues"), (sns.Topic, sns.TopicPolicy, "Topics")):
         encrypted = {one.title for one in whole.of(receiver) if _key_of(one, "KmsMasterKeyId") == key}
         for statement in _admitting(whole, policy, property, encrypted):

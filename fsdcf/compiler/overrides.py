@@ -12,7 +12,7 @@ from troposphere import encode_to_dict
 
 from fsdcf.cloudformation.facts import facts_of, tag_values
 from fsdcf.cloudformation.planned import PlanError, mappings, planned
-from fsdcf.cloudformation.references import references
+from fsdcf.cloudformation.references import references, split_attribute
 from fsdcf.compiler.text import Attributes, fragment, value
 from fsdcf.conventions import IMAGE_PARAMETER, RELEASE_RECORD, TAG_PREFIX
 from fsdcf.diagnostics import Rule, SpecPath, joined
@@ -158,8 +158,11 @@ def _unknown(title: str, data: Mapping[str, Any]) -> Fault:
 
 
 def _plain(data: Any, attributes: Attributes) -> Any:
-    """A value of the spec as one of a template; the text of Fn::Sub keeps its variables."""
+    """A value of the spec as one of a template; the text of Fn::Sub keeps its variables, and Fn::GetAtt becomes a list,
+    as JSON needs it."""
     if isinstance(data, Mapping):
+        if set(data) == {"Fn::GetAtt"} and (named := split_attribute(data["Fn::GetAtt"])):
+            return {"Fn::GetAtt": list(named)}
         return {
             key: _sub(below, attributes) if key == "Fn::Sub" else _plain(below, attributes)
             for key, below in data.items()

@@ -288,7 +288,7 @@ def _section_form(addon: Addon, section: str) -> _Found:
     taken: dict[str, str] = {}
     needed = {"Parameters": "Type", "Outputs": "Value"}.get(section)
     for key, one in addon.section(section).items():
-        if key.startswith("Fn::"):
+        if _is_expanded(key):
             continue  # refused
         if not _ID.fullmatch(key):
             yield MALFORMED, (section, key), f"`{key}` is not a valid name", "use letters and digits"
@@ -301,7 +301,7 @@ def _section_form(addon: Addon, section: str) -> _Found:
 
 
 def _resource_form(path: SpecPath, one: Any) -> _Found:
-    if str(path[-1]).startswith("Fn::"):
+    if _is_expanded(str(path[-1])):
         return  # refused
     if not isinstance(one, dict) or not isinstance(one.get("Type"), str):
         yield MALFORMED, path, f"the resource `{path[-1]}` has no `Type`", "write a type such as AWS::S3::Bucket"
@@ -385,6 +385,11 @@ _TAKES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html"""
 
 
+def _is_expanded(function: str) -> bool:
+    """Whether only a macro or a transform can read a function."""
+    return function == "Fn::Transform" or function.startswith("Fn::ForEach")
+
+
 def _expanded(addon: Addon) -> _Found:
     """What only a macro or a transform can read."""
     for name in _REFUSED_SECTIONS:
@@ -392,7 +397,7 @@ def _expanded(addon: Addon) -> _Found:
             hint = "run `sam package` or the macro yourself, and write what comes out of it"
             yield REFUSED, (name,), f"`{name}` would need CAPABILITY_AUTO_EXPAND", hint
     for path, function in _functions(addon.data, ()):
-        if function == "Fn::Transform" or function.startswith("Fn::ForEach"):
+        if _is_expanded(function):
             hint = "write what comes out of it: a file for each, or each resource"
             yield REFUSED, path, f"`{function}` would need CAPABILITY_AUTO_EXPAND", hint
 

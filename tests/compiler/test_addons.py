@@ -120,6 +120,35 @@ def test_an_output_becomes_the_variable_that_copilot_makes_of_it(output: str, va
     assert environment_of(data) == {variable: "true"}
 
 
+@pytest.mark.parametrize("section", ["Resources", "Outputs", "Conditions", "Mappings", "Parameters", "Rules"])
+@pytest.mark.parametrize("function", ["!Sub x", "!Ref X", "!If [A, B, C]", "!GetAtt A.B"])
+def test_a_section_that_is_a_function_is_malformed(section: str, function: str) -> None:
+    text = f"{section}: {function}\n" + (TOPIC % "a" if section != "Resources" else "")
+    assert {one.code for one in compiled(text).diagnostics if one.code[0] == "S"} <= {"S606", "S609"}
+    assert compiled(text).template is None
+
+
+def test_an_output_of_the_same_policy_or_group_is_attached_once() -> None:
+    parameters = "Parameters: {TaskSecurityGroupId: {Type: String}, VpcId: {Type: String}}\n"
+    fragment = (
+        "Resources:\n"
+        "  Policy: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {Statement: []}}}\n"
+        "  Group: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: a, VpcId: !Ref VpcId}}\n"
+        "Outputs:\n  A: {Value: !Ref Policy}\n  B: {Value: !Ref Policy}\n  C: {Value: !GetAtt Group.GroupId}\n"
+        "  D: {Value: !GetAtt Group.GroupId}\n  TaskSecurityGroup: {Value: !Ref TaskSecurityGroupId}\n"
+        "  SharedSecurityGroup: {Value: !ImportValue clients}\n"
+    )
+    spec = (
+        HELLO
+        + "  networking:\n    vpc: {id: vpc-0123456789abcdef0, privateSubnets: [subnet-01234567, subnet-12345678]}\n"
+    )
+    spec += "    securityGroups: ['${import:clients}']\n    loadBalancer: {internal: true}\n"
+    data = data_of(compiled(parameters + fragment, spec))["Resources"]
+    network = data["Service"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert len(network["SecurityGroups"]) == 3
+    assert data["TaskRole"]["Properties"]["ManagedPolicyArns"] == [{"Ref": "cachePolicy"}]
+
+
 def test_a_variable_of_the_spec_wins_over_an_output() -> None:
     spec = HELLO + "  environment: {NAME: own}\n"
     assert environment_of(data_of(compiled(TOPIC % "a" + "Outputs: {Name: {Value: a}}\n", spec))) == {"NAME": "own"}

@@ -132,6 +132,11 @@ def test_the_first_customer_key_puts_nothing_at_risk() -> None:
         (f"  executeCommandLogs: {{encryption: '{KEY}'}}\n", ["service.executeCommandLogs.encryption"]),
         (f"  observability: {{logs: {{encryption: '{KEY}'}}}}\n", ["service.observability.logs.encryption"]),
         (f"  encryption: {KEY}\n  observability: {{logs: {{encryption: owned}}}}\n", []),
+        (
+            "  observability: {alarms: {notify: ops}}\n"
+            f"dependencies: [{{type: aws_sns_topic, name: ops, encryption: '{KEY}'}}]\n",
+            ["dependencies.0.encryption"],
+        ),
     ],
 )
 def test_each_key_of_a_log_group_is_one_that_its_policy_must_admit(
@@ -139,6 +144,27 @@ def test_each_key_of_a_log_group_is_one_that_its_policy_must_admit(
 ) -> None:
     found = [one.path for one in compiled(HELLO + text).diagnostics if one.code == "W156"]
     assert [".".join(map(str, path)) for path in found] == paths
+
+
+def test_a_key_of_the_stack_admits_the_alarms_that_notify_a_topic(compiled: Compile) -> None:
+    text = HELLO + (
+        "  encryption: ${kms:data:arn}\n  observability: {alarms: {notify: ops}}\n"
+        "dependencies:\n  - {type: aws_kms_key, name: data}\n  - {type: aws_sns_topic, name: ops}\n"
+        "  - {type: aws_kms_key, name: other, permissions: read}\n"
+    )
+    data = compiled(text).template.data["Resources"]  # type: ignore[union-attr]
+    admitted = [
+        [one["Sid"] for one in data[key]["Properties"]["KeyPolicy"]["Statement"]] for key in ("DataKey", "OtherKey")
+    ]
+    assert ["Cloudwatch" in sids for sids in admitted] == [True, False]
+
+
+@pytest.mark.parametrize(("before", "after"), [("x", ""), ("", "y"), ("", "${kms:data:arn}")])
+def test_a_key_of_the_stack_is_the_whole_value(compiled: Compile, before: str, after: str) -> None:
+    text = (
+        f"{HELLO}  encryption: '{before}${{kms:data:arn}}{after}'\ndependencies: [{{type: aws_kms_key, name: data}}]\n"
+    )
+    assert [one.code for one in compiled(text).diagnostics if one.code[0] == "S"] == ["S208"]
 
 
 def test_a_key_of_the_stack_admits_what_sends_and_reads_by_itself(compiled: Compile) -> None:

@@ -60,6 +60,11 @@ def test_an_overlay_replaces_a_value_and_null_removes_a_property(compiled: Compi
     assert resources(compiled(without, "prod")) == resources(compiled(HELLO, "prod"))
 
 
+def test_a_function_has_the_form_of_json(compiled: Compile) -> None:
+    text = HELLO + "overrides: {LogGroup: {Properties.LogGroupName: {'Fn::GetAtt': Cluster.Arn}}}\n"
+    assert resources(compiled(text))["LogGroup"]["Properties"]["LogGroupName"] == {"Fn::GetAtt": ["Cluster", "Arn"]}
+
+
 def test_the_command_line_overrides_a_property(compiled: Compile) -> None:
     result = compiled(HELLO + LOGS, overrides=("overrides.LogGroup.Properties.RetentionInDays=14",))
     assert resources(result)["LogGroup"]["Properties"]["RetentionInDays"] == 14

@@ -53,3 +53,15 @@ def test_a_local_name_comes_before_a_name_in_the_environment() -> None:
     assert known.get("staging-a") == "staging-a"
     assert known.get("c-us-east-1") == "c"
     assert known.get("d") is None
+
+
+@pytest.mark.parametrize("kind", ["aws_sqs_queue", "aws_sns_topic", "aws_s3_bucket", "aws_kinesis_stream"])
+@pytest.mark.parametrize("given", ["${import:shared}", "${ssm:/shared}"])
+def test_the_arn_of_an_existing_resource_must_be_known_or_its_name_suffices(
+    compiled: Compile, kind: str, given: str
+) -> None:
+    text = HELLO + "dependencies: [{type: %s, name: '%s', unmanaged: {%spermissions: read}}]\n"
+    result = compiled(text % (kind, "files", f"arn: '{given}', "))
+    assert [one.code for one in result.diagnostics if one.code[0] == "S"] == ["S580"]
+    assert given in result.diagnostics[-1].hint
+    assert compiled(text % (kind, given, "")).template is not None

@@ -252,6 +252,12 @@ def _check_dead_letters(queue: SqsQueue) -> Violations:
 
 def check_references(queue: SqsQueue, spec: Spec) -> Violations:
     yield from check_receiver(queue, spec)
+    wanted = queue.dead_letters
+    made = {physical_name(each) for each in spec.dependencies if isinstance(each, SqsQueue) and is_managed(each)}
+    if isinstance(wanted, DeadLetters) and wanted.queue is not None and fragment(wanted.queue) in made:
+        message = f"the stack makes `{sample(wanted.queue)}` itself, and a dead-letter queue must exist before"
+        hint = "leave it out: the queue gets a dead-letter queue of its own"
+        yield Violation(QUEUE, ("deadLetters", "queue"), message, hint)
     if queue.data_key_reuse is not None and (queue.encryption or spec.service.encryption or OWNED) == OWNED:
         message = "SQS encrypts with its own key, and asks KMS for none"
         yield Violation(QUEUE, "dataKeyReuse", message, "leave it out, or write `encryption`", key=True)

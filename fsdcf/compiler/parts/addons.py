@@ -19,7 +19,7 @@ from fsdcf.cloudformation.references import (
 )
 from fsdcf.compiler.parts.secrets import ContainerSecret
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, Context, Origin, StackPart, Variable
-from fsdcf.compiler.text import literal
+from fsdcf.compiler.text import literal, value
 
 if TYPE_CHECKING:
     from fsdcf.language.addon import Addon, AddonOutput
@@ -39,7 +39,20 @@ def addons(context: Context) -> StackPart:
     part = StackPart()
     for addon in sorted(context.addons, key=lambda addon: addon.prefix):
         _Fragment(addon, _given(addon, context)).add_to(part)
+    part.managed_policies = _distinct(part.managed_policies)
+    part.groups = _distinct(part.groups, TASK_SECURITY_GROUP, *map(value, context.service.networking.security_groups))
     return part
+
+
+def _distinct(listed: list[tuple[Any, str]], *others: Any) -> list[tuple[Any, str]]:
+    """The values of outputs without those that are listed before: AWS rejects a policy or a group that is named
+    twice."""
+    known, kept = [encode_to_dict(other) for other in others], []
+    for one, origin in listed:
+        if (data := encode_to_dict(one)) not in known:
+            known.append(data)
+            kept.append((one, origin))
+    return kept
 
 
 def _given(addon: Addon, context: Context) -> dict[str, Any]:

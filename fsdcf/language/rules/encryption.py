@@ -9,6 +9,7 @@ from fsdcf.diagnostics import SpecPath
 from fsdcf.language.dependency import (
     DependencyType,
     EncryptedDependency,
+    NotifiedTopic,
     ReceivingDependency,
     SendingDependency,
     senders_of,
@@ -16,7 +17,7 @@ from fsdcf.language.dependency import (
 from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs, NamedByArn
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, parts_of
+from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, parts_of, sample
 from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, rule
 from fsdcf.links import ECS_EXEC
 
@@ -114,10 +115,10 @@ def log_group_keys(case: Case) -> Problems:
     "W156",
     "a KMS key whose policy must admit an AWS service",
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
-    "CloudWatch Logs, SNS, S3 and CloudFront use a key by themselves, not for the service or for CloudFormation, so "
-    "that only the policy of the key can permit it. Without it the log group cannot be created, what SNS and S3 send "
-    "to an encrypted queue or topic is lost without an error, and CloudFront reads no object. The statement for the "
-    "policy is "
+    "CloudWatch Logs, alarms, SNS, S3 and CloudFront use a key by themselves, not for the service or for "
+    "CloudFormation, so that only the policy of the key can permit it. Without it the log group cannot be created, "
+    "what alarms, SNS and S3 send to an encrypted queue or topic is lost without an error, and CloudFront reads no "
+    "object. The statement for the policy is "
     '`{"Effect": "Allow", "Principal": {"Service": "NAME"}, "Action": ["kms:Encrypt", "kms:Decrypt", '
     '"kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], "Resource": "*"}`, in which NAME is the name in the '
     "finding. A condition narrows it: for logs "
@@ -189,7 +190,10 @@ def _senders(case: Case, receiver: EncryptedDependency, category: str) -> set[st
     """The AWS services that send to a queue or topic (``sns``)."""
     if not isinstance(receiver, ReceivingDependency):
         return set()
-    own = {each.sender for each in senders_of(case.spec, category, local_name(receiver.name))}
+    local, alarms = local_name(receiver.name), case.service.observability.watched
+    own = {each.sender for each in senders_of(case.spec, category, local)}
+    if isinstance(receiver, NotifiedTopic) and alarms is not None and sample(alarms.notify or "") == local:
+        own.add("cloudwatch")
     return own | {"s3" if each.topic_name is None else "sns" for each in receiver.receives_from}
 
 

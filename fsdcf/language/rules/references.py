@@ -9,9 +9,19 @@ from collections.abc import Iterator
 from fsdcf.cloudformation.arns import RANDOM_END
 from fsdcf.cloudformation.partitions import PARTITIONS, domain_of, partition_of
 from fsdcf.diagnostics import SpecPath, joined
+from fsdcf.language.model.common import NamedByArn
 from fsdcf.language.names import local_name
 from fsdcf.language.partitions import NamedPartition, named_partitions
-from fsdcf.language.placeholders import Attribute, SecretRef, Text, is_parameter, reads_elsewhere, sample
+from fsdcf.language.placeholders import (
+    Attribute,
+    SecretRef,
+    String,
+    Text,
+    is_parameter,
+    is_whole,
+    reads_elsewhere,
+    sample,
+)
 from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.language.rules.container import named_by_parameter
 from fsdcf.links import NAMES_LIKE_ARNS
@@ -47,8 +57,13 @@ def within_container(path: SpecPath) -> SpecPath:
     return ("service", *path[3:]) if path[:2] == ("service", "sidecars") and len(path) > 3 else path
 
 
+def _is_key(path: SpecPath) -> bool:
+    """Whether the text at a path is a KMS key."""
+    return path[-1] == "encryption" or path[:2] == ("service", "secretKeys")
+
+
 def _takes_attribute(path: SpecPath, attribute: Attribute) -> bool:
-    if path[-1] == "encryption" or path[:2] == ("service", "secretKeys"):
+    if _is_key(path):
         return (attribute.kind, attribute.attribute) == ("kms", "arn")
     if path[0] == "overrides" or within_container(path)[:2] in (
         ("service", "environment"),
@@ -73,25 +88,36 @@ def misplaced(case: Case) -> Problems:
         if is_parameter(part) and not _is_variable(path) and not _names_secret(path):
             continue  # it is a parameter of the template
         if not _is_variable(path) and not _names_secret(path):
-            message = "a secret can only be the value of an environment variable"
-            yield Problem(path, message, f"move it to {owner}service.environment")
+            message, hint = "a secret can only be the value of an environment variable", "service.environment"
+            if path[1:4] == ("observability", "logs", "options"):
+                hint = f"service.observability.logs.secretOptions: {{name: {path[-1]}, valueFrom: {part.source}}}"
+            yield Problem(path, message, f"move it to {owner}{hint}")
         elif len(text.parts) > 1:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
     for path, attribute in _attributes(case):
         if not _takes_attribute(path, attribute):
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
-            if path[-1] == "encryption" or path[:2] == ("service", "secretKeys"):
+            if _is_key(path):
                 hint = "write `${kms:NAME:arn}`, with the name of an aws_kms_key"
             hint += " of a service" if owner else ""
             yield Problem(path, f"`{attribute}` is not allowed here", hint)
+    yield from _longer_keys(case)
+
+
+def _longer_keys(case: Case) -> Problems:
+    for path, text in case.texts:
+        whole = next((str(part) for part in text.parts if isinstance(part, Attribute)), "")
+        if whole and _is_key(path) and len(text.parts) > 1:
+            yield Problem(path, f"`{whole}` is the whole ARN of a key, and stands alone", f"write `{whole}`")
 
 
 @rule("S580", "a value from elsewhere that must be known when compiling")
 def unknown_name(case: Case) -> Problems:
     """`${import:NAME}` and `${ssm:/path}` have a value at the deploy. fsdcf builds and pushes to the repository of the
     image, and derives permissions from it. The name of what the stack makes is in plans, permissions and policies. An
-    existing resource may have a name from elsewhere."""
+    existing resource may have a name from elsewhere. Of a queue, topic, bucket or stream in another account or region,
+    the ARN without its name must be known."""
     for path, container in case.service.containers:
         if container.image is not None and reads_elsewhere(container.image):
             hint = "write the repository, or a variable such as ${REPOSITORY}, and pass it with --var REPOSITORY=…"
@@ -100,6 +126,11 @@ def unknown_name(case: Case) -> Problems:
         if reads_elsewhere(dependency.name) and kind.managed(dependency):
             message = f"`{dependency.name}` is not known when compiling, and the name of what the stack makes must be"
             yield Problem((*path, "name"), message, "write the name, or `unmanaged` for a resource that exists")
+        given: String | None = getattr(dependency.unmanaged, "arn", None)
+        if given is not None and is_whole(given) and not isinstance(dependency.unmanaged, NamedByArn):
+            hint = f"leave it out, and write `name: {given}` with the name in place of the ARN"
+            message = "the region and the account of the ARN must be known when compiling"
+            yield Problem((*path, "unmanaged", "arn"), message, f"{hint}, or an ARN that ends in such a name")
 
 
 @rule("S207", "an unknown attribute of a dependency")

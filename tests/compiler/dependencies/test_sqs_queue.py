@@ -198,6 +198,7 @@ def test_senders_of_other_specs_are_let_in_by_their_arns() -> None:
         ({"deadLetters": False, "maxReceiveCount": 3}, [("S320", "maxReceiveCount")]),
         ({"deadLetters": {"queue": "failed.fifo"}}, [("S320", "failed.fifo")]),
         ({"fifo": True, "deadLetters": {"queue": "failed"}}, [("S320", "failed")]),
+        ({"name": "orders", "deadLetters": {"queue": "orders"}}, [("S320", "orders")]),
         ({"deadLetters": {"queue": "failed", "retention": 60}}, [("S320", "retention")]),
         ({"dataKeyReuse": 60}, [("S320", "dataKeyReuse")]),
         ({"deliveryDelay": 901}, [("S104", "901")]),
