@@ -79,6 +79,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fsdcf.cloudformation.ecr import image_tag
 from fsdcf.cloudformation.limits import STACK_TAGS
 from fsdcf.cloudformation.risk import Risk
 from fsdcf.cloudformation.template import of_type
@@ -551,14 +552,15 @@ def _stops(verdict: Verdict) -> tuple[Evidence, ...]:
 
 
 def _diagnose(run: Run, result: OperationResult, sha: str | None, name: str) -> Outcome:
-    from fsdcf.deploy.diagnosis.explanations import diagnose_result, explain_rollouts, image_of
+    from fsdcf.deploy.diagnosis.explanations import diagnose_result, explain_rollouts
 
     run.step("diagnose", "looking for the cause")
     rollouts = _remaining_evidence(run, result)
     failed = (task for rollout in rollouts for task in rollout.failed_tasks)
-    image = next((image for task in failed if (image := image_of(task, run.target))), "")
+    # the release is the image of the service's own container, whichever container ended the task
+    image = next((image for task in failed if (image := dict(task.images).get(run.target.service))), "")
     cause = explain_rollouts(run, rollouts, result.stack.arn if result.stack is not None else name)
-    sha = sha or image.rpartition("@" if "@" in image else ":")[2]
+    sha = sha or image_tag(image)
     outcome = diagnose_result(run, name, replace(result, rollouts=rollouts), cause, sha)
     unknown = (Evidence("stack", f"{name} is {result.status}; its events could not be read"),)
     return replace(outcome, evidence=outcome.evidence or unknown)

@@ -227,6 +227,7 @@ def test_a_sidecar_that_fails() -> None:
     assert any("Starting proxy" in one.text for one in outcome.evidence)
     assert outcome.advice is not None and outcome.advice.key == "service.sidecars.proxy.environment"
     assert any(command.endswith("--container proxy") for command in outcome.next)
+    assert "--image-sha three" in found.diagnose().next[-1]
     found.fault("Service:update:exit=4@migrate")
     outcome = found.deploy(body, "four")
     assert "waits for `migrate`" in outcome.sentence and found.status() == "UPDATE_ROLLBACK_COMPLETE"

@@ -21,6 +21,7 @@ from click.shell_completion import CompletionItem
 from fsdcf.cli.files import print_json, read
 from fsdcf.cli.options import SpecInputs, complete_specs, format_option, spec_inputs
 from fsdcf.cli.render.plan import format_when
+from fsdcf.cli.render.stream import width_of, wrapped
 from fsdcf.compiler.dependencies import types
 from fsdcf.diagnostics import Rule
 from fsdcf.language.jsonschema import json_schema
@@ -107,10 +108,10 @@ def _explain_name(what: str) -> None:
     if code in rules:
         rule = rules[code]
         source = f"\n\nSource: {rule.source}" if rule.source else ""
-        click.echo(f"{rule.code}: {rule.title}\n\n{rule.explanation}{source}")
+        _echo(f"{rule.code}: {rule.title}\n\n{rule.explanation}{source}")
     elif what.lower() in safety:
         unsafe = safety[what.lower()]
-        click.echo(
+        _echo(
             f"{unsafe.id}: {unsafe.explanation}\n\n"
             "A rule of rollback safety: it finds a change that a rollback does not undo together with the image.\n"
             f"Unsafe {format_when(unsafe.when)}.\n"
@@ -118,15 +119,15 @@ def _explain_name(what: str) -> None:
         )
     elif what.lower() in effects:
         side = effects[what.lower()]
-        click.echo(f"{side.id}: {side.explanation}\n\nA side effect: the update does this in addition to its changes.")
+        _echo(f"{side.id}: {side.explanation}\n\nA side effect: the update does this in addition to its changes.")
     elif re.fullmatch(r"[EWI]\d{4}", code):
-        click.echo(f"{code} is a rule of cfn-lint: {CFN_LINT_RULE.format(code=code)}")
+        _echo(f"{code} is a rule of cfn-lint: {CFN_LINT_RULE.format(code=code)}")
     elif key := find(what, known) or find(f"service.{what}", known):
-        click.echo(describe(*key, known))
+        _echo(describe(*key, known))
     elif kind := known.get(what.removeprefix("dependencies.")):
-        click.echo(describe_type(kind))
+        _echo(describe_type(kind))
     elif note := later(what) or later(f"service.{what}"):
-        click.echo(f"{what}\n  {note.doc}\n  part of the language, not implemented yet; until then: {note.instead}")
+        _echo(f"{what}\n  {note.doc}\n  part of the language, not implemented yet; until then: {note.instead}")
     else:
         names = [*paths(known), *rules, *safety, *effects]
         names = list(dict.fromkeys(names))
@@ -134,6 +135,14 @@ def _explain_name(what: str) -> None:
         close = ends[:3] or difflib.get_close_matches(what, names, 3, 0.5)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise click.UsageError(f"{what!r} is not a key, a code or a rule{hint}")
+
+
+def _echo(text: str) -> None:
+    """Print a text, wrapped to the columns of a terminal; what continues an indented line is indented further."""
+    width = width_of(sys.stdout)
+    for line in text.split("\n"):
+        indent = len(line) - len(line.lstrip())
+        click.echo("\n".join(wrapped(line, width, indent and indent + 2)))
 
 
 def _text_of(failure: str | None, file: Path | None) -> str:

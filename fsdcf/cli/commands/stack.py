@@ -161,9 +161,10 @@ def scale_command(call: StackCall, count: int, allow: tuple[str, ...], **flags: 
 
 @stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
 def pause_command(call: StackCall, **flags: Any) -> Outcome:
-    """Stop all tasks of a service until it is resumed.
+    """Stop all tasks of a service, or the schedule of a job, until `fsdcf resume`.
 
-    Auto scaling is suspended, and later deploys start no task. Can be repeated.
+    Auto scaling is suspended, and later deploys keep the pause. A run of a job in progress continues, and `fsdcf run`
+    still starts one. Can be repeated.
     """
     from fsdcf.operate.pause import pause
 
@@ -172,9 +173,10 @@ def pause_command(call: StackCall, **flags: Any) -> Outcome:
 
 @stack_command(yes_option(), timeout_option(), role_arn_option, artifacts_bucket_option)
 def resume_command(call: StackCall, **flags: Any) -> Outcome:
-    """Start the earlier number of tasks of a paused service, and wait until they are healthy.
+    """Resume a paused service or job.
 
-    The limits of auto scaling are restored. Can be repeated.
+    The earlier number of tasks is started, and the command waits until they are healthy; the limits of auto scaling
+    are restored. The schedule of a job has its earlier state again. Can be repeated.
     """
     from fsdcf.operate.pause import resume
 

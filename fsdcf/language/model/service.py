@@ -72,7 +72,7 @@ FARGATE_CPU = tuple(FARGATE_MEMORY)
 
 
 _ROLLED_BACK = "leave it out: the circuit breaker rolls a failed deployment back"
-_OWN_ALARMS = "create alarms on the metrics of the service in a stack of your own"
+_OWN_ALARMS = "`observability.alarms` notify you, and `fsdcf rollback` deploys the earlier release"
 """What works instead of keys that are not implemented yet."""
 
 
@@ -622,7 +622,7 @@ class Networking:
 
     LATER: ClassVar[Mapping[str, Later]] = {
         "subnets": Later(
-            "Subnets of the tasks.", "write the ids in service.networking.vpc, as privateSubnets and publicSubnets"
+            "Subnets of the tasks.", "write the ids in `networking.vpc`, as privateSubnets and publicSubnets"
         ),
     }
     shared: bool = spec_key(

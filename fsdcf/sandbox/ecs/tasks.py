@@ -159,6 +159,8 @@ def _scenario(state: SandboxState, definition: Data, options: Data, problem: Tas
     aimed = [one for one in containers if one["name"] == problem.container]
     check = next((one["healthCheck"] for one in (*aimed, main, *containers) if one.get("healthCheck")), None)
     ports = [mapping.get("containerPort", 0) for mapping in main.get("portMappings", [])]
+    if balancer.get("containerName") == main["name"]:
+        ports.insert(0, balancer.get("containerPort", 0))
     container_check = check and ContainerHealthCheck(
         check.get("interval", 30), check.get("retries", 3), check.get("startPeriod", 0)
     )
@@ -172,7 +174,7 @@ def _scenario(state: SandboxState, definition: Data, options: Data, problem: Tas
         secret=next((secret["valueFrom"] for secret in main.get("secrets", [])), ""),
         credentials=main.get("repositoryCredentials", {}).get("credentialsParameter", ""),
         file_system=next((volume.get("fileSystemId", "") for volume in _file_systems(definition)), ""),
-        port=balancer.get("containerPort") or next(iter(ports), 0),
+        port=next(iter(ports), 0),
         target_group=group,
         grace=float(options.get("healthCheckGracePeriodSeconds", 0)),
         service=options["name"] if options.get("service") else "",
