@@ -17,7 +17,7 @@ SLOW = (HealthCheck.too_slow,)
 
 # A change is tested by the same examples on every machine, so that it never fails for what it did not do.
 settings.register_profile(
-    "few", max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
+    "few", max_examples=9, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW
 )
 settings.register_profile(
     "many", max_examples=1000, deadline=None, derandomize=False, print_blob=True, suppress_health_check=SLOW
@@ -30,9 +30,9 @@ def load() -> None:
 
 
 def examples(few: int, ignore: tuple[HealthCheck, ...] = (), **more: Any) -> settings:
-    """Settings for a property that is slow or needs more than the profile's number: three fifths of so many examples,
+    """Settings for a property that is slow or needs more than the profile's number: two fifths of so many examples,
     and many times that to fuzz."""
-    number = few * TIMES if FUZZ else max(5, few * 3 // 5)
+    number = few * TIMES if FUZZ else max(3, few * 2 // 5)
     return settings(max_examples=number, deadline=None, suppress_health_check=(*SLOW, *ignore), **more)
 
 

@@ -310,20 +310,20 @@ WORST = [
 
 @pytest.mark.parametrize("bit", WORST)
 def test_a_long_text_takes_no_longer_than_its_length(bit: str) -> None:
-    text = (bit * 50_000)[:50_000]
+    text = (bit * 20_000)[:20_000]
     start = time.process_time()
     for in_spec in (False, True):
         list(secret_parts(text, "x_key", in_spec))
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("bit", ["@password:", '{"password":', "/token:", "secret:="])
 def test_names_without_values_are_not_read_again_for_each_other(bit: str) -> None:
-    text = bit * (500_000 // len(bit))
+    text = bit * (150_000 // len(bit))
     start = time.process_time()
     for in_spec in (False, True):
         list(secret_parts(text, "", in_spec))
-    assert time.process_time() - start < 6
+    assert time.process_time() - start < 2
 
 
 def test_a_quoted_secret_begins_with_any_character() -> None:

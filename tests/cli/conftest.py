@@ -28,10 +28,12 @@ def pace() -> float:
     return 1.0
 
 
-@pytest.fixture
-def unlinted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deploy without lint, which takes half of the time of a deploy: templates like these are linted as goldens."""
-    monkeypatch.setattr("fsdcf.cli.commands.deploy._lint", lambda template: ())
+@pytest.fixture(autouse=True)
+def _unlinted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deploy without lint, which takes half of the time of a deploy: templates like these are linted as goldens. A test
+    or module marked ``linted`` deploys as users do."""
+    if request.node.get_closest_marker("linted") is None:
+        monkeypatch.setattr("fsdcf.cli.commands.deploy._lint", lambda template: ())
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from tests.cli.stage import SMALL, Stage, lines
 from tests.conftest import ROOT
 from tests.repositories import commit, committed, git
 
-pytestmark = pytest.mark.usefixtures("unlinted")
-
 DOCKER = """#!/bin/sh
 echo "$*" >> "$RECORD"
 case $* in

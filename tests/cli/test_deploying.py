@@ -30,6 +30,7 @@ def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
     assert "nothing to change" in kept.stdout, "without --image-sha the stack keeps its own"
 
 
+@pytest.mark.linted
 def test_changes_need_yes_or_a_confirmation(stage: Stage) -> None:
     result = stage.deploy("--region", "eu-west-1", expect=3)
     assert "plan: " in result.stdout

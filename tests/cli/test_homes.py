@@ -10,8 +10,6 @@ from click.testing import CliRunner
 from fsdcf.cli.main import cli
 from tests.cli.stage import Stage, lines
 
-pytestmark = pytest.mark.usefixtures("unlinted")
-
 HEAD = "apiVersion: fsd/v1\nkind: Environment\nmetadata: {name: staging}\n"
 SHOP = """\
 apiVersion: fsd/v1

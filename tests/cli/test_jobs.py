@@ -42,7 +42,7 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: object, cache: object, unlinted: None) -> Stage:
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: object, cache: object) -> Stage:
     found = staged(monkeypatch, tmp_path, cache, pace=0.1)  # type: ignore[arg-type]
     (found.folder / "nightly.yml").write_text(NIGHTLY)
     (found.folder / "tick.yml").write_text(TICK)

@@ -11,8 +11,6 @@ from fsdcf.cloudformation.priorities import band_of, default_priority
 from fsdcf.deploy import priorities
 from tests.cli.stage import Stage
 
-pytestmark = pytest.mark.usefixtures("unlinted")
-
 ENVIRONMENT = """\
 apiVersion: fsd/v1
 kind: Environment

@@ -526,7 +526,7 @@ def test_the_key_of_the_spec_encrypts_what_is_new(stage: Stage) -> None:
     assert told["KmsKeyId"] == key.replace("${AWS::Region}", "us-east-1")
 
 
-def test_the_running_service_that_reads_a_secret(stage: Stage, unlinted: None) -> None:
+def test_the_running_service_that_reads_a_secret(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(SPEC)
     put(stage, "KEY")
     stage.deploy("--yes")

@@ -10,8 +10,6 @@ import pytest
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
 from tests.sandbox.routing import answering
 
-pytestmark = pytest.mark.usefixtures("unlinted")
-
 NAMES = ("orders", "shop", "users")
 MANY = [f"services/{name}.yml" for name in NAMES]
 

@@ -36,6 +36,7 @@ from fsdcf.plan.permissions.policy import (
 from fsdcf.plan.permissions.resources import needed
 from tests.conftest import HELLO, ROOT
 from tests.deploy.site import Site, site
+from tests.fuzz import some
 from tests.plan.permissions.iam import ACCOUNT, allows, allows_within
 from tests.plan.permissions.test_policy import EXAMPLES, stack_of
 from tests.plan.permissions.things import AT, BY_SERVICES, VALUES, Call, calls_of, concrete, roles_of
@@ -135,7 +136,12 @@ def landscape(name: str, environment: str) -> Stacks:
 
 
 LANDSCAPES = ["all examples", "shared", "long names", "keys", "secrets", "hardened", "everything"]
-LANDSCAPES += [one.stem for one in EXAMPLES]
+LANDSCAPES += some([one.stem for one in EXAMPLES], 4)  # all are in the first one together
+
+
+def each_landscape(test: Any) -> Any:
+    """Some of the examples alone; each in ``make fuzz``."""
+    return pytest.mark.hypothesis(pytest.mark.parametrize("name", LANDSCAPES)(test))
 
 
 def uses(environment: str) -> Iterator[Call]:
@@ -191,6 +197,7 @@ PAIRS += [(name, other) for name in LANDSCAPES[:4] for other in ("pre-staging", 
 """Landscapes, each with another environment; also with one whose name begins or ends like the own one."""
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize(("name", "other"), PAIRS)
 def test_the_roles_of_an_environment_reach_nothing_of_another_one(name: str, other: str) -> None:
     own, others = pipeline_of(landscape(name, "staging")), landscape(name, other)
@@ -199,7 +206,7 @@ def test_the_roles_of_an_environment_reach_nothing_of_another_one(name: str, oth
     assert not [(roles, call) for call in calls if call.action not in SHARED and (roles := own.may(call))]
 
 
-@pytest.mark.parametrize("name", LANDSCAPES)
+@each_landscape
 def test_no_tag_of_another_environment_is_written(name: str) -> None:
     """Staging may not mark its own resources as production's: production's roles would then reach them."""
     stacks = landscape(name, "staging")
@@ -214,7 +221,7 @@ def test_no_tag_of_another_environment_is_written(name: str) -> None:
         assert not own.may(call._replace(context=context)), call
 
 
-@pytest.mark.parametrize("name", LANDSCAPES)
+@each_landscape
 def test_a_pipeline_cannot_widen_its_own_roles(name: str) -> None:
     """Neither what they may do, nor who gets them, nor their boundary."""
     own = pipeline_of(landscape(name, "staging"))
@@ -285,7 +292,7 @@ def test_a_deploy_role_uses_the_execution_role_and_no_other() -> None:
     assert {one for one in actions if one.startswith("iam:")} == {"iam:PassRole"}
 
 
-@pytest.mark.parametrize("name", LANDSCAPES)
+@each_landscape
 def test_cloudformation_may_do_all_that_the_templates_need(name: str) -> None:
     stacks = landscape(name, "staging")
     policy = pipeline_of(stacks).execution
@@ -316,7 +323,7 @@ def test_cloudformation_may_do_all_that_the_templates_need(name: str) -> None:
     assert len(tried) > 40
 
 
-@pytest.mark.parametrize("name", LANDSCAPES)
+@each_landscape
 def test_tasks_may_do_within_the_boundary_what_their_roles_allow(name: str) -> None:
     stacks = landscape(name, "staging")
     limits = pipeline_of(stacks).boundary

@@ -13,6 +13,7 @@ from fsdcf.conventions import environment_stack
 from fsdcf.sandbox.cloudformation.values import zones
 from fsdcf.sandbox.faults import parse_fault
 from tests.cloudformation.examples import runner_of
+from tests.fuzz import some
 from tests.sandbox.cloudformation.account import (
     EXAMPLES,
     NAME,
@@ -36,7 +37,8 @@ def arguments(template: Any) -> dict[str, str | None]:
     return {key: "abc123" for key, one in template.get("Parameters", {}).items() if "Default" not in one}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yml")))
+@pytest.mark.hypothesis  # every example in ``make fuzz``
+@pytest.mark.parametrize("name", some(sorted(path.stem for path in EXAMPLES.glob("*.yml")), 2))
 def test_every_example_is_created_updated_and_deleted(account: Account, name: str) -> None:
     template = example(name)
     if "Fn::ImportValue" in compact(template):
