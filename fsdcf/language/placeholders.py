@@ -155,6 +155,11 @@ def is_whole(value: String) -> bool:
     return len(parts_of(value)) == 1 and reads_elsewhere(value)
 
 
+def names_arn(value: String) -> bool:
+    """Return whether a string is an ARN where it could be a name: what another stack exports is one as a whole."""
+    return is_whole(value) or sample(value).startswith("arn:")
+
+
 def is_parameter(part: Part) -> TypeGuard[SecretRef]:
     """Return whether a part is the value of a parameter of the Parameter Store: outside of the variables of a container
     a value that CloudFormation reads."""

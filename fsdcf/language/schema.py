@@ -19,7 +19,7 @@ from fsdcf.language.document import Document, names_of_type
 from fsdcf.language.model import kind_of
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.names import local_names
-from fsdcf.language.placeholders import ImportedValue, Pseudo, Text, is_parameter, matches, sample
+from fsdcf.language.placeholders import ImportedValue, Pseudo, String, Text, is_parameter, is_whole, matches, sample
 from fsdcf.language.rules.references import misplaced
 from fsdcf.language.shape import Field, Key, ValueType, fields_of, later_of, names_of, spellings_of
 from fsdcf.language.source import FOREIGN
@@ -225,8 +225,12 @@ class Checker:
             self.declared[kind] = local_names(names)
         return self.declared[kind]
 
+    def _is_elsewhere(self, value: String, kind: str) -> bool:
+        """Whether a value from elsewhere names none of the dependencies of a type, though one has the same word."""
+        return is_whole(value) and value not in names_of_type(self.document.data.get("dependencies"), kind, self.types)
+
     def _value(self, each: Field, value: Any, path: SpecPath, partial: bool) -> Any:
-        if each.key.refers_to and isinstance(value, (str, Text)):
+        if each.key.refers_to and isinstance(value, (str, Text)) and not self._is_elsewhere(value, each.key.refers_to):
             value = self._declared(each.key.refers_to).get(sample(value), value)
         chosen = _chosen(each.types, value)
         if chosen.name == "record" and chosen.record:

@@ -65,3 +65,33 @@ def test_the_arn_of_an_existing_resource_must_be_known_or_its_name_suffices(
     assert [one.code for one in result.diagnostics if one.code[0] == "S"] == ["S580"]
     assert given in result.diagnostics[-1].hint
     assert compiled(text % (kind, given, "")).template is not None
+
+
+def test_a_topic_that_another_stack_exports_is_notified(compiled: Compile) -> None:
+    """Also where a topic of the spec has the name of the export."""
+    topics = "dependencies: [{type: aws_sns_topic, name: ops}]\n"
+    service = compiled(HELLO + "  observability: {alarms: {notify: '${import:ops}'}}\n" + topics).template
+    job = "apiVersion: fsd/v1\nkind: Job\nmetadata: {name: tick, owners: team}\njob: {notify: '${import:ops}'}\n"
+    assert service is not None
+    alarms = [
+        one["Properties"] for one in service.data["Resources"].values() if one["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert alarms and all(one["AlarmActions"] == [{"Fn::ImportValue": "ops"}] for one in alarms)
+    data = compiled(job + topics).template.data["Resources"]  # type: ignore[union-attr]
+    statements = data["StateMachineRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [one["Resource"] for one in statements if one["Action"] == ["sns:Publish"]] == [[{"Fn::ImportValue": "ops"}]]
+    assert "OpsTopic" not in str(data["StateMachine"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  environmentFiles: ['%s']\n",
+        "  sidecars: [{name: a, image: 'a:1', environmentFiles: ['%s']}]\n",
+        "  observability: {logs: {driver: awsfirelens, options: {Name: 'null'}, router: {configuration: ['%s']}}}\n",
+    ],
+)
+def test_the_bucket_of_a_file_that_ecs_looks_up_is_known(compiled: Compile, text: str) -> None:
+    for given, codes in (("${import:file}", ["S580"]), ("arn:aws:s3:::${import:files}/a.env", [])):
+        found = compiled(HELLO + text % given).diagnostics
+        assert [one.code for one in found if one.code[0] == "S"] == codes

@@ -15,7 +15,7 @@ from fsdcf.compiler.text import intrinsic, value
 from fsdcf.language.model.environment import has_container_insights
 from fsdcf.language.model.job import Job
 from fsdcf.language.model.service import Alarms
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import is_whole, sample
 
 ORIGIN = "service.observability.alarms"
 MINUTE = 60
@@ -78,7 +78,7 @@ def notified(context: Context, wanted: Alarms) -> list[Any]:
     """The topic that the alarms notify, as the value of their actions."""
     if wanted.notify is None:
         return []
-    own = context.before.attributes.get(("sns", sample(wanted.notify)))
+    own = None if is_whole(wanted.notify) else context.before.attributes.get(("sns", sample(wanted.notify)))
     return [value(wanted.notify) if own is None else intrinsic(own["arn"])]
 
 

@@ -30,7 +30,7 @@ from fsdcf.language.dependency import EncryptedDependency
 from fsdcf.language.model.common import OWNED
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import String, sample
+from fsdcf.language.placeholders import String, names_arn
 
 ORIGIN = "service.schedule"
 MACHINE = "StateMachine"
@@ -192,7 +192,7 @@ def _topic(job: Job, context: Context) -> str:
     named = job.notify or ""
     local = local_name(named)
     known = context.before.attributes.get(("sns", local))
-    return known["arn"] if known and not sample(named).startswith("arn:") else fragment(named)
+    return known["arn"] if known and not names_arn(named) else fragment(named)
 
 
 def _topic_key(job: Job, context: Context) -> String:
@@ -202,6 +202,7 @@ def _topic_key(job: Job, context: Context) -> String:
         for dependency in context.spec.dependencies
         if context.types[dependency.type].category == "sns"
         and local_name(dependency.name) == local_name(job.notify or "")
+        and not names_arn(job.notify or "")
     ]
     encrypted = next((one for one in named if isinstance(one, EncryptedDependency)), None)
     return OWNED if encrypted is None else encryption_of(encrypted, context)

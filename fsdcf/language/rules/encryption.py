@@ -17,7 +17,7 @@ from fsdcf.language.dependency import (
 from fsdcf.language.model.common import KMS, OWNED, Dependency, ExecuteCommandLogs, NamedByArn
 from fsdcf.language.model.service import FlowLogs
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, parts_of, sample
+from fsdcf.language.placeholders import Attribute, SecretRef, String, Text, is_whole, parts_of, sample
 from fsdcf.language.rules.case import ALL, WITH_TASKS, Case, Problem, Problems, rule
 from fsdcf.links import ECS_EXEC
 
@@ -192,7 +192,8 @@ def _senders(case: Case, receiver: EncryptedDependency, category: str) -> set[st
         return set()
     local, alarms = local_name(receiver.name), case.service.observability.watched
     own = {each.sender for each in senders_of(case.spec, category, local)}
-    if isinstance(receiver, NotifiedTopic) and alarms is not None and sample(alarms.notify or "") == local:
+    notified = (alarms and alarms.notify) or ""
+    if isinstance(receiver, NotifiedTopic) and not is_whole(notified) and sample(notified) == local:
         own.add("cloudwatch")
     return own | {"s3" if each.topic_name is None else "sns" for each in receiver.receives_from}
 

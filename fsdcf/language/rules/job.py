@@ -9,7 +9,7 @@ from typing import cast
 from fsdcf.cloudformation import cron
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_names
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import names_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.links import SCHEDULES
 
@@ -72,9 +72,10 @@ def _check_time(text: str) -> None:
 
 @rule("S482", "a topic that does not exist", kinds=_KINDS)
 def notified_topic(case: Case) -> Problems:
-    """`notify` is the ARN of a topic, or the name of an aws_sns_topic among the dependencies."""
+    """`notify` is the ARN of a topic, also as the export of another stack, or the name of an aws_sns_topic among the
+    dependencies."""
     notify = _job(case).notify
-    if notify is None or sample(notify).startswith("arn:"):
+    if notify is None or names_arn(notify):
         return
     topics = local_names(each.name for _, each, kind in case.dependencies() if kind.category == "sns")
     if sample(notify) not in topics:

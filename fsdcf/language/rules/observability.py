@@ -12,7 +12,7 @@ from fsdcf.language.model.environment import has_container_insights
 from fsdcf.language.model.job import Job
 from fsdcf.language.model.service import TOPIC, MetricSelection
 from fsdcf.language.names import local_name
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import is_whole, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.language.rules.tasks import least_count
 
@@ -121,11 +121,12 @@ _ALARMS = "service.observability.alarms"
     "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html",
 )
 def alarm_topic(case: Case) -> Problems:
-    """`alarms.notify` is the ARN of a topic in the region of the stack, or the name of an aws_sns_topic dependency.
-    CloudWatch publishes to standard topics alone, and cannot use the key `aws/sns` of the account, whose policy does
-    not admit it and cannot be changed: the notification would be lost without an error."""
+    """`alarms.notify` is the ARN of a topic in the region of the stack, also as the export of another stack, or the
+    name of an aws_sns_topic dependency. CloudWatch publishes to standard topics alone, and cannot use the key `aws/sns`
+    of the account, whose policy does not admit it and cannot be changed: the notification would be lost without an
+    error."""
     wanted = case.service.observability.watched
-    if wanted is None or wanted.notify is None:
+    if wanted is None or wanted.notify is None or is_whole(wanted.notify):
         return
     path, name = f"{_ALARMS}.notify", sample(wanted.notify)
     topics = {local_name(topic.name): topic for _, topic in case.having(NotifiedTopic)}

@@ -112,6 +112,10 @@ def _longer_keys(case: Case) -> Problems:
             yield Problem(path, f"`{whole}` is the whole ARN of a key, and stands alone", f"write `{whole}`")
 
 
+_FILES = ("service", "environmentFiles")
+_ROUTER_FILES = ("service", "observability", "logs", "router", "configuration")
+
+
 @rule("S580", "a value from elsewhere that must be known when compiling")
 def unknown_name(case: Case) -> Problems:
     """`${import:NAME}` and `${ssm:/path}` have a value at the deploy. fsdcf builds and pushes to the repository of the
@@ -122,6 +126,10 @@ def unknown_name(case: Case) -> Problems:
         if container.image is not None and reads_elsewhere(container.image):
             hint = "write the repository, or a variable such as ${REPOSITORY}, and pass it with --var REPOSITORY=…"
             yield Problem((*path, "image"), "the repository of the image must be known when compiling", hint)
+    for path, text in case.texts:
+        if is_whole(text) and (within_container(path)[:2] == _FILES or path[:5] == _ROUTER_FILES):
+            hint = f"write the ARN with the bucket as a value from elsewhere: arn:aws:s3:::{text}/…"
+            yield Problem(path, "the bucket in the ARN must be known, since ECS looks it up", hint)
     for path, dependency, kind in case.dependencies():
         if reads_elsewhere(dependency.name) and kind.managed(dependency):
             message = f"`{dependency.name}` is not known when compiling, and the name of what the stack makes must be"
