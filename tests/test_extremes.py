@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -574,13 +575,14 @@ def test_lengths_and_numbers_are_within_the_limits_or_findings(linter: Linter, s
 
 @pytest.mark.parametrize("kind", sorted(MANAGED))
 def test_the_longest_names_lint_clean(linter: Linter, kind: str) -> None:
-    for length in range(260, 0, -1):
+    def named(length: int) -> Result:
         names = [f"${{ENV}}-{letter * length}" for letter in NAMED[kind]]
-        result = compiled({**BASE, "dependencies": [{"type": kind, "name": name, **MANAGED[kind]} for name in names]})
-        if result.template is not None:
-            assert length > 30 and reported(linter, result) == []
-            return
-    raise AssertionError("no name is accepted")
+        return compiled({**BASE, "dependencies": [{"type": kind, "name": name, **MANAGED[kind]} for name in names]})
+
+    lengths = range(31, 261)
+    refused = bisect_left(lengths, True, key=lambda length: named(length).template is None)
+    assert 0 < refused < len(lengths)
+    assert reported(linter, named(lengths[refused - 1])) == []
 
 
 def test_long_names_give_different_ids() -> None:
