@@ -82,6 +82,15 @@ def test_what_the_tutorial_s_environment_costs_is_what_fsdcf_estimates(monkeypat
     assert f"$ fsdcf cost .\n{done.stdout.split('shop.yml in')[0].strip()}\n…\n" in page
 
 
+@pytest.mark.parametrize(("name", "words"), [("README.md", "costs **"), ("docs/tutorial.md", "before you deploy: ")])
+def test_what_the_first_spec_of_a_page_costs(name: str, words: str, tmp_path: Path) -> None:
+    page, spec = ROOT / name, tmp_path / "spec.yml"
+    spec.write_text(yaml_blocks(page)[0], encoding="utf-8")
+    totals = json.loads(CliRunner().invoke(cli, ["cost", str(spec), "--format", "json"]).stdout)["monthly"]
+    low, high = (round(float(totals[end])) for end in ("minimum", "maximum"))
+    assert f"{words}{low} to {high} USD" in page.read_text(encoding="utf-8")
+
+
 def test_every_command_and_example_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`fsdcf {command}" in readme for command in COMMANDS)

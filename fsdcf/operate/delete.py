@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsdcf.cloudformation.facts import custom_name
 from fsdcf.cloudformation.planned import mapping
 from fsdcf.cloudformation.references import section_of
-from fsdcf.cloudformation.types import record_of
+from fsdcf.cloudformation.types import ADOPTED, record_of
 from fsdcf.conventions import IMAGE_PARAMETER, VPC_OUTPUT
 from fsdcf.deploy import operation
 from fsdcf.deploy.aws import ApiError
@@ -41,7 +42,8 @@ _FATES = {"Retain": "kept", "RetainExceptOnCreate": "kept", "Snapshot": "snapsho
 class DataResource:
     """A resource that a deletion keeps, or that contains data. ``fate`` is ``kept``, ``snapshot`` or ``deleted``.
 
-    ``content`` is what a deletion loses; empty if the type holds no data.
+    ``content`` is what a deletion loses; empty if the type holds no data. ``taken_over`` is how a later stack uses it
+    again; empty if that is not known, or needs the name that the resource does not have.
     """
 
     logical_id: str
@@ -49,6 +51,7 @@ class DataResource:
     physical_id: str
     fate: str
     content: str
+    taken_over: str = ""
 
     @property
     def text(self) -> str:
@@ -72,7 +75,10 @@ def data_resources(template: Mapping[str, Any], physical: Mapping[str, str]) -> 
             fate = _FATES.get(str(policy), "snapshot" if copied else "deleted")
             data = None if record.data is None or record.data.elsewhere(properties) else record.data
             if fate != "deleted" or data:
-                resources.append(DataResource(name, type, physical[name], fate, data.content if data else ""))
+                adopted = record.taken_over != ADOPTED or custom_name(type, properties) is not None
+                taken_over = record.taken_over if adopted else ""
+                content = data.content if data else ""
+                resources.append(DataResource(name, type, physical[name], fate, content, taken_over))
     return tuple(resources)
 
 
@@ -261,8 +267,10 @@ def _follow(
     verb = "left behind" if options.force else "kept"
     count = f"; {len(kept)} resource{'s were' if len(kept) > 1 else ' was'} {verb}" if kept else ""
     evidence = [Evidence("kept", text) for text in kept]
-    types = dict.fromkeys(resource.type for resource in resources if resource.fate == "kept")
-    evidence += [Evidence(type, record_of(type).taken_over) for type in types if record_of(type).taken_over]
+    ways = {
+        resource.type: resource.taken_over for resource in resources if resource.fate == "kept" and resource.taken_over
+    }
+    evidence += [Evidence(type, way) for type, way in ways.items()]
     return Outcome(Exit.DONE, f"the stack {stack.name} is deleted{count}", tuple(evidence))
 
 

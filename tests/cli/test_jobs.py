@@ -71,7 +71,8 @@ def test_a_job_from_its_first_deploy_to_its_deletion(stage: Stage) -> None:
     assert "two" in stage("history", "nightly").stdout
     assert "a run of one can start" in stage("rollback", "nightly", "--yes").output
     assert "nothing to change" in stage("deploy", "nightly.yml", "--yes").output
-    stage("delete", "nightly", "--yes", "--allow", "DeadLetters")
+    deleted = stage("delete", "nightly", "--yes", "--allow", "DeadLetters").output
+    assert "kept: DeadLetters" in deleted and "adopts it" not in deleted, "its name is made by CloudFormation"
     assert "does not exist" in stage("status", "nightly", expect=2).stderr
 
 
