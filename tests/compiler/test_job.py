@@ -130,6 +130,20 @@ def test_a_job_takes_the_defaults_of_its_environment_that_it_has() -> None:
     assert "Cluster" not in made and "Vpc" not in made
 
 
+def test_a_job_has_the_secrets_and_the_attributes_of_dependencies() -> None:
+    dependencies = "dependencies: [{type: aws_kms_key, name: k}, {type: aws_sqs_queue, name: q}]\n"
+    text = (
+        "  environment: {A: '${secrets:a}', B: '${ssm:/b}', C: '${sqs:q:url}'}\n  encryption: ${kms:k:arn}\n"
+        "  sidecars: [{name: a, image: 'a:1', environment: {A: '${secrets:a:key}', C: '${sqs:q:arn}'}}]\n"
+        "  taskRole: {statements: [{actions: ['sqs:PurgeQueue'], resources: ['${sqs:q:arn}']}]}\n"
+    )
+    made = resources(JOB + "  command: ['${sqs:q:name}']\n" + text + dependencies)
+    main, sidecar = made["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert [one["Name"] for one in main["Secrets"]] == ["A", "B"]
+    assert [one["Name"] for one in sidecar["Secrets"]] == ["A"]
+    assert main["Command"] == [{"Fn::GetAtt": ["QQueue", "QueueName"]}]
+
+
 @pytest.mark.parametrize(
     ("keys", "code", "path"),
     [
@@ -141,7 +155,8 @@ def test_a_job_takes_the_defaults_of_its_environment_that_it_has() -> None:
         ("  schedule: {at: 2027-02-30T00:00}\n", "S481", "job.schedule.at"),
         ("  timeout: 5\n", "S104", "job.timeout"),
         ("  notify: unknown\n", "S482", "job.notify"),
-        ("  environment: {A: '${sqs:a:url}'}\n", "S208", "job.environment.A"),
+        ("  environment: {A: '${sqs:a:url}'}\n", "S207", "job.environment.A"),
+        ("  workingDirectory: '${sqs:a:url}'\n", "S208", "job.workingDirectory"),
     ],
 )
 def test_a_finding_names_the_key_of_the_job(keys: str, code: str, path: str) -> None:

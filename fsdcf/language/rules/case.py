@@ -119,8 +119,10 @@ class Case:
 
     @cached_property
     def strings(self) -> list[tuple[SpecPath, String]]:
-        """The strings of the spec, each with its path."""
-        return list(_strings(self.document.data))
+        """The strings of the spec, each with its path, which begins with ``service`` for a job, too."""
+        block = "job" if self.kind == "Job" else "service"
+        found = _strings(self.document.data)
+        return [(("service", *path[1:]) if path[0] == block else path, text) for path, text in found]
 
     @cached_property
     def texts(self) -> list[tuple[SpecPath, Text]]:
