@@ -102,7 +102,8 @@ class KafkaDependency(ReachedDependency):
     def reached_ports(self) -> tuple[int, ...]:
         """The ports of the brokers; without brokers, those of IAM authentication: in the VPC, over the internet, and
         from another VPC. Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html"""
-        written = {int(sample(broker).rpartition(":")[2]) for broker in self.brokers}
+        ports = (sample(broker).rpartition(":")[2] for broker in self.brokers)
+        written = {int(port) for port in ports if port.isdecimal()}  # an imported broker may have any
         return tuple(sorted(written)) or (9098, 9198, 14001)
 
     @property
@@ -147,7 +148,7 @@ def check_brokers(cluster: KafkaDependency) -> Violations:
     """Check the ports of the brokers."""
     for index, broker in enumerate(cluster.brokers):
         port = sample(broker).rpartition(":")[2]
-        if not 1 <= int(port) <= 65535:
+        if port.isdecimal() and not 1 <= int(port) <= 65535:
             yield Violation(BROKERS, ("unmanaged", "brokers", index), f"`{port}` is not a port", "write 1 to 65535")
 
 

@@ -161,6 +161,12 @@ def test_topics_share_the_rule_of_their_brokers(compiled: Compile) -> None:
     assert [one["Properties"]["FromPort"] for one in rules if one["Properties"]["GroupId"] == "sg-01234567"] == [9092]
 
 
+def test_a_broker_of_another_stack_may_have_any_port(compiled: Compile) -> None:
+    keys = "unmanaged: {permissions: read, brokers: ['${import:Brokers}'], securityGroupId: sg-01234567}"
+    result = compiled(f"{HELLO}dependencies:\n  - {{type: kafka_topic, name: one, {keys}}}\n")
+    assert result.template is not None, result.diagnostics
+
+
 def test_a_service_of_an_environment_has_its_stores_in_the_shared_network(compiled: Compile) -> None:
     text = HELLO + "  networking: {shared: true, loadBalancer: false}\ndependencies:\n"
     text += f"  - {{type: {CACHE}, name: x}}\n  - {{type: {SEARCH}, name: catalog}}\n"
