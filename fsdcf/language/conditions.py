@@ -77,7 +77,7 @@ def fixed_values(headers: Sequence[HeaderCondition], query: Sequence[QueryCondit
     return [*values, *(f"{one.name or ''}{value}" for one in query for value in one.values)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SharedRule:
     """A rule of a service at a load balancer of its environment: its logical id, what it matches, and its priority.
 

@@ -17,7 +17,7 @@ WIDTH, HEIGHT, COLUMNS = 8, 6, 3
 """The size of a widget, and the widgets in a row: CloudWatch divides the width of a page by 24."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Body:
     """The body in the making, a fragment for Fn::Sub with the values of ``variables``."""
 

@@ -8,7 +8,6 @@ from typing import Any
 from troposphere import GetAtt, Join, Ref, Sub
 from troposphere import applicationautoscaling as autoscaling
 
-from fsdcf.cloudformation.cron import parse
 from fsdcf.compiler.parts.alarms import (
     AT_LEAST,
     AT_MOST,
@@ -72,6 +71,8 @@ def scaling(context: Context) -> StackPart:
 
 
 def _scheduled(schedule: ScalingSchedule) -> autoscaling.ScheduledAction:
+    from fsdcf.cloudformation.cron import parse  # few specs have a schedule
+
     limits = {"MinCapacity": schedule.min_count, "MaxCapacity": schedule.max_count}
     return autoscaling.ScheduledAction(
         ScheduledActionName=schedule.name,

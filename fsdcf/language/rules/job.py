@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from fsdcf.cloudformation import cron
 from fsdcf.language.model.job import Job, Schedule
 from fsdcf.language.names import local_names
 from fsdcf.language.placeholders import names_arn, sample
 from fsdcf.language.rules.case import Case, Problem, Problems, in_production, rule
 from fsdcf.links import SCHEDULES
+
+if TYPE_CHECKING:
+    from fsdcf.cloudformation.cron import Cron
 
 _KINDS = ("Job",)
 _AT = "service.schedule"
@@ -41,6 +43,8 @@ def valid_schedule(case: Case) -> Problems:
     schedule = _job(case).schedule
     if schedule is None:
         return
+    from fsdcf.cloudformation import cron  # a service has no schedule
+
     for key, text, check in (
         ("cron", schedule.cron, cron.parse),
         ("timezone", schedule.timezone, cron.check_time_zone),
@@ -55,19 +59,23 @@ def valid_schedule(case: Case) -> Problems:
 
 
 def _check_rate(text: str) -> None:
+    from fsdcf.cloudformation.cron import CronError
+
     number, unit = text.split()
     most = _LONGEST_RATE[unit.rstrip("s")]
     if int(number) > most:
-        raise cron.CronError(f"`{text}` is more than a year", f"use at most {most} {unit.rstrip('s')}s, or cron")
+        raise CronError(f"`{text}` is more than a year", f"use at most {most} {unit.rstrip('s')}s, or cron")
 
 
 def _check_time(text: str) -> None:
+    from fsdcf.cloudformation.cron import THIS_YEAR, CronError
+
     try:
         when = datetime.fromisoformat(text.replace(" ", "T"))
     except ValueError:
-        raise cron.CronError(f"`{text}` is not a time that exists", "write a time such as 2027-01-01T00:00") from None
-    if when.year < cron.THIS_YEAR:
-        raise cron.CronError(f"{when.year} is over", "write a later time")
+        raise CronError(f"`{text}` is not a time that exists", "write a time such as 2027-01-01T00:00") from None
+    if when.year < THIS_YEAR:
+        raise CronError(f"{when.year} is over", "write a later time")
 
 
 @rule("S482", "a topic that does not exist", kinds=_KINDS)
@@ -96,8 +104,10 @@ def skipped_time(case: Case) -> Problems:
             yield Problem(f"{_AT}.cron", message, "choose another hour, or the time zone UTC")
 
 
-def _readable(schedule: Schedule) -> Iterator[tuple[cron.Cron, tzinfo]]:
+def _readable(schedule: Schedule) -> Iterator[tuple[Cron, tzinfo]]:
     """The cron expression and its time zone, unless S481 reports one of them."""
+    from fsdcf.cloudformation import cron
+
     try:
         expression, zone = cron.parse(schedule.cron or ""), cron.time_zone(schedule.timezone)
     except cron.CronError:

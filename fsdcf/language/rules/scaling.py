@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from fsdcf.cloudformation.cron import CronError, check_time_zone, parse, time_zone
 from fsdcf.diagnostics import SpecPath
 from fsdcf.language.model.service import SCALED_BY, AutoScaling, ScalingPolicy, ScalingSchedule, ScalingStep
 from fsdcf.language.names import local_name
@@ -32,6 +31,8 @@ def scaling_schedule(case: Case) -> Problems:
     names: Counter[str] = Counter()
     times: dict[tuple[str, str], str] = {}
     for path, schedule, auto in _schedules(case):
+        from fsdcf.cloudformation.cron import CronError, check_time_zone, parse  # few specs have a schedule
+
         names[schedule.name] += 1
         if names[schedule.name] == 2:
             yield Problem((*path, "name"), f"two schedules are named `{schedule.name}`", "give each its own name")
@@ -66,6 +67,8 @@ def skipped_hour(case: Case) -> Problems:
     """When the clocks of a time zone go forward in spring, an hour does not exist: a schedule in it is left out on that
     day, and the limits before it stay until the next schedule."""
     for path, schedule, _ in _schedules(case):
+        from fsdcf.cloudformation.cron import CronError, parse, time_zone
+
         try:
             cron, zone = parse(schedule.cron), time_zone(schedule.timezone)
         except CronError:
