@@ -108,7 +108,7 @@ class Template:
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class VolumeMount:
     """A volume of the task and its place in the main container.
 
@@ -157,7 +157,7 @@ class TaskContainer:
     sources: Sources = field(default_factory=dict)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class StackPart:
     """What one part of a spec adds to the template, to the service and to its task.
 
@@ -239,7 +239,7 @@ class StackPart:
         self.origins[resource.title] = origin
 
 
-@dataclass(eq=False, repr=False)
+@dataclass
 class Grant(StackPart):
     """What a dependency adds. Texts are fragments for Fn::Sub (``${LedgerTable.Arn}``).
 

@@ -19,7 +19,7 @@ from fsdcf.language.names import local_name, variable
 from fsdcf.language.placeholders import SecretRef, String, Text
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class ContainerSecret:
     """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments, ``origin``
     is the spec path that names it. ``key`` is the ARN of the customer's KMS key that encrypts what a dependency keeps
@@ -33,7 +33,7 @@ class ContainerSecret:
     key: Any = None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class SecretSource:
     """A place of the spec that names a secret: the variable that gets the value, or the key of the spec; the path of
     the spec; and the secret as ``valueFrom`` names it, a fragment."""
