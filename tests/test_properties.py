@@ -218,8 +218,9 @@ def test_removing_a_dependency_touches_only_what_used_it(spec: Any, data: st.Dat
             assert is_user or any(f'"{one}"' in json.dumps(before[name]) for one in removed), name
 
 
-TASK = ("TaskDefinition", "Service", "ExecutionRole", "Schedule")
-"""What gets the variables of a dependency, may read its secrets, and waits for it."""
+TASK = ("TaskDefinition", "Service", "ExecutionRole", "Schedule", "RunningTasksAlarm")
+"""What gets the variables of a dependency, may read its secrets, waits for it, and counts the tasks, which are one with
+SQLite."""
 
 QUEUE_POLICY = "AWS::SQS::QueuePolicy"
 """It belongs to its queue, and is for the topics and buckets that send to it."""
