@@ -15,10 +15,10 @@ from fsdcf.compiler.kinds import compiler_of
 from fsdcf.compiler.stack import Template
 from fsdcf.compiler.text import texts_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE
-from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, has_errors, in_order
+from fsdcf.diagnostics import Diagnostic, Rule, has_errors, in_order
 from fsdcf.language.document import Document, locate
 from fsdcf.language.environment import EnvironmentFile, name_of, read_environment
-from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE, SpecKind, kind_of
+from fsdcf.language.model import ENVIRONMENT, JOB, SpecKind, kind_of
 from fsdcf.language.model.container import MAIN, MAIN_PATH
 from fsdcf.language.model.environment import EnvironmentSpec, is_production
 from fsdcf.language.model.service import Spec
@@ -192,7 +192,7 @@ def _compiled(request: Request) -> Result:
     diagnostics = [each for each in diagnostics if not _settled(each, spec, document, image, check)] + unreadable
     kind = kind_of(document.data)
     if has_errors(diagnostics):
-        return Result(_worded(diagnostics, kind), document.sources, document)
+        return Result(_worded(diagnostics, kind, document), document.sources, document)
     if image is not None:
         diagnostics += [each for each in image_findings(spec, document, image) if not document.allows(each)]
     if check is not None:
@@ -201,7 +201,7 @@ def _compiled(request: Request) -> Result:
         spec = replace(spec, service=replace(spec.service, health_check=health_check))
     template = compiler_of(kind).compile(spec, request.environment, known, file.spec if file else None, addons)
     diagnostics += _of_template(kind, document, template, file)
-    found = _worded(diagnostics, kind)
+    found = _worded(diagnostics, kind, document)
     return Result(found, document.sources, document, spec, template, request.environment, file=file)
 
 
@@ -223,12 +223,12 @@ def _settled(
     return False
 
 
-def _worded(findings: Iterable[Diagnostic], kind: SpecKind) -> tuple[Diagnostic, ...]:
+def _worded(findings: Iterable[Diagnostic], kind: SpecKind, document: Document) -> tuple[Diagnostic, ...]:
     """The findings in order, with the keys of their kind: rules name those of a service, which a job has below its own
     block."""
     if kind is JOB:
         findings = (
-            replace(one, message=_of_job(one.message), hint=_of_job(one.hint), path=_job_path(one.path))
+            replace(one, message=_of_job(one.message), hint=_of_job(one.hint), path=document.place(one.path))
             for one in findings
         )
     return in_order(findings)
@@ -236,10 +236,6 @@ def _worded(findings: Iterable[Diagnostic], kind: SpecKind) -> tuple[Diagnostic,
 
 def _of_job(text: str) -> str:
     return re.sub(r"\bservice(?=\.[a-z])", JOB.block, text)
-
-
-def _job_path(path: SpecPath) -> SpecPath:
-    return (JOB.block, *path[1:]) if path[:1] == (SERVICE.block,) else path
 
 
 def _addons(document: Document, request: Request) -> tuple[Document, tuple[Addon, ...], list[Diagnostic]]:

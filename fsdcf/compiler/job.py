@@ -20,7 +20,7 @@ from fsdcf.compiler.parts.schedule import dead_letters, schedule, state_machine
 from fsdcf.compiler.parts.service import cluster, log_group, public_address, task_groups
 from fsdcf.compiler.parts.task_definition import task_definition
 from fsdcf.compiler.parts.telemetry import telemetry
-from fsdcf.compiler.service import context_of, dependencies, tags_of, whole
+from fsdcf.compiler.service import dependencies, folded, tags_of, whole
 from fsdcf.compiler.stack import TASK_SECURITY_GROUP, CompiledTypes, Context, Origin, StackPart, Template
 from fsdcf.conventions import DEFINITION_OUTPUT
 from fsdcf.language.model import JOB, SERVICE
@@ -40,9 +40,7 @@ def compile_job(
 ) -> Template:
     """The template of a job without errors. ``settings`` is what the environment's file says, if there is one;
     ``fragments`` are the addons."""
-    context = context_of(spec, environment, types, settings, fragments)
-    for part in PARTS:
-        context.before.fold(part(context))
+    context = folded(PARTS, spec, environment, types, settings, fragments)
     origins = context.before.origins
     context.before.origins = {title: _of_job(origin) for title, origin in origins.items()}
     return whole(context, "a job on Fargate")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from troposphere import GetAtt, Ref, Sub
@@ -57,23 +57,25 @@ def compile_service(
 ) -> Template:
     """The template of a spec without errors. ``settings`` is what the environment's file says, if there is one;
     ``fragments`` are the addons."""
-    context = context_of(spec, environment, types, settings, fragments)
-    for part in PARTS:
-        context.before.fold(part(context))
-    return whole(context, "an ECS service on Fargate")
+    return whole(folded(PARTS, spec, environment, types, settings, fragments), "an ECS service on Fargate")
 
 
-def context_of(
+def folded(
+    parts: Iterable[Callable[[Context], StackPart]],
     spec: Spec,
     environment: str,
     types: CompiledTypes,
     settings: EnvironmentSpec | None,
-    fragments: tuple[Addon, ...] = (),
+    fragments: tuple[Addon, ...],
 ) -> Context:
-    """What the parts of a service or a job read."""
+    """What the parts of a service or a job read, with what they add folded into it."""
     tags = {key: value for key, value in tags_of(spec, environment).items() if not key.startswith(TAG_PREFIX)}
     joined = settings if spec.service.networking.shared else None
-    return with_keys(Context(spec, environment, network_of(spec.service, joined), tags, types, settings, fragments))
+    network = network_of(spec.service, joined)
+    context = with_keys(Context(spec, environment, network, tags, types, settings, fragments))
+    for part in parts:
+        context.before.fold(part(context))
+    return context
 
 
 def whole(context: Context, words: str) -> Template:

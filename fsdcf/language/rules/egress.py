@@ -18,8 +18,6 @@ from fsdcf.links import IMAGE_ENDPOINTS, SECURITY_GROUP_QUOTAS, SECURITY_GROUP_R
 
 _PATH: SpecPath = ("service", "networking", "egress")
 _HTTPS = 443
-"""The ports of IAM authentication: in the VPC, over the internet, and from another VPC.
-Source: https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html"""
 
 _EVERYWHERE = "0.0.0.0/0"
 
