@@ -6,6 +6,7 @@ FSDCF_GOLDEN=1 rewrites the files: read the diff before you commit it.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_case(spec: Path) -> None:
     text = "\n\n".join(render(one, result.sources) for one in result.diagnostics) + "\n"
     check(spec.with_name(f"{case}.findings.txt"), text)
     assert (result.template is None) == (spec.parent.name == "refused")
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("import/*")), ids=lambda path: path.name)
+def test_import(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``fsdcf import`` writes for the folder ``source`` of a case, and its report. Every spec compiles."""
+    shutil.copytree(case / "source", tmp_path / "source")
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(cli, ["import", "source", "-o", "out"])
+    assert ended.exit_code in (0, 4) and "does not compile" not in ended.output, ended.output
+    check(case / "report.txt", ended.stdout)
+    written = {path.relative_to("out") for path in Path("out").rglob("*") if path.is_file()}
+    for path in sorted(written):
+        check(case / "out" / path, (Path("out") / path).read_text(encoding="utf-8"))
+    assert {path.relative_to(case / "out") for path in (case / "out").rglob("*") if path.is_file()} == written
 
 
 KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

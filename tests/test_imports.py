@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "compiler": {"diagnostics", "language", "cloudformation"},
     "lint": {"diagnostics", "language", "compiler"},
     "scaffold": {"diagnostics", "language"},
+    "importers": {"diagnostics", "language", "cloudformation"},
     "pipeline": {"diagnostics", "language", "compiler", "lint"},
     "batch": {"diagnostics", "language", "compiler", "lint", "pipeline"},
     "cloudformation": set(),
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     "sandbox": {"cloudformation"},
     "storage": set(),
     "cli": {
-        *("diagnostics", "language", "compiler", "lint", "scaffold", "pipeline", "batch"),
+        *("diagnostics", "language", "compiler", "lint", "scaffold", "importers", "pipeline", "batch"),
         *("cloudformation", "deploy", "operate", "images", "plan", "sandbox", "storage"),
     },
     "__main__": {"cli"},

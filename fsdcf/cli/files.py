@@ -329,17 +329,25 @@ def print_json(data: object) -> None:
     click.echo(json_text(data))
 
 
-def write_new(folder: Path, files: Mapping[str, str]) -> None:
-    """Create files by their paths below a folder: all or none, and never over an existing file.
+def write_new(folder: Path, files: Mapping[str, str], force: bool | None = None) -> None:
+    """Create files by their paths below a folder: all or none, and over an existing file only with ``force``.
 
-    A usage error if that fails.
+    ``force`` is None for a command without that option. A usage error if a file exists or cannot be written. A file
+    that the command has read is never replaced.
     """
     existing = [str(folder / path) for path in files if os.path.lexists(folder / path)]
-    if existing:
+    if force:
+        for path in existing:
+            with suppress(OSError, ValueError):
+                if _identity(os.stat(path)) in _inputs():
+                    raise click.UsageError(
+                        f"{_named(Path(path))} is a source of the import: choose another folder with -o"
+                    )
+    elif existing:
         names = ", ".join(map(repr, existing[:3])) + (f" and {len(existing) - 3} more" if len(existing) > 3 else "")
         raise click.UsageError(
             f"{names} already exist{'s' if len(existing) == 1 else ''}; nothing was written: "
-            "choose another location with -o"
+            f"choose another location with -o{', or overwrite with --force' if force is not None else ''}"
         )
     try:
         (_create if os.path.exists(folder) else _create_folder)(folder, files)
@@ -366,8 +374,9 @@ def _create_folder(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _create(folder: Path, files: Mapping[str, str]) -> None:
-    """Create new files; if one fails, remove those that were created."""
+    """Create files, or replace those that exist; if one fails, undo all."""
     created: list[Path] = []
+    replaced: list[tuple[Path, bytes]] = []
     try:
         for path, text in files.items():
             target = folder / path
@@ -375,9 +384,16 @@ def _create(folder: Path, files: Mapping[str, str]) -> None:
                 if not parent.is_dir():
                     parent.mkdir()
                     created.append(parent)
+            if os.path.lexists(target):
+                before = target.read_bytes()
+                _replace(target, text.encode())
+                replaced.append((target, before))
+                continue
             replace_file(target, text.encode(), mode=0o666 & ~_umask(), new=True)
             created.append(target)
     except BaseException:
+        for path_replaced, before in replaced:
+            _replace(path_replaced, before)
         for path_created in reversed(created):
             path_created.rmdir() if path_created.is_dir() else path_created.unlink()
         raise

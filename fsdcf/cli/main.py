@@ -36,6 +36,7 @@ class Program(LazyGroup):
     sections: ClassVar[Mapping[str, Table]] = {
         "Write a spec": {
             "init": ("init", "Write a new spec, from a Dockerfile if there is one."),
+            "import": ("import_files", "Write the specs of another tool's files."),
             "template": ("template", "Compile specs into CloudFormation templates."),
             "validate": ("validate", "Check specs and print every finding."),
             "explain": ("explain", "Explain a spec key, a code, or a message of AWS."),

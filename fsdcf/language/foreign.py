@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath
+from fsdcf.suggested import suggested
 
 
 @dataclass(frozen=True)
@@ -552,11 +553,19 @@ def words_at(path: SpecPath) -> Word | None:
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """A file of another tool: how it is recognized by its keys, what it is, and what to do instead."""
+    """A file of another tool: how it is recognized by its keys, what it is, and what to do instead.
+
+    ``imported``: `fsdcf import` writes its spec.
+    """
 
     title: str
     matches: Callable[[Mapping[Any, Any]], object]
-    advice: str
+    advice: str = ""
+    imported: bool = False
+
+    def hint(self, name: str) -> str:
+        """What to do instead with the file of this name."""
+        return f"`{suggested('import', name)}` writes the spec" if self.imported else self.advice
 
 
 def _is_map(data: Mapping[Any, Any], key: str) -> bool:
@@ -606,14 +615,12 @@ FILES = (
     ForeignFile(
         "the manifest of a Copilot environment",
         _is_copilot("Environment"),
-        "each service has a network and a cluster of its own, or an existing network in `service.networking.vpc`;"
-        " `fsdcf init my-service` writes the spec of a service",
+        imported=True,
     ),
     ForeignFile(
         "the manifest of a Copilot job",
         _is_copilot("Scheduled Job"),
-        "jobs are not implemented yet: `fsdcf run` starts a one-off task of a service, and `fsdcf init my-service`"
-        " writes the spec of a service; leave out its `port` for a worker",
+        imported=True,
     ),
     ForeignFile(
         "the manifest of a Copilot static site",
@@ -623,30 +630,24 @@ FILES = (
     ForeignFile(
         "the manifest of a Copilot pipeline",
         lambda data: {"source", "stages"} <= data.keys() and "apiVersion" not in data,
-        "`fsdcf ci github` writes a workflow for the specs of a repository, and `fsdcf init my-service` writes a spec",
+        imported=True,
     ),
     ForeignFile(
         "a Copilot manifest",
         _is_copilot("Web Service", "Backend Service", "Worker Service"),
-        _BEGIN + "`image.port` to `service.port`, `http.healthcheck` to `service.healthCheck`, `cpu` and `memory` to"
-        " `service.resources`, `count` to `service.resources.desiredCount` or `service.autoScaling`, `variables` to"
-        " `service.environment`, `secrets` to `service.secrets`, `environments` to `environments`",
+        imported=True,
     ),
     ForeignFile(
         "a Docker Compose file",
         _is_compose,
-        _BEGIN + "one service at a time: `image` to `service.image` without its tag, the container's port in `ports` to"
-        " `service.port`, `environment` to `service.environment`, `healthcheck.test` to"
-        " `service.healthCheck.container.command`, and databases and queues to `dependencies`",
+        imported=True,
     ),
     ForeignFile(
         "an ECS task definition",
         lambda data: (
             data.keys() & {"containerDefinitions", "ContainerDefinitions", "taskDefinition", "task_definition"}
         ),
-        _BEGIN + "`containerDefinitions[].image` to `service.image` without its tag, `portMappings` to `service.port`,"
-        " `cpu` and `memory` to `service.resources`, `environment` to `service.environment`, `secrets` to"
-        " `service.secrets`",
+        imported=True,
     ),
     ForeignFile(
         "a SAM template",
@@ -673,8 +674,7 @@ FILES = (
     ForeignFile(
         "an apprunner.yaml",
         lambda data: "runtime" in data and "version" in data and "run" in data,
-        _BEGIN + "`run.network.port` to `service.port`, `run.command` to `service.command`, `run.env` to"
-        " `service.environment`, `run.secrets` to `service.secrets`; build the image with a Dockerfile",
+        imported=True,
     ),
     ForeignFile(
         "a Helm values file",

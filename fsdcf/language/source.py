@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import math
 import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -81,7 +84,8 @@ FOREIGN = Rule(
     "S015",
     "a file of another tool",
     "The file is a Kubernetes manifest, a Compose file, a Copilot manifest or another tool's description of a service. "
-    "fsdcf reads specs: `fsdcf init my-service` writes one, and the hint names the keys that matter.",
+    "fsdcf reads specs: `fsdcf import` writes those of Copilot, App Runner, ECS and Compose files, and `fsdcf init` a "
+    "new one.",
 )
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -128,8 +132,31 @@ def parse_fragment(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     return _read(raw, name, _FragmentReader)
 
 
+def parse_foreign(raw: bytes, name: str) -> tuple[Document | None, Findings]:
+    """Return another tool's file as a document, or None if it cannot be read, and the findings.
+
+    It is read as most tools do: JSON with tabs, UTF-16 with a byte order mark, merge keys, numbers as keys. A scalar
+    that readers of YAML take for different values is the text that was written.
+    """
+    for mark, encoding in _WIDE.items():
+        if raw.startswith(mark):
+            with suppress(UnicodeDecodeError):
+                raw = raw.decode(encoding).encode()
+            break
+    if raw[:_JSON_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+        raw = _TAB_OR_TEXT.sub(lambda match: b" " if match[0] == b"\t" else match[0], raw)
+    return _read(raw, name, _ForeignReader)
+
+
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""The byte order marks of texts that PowerShell writes by default, and their encodings."""
+_JSON_HEAD = 4096
+_TAB_OR_TEXT = re.compile(rb'"(?:[^"\\\n]|\\.)*"|\t')
+
+
 def _read(raw: bytes, name: str, make_reader: type[_TreeReader] | None = None) -> tuple[Document | None, Findings]:
-    noun = "addon" if make_reader else "spec"
+    reads = make_reader or _TreeReader
+    noun = reads.noun
     more: Findings = ()
 
     def unusable(rule: Rule, span: Span, message: str, hint: str) -> tuple[None, Findings]:
@@ -159,17 +186,17 @@ def _read(raw: bytes, name: str, make_reader: type[_TreeReader] | None = None) -
     except yaml.MarkedYAMLError as error:
         return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
-        hint = "write `Resources:`, and what is in it" if make_reader else "`fsdcf init` writes one"
-        return unusable(EMPTY, start, f"the file contains no {noun}", hint)
-    reader = (make_reader or _TreeReader)(name, first, outline.ends)
+        return unusable(EMPTY, start, f"the file contains no {noun}", reads.empty)
+    reader = reads(name, first, outline.ends)
     if not isinstance(root, yaml.MappingNode):
-        hint = "begin with `Resources:`" if make_reader else "begin with `apiVersion: fsd/v1`"
+        hint = reads.begin
         if isinstance(root, yaml.ScalarNode) and _KEY_WITHOUT_SPACE.match(root.value):
             hint = "write `:` and a space after a key"
         return unusable(NO_MAPPING, reader.span(root), f"the {noun} must be a map of keys", hint)
     data = reader.value(root, (), None)
     allowed, incomplete = _allowances(first, name, reader.scalars)
-    findings = (*reader.findings, *islice(outline.unused_anchors(), MOST_FINDINGS), *incomplete, *more)
+    anchors = () if reads.anchors else islice(outline.unused_anchors(), MOST_FINDINGS)
+    findings = (*reader.findings, *anchors, *incomplete, *more)
     return Document(data, reader.marks, {name: text}, allowed), findings
 
 
@@ -186,7 +213,7 @@ def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagno
     first = _FIRST_KEY.search(text)
     span = _after(name, text[: first.start(1)] if first else "")
     span = replace(span, end_column=span.column + len(first.group(1)) if first else span.end_column)
-    return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.advice)
+    return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.hint(name))
 
 
 def _between(name: str, start: Any, end: Any) -> Span:
@@ -293,10 +320,15 @@ class _Outline:
 class _TreeReader:
     """Builds plain data and marks from the node tree. A value that an alias repeats is marked where it is written.
 
-    ``instead`` is what to write in place of a tag.
+    ``instead`` is what to write in place of a tag. ``noun`` is what is read, ``empty`` what to do if there is none, and
+    ``begin`` if it is not a map. ``anchors`` accepts one that nothing repeats.
     """
 
     instead = "use a placeholder such as ${AWS::Region}, or plain values"
+    noun = "spec"
+    empty = "`fsdcf init` writes one"
+    begin = "begin with `apiVersion: fsd/v1`"
+    anchors = False
 
     def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
         self.name = name
@@ -474,6 +506,9 @@ class _FragmentReader(_TreeReader):
     """Reads a template of CloudFormation: the long form of a function for its tag, and every scalar as a key."""
 
     instead = "use a function of CloudFormation such as !Ref, !GetAtt or !Sub, or plain values"
+    noun = "addon"
+    empty = "write `Resources:`, and what is in it"
+    begin = "begin with `Resources:`"
 
     def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
         super().__init__(name, text, ends)
@@ -498,6 +533,41 @@ class _FragmentReader(_TreeReader):
     def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
         is_text = isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge" and bool(key.value)
         return is_text or super()._is_key(key, span, path, fresh)
+
+
+class _ForeignReader(_TreeReader):
+    """Reads another tool's file: with merge keys, any scalar as a key, and texts for values that surprise."""
+
+    instead = "write the value without it"
+    noun = "file of a known tool"
+    empty = "name another file"
+    begin = "name a file whose outermost value is a map of keys"
+    anchors = True
+
+    def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any] | str:
+        merges = [(key, value) for key, value in node.value if key.tag == f"{_TAG}merge"]
+        own = {key.value for key, _ in node.value}
+        for key, value in merges:
+            node.value.remove((key, value))
+            for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                pairs = each.value if isinstance(each, yaml.MappingNode) else []
+                nested = [(inner, below) for inner, below in pairs if inner.tag == f"{_TAG}merge"]
+                merges += nested if len(merges) < MOST_DEPTH else []
+                added = [(inner, below) for inner, below in pairs if _is_new(inner, own)]
+                own |= {inner.value for inner, _ in added}
+                node.value += added
+        return super()._mapping(node, path, fresh)
+
+    def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
+        is_text = isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge" and bool(key.value)
+        return is_text or super()._is_key(key, span, path, fresh)
+
+    def _surprise(self, fresh: bool, span: Span, path: SpecPath, message: str, hint: str) -> None:
+        """Keep the text that was written."""
+
+
+def _is_new(key: Any, own: set[str]) -> bool:
+    return isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge" and key.value not in own
 
 
 def _fits(node: Any) -> bool:
@@ -623,6 +693,27 @@ def quoted(text: str) -> str:
         text = text[1:-1]
     doubled = text.replace("'", "''")
     return f'"{text}"' if not re.search(r'["\\]', text) else f"'{doubled}'"
+
+
+_SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
+_NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan|\.[0-9_].*")
+
+
+def scalar_text(text: str, shape: str | None = None) -> str:
+    """Return a scalar of YAML that is the text: plain if every parser reads it as the same text, quoted otherwise.
+
+    ``shape`` decides in place of the text, if parts of the text are known to need no quotes."""
+    shape = text if shape is None else shape
+    if _SAFE.fullmatch(shape) and not _NOT_TEXT.fullmatch(shape):
+        return text
+    return "".join(map(_in_quotes, json.dumps(text, ensure_ascii=False)))
+
+
+def _in_quotes(character: str) -> str:
+    """A character of a scalar in double quotes."""
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def _tab_hint(problem: str, line: str) -> str:

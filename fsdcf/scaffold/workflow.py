@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fsdcf.conventions import execution_role_variable, role_variable
+from fsdcf.language.source import scalar_text
 from fsdcf.scaffold.render import render, source_text
 from fsdcf.scaffold.sources import REQUIREMENTS, ServiceSource
 
@@ -55,8 +56,6 @@ RUNNERS: Mapping[str, str] = {"x86_64": RUNNER, "arm64": "ubuntu-24.04-arm"}
 """The runner for each architecture of an image: it is built on its own architecture.
 Source: https://docs.github.com/en/actions/reference/runners/github-hosted-runners"""
 
-_SAFE = re.compile(r"[A-Za-z./][A-Za-z0-9./_@+=-]*( [A-Za-z0-9./_@+=-]+)*")
-_NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|\.inf|\.nan|\.[0-9_].*")
 _OPENS = "${{"
 _LITERAL = "${{ '${{' }}"
 """The expression whose value is what opens an expression."""
@@ -273,31 +272,18 @@ def scalar(*parts: str) -> Written:
         joined = "".join(together)
         text += joined if is_expression else joined.replace(_OPENS, _LITERAL)
         shape += "x" if is_expression and _is_plain(joined) else joined
-    return _in_yaml(text, shape)
+    return Written(scalar_text(text, shape))
 
 
 def literal(text: str) -> Written:
     """A YAML scalar of a spec that is the text, also if it looks like a placeholder."""
     text = text.replace("${", "$${")
-    return _in_yaml(text, text)
-
-
-def _in_yaml(text: str, shape: str) -> Written:
-    if _SAFE.fullmatch(shape) and not _NOT_TEXT.fullmatch(shape):
-        return Written(text)
-    return Written("".join(map(_in_quotes, json.dumps(text, ensure_ascii=False))))
+    return Written(scalar_text(text))
 
 
 def _is_plain(expression: str) -> bool:
     """Whether an expression needs no quotes in YAML."""
     return expression.isprintable() and re.match(r"[$a-z](?!.*(:( |$)| #))", expression) is not None
-
-
-def _in_quotes(character: str) -> str:
-    """A character of a scalar in double quotes."""
-    if character.isprintable():
-        return character
-    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def fits(text: str) -> bool:

@@ -1,0 +1,240 @@
+"""``fsdcf import``: other tools' files become specs, with a report on each of their keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from fsdcf.batch import BatchOptions, compile_all
+from fsdcf.cli.files import environment_file, lint_folder, print_json, read, write_new
+from fsdcf.cli.options import format_option
+from fsdcf.cli.render.findings import show
+from fsdcf.cli.render.imported import Imported, as_markdown, as_text, record
+from fsdcf.cli.render.outcome import next_lines
+from fsdcf.cli.render.stream import LineWriter, painter, width_of
+from fsdcf.conventions import DEFAULT_ENVIRONMENT
+from fsdcf.importers import NAMES, ImportResult, convert, formats, recognized
+from fsdcf.importers.draft import SERVICES, Draft
+from fsdcf.importers.report import Treatment
+from fsdcf.importers.source import Beside, Source
+from fsdcf.language.model import ENVIRONMENT
+from fsdcf.language.source import FOREIGN, MOST_BYTES, parse
+from fsdcf.masking import mask_known
+from fsdcf.pipeline import Request, SourceFile
+from fsdcf.repository import check_inside, reader_beside
+from fsdcf.suggested import suggested
+from fsdcf.wording import counted, visible
+
+_SUFFIXES = (".yml", ".yaml", ".json", ".env")
+_SKIPPED = frozenset({"node_modules", "vendor", "venv", "site-packages", "__pycache__", "cdk.out"})
+_KEPT = frozenset({".aws", ".github", ".ecs", ".copilot", ".workspace"})
+"""Hidden names that are read all the same."""
+_MOST_FILES = 5_000
+
+INCOMPLETE = 4
+"""The exit code if not everything is carried."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Folder that gets services/NAME.yml and environments/NAME.yml.  [default: this folder]",
+)
+@click.option("--from", "name", type=click.Choice(NAMES), help="Format of the files.  [default: recognized by content]")
+@format_option("text", "json", "markdown", help="Output format of the report.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--no-lint", is_flag=True, help="Skip cfn-lint.")
+@click.pass_context
+def import_command(
+    context: click.Context,
+    paths: tuple[Path, ...],
+    output: Path,
+    name: str | None,
+    form: str,
+    force: bool,
+    no_lint: bool,
+) -> None:
+    """Write the specs of another tool's files, with a report on each of their keys.
+
+    PATH is a file or a folder: a Copilot workspace, ECS task definitions, an apprunner.yaml, a Compose file, or specs
+    in the flat dialect. The exit code is 0 if everything is carried, 4 if something is not or a spec does not compile.
+    """
+    sources = list(_sources(paths, output))
+    chosen, claimed = _claimed(paths, sources, name)
+    _check_readable(claimed)
+    imported = convert(chosen, claimed, sources, _reader(output))
+    if not imported.drafts:
+        for line in as_text(Imported(formats()[chosen].title, imported, (), ()), painter(sys.stderr), None):
+            click.echo(mask_known(line), err=True)
+        raise click.UsageError(f"{_names(claimed)}: no service, job or environment that fsdcf can write")
+    files = {draft.path: draft.text() for draft in imported.drafts} | imported.files
+    options = BatchOptions(lint=not no_lint, cache=lint_folder())
+    tried = list(compile_all(_requests(imported, files, output), options))
+    write_new(output, files, force)
+    written = [str(output / path) for path in files]
+    _show(Imported(formats()[chosen].title, imported, written, tried), form)
+    if form != "json":
+        _tell(imported, written, output)
+    if imported.report.counts[Treatment.NOT_CARRIED] or any(each.text is None for each in tried):
+        context.exit(INCOMPLETE)
+
+
+def _sources(paths: Sequence[Path], output: Path) -> Iterator[Source]:
+    """The files that are named, and those in named folders or beside named files, each once."""
+    seen: set[str] = set()
+
+    def source(path: Path, named: bool) -> Iterator[Source]:
+        real = os.path.realpath(path)
+        if real not in seen:
+            seen.add(real)
+            relative = os.path.relpath(real, os.path.realpath(output)).replace(os.sep, "/")
+            yield Source(str(path), relative, read(path), named, Path(real).parent.name)
+
+    for path in paths:
+        if not path.is_dir():
+            yield from source(path, True)
+    for path in paths:
+        beside = _files(path) if path.is_dir() else (each for each in sorted(path.parent.iterdir()) if _is_source(each))
+        for each in beside:
+            yield from source(each, False)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder that may be sources, sorted. A usage error if there are too many."""
+    found = 0
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if each not in _SKIPPED and (each[0] != "." or each in _KEPT))
+        for path in (Path(here, each) for each in sorted(files)):
+            if _is_source(path):
+                found += 1
+                if found > _MOST_FILES:
+                    raise click.UsageError(
+                        f"{str(folder)!r} has more than {_MOST_FILES:,} files: name a smaller folder"
+                    )
+                yield path
+
+
+def _is_source(path: Path) -> bool:
+    """Whether a file that nobody named may be one of another tool: by its name and size."""
+    named = path.name.endswith(_SUFFIXES) or path.name.startswith(".env") or path.name in _KEPT
+    return named and path.is_file() and path.stat().st_size <= MOST_BYTES
+
+
+def _claimed(paths: Sequence[Path], sources: Sequence[Source], name: str | None) -> tuple[str, list[Source]]:
+    """The format, and the sources that a conversion begins with. A usage error if they are not of one format."""
+    named = [each for each in sources if each.named]
+    if name is not None:
+        found = [each for each in sources if each.named or formats()[name].claims(each)]
+        if not found:
+            raise click.UsageError(f"{', '.join(map(repr, map(str, paths)))} has no file of {formats()[name].title}")
+        return name, found
+    claims = recognized(sources if len(named) < len(paths) else named)
+    taken = {id(each) for group in claims.values() for each in group}
+    for each in named:
+        if id(each) not in taken:
+            _refuse(each)
+    if not claims:
+        titles = ", ".join(each.title for each in formats().values())
+        raise click.UsageError(f"{', '.join(map(repr, map(str, paths)))} has no file that can be imported: {titles}")
+    if len(claims) > 1:
+        listed = "; ".join(f"{name}: {_names(group)}" for name, group in claims.items())
+        raise click.UsageError(f"there are files of several formats: choose one with --from ({listed})")
+    return next(iter(claims.items()))
+
+
+def _names(sources: Sequence[Source]) -> str:
+    names = [visible(each.name) for each in sources[:3]]
+    return ", ".join(names) + (f" and {counted(len(sources) - 3, 'other')}" if len(sources) > 3 else "")
+
+
+def _refuse(source: Source) -> None:
+    """A usage error for a named file that no format recognizes, with the findings if it cannot be read."""
+    _check_readable([source])
+    _, findings = parse(source.raw, source.name)
+    if "apiVersion" in source.data and not any(each.code == FOREIGN.code for each in findings):
+        raise click.UsageError(f"{visible(source.name)} is an FSD v1 spec already")
+    titles = ", ".join(f"{name} ({each.title})" for name, each in formats().items())
+    raise click.UsageError(
+        f"{visible(source.name)} is not a file that fsdcf recognizes; if it is one of these, add --from: {titles}"
+    )
+
+
+def _check_readable(sources: Sequence[Source]) -> None:
+    """End the command with the findings of the files that cannot be read at all."""
+    unreadable = [each for each in sources if each.document is None]
+    for each in unreadable:
+        show(each.findings, {each.name: each.raw.decode("utf-8", "replace")})
+    if unreadable:
+        click.echo(f"{_names(unreadable)}: not readable; nothing was written", err=True)
+        click.get_current_context().exit(2)
+
+
+def _reader(output: Path) -> Beside:
+    """Reads a file by its path relative to the folder that gets the specs; it must be in the repository."""
+
+    def read_beside(path: str) -> bytes:
+        target = Path(os.path.normpath(output / path))
+        check_inside(target, target.parent)
+        return reader_beside(str(target), MOST_BYTES)(target.name)
+
+    return read_beside
+
+
+def _requests(imported: ImportResult, files: dict[str, str], output: Path) -> list[Request]:
+    """A request for each spec in each of its environments, before any of them is written."""
+    environments = {each.name: each for each in imported.drafts if each.kind is ENVIRONMENT}
+    requests = []
+    for draft in imported.drafts:
+        names = [draft.name] if draft.kind is ENVIRONMENT else draft.environments or tuple(environments)
+        for name in names or [DEFAULT_ENVIRONMENT]:
+            file = None
+            if draft.kind is not ENVIRONMENT and name in environments:
+                file = SourceFile(str(output / environments[name].path), files[environments[name].path].encode())
+            elif draft.kind is not ENVIRONMENT:
+                file = environment_file(name, output / SERVICES)
+            raw = files[draft.path].encode()
+            beside = _beside(draft, files, output)
+            requests.append(Request(str(output / draft.path), raw, name, beside=beside, environment_file=file))
+    return requests
+
+
+def _beside(draft: Draft, files: dict[str, str], output: Path) -> Callable[[str], bytes]:
+    """Reads a file by its path relative to a spec: one that is about to be written, or one on disk."""
+    folder = os.path.dirname(draft.path)
+
+    def read_beside(path: str) -> bytes:
+        place = os.path.normpath(os.path.join(folder, path)).replace(os.sep, "/")
+        return files[place].encode() if place in files else _reader(output)(place)
+
+    return read_beside
+
+
+def _show(one: Imported, form: str) -> None:
+    if form == "json":
+        print_json(record(one))
+        return
+    out = LineWriter(sys.stdout)
+    lines = as_markdown(one) if form == "markdown" else as_text(one, painter(sys.stdout), width_of(sys.stdout))
+    out.lines(list(lines))
+
+
+def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
+    """Print what was written, and what to do next."""
+    click.echo(f"wrote {', '.join(map(visible, written))}", err=True)
+    commands = [
+        suggested("secret set", str(output / draft.path), name, env=next(iter(draft.environments), None))
+        for draft in imported.drafts
+        for name in dict.fromkeys(draft.to_store)
+    ]
+    services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
+    validate = suggested("validate", *(services if len(services) == 1 else [str(output / SERVICES)]))
+    click.echo("\n".join(next_lines([*imported.next, *commands, validate], painter(sys.stderr))), err=True)

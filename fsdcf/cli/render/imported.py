@@ -1,0 +1,134 @@
+"""What an import carried and what not: as text, JSON and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from fsdcf.batch import BatchResult
+from fsdcf.cli.render.findings import record as finding_record
+from fsdcf.cli.render.findings import subject_of, summary
+from fsdcf.cli.render.stream import wrapped
+from fsdcf.diagnostics import Diagnostic, Paint, Severity, render
+from fsdcf.importers import ImportResult
+from fsdcf.importers.report import Row, Treatment
+from fsdcf.plan.markdown import markdown, markdown_code
+from fsdcf.wording import counted, visible
+
+_MARKS = {Treatment.CARRIED: ("", ""), Treatment.CHANGED: ("~", "warn"), Treatment.NOT_CARRIED: ("-", "bad")}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Imported:
+    """An import, the files that it wrote, and the results of compiling its specs."""
+
+    title: str
+    imported: ImportResult
+    written: Sequence[str]
+    tried: Sequence[BatchResult]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the report."""
+        return list(self.imported.report.rows.values())
+
+    @property
+    def failed(self) -> list[BatchResult]:
+        """The results of specs with errors."""
+        return [each for each in self.tried if each.text is None]
+
+    @property
+    def sentence(self) -> str:
+        """How many keys were carried."""
+        counts = self.imported.report.counts
+        signs = {treatment: f" ({mark})" if mark else "" for treatment, (mark, _) in _MARKS.items()}
+        parts = [
+            f"{counts[treatment]} {treatment.value}{signs[treatment]}" for treatment in Treatment if counts[treatment]
+        ]
+        return f"{counted(sum(counts.values()), 'key')} of {self.title}: {', '.join(parts) or 'none'}"
+
+    @property
+    def groups(self) -> Iterator[tuple[str, list[Row]]]:
+        """The rows of each pair of files, by the heading ``compose.yml -> services/web.yml``."""
+        rows = sorted(enumerate(self.rows), key=lambda pair: (pair[1].file, pair[1].spec, pair[1].line, pair[0]))
+        for (file, spec), group in groupby((row for _, row in rows), lambda row: (row.file, row.spec)):
+            yield visible(f"{file} -> {spec}" if spec else file), list(group)
+
+
+def _result(row: Row) -> str:
+    outcome = row.outcome
+    head = "not carried" if outcome.treatment is Treatment.NOT_CARRIED else ", ".join(outcome.to.split())
+    return visible(f"{head}: {outcome.note}" if outcome.note else head)
+
+
+def _errors(result: BatchResult) -> list[Diagnostic]:
+    return [each for each in result.diagnostics if each.severity is Severity.ERROR]
+
+
+def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
+    """The report as lines: a key that is carried without a mark, a changed one with ~, one that is not carried with
+    -."""
+    for heading, rows in one.groups:
+        yield paint(heading, "strong")
+        for row in rows:
+            mark, role = _MARKS[row.outcome.treatment]
+            head = f"{mark:1} {row.line:>4}  {visible(row.key)}"
+            lines = wrapped(f"{head} -> {_result(row)}", width, 8)
+            yield from (paint(line, role) if role else line for line in lines)
+        yield ""
+    several = len({each.environment for each in one.tried}) > 1
+    for result in one.failed:
+        yield paint(f"{subject_of(result, several)} does not compile: {summary(_errors(result), result.name)}", "error")
+        for finding in _errors(result):
+            yield render(finding, result.sources, paint)
+        yield ""
+    yield one.sentence
+
+
+def as_markdown(one: Imported) -> Iterator[str]:
+    """The report as Markdown, for a pull request."""
+    yield f"## {markdown(one.sentence)}"
+    for heading, rows in one.groups:
+        yield from ("", f"### {markdown(heading)}", "", "| line | key | becomes |", "|---:|---|---|")
+        for row in rows:
+            treatment = "" if row.outcome.treatment is Treatment.CARRIED else f"**{row.outcome.treatment.value}** "
+            to = ", ".join(map(markdown_code, row.outcome.to.split()))
+            note = markdown(row.outcome.note)
+            yield f"| {row.line} | {markdown_code(row.key)} | {treatment}{': '.join(filter(None, (to, note)))} |"
+    if one.failed:
+        yield from ("", "### Specs that do not compile", "")
+    for result in one.failed:
+        for finding in _errors(result):
+            place = markdown_code(f"{finding.span.file}:{finding.span.line}:{finding.span.column}")
+            yield f"- {place} **{finding.code}** {markdown(finding.message)} {markdown(finding.hint)}".rstrip()
+    if one.imported.next:
+        yield from ("", "### Next", "", *(f"- {markdown(each)}" for each in one.imported.next))
+
+
+def record(one: Imported) -> Mapping[str, Any]:
+    """The report as plain data."""
+    return {
+        "format": one.title,
+        "counts": {treatment.value: one.imported.report.counts[treatment] for treatment in Treatment},
+        "keys": [
+            {
+                "file": row.file,
+                "line": row.line,
+                "key": row.key,
+                "treatment": row.outcome.treatment.value,
+                "to": row.outcome.to.split(),
+                "note": row.outcome.note,
+                "spec": row.spec,
+            }
+            for row in one.rows
+        ],
+        "written": list(one.written),
+        "findings": [
+            {**finding_record(finding), "environment": result.environment}
+            for result in one.tried
+            for finding in _errors(result)
+        ],
+        "next": list(one.imported.next),
+    }

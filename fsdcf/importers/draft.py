@@ -1,0 +1,217 @@
+"""A spec in the making, and its text with comments."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsdcf.conventions import environment_path
+from fsdcf.diagnostics import SpecPath
+from fsdcf.importers.report import ImportReport
+from fsdcf.language.model import ENVIRONMENT, SpecKind
+from fsdcf.language.model.common import NAME
+from fsdcf.language.shape import Field, names_of
+from fsdcf.language.source import scalar_text
+from fsdcf.links import SCHEMA
+
+SERVICES = "services"
+"""The folder of the specs of services and jobs."""
+
+LONGEST_NAME = 40
+"""Maximum length of a service's name, in characters."""
+
+_LONGEST_LINE = 100
+
+
+@dataclass(eq=False, repr=False)
+class Draft:
+    """A spec in the making: plain data in the language's own spellings, and comments by the path that they are above.
+
+    ``about`` is the comment at its beginning. ``to_store`` are the secret variables whose values the user has to store.
+    ``report`` is the report of the whole import.
+    """
+
+    kind: SpecKind
+    name: str
+    report: ImportReport
+    about: list[str] = field(default_factory=list)
+    to_store: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    comments: dict[SpecPath, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data |= {
+            "apiVersion": "fsd/v1",
+            "kind": self.kind.name,
+            "metadata": {"name": self.name},
+            self.kind.block: {},
+        }
+
+    @property
+    def path(self) -> str:
+        """The file of the spec, relative to the folder that gets the specs."""
+        return environment_path(self.name) if self.kind is ENVIRONMENT else f"{SERVICES}/{self.name}.yml"
+
+    @property
+    def root(self) -> Block:
+        """The whole spec."""
+        return Block(self, ())
+
+    @property
+    def block(self) -> Block:
+        """The block of the kind: ``service``, ``job`` or ``environment``."""
+        return Block(self, (self.kind.block,))
+
+    def beside(self, path: str) -> str:
+        """A path relative to the folder that gets the specs, as the spec has to write it."""
+        return posixpath.relpath(path or ".", posixpath.dirname(self.path))
+
+    def dependency(self, type_name: str, name: str) -> Block:
+        """The dependency of a type and name, which is added unless the spec has it already."""
+        entries = self.data.setdefault("dependencies", [])
+        for index, entry in enumerate(entries):
+            if (entry["type"], entry["name"]) == (type_name, name):
+                return Block(self, ("dependencies", index))
+        entries.append({"type": type_name, "name": name})
+        return Block(self, ("dependencies", len(entries) - 1))
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The environments that the spec names."""
+        return tuple(self.data.get("environments", ()))
+
+    def text(self) -> str:
+        """The spec as YAML: the keys in the order of the language, the comments above their keys."""
+        head = [f"# yaml-language-server: $schema={SCHEMA}", *(f"# {line}".rstrip() for line in self.about)]
+        return "\n".join([*head, *self._lines(self.data, (), self.kind.record)]) + "\n"
+
+    def _lines(self, data: Mapping[str, Any], path: SpecPath, record: type | None, indent: str = "") -> Iterator[str]:
+        fields = names_of(record) if record else {}
+        order = {name: number for number, name in enumerate(fields)}
+        for name in sorted(data, key=lambda each: order.get(each, len(order))):
+            known = fields.get(name)
+            below = self.kind.record if path == ("environments",) else known and (known.record or _item_record(known))
+            yield from self._comment((*path, name), indent)
+            yield from self._entry(f"{indent}{scalar_text(name)}:", data[name], (*path, name), below or None, indent)
+
+    def _comment(self, at: SpecPath, indent: str) -> Iterator[str]:
+        yield from (f"{indent}# {line}".rstrip() for line in self.comments.get(at, "").splitlines())
+
+    def _entry(self, head: str, value: Any, at: SpecPath, record: type | None, indent: str) -> Iterator[str]:
+        flow = f"{head} {_flow(value)}"
+        if isinstance(value, str) and "\n" in value and _fits_block(value):
+            yield f"{head} |{'' if value.endswith(chr(10)) else '-'}"
+            yield from (f"{indent}  {line}".rstrip() for line in value.removesuffix("\n").split("\n"))
+        elif isinstance(value, dict) and value:
+            yield head
+            yield from self._lines(value, at, record, f"{indent}  ")
+        elif isinstance(value, list) and (len(flow) > _LONGEST_LINE or any(isinstance(e, (dict, list)) for e in value)):
+            yield head
+            for index, each in enumerate(value):
+                yield from self._item(each, (*at, index), record, f"{indent}  ")
+        else:
+            yield flow
+
+    def _item(self, value: Any, at: SpecPath, record: type | None, indent: str) -> Iterator[str]:
+        yield from self._comment(at, indent)
+        if not isinstance(value, dict) or not value:
+            yield f"{indent}- {_flow(value)}"
+            return
+        lines = [*self._lines(value, at, record, f"{indent}  ")]
+        first = next(number for number, line in enumerate(lines) if not line.lstrip().startswith("#"))
+        yield from (line[2:] for line in lines[:first])
+        yield f"{indent}- {lines[first].lstrip()}"
+        yield from lines[first + 1 :]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A map in a draft that values are put into. ``at`` is its path."""
+
+    draft: Draft
+    at: SpecPath
+
+    def below(self, *steps: str | int) -> Block:
+        """A map below this one."""
+        return Block(self.draft, (*self.at, *steps))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The map; empty, and not yet in the draft, if nothing was put into it."""
+        data: Any = self.draft.data
+        for step in self.at:
+            data = data.get(step, {}) if isinstance(data, dict) else data[step]
+        return data if isinstance(data, dict) else {}
+
+    def get(self, path: str) -> Any:
+        """The value at a path of keys below this map; None if there is none."""
+        data: Any = self.data
+        for step in path.split("."):
+            data = data.get(step) if isinstance(data, dict) else None
+        return data
+
+    def put(self, path: str, value: Any, comment: str = "") -> None:
+        """Put a value at a path of keys below this map, with a comment above it. The maps above it are made."""
+        data: Any = self.draft.data
+        steps = (*self.at, *path.split("."))
+        for step in steps[:-1]:
+            if isinstance(data, dict) and not isinstance(data.get(step), (dict, list)):
+                data[step] = {}
+            data = data[step]
+        data[steps[-1]] = value
+        if comment:
+            self.draft.comments[steps] = comment
+
+    def put_at(self, path: str, name: str, value: Any, comment: str = "") -> None:
+        """Put a value at a name, which may contain dots, in the map at a path of keys."""
+        if not isinstance(self.get(path), dict):
+            self.put(path, {})
+        self.get(path)[name] = value
+        place = (*self.at, *path.split("."), name)
+        if comment:
+            self.draft.comments[place] = comment
+
+    def add(self, path: str, value: Any, comment: str = "") -> Block:
+        """Append an item to a list below this map, and return it as a map."""
+        items = self.get(path)
+        if not isinstance(items, list):
+            self.put(path, items := [])
+        items.append(value)
+        place = (*self.at, *path.split("."), len(items) - 1)
+        if comment:
+            self.draft.comments[place] = comment
+        return Block(self.draft, place)
+
+    def key(self, path: str) -> str:
+        """The whole path of a key below this map, for the report: ``service.sidecars[0].port``."""
+        steps = [*self.at, *filter(None, path.split("."))]
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+
+
+def spec_name(text: str) -> str:
+    """The nearest valid name of a service: lower-case letters, digits and single hyphens, at most LONGEST_NAME."""
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", text).lower())
+    name = re.sub(r"^[0-9-]+", "", "-".join(words))[:LONGEST_NAME].strip("-")
+    return name if re.fullmatch(NAME, name) else "service"
+
+
+def _fits_block(text: str) -> bool:
+    """Whether a text of several lines is the same as a block of YAML."""
+    lines = text.removesuffix("\n").split("\n")
+    return all(line.isprintable() and line == line.rstrip() for line in lines) and lines[0][:1] not in ("", " ")
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{scalar_text(name)}: {_flow(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return scalar_text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _item_record(field: Field) -> type | None:
+    return field.item.record if field.item else None

@@ -1,0 +1,167 @@
+"""The files of another tool: read as data, in which every value knows its line."""
+
+from __future__ import annotations
+
+import codecs
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fsdcf.diagnostics import Diagnostic, SpecPath
+from fsdcf.importers.report import UnfitError
+from fsdcf.language.document import Document
+from fsdcf.language.source import parse_foreign
+
+Beside = Callable[[str], bytes]
+"""Reads a file by its path relative to the folder of the import; raises OSError."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Source:
+    """A file: the name for messages, its path relative to the folder that gets the specs, and its bytes.
+
+    ``named`` marks a file that the user named, as opposed to one that was found in a folder. ``folder_name`` is the
+    name of its folder, also where ``path`` leads upwards.
+    """
+
+    name: str
+    path: str
+    raw: bytes
+    named: bool = True
+    folder_name: str = ""
+
+    @cached_property
+    def _read(self) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+        return parse_foreign(self.raw, self.name)
+
+    @property
+    def document(self) -> Document | None:
+        """The file as data with positions; None if it cannot be read."""
+        return self._read[0]
+
+    @property
+    def findings(self) -> tuple[Diagnostic, ...]:
+        """What is wrong with the file as YAML or JSON."""
+        return self._read[1]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The file as plain data; empty if it cannot be read."""
+        return self.document.data if self.document else {}
+
+    @property
+    def root(self) -> SourceValue:
+        """The whole file as a value; empty if it cannot be read."""
+        return SourceValue(self, (), self.data)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file, relative to the folder that gets the specs."""
+        return posixpath.dirname(self.path)
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the file. A character that cannot be decoded is replaced."""
+        wide = self.raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return self.raw.decode("utf-16" if wide else "utf-8-sig", "replace")
+
+    def mentions(self, *words: str) -> bool:
+        """Whether the text of the file contains all of the words, as a first, quick look."""
+        return all(word in self.text for word in words)
+
+
+@dataclass(frozen=True, eq=False)
+class SourceValue:
+    """A value of a source: its data, and its path in the document."""
+
+    source: Source
+    path: SpecPath
+    data: Any
+
+    @property
+    def line(self) -> int:
+        """The line of the key of the value."""
+        document = self.source.document
+        return document.key_span(self.path).line if document else 1
+
+    @property
+    def key(self) -> str:
+        """The path as text: ``http.additional_rules[0].path``."""
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).lstrip(".")
+
+    @property
+    def name(self) -> str:
+        """The last step of the path."""
+        return str(self.path[-1]) if self.path else ""
+
+    def get(self, path: str) -> SourceValue | None:
+        """The value at a path of keys below this one; None if there is none, or if it is null."""
+        data = self.data
+        for step in path.split("."):
+            data = data.get(step) if isinstance(data, dict) else None
+        return None if data is None else SourceValue(self.source, (*self.path, *path.split(".")), data)
+
+    def children(self) -> Iterator[tuple[str, SourceValue]]:
+        """The entries of a map by name, or the items of a list, each by ``[]``; none of another value."""
+        if isinstance(self.data, dict):
+            for name, data in self.data.items():
+                yield name, SourceValue(self.source, (*self.path, name), data)
+        elif isinstance(self.data, list):
+            for index, data in enumerate(self.data):
+                yield "[]", SourceValue(self.source, (*self.path, index), data)
+
+    def items(self) -> list[SourceValue]:
+        """The items of a list. Raises UnfitError for another value."""
+        if not isinstance(self.data, list):
+            raise UnfitError("must be a list")
+        return [each for _, each in self.children()]
+
+    def entries(self) -> dict[str, SourceValue]:
+        """The entries of a map by name. Raises UnfitError for another value."""
+        if not isinstance(self.data, dict):
+            raise UnfitError("must be a map")
+        return dict(self.children())
+
+    @property
+    def text(self) -> str:
+        """The text of a scalar as it is written. Raises UnfitError for another value."""
+        if isinstance(self.data, str):
+            return self.data
+        if isinstance(self.data, (dict, list)) or self.data is None:
+            raise UnfitError("must be a text")
+        document = self.source.document
+        mark = document.marks.get(self.path) if document else None
+        return mark.text if mark and mark.text is not None else str(self.data)
+
+    @property
+    def words(self) -> list[str]:
+        """The texts of a list of scalars. Raises UnfitError for another value."""
+        return [each.text for each in self.items()]
+
+    @property
+    def number(self) -> int:
+        """A whole number, also one that is written as text. Raises UnfitError for another value."""
+        if isinstance(self.data, int) and not isinstance(self.data, bool):
+            return self.data
+        if isinstance(self.data, float) and self.data.is_integer():
+            return int(self.data)
+        if isinstance(self.data, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", self.data):
+            return int(self.data)
+        raise UnfitError("must be a whole number")
+
+    @property
+    def flag(self) -> bool:
+        """A boolean, also one that is written as a word. Raises UnfitError for another value."""
+        words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+        if isinstance(self.data, bool):
+            return self.data
+        if isinstance(self.data, str) and self.data.lower() in words:
+            return words[self.data.lower()]
+        raise UnfitError("must be true or false")
+
+    def is_text(self) -> bool:
+        """Whether the value is a text."""
+        return isinstance(self.data, str)

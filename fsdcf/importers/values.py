@@ -1,0 +1,139 @@
+"""Values that several formats share: durations, images, sizes of tasks, variables and secrets."""
+
+from __future__ import annotations
+
+import re
+from math import ceil
+
+from fsdcf.cloudformation.limits import FARGATE_MEMORY
+from fsdcf.cloudformation.registries import parts_of_image
+from fsdcf.importers.draft import Block
+from fsdcf.importers.keys import Convert
+from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
+from fsdcf.importers.source import SourceValue
+from fsdcf.language.model.common import VARIABLE
+from fsdcf.language.placeholders import STORED_NAMES
+from fsdcf.masking import contains_secret
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
+_LONGEST_DURATION = 50
+
+
+def seconds(value: SourceValue) -> int:
+    """A duration such as ``1m30s``, or a number of seconds, in whole seconds, rounded up. Raises UnfitError."""
+    if not isinstance(value.data, str):
+        return value.number
+    text = value.data.strip()
+    if re.fullmatch(r"\d{1,9}", text):
+        return int(text)
+    if len(text) > _LONGEST_DURATION or not re.fullmatch(f"(?:{_PART.pattern})+", text):
+        raise UnfitError("must be a duration such as 30s or 1m30s")
+    return ceil(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+
+
+def put_seconds(to: str, low: int = 0, high: int = 10**9) -> Convert:
+    """A conversion that puts a duration, in seconds, at a key that accepts the numbers from ``low`` to ``high``."""
+
+    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
+        number = seconds(value)
+        fitting = min(max(number, low), high)
+        block.put(to, fitting)
+        return changed(f"{number} seconds are not possible: {fitting}", to) if fitting != number else None
+
+    return convert
+
+
+def literal(text: str) -> str:
+    """A text of another tool as a spec has it: ``${`` is no placeholder there."""
+    return text.replace("${", "$${")
+
+
+def put_image(value: SourceValue, block: Block) -> KeyOutcome:
+    """Put the repository of an image at ``image``; its tag is an option of a deploy.  Raises UnfitError."""
+    text = value.text.strip()
+    repository, tag, digest = parts_of_image(text)
+    if not repository or re.search(r"[\s{}<>$]", repository):
+        raise UnfitError("must be an image: REPOSITORY:TAG")
+    block.put("image", repository)
+    if tag or digest:
+        return changed(f"without the tag: `fsdcf deploy --image-sha {digest or tag}` deploys this one", "image")
+    return carried("image")
+
+
+def put_sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
+    """Put the image of a sidecar at ``image``; one without a tag gets ``latest``. Raises UnfitError."""
+    text = value.text.strip()
+    repository, tag, digest = parts_of_image(text)
+    if not repository or re.search(r"[\s{}<>$]", repository):
+        raise UnfitError("must be an image: REPOSITORY:TAG")
+    if tag or digest:
+        block.put("image", text)
+        return carried("image")
+    block.put("image", f"{repository}:latest")
+    return changed("with the tag that registries assume; name a version instead", "image")
+
+
+def fargate_size(cpu: float | None, memory: float | None) -> tuple[int, int]:
+    """The smallest size of a task on Fargate with at least this many CPU units and MiB.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size
+    """
+    sizes = [(units, size) for units, fitting in FARGATE_MEMORY.items() for size in fitting]
+    enough = [size for size in sizes if size[0] >= (cpu or 0) and size[1] >= (memory or 0)]
+    return min(enough) if enough else max(sizes)
+
+
+def put_size(block: Block, cpu: float | None, memory: float | None) -> str:
+    """Put the size of a task at ``resources``. Returns what is different from the given size; empty if nothing is."""
+    if cpu is None and memory is None:
+        return ""
+    units, size = fargate_size(cpu, memory)
+    block.put("resources.cpu", units)
+    block.put("resources.memory", size)
+    if (units, size) == (cpu, memory):
+        return ""
+    return f"Fargate has no task with {cpu or 'any'} CPU units and {memory or 'any'} MiB: {units} and {size}"
+
+
+def put_variable(block: Block, name: str, text: str) -> KeyOutcome:
+    """Put an environment variable at ``environment``, or at ``secrets`` if its value looks like a secret.
+
+    The text is one of the spec, whose placeholders count: ``literal`` makes one of another tool's. The value of a
+    secret is not written anywhere: the user stores it.
+    """
+    if not re.fullmatch(VARIABLE, name):
+        return not_carried(f"a variable must match {VARIABLE}")
+    if contains_secret(text, name) or "{{resolve:" in text:
+        place = store(block, name)
+        note = "the value looks like a secret, which a spec must not contain: store a new one with `fsdcf secret set`"
+        return changed(note, place)
+    block.put_at("environment", name, text)
+    return carried(f"environment.{name}")
+
+
+def store(block: Block, name: str) -> str:
+    """Make a variable a secret of the Parameter Store whose value the user stores. Returns its key."""
+    draft = block.draft
+    put_secret(block, name, f"/{draft.name}/${{ENV}}/{name}")
+    draft.to_store.append(name)
+    return "secrets"
+
+
+def put_secret(block: Block, name: str, source: str) -> None:
+    """Put a secret variable at ``secrets``, in the place of one of the same name."""
+    for index, entry in enumerate(block.get("secrets") or ()):
+        if entry["name"] == name:
+            block.below("secrets", index).put("valueFrom", source)
+            return
+    block.add("secrets", {"name": name, "valueFrom": source})
+
+
+def secret_source(text: str) -> str:
+    """Where a secret is, as a spec names it: an ARN as it is, the name of a parameter as ``/path`` or ``ssm:name``."""
+    text = text.strip()
+    if text.startswith("arn:") or text.startswith("/"):
+        return text
+    if re.fullmatch(STORED_NAMES["ssm"], text):
+        return f"ssm:{text}"
+    raise UnfitError("must be the ARN of a secret, or the name or ARN of a parameter")
