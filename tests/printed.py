@@ -69,7 +69,7 @@ def problem_of(command: str) -> str:
 def _has_words(command: click.Command, words: list[str]) -> bool:
     """Whether the first argument is given: a command that is printed does not rely on the folder."""
     first = next((one for one in command.params if isinstance(one, click.Argument)), None)
-    if first is None or first.nargs != 1 or {"--help", "--failure", "--file"} & {*words}:
+    if first is None or first.nargs != 1 or {"--help", "--failure", "--file", "--service"} & {*words}:
         return True
     own = words[: words.index("--")] if "--" in words else words
     return isinstance(command.make_parser(click.Context(command)).parse_args([*own])[0].get(first.name or ""), str)

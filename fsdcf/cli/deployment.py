@@ -160,6 +160,7 @@ def deployment_of(
             f"{visible(compiled.name)}: {counted(warnings, 'warning')}; see `{inputs.validate_command}`", err=True
         )
     image = chosen(spec, images.shas, images.reference) if spec else Image()
+    image = Image(image.sha) if images.rehearsal else image  # the sandbox is in any account and region
     places = SpecLines(compiled.result)
     release = Release(
         service=compiled.service_name,

@@ -36,7 +36,12 @@ class Home:
     artifacts_bucket: str | None = None
 
     def connection(self, connection: Connection) -> Connection:
-        """The connection into the environment's region. A usage error if the command line names another one."""
+        """The connection into the environment's region. A usage error if the command line names another one, or another
+        account."""
+        if self.account and connection.account and self.account != connection.account:
+            raise click.UsageError(
+                f"--account {connection.account}: the environment is in {self.account} ({visible(self.file)})"
+            )
         if self.region is None or connection.region == self.region:
             return connection
         if connection.region:
@@ -49,12 +54,14 @@ class Home:
         """The outcome if the credentials belong to another account; None if they do not, and in the sandbox."""
         from fsdcf.deploy.model import Exit, Outcome
 
-        if self.account is None or connection.sandbox:
+        wanted = self.account or connection.account
+        if wanted is None or connection.sandbox:
             return None
         account = aws.account()
-        if account == self.account:
+        if account == wanted:
             return None
         place = f"the environment is in the account {self.account} ({visible(self.file)})"
+        place = place if self.account else f"--account is {wanted}"
         sentence = f"{place}, and the credentials are of {account}"
         return Outcome(Exit.REFUSED, sentence, next=("aws sts get-caller-identity",))
 

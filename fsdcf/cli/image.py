@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import click
 
 from fsdcf.cloudformation.partitions import DOMAIN
+from fsdcf.cloudformation.registries import registry_host
 from fsdcf.compiler.parts.image import TAG_OR_DIGEST, repository, repository_arn
 from fsdcf.language.model.service import Spec
 
@@ -89,6 +90,16 @@ def chosen(spec: Spec, shas: ImageShas, image: str | None) -> Image:
     return Image(sha) if image is None else _of_reference(spec, image)
 
 
+def other_repository(spec: Spec, image: str) -> str | None:
+    """The repository of ``--image`` if the spec has another one; None also if it names no registry.
+
+    A name without a registry is a mistake more often than an image of Docker Hub, which may be a stranger's.
+    """
+    name, _ = _split(image)
+    is_named = registry_host(name) == name.partition("/")[0]
+    return name if is_named and _bound(spec, name) is None else None
+
+
 def registry(spec: Spec) -> tuple[str | None, str | None, str] | None:
     """The spec's ECR repository: account and region (None: those of the stack) and name. None for another registry."""
     arn = repository_arn(spec)
@@ -101,16 +112,25 @@ def registry(spec: Spec) -> tuple[str | None, str | None, str] | None:
 
 def _of_reference(spec: Spec, image: str) -> Image:
     name, sha = _split(image)
+    bound = _bound(spec, name)
+    if bound is None:
+        raise click.UsageError(
+            f"--image: {name!r} is not the repository of the spec, {readable_repository(spec)!r}; "
+            "write the registry, too, or use --image-sha"
+        )
+    return Image(valid_tag(sha, "--image"), bound.get("account"), bound.get("region"))
+
+
+def _bound(spec: Spec, name: str) -> dict[str, str] | None:
+    """The account and region in the name of the spec's repository; None for another repository."""
     expected = repository(spec)
     match = re.fullmatch(_pattern(expected), name)
-    if match is None:
-        readable = re.sub(r"\$\{([^{}]+)\}", lambda name: _PSEUDO.get(name[1], ("", name[0]))[1], expected)
-        raise click.UsageError(
-            f"--image: {name!r} is not the repository of the spec, {readable!r}; "
-            "change service.image, or use --image-sha"
-        )
-    bound = match.groupdict()
-    return Image(valid_tag(sha, "--image"), bound.get("account"), bound.get("region"))
+    return match.groupdict() if match else None
+
+
+def readable_repository(spec: Spec) -> str:
+    """The repository of a spec, with ACCOUNT and REGION for what only AWS knows."""
+    return re.sub(r"\$\{([^{}]+)\}", lambda name: _PSEUDO.get(name[1], ("", name[0]))[1], repository(spec))
 
 
 def _split(image: str) -> tuple[str, str]:

@@ -16,9 +16,22 @@ from fsdcf.cli.lazy import LazyGroup, Table
 from fsdcf.cli.render.stream import masked_streams, reported
 from fsdcf.wording import visible
 
+OTHER_PLATFORMS = frozenset({"batch", "ec2", "eks", "flink", "helm", "lambda", "sagemaker"})
+"""What pages on FSD write in the place of ``ecs``."""
+
 
 class Program(LazyGroup):
     """The commands of fsdcf, under the headings of the help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments without ``service ecs`` in front of a command, as pages on FSD write it."""
+        at = 1 if args[:1] == ["help"] else 0
+        group, platform = [*args[at : at + 2], "", ""][:2]
+        if group == "service" and platform in OTHER_PLATFORMS and not ctx.resilient_parsing:
+            ctx.fail(f"fsdcf deploys services to ECS, not to {platform}")
+        if (group, platform) == ("service", "ecs"):
+            args = [*args[:at], *args[at + 2 :]]
+        return super().parse_args(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command. No secret that it meets appears in its output, except in a template."""

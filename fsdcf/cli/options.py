@@ -36,6 +36,7 @@ from fsdcf.cli.files import (
 from fsdcf.cli.home import NOWHERE, Home, home_in, home_of
 from fsdcf.cli.render.durations import duration
 from fsdcf.cli.render.stream import on_github
+from fsdcf.cli.spellings import Spelling, spelling
 from fsdcf.cloudformation.registries import is_loopback
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, PIPELINE_STACK
 from fsdcf.language.environment import name_of
@@ -305,18 +306,19 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
             new_environment_option,
         ]
         if metavar:
-            path = click.Path(path_type=Path)
-            options.insert(
-                0,
-                click.argument(
-                    "files", nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=complete_specs
-                ),
-            )
+            options.insert(0, specs_argument("files", metavar, nargs))
         names = ("files", "environment", "overrides", "variables", "new_environment")
         make = partial(_spec_inputs, alone and metavar is not None)
         return decorate(_gathered(command, "inputs", make, *names), options)
 
     return decorator
+
+
+def specs_argument(name: str, metavar: str, nargs: int) -> _Decorator:
+    """A decorator that adds an argument for specs, which the pages on FSD call ``--file``."""
+    path = click.Path(path_type=Path)
+    specs = click.argument(name, nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=complete_specs)
+    return lambda command: specs(spelling("--file", name, shell_complete=complete_specs)(command))
 
 
 def matching(pattern: str, expected: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -328,6 +330,10 @@ def matching(pattern: str, expected: str) -> Callable[[click.Context, click.Para
         return text
 
     return check
+
+
+account_id = matching(r"\d{12}", "an account ID of 12 digits")
+"""The callback of ``--account``."""
 
 
 def format_option(*forms: str, help: str) -> _Decorator:
@@ -440,7 +446,10 @@ class Subject:
 
 
 def target_options(command: _Command) -> _Command:
-    """``SPEC|NAME`` and ``--env`` for commands that need no template, as one ``subject``."""
+    """``SPEC|NAME`` and ``--env`` for commands that need no template, as one ``subject``.
+
+    The pages on FSD call the argument ``--service``, and ``--file`` where it is a spec.
+    """
 
     environment = click.option(
         "--env",
@@ -451,26 +460,30 @@ def target_options(command: _Command) -> _Command:
     )
     service = click.argument("service", required=False, metavar="[SPEC|NAME]", shell_complete=complete_services)
     command = _gathered(command, "subject", _subject, "service", "environment")
-    return decorate(command, (service, environment))
+    named = spelling("--service", "service", shell_complete=complete_services)
+    spec = spelling("--file", "service", shell_complete=complete_specs)
+    return decorate(command, (service, named, spec, environment))
 
 
 class TargetCommand(click.Command):
     """A command of ``target_options``. Its first argument may be left out, even if others follow."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, with the only spec here in front of them if they lack it."""
+        """Parse the arguments, with the first one in front of them if they lack it: its spelling, or the only spec."""
         own = args[: args.index("--")] if "--" in args else args
-        if not ctx.resilient_parsing and self._lacks_first(ctx, own):
-            args = [str(only_spec()), *args]
+        if not ctx.resilient_parsing and not {"--help", "-h"} & set(own):
+            args = [*self._first(ctx, own), *args]
         return super().parse_args(ctx, args)
 
-    def _lacks_first(self, ctx: click.Context, args: list[str]) -> bool:
-        """Whether there are fewer words than single arguments; the words of a list follow a ``--``."""
-        if {"--help", "-h"} & set(args):
-            return False
+    def _first(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The first argument if there are fewer words than single arguments; the words of a list follow a ``--``."""
         values = self.make_parser(ctx).parse_args([*args])[0]
-        single = [one.name or "" for one in self.params if isinstance(one, click.Argument) and one.nargs == 1]
-        return not all(isinstance(values.get(name), str) for name in single)
+        first, *others = [one.name or "" for one in self.params if isinstance(one, click.Argument) and one.nargs == 1]
+        spelled = {one.of: words for one in self.params if isinstance(one, Spelling) and (words := one.given(values))}
+        lacking = sum(not isinstance(values.get(name), str) for name in (first, *others))
+        if lacking <= sum(name in spelled for name in others):
+            return []
+        return [spelled[first][0] if first in spelled else str(only_spec())]
 
 
 class ContainerCommand(TargetCommand):
@@ -496,11 +509,11 @@ class ContainerCommand(TargetCommand):
         own: list[str] = []
         rest = args
         for is_service in (True, False):
-            after = parser.parse_args([*rest])[1]
+            values, after, _ = parser.parse_args([*rest])
             own, rest = [*own, *rest[: len(rest) - len(after)]], after
             if own[-1:] == ["--"]:
                 return own[:-1], rest, True
-            if is_service:
+            if is_service and not any(one.given(values) for one in options if isinstance(one, Spelling)):
                 own, rest = [*own, *rest[:1]], rest[1:]
         return own, rest, False
 
@@ -616,7 +629,8 @@ _REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 class Connection:
     """The options that lead to AWS or the sandbox; None leaves the choice to boto3.
 
-    ``faults`` are sandbox faults as text. ``home`` is what the environment's file says.
+    ``faults`` are sandbox faults as text. ``home`` is what the environment's file says. ``account`` is the one that the
+    credentials must belong to.
     """
 
     profile: str | None = None
@@ -625,11 +639,17 @@ class Connection:
     sandbox: bool = False
     faults: tuple[str, ...] = ()
     home: Home = NOWHERE
+    account: str | None = None
 
     @property
     def pace(self) -> float:
         """Real seconds that a second of the connection's clock takes."""
         return PACE if self.sandbox else 1.0
+
+    @property
+    def is_given(self) -> bool:
+        """Whether an option says something about the connection."""
+        return bool(self.flags or self.account)
 
     @property
     def flags(self) -> tuple[tuple[str, ...], ...]:
@@ -641,17 +661,23 @@ class Connection:
 
 
 def connection_options(command: _Command) -> _Command:
-    """``--profile``, ``--region``, ``--endpoint-url`` and ``--sandbox``, as one ``connection``."""
+    """``--profile``, ``--region``, ``--account``, ``--endpoint-url`` and ``--sandbox``, as one ``connection``."""
 
     options = (
         click.option("--profile", metavar="NAME", help="Profile of the AWS configuration.  [env: AWS_PROFILE]"),
         click.option("--region", metavar="NAME", help="AWS region.  [env: AWS_REGION, AWS_DEFAULT_REGION]"),
         click.option(
+            "--account",
+            callback=account_id,
+            metavar="ID",
+            help="AWS account that the credentials must belong to.  [default: the environment's, or any]",
+        ),
+        click.option(
             "--endpoint-url", "endpoint", metavar="URL", help="Endpoint of the AWS APIs.  [env: AWS_ENDPOINT_URL]"
         ),
         click.option("--sandbox", is_flag=True, help="Use the sandbox on this machine instead of AWS."),
     )
-    names = ("profile", "region", "endpoint", "sandbox")
+    names = ("profile", "region", "account", "endpoint", "sandbox")
     return decorate(_gathered(command, "connection", lambda **own: checked(Connection(**own)), *names), options)
 
 

@@ -448,11 +448,11 @@ _IN_SANDBOX = ("cloudformation", "ecs", "secretsmanager", "ssm")
 _KEPT = (
     *("yes", "recreate", "adopt", "allow", "wait_lock", "timeout", "on_timeout", "detach", "fail_fast"),
     *("express", "revert_drift"),
-    *("role_arn", "artifacts_bucket"),
+    *("role_arn", "artifacts_bucket", "account"),
 )
 """Parameters of a command that the same command keeps when it is suggested. A fault is not kept: it has struck."""
 
-_OF_STACK = ("--role-arn", "--artifacts-bucket")
+_OF_STACK = ("--role-arn", "--artifacts-bucket", "--account")
 """The options that another command on the same stack keeps, too: without the role, AWS may refuse it."""
 
 _PLAN_OPTIONS = ("plan_only", "detailed_exitcode")

@@ -172,7 +172,7 @@ def test_a_misspelled_command_suggests_the_closest(arguments: tuple[str, ...], w
         (("cost", "--json"), "Did you mean '--format json'?"),
         (("cost", "--budget", "5"), "Did you mean '--max'?"),
         (("-v",), "Did you mean '--version'?"),
-        (("scale", "--count", "3"), "No such option '--count'.\n"),
+        (("scale", "--desired", "3"), "No such option '--desired'.\n"),
         (("deploy", "--yess"), "Did you mean '--yes'?"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from fsdcf.cli.image import Image, ImageShas, chosen, registry, shared_shas
+from fsdcf.cli.image import Image, ImageShas, chosen, other_repository, registry, shared_shas
 from fsdcf.language.model.service import Spec
 from tests.conftest import HELLO, Compile
 
@@ -90,16 +90,32 @@ def test_another_registry_binds_nothing(other: Spec) -> None:
         (None, f"{OWN}@sha256:12", "64 hex digits"),
         (
             None,
-            OWN.replace("hello", "bye") + ":one",
-            "the repository of the spec, 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/hello'",
+            "hello:one",
+            "'hello' is not the repository of the spec, 'ACCOUNT.dkr.ecr.REGION.amazonaws.com/hello'; write the",
         ),
-        (None, "hello:one", "'hello' is not the repository"),
     ],
 )
 def test_an_invalid_image_is_a_usage_error(spec: Spec, sha: str | None, image: str | None, words: str) -> None:
     with pytest.raises(click.UsageError) as caught:
         chosen(spec, ImageShas.of(() if sha is None else [sha]), image)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        (OWN, None),
+        (OWN.replace("hello", "bye"), OWN.replace("hello", "bye")),
+        ("ghcr.io/team/hello", "ghcr.io/team/hello"),
+        ("localhost:5000/hello", "localhost:5000/hello"),
+        ("docker.io/team/hello", "docker.io/team/hello"),
+        ("team/hello", None),
+        ("hello", None),
+    ],
+)
+def test_the_other_repository_of_a_reference_names_its_registry(spec: Spec, image: str, repository: str | None) -> None:
+    for end in (":one", f"@{DIGEST}", f":one@{DIGEST}"):
+        assert other_repository(spec, image + end) == repository
 
 
 def test_what_preflight_asks_ecr_for(compiled: Compile) -> None:

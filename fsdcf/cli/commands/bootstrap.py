@@ -24,6 +24,7 @@ from fsdcf.cli.image import registry
 from fsdcf.cli.options import (
     Connection,
     SpecInputs,
+    account_id,
     allow_option,
     artifacts_bucket_option,
     at_home,
@@ -37,6 +38,7 @@ from fsdcf.cli.options import (
     matching,
     new_environment_option,
     spec_inputs,
+    specs_argument,
     variable_option,
     yes_option,
 )
@@ -98,7 +100,6 @@ if TYPE_CHECKING:
     from fsdcf.deploy.aws import Aws
     from fsdcf.operate.pipelines import Surrounding
 
-_account = matching(r"\d{12}", "12 digits")
 _region = matching(r"[a-z]{2,}(-[a-z]+)+-\d+", "a region such as eu-west-1")
 _POLICY_NAME = r"([A-Za-z0-9+=,.@_-]|\$\{ENV\}|\$\{SERVICE\})"
 _policy = matching(
@@ -175,7 +176,7 @@ def _clusters(result: Result) -> tuple[str, ...]:
 
 @click.command()
 @spec_inputs("[SPEC...]", nargs=-1)
-@click.option("--account", callback=_account, metavar="ID", help="AWS account of the stacks.  [default: any, `*`]")
+@click.option("--account", callback=account_id, metavar="ID", help="AWS account of the stacks.  [default: any, `*`]")
 @click.option("--region", callback=_region, metavar="NAME", help="AWS region of the stacks.  [default: any, `*`]")
 @click.option(
     *("--permissions-boundary", "boundary"),
@@ -264,7 +265,7 @@ def _policy_text(statements: Sequence[IamStatement], values: Mapping[str, str]) 
 
 
 @click.command()
-@click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC...]")
+@specs_argument("specs", "[SPEC...]", -1)
 @click.option(
     *("--github", "repository"),
     required=True,

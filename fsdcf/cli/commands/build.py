@@ -54,7 +54,7 @@ def build_command(
     The name of each image is printed, with --push that of the pushed image and its digest. FOLDER means every spec
     below it.
     """
-    if not push and (create_repository or connection.flags):
+    if not push and (create_repository or connection.is_given):
         raise click.UsageError("--create-repository and the options of a connection need --push")
     options = BuildOptions(tag, builder, allow_dirty or connection.sandbox, not no_cache)
     compiled = compile_all_or_refuse(inputs.in_one_environment(), as_json, "nothing built")

@@ -30,6 +30,7 @@ from fsdcf.cli.options import (
     environments_by_branch,
     matching,
     new_environment_option,
+    specs_argument,
     variable_option,
 )
 from fsdcf.cli.render.findings import show
@@ -76,7 +77,7 @@ def ci_command() -> None:
 
 
 @click.command()
-@click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC...]")
+@specs_argument("specs", "[SPEC...]", -1)
 @click.option(
     "--test",
     metavar="COMMAND",

@@ -22,7 +22,7 @@ from fsdcf.cli.deployment import (
     refusal_of_place,
 )
 from fsdcf.cli.files import lint_folder
-from fsdcf.cli.image import ImageShas, shared_shas
+from fsdcf.cli.image import ImageShas, other_repository, readable_repository, shared_shas
 from fsdcf.cli.options import (
     ASK_ABOUT_DATA,
     Connection,
@@ -66,6 +66,7 @@ from fsdcf.language.dependency import preceding_services
 from fsdcf.language.model.service import Spec
 from fsdcf.lint.cache import Cache
 from fsdcf.lint.runner import Finding, lint_cached
+from fsdcf.pipeline import run as compile_spec
 from fsdcf.suggested import suggested
 from fsdcf.wording import counted
 
@@ -90,7 +91,7 @@ _NEW = ("Add", "Import")
 @click.option(
     "--image",
     metavar="REPO:TAG|REPO@DIGEST",
-    help="The image as a full reference, instead of --image-sha; REPO must be the spec's repository.",
+    help="The image as a full reference, instead of --image-sha; its repository is taken instead of the spec's.",
 )
 @click.option(
     *("--build", "builds"),
@@ -189,7 +190,7 @@ def deploy_command(
     if faults and options.detach:
         raise click.UsageError("--fault cannot be combined with --detach: the faults end when this command ends")
     _refuse_masked(inputs)
-    inputs = inputs.in_one_environment()
+    inputs = _at_repository(inputs.in_one_environment(), image)
     compiled = compile_all_or_refuse(inputs, as_json, "nothing deployed", _lint)
     if image is not None and len(compiled) > 1:
         raise click.UsageError("--image names the repository of one spec: use --image-sha for several")
@@ -359,6 +360,28 @@ def _follows(deployment: SpecDeploy, specs: Sequence[Spec]) -> list[str]:
     they come first."""
     spec, environment = deployment.compiled.spec, deployment.release.environment
     return [Target(service, environment).stack for service in preceding_services(spec, specs)] if spec else []
+
+
+_IMAGE_KEYS = frozenset({"image", "service.image", "job.image"})
+
+
+def _at_repository(inputs: SpecInputs, image: str | None) -> SpecInputs:
+    """The inputs with the repository of ``--image`` as an override, with a notice, if the spec has another one."""
+    overridden = {text.partition("=")[0].strip() for text in inputs.overrides}
+    if image is None or len(inputs.files) != 1:
+        return inputs
+    spec = compile_spec(inputs.requests()[0]).spec
+    repository = other_repository(spec, image) if spec else None
+    if spec is None or repository is None:
+        return inputs
+    if overridden & _IMAGE_KEYS:
+        raise click.UsageError(f"--image names the repository {repository}, and --override another one: write it once")
+    click.echo(
+        f"notice: --image: the image is of {repository}, not of the spec's repository, {readable_repository(spec)}; "
+        f"write `image: {repository}` in the spec, or the next deploy without --image looks for the tag there",
+        err=True,
+    )
+    return replace(inputs, overrides=(*inputs.overrides, f"image={repository}"))
 
 
 def _lint(template: str) -> tuple[Finding, ...]:

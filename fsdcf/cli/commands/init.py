@@ -518,7 +518,7 @@ def _boundary(given: Given, folder: Path) -> Value:
             return Value(scalar(boundary), f"as in {shown(path.name)}")
     if workflow := pipeline_workflow(folder):
         return Value(BOUNDARY, f"the pipeline of {shown(workflow.name)} needs it")
-    return _boundary_of_account(given.connection) if given.connection.flags else UNBOUND
+    return _boundary_of_account(given.connection) if given.connection.is_given else UNBOUND
 
 
 def _boundary_of_account(connection: Connection) -> Value:

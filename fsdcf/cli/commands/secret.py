@@ -25,11 +25,11 @@ from fsdcf.cli.options import (
     SpecInputs,
     at_home,
     complete_secrets,
-    complete_specs,
     connection_options,
     decorate,
     json_option,
     spec_inputs,
+    specs_argument,
     timeout_option,
     yes_option,
 )
@@ -586,9 +586,7 @@ def rotate_command(
 
 
 @click.command()
-@click.argument(
-    "file", required=False, type=click.Path(path_type=Path), metavar="[SPEC]", shell_complete=complete_specs
-)
+@specs_argument("file", "[SPEC]", 1)
 @spec_inputs(metavar=None)
 @connection_options
 @json_option

@@ -18,6 +18,7 @@ from fsdcf.cli.options import (
     yes_option,
 )
 from fsdcf.cli.runtime import StackCall, stack_command
+from fsdcf.cli.spellings import spelling
 from fsdcf.deploy.model import Exit, Outcome, Recovery
 
 
@@ -123,6 +124,7 @@ def restart_command(call: StackCall, **flags: Any) -> Outcome:
         metavar="SHA",
         help="Tag or digest of the release, or a unique prefix of it.  [default: the release before the latest]",
     ),
+    spelling("--to-version", "to"),
     yes_option(),
     plan_only_option,
     wait_lock_option,
@@ -143,6 +145,7 @@ def rollback_command(call: StackCall, to: str | None, **flags: Any) -> Outcome:
 
 @stack_command(
     click.argument("count", type=click.IntRange(0, 5000), metavar="N"),
+    spelling("--count", "count"),
     yes_option(ASK_ABOUT_DATA),
     allow_option(
         "Allow this resource's data to be put at risk: Service, if its store has a single writer; repeatable."
