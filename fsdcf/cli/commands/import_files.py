@@ -194,7 +194,7 @@ def _requests(imported: ImportResult, files: dict[str, str], output: Path) -> li
     environments = {each.name: each for each in imported.drafts if each.kind is ENVIRONMENT}
     requests = []
     for draft in imported.drafts:
-        names = [draft.name] if draft.kind is ENVIRONMENT else draft.environments or tuple(environments)
+        names = [draft.name] if draft.kind is ENVIRONMENT else list(dict.fromkeys([*environments, *draft.environments]))
         for name in names or [DEFAULT_ENVIRONMENT]:
             file = None
             if draft.kind is not ENVIRONMENT and name in environments:

@@ -1,0 +1,143 @@
+"""A Copilot workspace: the files of an application by what they describe.
+
+Source: https://aws.github.io/copilot-cli/docs/manifest/overview/
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from fsdcf.conventions import DEFAULT_ENVIRONMENT
+from fsdcf.importers.draft import spec_name
+from fsdcf.importers.source import Source, SourceValue
+
+ENVIRONMENT = "Environment"
+JOB = "Scheduled Job"
+SITE = "Static Site"
+LOAD_BALANCED = "Load Balanced Web Service"
+BACKEND = "Backend Service"
+WORKER = "Worker Service"
+REQUEST_DRIVEN = "Request-Driven Web Service"
+TYPES = {
+    **{each: each for each in (LOAD_BALANCED, BACKEND, WORKER, REQUEST_DRIVEN, JOB, SITE, ENVIRONMENT)},
+    "Load Balanced Web App": LOAD_BALANCED,
+    "Backend App": BACKEND,
+}
+"""The types of manifests as they may be written, the first versions' names included, each with its type."""
+
+_MANIFEST = re.compile(r"(?:^|/)manifest\.ya?ml$")
+_LONGEST_ENVIRONMENT = 20
+
+
+@dataclass
+class Workspace:
+    """The files of an application.
+
+    ``addons`` and ``overrides`` are by the name of the workload, those of environments by ``environments``. An
+    environment that has no manifest, but which others name, has None. Names are those of specs.
+    """
+
+    application: str = "copilot"
+    workloads: dict[str, Source] = field(default_factory=dict)
+    environments: dict[str, Source | None] = field(default_factory=dict)
+    pipelines: dict[str, Source] = field(default_factory=dict)
+    addons: dict[str, list[Source]] = field(default_factory=dict)
+    overrides: dict[str, list[Source]] = field(default_factory=dict)
+
+    @property
+    def balancers(self) -> list[str]:
+        """The load balancers that the workloads need from each environment: ``public``, ``internal``."""
+        needed = {balancer_of(source) for source in self.workloads.values()}
+        return [name for name in ("public", "internal") if name in needed]
+
+
+def type_of(source: Source) -> str:
+    """The type of a manifest; empty if it is not one of a workload or an environment."""
+    kind = source.data.get("type")
+    return TYPES.get(kind.strip(), "") if isinstance(kind, str) and "apiVersion" not in source.data else ""
+
+
+def balancer_of(source: Source) -> str:
+    """The load balancer of its environment that a workload uses; empty for none."""
+    kind, http = type_of(source), source.data.get("http")
+    if kind == LOAD_BALANCED:
+        return "" if http is False else "public"
+    if kind == REQUEST_DRIVEN:
+        return "internal" if isinstance(http, dict) and http.get("private") else "public"
+    return "internal" if kind == BACKEND and isinstance(http, dict) else ""
+
+
+def claims(source: Source) -> bool:
+    """Whether a file is the manifest of a workload, environment or pipeline, or the workspace's own."""
+    if source.path.endswith("copilot/.workspace") or re.search(
+        r"(?:^|/)copilot/(?:[^/]+/)+manifest\.ya?ml$", source.path
+    ):
+        return True
+    if source.mentions("type:") or source.mentions('"type"'):
+        return bool(type_of(source))
+    return is_pipeline(source)
+
+
+def is_pipeline(source: Source) -> bool:
+    """Whether a file is the manifest of a pipeline."""
+    if not source.mentions("stages", "source", "provider") or "apiVersion" in source.data:
+        return False
+    return {"source", "stages"} <= source.data.keys() and source.root.get("source.provider") is not None
+
+
+def belongs(source: Source) -> bool:
+    """Whether a file may be an addon, an override or another file of a workspace."""
+    return bool(re.search(r"(?:^|/)(?:copilot|addons|overrides)/", source.path))
+
+
+def workspace_of(sources: Iterable[Source]) -> Workspace:
+    """The workspace of the files."""
+    workspace = Workspace()
+    for source in sorted(sources, key=lambda each: each.path):
+        parts = source.path.split("/")
+        if parts[-1] == ".workspace":
+            workspace.application = _text(source.data.get("application")) or workspace.application
+        elif "addons" in parts[1:-1] or "overrides" in parts[1:-1]:
+            folder = next(each for each in reversed(parts) if each in ("addons", "overrides"))
+            owner = parts[len(parts) - 2 - parts[::-1].index(folder)]
+            group = workspace.addons if folder == "addons" else workspace.overrides
+            group.setdefault(owner if owner == "environments" else spec_name(owner), []).append(source)
+        elif is_pipeline(source) or (_MANIFEST.search(source.path) and "pipelines" in parts[:-2]):
+            workspace.pipelines.setdefault(_name(source), source)
+        elif type_of(source) == ENVIRONMENT or (_MANIFEST.search(source.path) and "environments" in parts[:-2]):
+            workspace.environments.setdefault(environment_name(_name(source)), source)
+        elif type_of(source) or _MANIFEST.search(source.path):
+            workspace.workloads.setdefault(spec_name(_name(source)), source)
+    for name in _mentioned(workspace):
+        workspace.environments.setdefault(environment_name(name), None)
+    if not workspace.environments:
+        workspace.environments[DEFAULT_ENVIRONMENT] = None
+    return workspace
+
+
+def environment_name(text: str) -> str:
+    """The nearest valid name of an environment."""
+    return spec_name(text)[:_LONGEST_ENVIRONMENT].rstrip("-")
+
+
+def _name(source: Source) -> str:
+    return (
+        _text(source.data.get("name")) or source.folder_name or posixpath.splitext(posixpath.basename(source.path))[0]
+    )
+
+
+def _text(data: object) -> str:
+    return data if isinstance(data, str) else ""
+
+
+def _mentioned(workspace: Workspace) -> Iterator[str]:
+    """The environments that workloads and pipelines name."""
+    for source in workspace.workloads.values():
+        environments = source.data.get("environments")
+        yield from map(str, environments if isinstance(environments, dict) else ())
+    for source in workspace.pipelines.values():
+        stages = SourceValue(source, ("stages",), source.data.get("stages"))
+        yield from (stage.text for _, each in stages.children() if (stage := each.get("name")) and stage.is_text())
