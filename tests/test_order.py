@@ -140,6 +140,8 @@ dependencies:
     globalSecondaryIndexes:
       - {name: by-b, keySchema: [{name: b, type: HASH}]}
       - {name: by-a, keySchema: [{name: a, type: HASH}], projection: INCLUDE, nonKeyAttributes: [z, y]}
+    indexes: [{name: by-b, permissions: ["dynamodb:Scan", "dynamodb:Query"]}, {name: by-a}]
+    stream: {permissions: ["dynamodb:GetRecords", "dynamodb:DescribeStream"]}
   - type: aws_s3_bucket
     name: ${ENV}-reports
     lifecycle: [{expireAfterDays: 9}, {prefix: tmp/, expireAfterDays: 3}, {expireAfterDays: 10}]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fsdcf.cloudformation.arns import fields_of_arn
 from fsdcf.compiler.text import fragment
-from fsdcf.diagnostics import Rule
+from fsdcf.diagnostics import Rule, SpecPath
 from fsdcf.language.dependency import Violation, Violations
 from fsdcf.language.model.common import Dependency
 from fsdcf.language.placeholders import String
@@ -16,8 +16,8 @@ from fsdcf.language.placeholders import String
 PERMISSIONS = Rule(
     "S301",
     "invalid `permissions` value",
-    "`permissions` is read, write or readWrite (also read_write), or a list of IAM actions such as sqs:SendMessage, "
-    "without wildcards.",
+    "`permissions` is read, write or readWrite (also read_write, rw), or a list of IAM actions such as"
+    " sqs:SendMessage, without wildcards. Its other name is `mode`, with consumer for read and producer for write.",
     "https://docs.aws.amazon.com/service-authorization/latest/reference/"
     "reference_policies_actions-resources-contextkeys.html",
 )
@@ -82,13 +82,17 @@ def reads_itself(dependency: Dependency) -> bool:
 
 def check_permissions(dependency: Dependency) -> Violations:
     """Check the rules for permissions that every type shares."""
-    place: tuple[str, ...] = ("permissions",)
+    place: SpecPath = ("permissions",)
     if dependency.unmanaged is not None:
         if dependency.permissions is not None:
             message = "permissions are here and below `unmanaged`"
             yield Violation(TWO_ACCESSES, place, message, "keep those below `unmanaged`", key=True)
         place = ("unmanaged", "permissions")
-    wanted = granted(dependency)
+    yield from check_access(granted(dependency), place)
+
+
+def check_access(wanted: str | tuple[str, ...], place: SpecPath) -> Violations:
+    """Check permissions: one of the words, or a list of IAM actions."""
     if isinstance(wanted, str):
         if wanted not in _LEVELS:
             hint = "use read, write, readWrite, or a list of IAM actions"

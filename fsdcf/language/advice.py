@@ -147,6 +147,8 @@ def _hint_for_form(document: Document, each: Field, value: Any, path: SpecPath) 
     is right."""
     if each.key.conceal:
         return _hint_for_credentials(document, each.key, value, path)
+    if each.key.within and isinstance(value, dict):
+        return f"write {each.key.expects}"
     types = _types_at(each, path)
     names = [kind.name for kind in types]
     item = next((kind.item for kind in types if kind.name == "list" and kind.item), None)

@@ -96,6 +96,7 @@ def _field(field: Field, types: Types, partial: bool) -> Schema:
     options = [_value(each, field, types, partial) for each in field.types]
     if field.accepts("integer", "number") and not field.accepts("string"):
         options.append(PLACEHOLDER)
+    options += _other_forms(field, options[0])
     options += [NULL] if partial else []
     plain = [one for one in options if one.keys() == {"type"}]
     detailed = [one for one in options if one not in plain]
@@ -103,6 +104,18 @@ def _field(field: Field, types: Types, partial: bool) -> Schema:
         # One schema for both: an editor then shows an error at the key below, not at the whole value.
         options = [{**detailed[0], "type": [detailed[0]["type"], *(one["type"] for one in plain)]}]
     return {"description": field.key.doc, **(options[0] if len(options) == 1 else {"anyOf": options})}
+
+
+def _other_forms(field: Field, text: Schema) -> list[Schema]:
+    """Return the schemas of other words for a limited ``text``, and of the maps that may have it in their place."""
+    key = field.key
+    words = [word for word in key.words if key.pattern and not re.fullmatch(key.pattern, word)]
+    forms: list[Schema] = [] if key.separator is None else [_value(ValueType("string"), field, {}, False)]
+    forms += [{"enum": [*words, *[True] * ("true" in words)]}] if words else []
+    if key.within:
+        inner = {"enabled": {"const": True}, **dict.fromkeys(key.within, text)}
+        forms.append({"type": "object", "properties": inner, "additionalProperties": False, "minProperties": 1})
+    return forms
 
 
 def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schema:

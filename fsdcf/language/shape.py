@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ class Key:
     - ``conceal`` marks a text that names a secret: a wrong value may be the secret itself, so no finding contains it.
     - ``refers_to`` is the type of the dependency that the text names: by its name as declared, or without ``${ENV}``.
     - ``key_pattern`` must match the names in a map; ``key_expects`` describes it.
+    - ``words`` are other words for a value, each with the usual one; case and the signs between letters do not matter.
+      ``within`` are the keys of a map, with ``enabled: true`` or without, that may have the value in its place.
+    - ``separator`` splits a text in the place of a list; if it is empty, the text is the only item.
     - ``computed_default`` describes a default that the compiler computes. ``later`` are the values that are not
       implemented yet, each with what to do instead.
     """
@@ -47,7 +51,22 @@ class Key:
     key_expects: str = ""
     conceal: bool = False
     refers_to: str = ""
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    within: tuple[str, ...] = ()
+    separator: str | None = None
     later: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def usual(self, value: object) -> object:
+        """Return the usual word for a value, or the value itself."""
+        return self._usual.get(_plain(str(value)), value) if self.words and isinstance(value, str | bool) else value
+
+    @cached_property
+    def _usual(self) -> Mapping[str, str]:
+        return {_plain(word): usual for word, usual in self.words.items()}
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def spec_key(doc: str, *, default: Any = MISSING, default_factory: Any = MISSING, **meaning: Any) -> Any:

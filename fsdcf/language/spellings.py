@@ -1,4 +1,5 @@
-"""Spellings: every accepted spelling of a key becomes its canonical name; a key in two spellings is a finding."""
+"""Spellings: every accepted spelling of a key becomes its canonical name, and other words for a value the usual one; a
+key in two spellings is a finding."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from fsdcf.diagnostics import Diagnostic, Rule, SpecPath
 from fsdcf.language.dependency import Types
 from fsdcf.language.document import Document, Mark, type_of
 from fsdcf.language.model.common import Dependency
-from fsdcf.language.shape import Field, ValueType, moved_keys, spellings_of, walk
+from fsdcf.language.shape import Field, Key, ValueType, moved_keys, spellings_of, walk
 
 TWO_SPELLINGS = Rule(
     "S108",
@@ -57,7 +58,7 @@ class _Renaming:
             field = spellings_of(record).get(name)
             target = field.name if field else name
             if target in out:
-                self._report((*old, name), (*new, target), target, name)
+                self._report((*old, name), (*new, target), target, name, self.document.marks.get((*old, name)))
             else:
                 out[target] = self._value(field, value, (*old, name), (*new, target))
         return out
@@ -65,6 +66,10 @@ class _Renaming:
     def _value(self, field: Field | None, value: Any, old: SpecPath, new: SpecPath) -> Any:
         """Return a value with the keys of its record, or of its list's records, renamed; ``field`` is None for any
         map."""
+        if field and field.key.words:
+            old, value = _usual(field.key, old, value)
+        if field and isinstance(value, str) and field.key.separator is not None:
+            return self._items(value, field.key.separator, old, new)
         if field and field.record and isinstance(value, dict):
             return self._record(field.record, value, old, new)
         self._mark(old, new)
@@ -74,6 +79,13 @@ class _Renaming:
         if isinstance(value, list):
             return [self._item(item, each, (*old, index), (*new, index)) for index, each in enumerate(value)]
         return value
+
+    def _items(self, text: str, separator: str, old: SpecPath, new: SpecPath) -> list[str]:
+        """Return the list for which a text stands. Its items have the position of the text."""
+        items = [item.strip() for item in text.split(separator) if item.strip()] if separator else [text]
+        for path in (new, *((*new, index) for index in range(len(items)))):
+            self._mark(old, path)
+        return items
 
     def _item(self, item: ValueType | None, entry: Any, old: SpecPath, new: SpecPath) -> Any:
         if item is None or item.name not in ("record", "dependency") or not isinstance(entry, dict):
@@ -112,10 +124,12 @@ class _Renaming:
             del _map_at(out, above[:-1])[above[-1]]
             self.marks.pop(root + tuple(above), None)
 
-    def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any) -> None:
-        mark = self.marks.get(old) or self.document.marks[old]
+    def _report(self, old: SpecPath, new: SpecPath, name: str, spelled: Any, mark: Mark | None = None) -> None:
+        mark = mark or self.marks.get(old) or self.document.marks[old]
         first = self.marks[new].key or self.marks[new].value
         message = f"`{spelled}` is another spelling of `{name}`, which is set on line {first.line}"
+        if spelled == name:
+            message = f"`{name}` is set on line {first.line}, too, in another spelling"
         self.findings.append(
             TWO_SPELLINGS.at(mark.key or mark.value, new, message, f"keep one of them; `{name}` is the usual spelling")
         )
@@ -123,6 +137,15 @@ class _Renaming:
     def _mark(self, old: SpecPath, new: SpecPath) -> None:
         if mark := self.document.marks.get(old):
             self.marks[new] = mark
+
+
+def _usual(key: Key, path: SpecPath, value: Any) -> tuple[SpecPath, Any]:
+    """Return the usual word for a value, and its path: a map may have it by one of the keys ``within``."""
+    if isinstance(value, dict) and key.within and value.get("enabled", True) is True:
+        inner = [name for name in value if name != "enabled"]
+        if len(inner) < 2 and all(name in key.within for name in inner) and value:
+            path, value = (*path, *(inner or value)), value[inner[0]] if inner else True
+    return path, key.usual(value)
 
 
 def _map_at(data: Any, path: Iterable[str], create: bool = False) -> Any:

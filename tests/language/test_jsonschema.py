@@ -18,6 +18,7 @@ from fsdcf.language.rules import rules_in
 from fsdcf.language.schema import Checker
 from fsdcf.language.shape import Field, fields_of
 from fsdcf.language.source import parse
+from fsdcf.language.spellings import canonical
 from fsdcf.pipeline import Request, run
 from tests.fuzz import examples
 from tests.language.test_schema import records
@@ -84,7 +85,11 @@ def samples(field: Field) -> tuple[Any, ...]:
     """Values of every type, and those at the limits of a key."""
     key = field.key
     limits = [limit + step for limit in (key.minimum, key.maximum) if limit is not None for step in (-1, 0, 1)]
-    return (*SAMPLES, *(int(limit) for limit in limits), *key.allowed, *(f"{value}x" for value in key.allowed))
+    forms = [{name: "kms"} for name in key.within] + [{"enabled": True, name: "x"} for name in key.within]
+    return (
+        *(*SAMPLES, *(int(limit) for limit in limits), *key.allowed, *(f"{value}x" for value in key.allowed)),
+        *(*key.words, *forms, {"enabled": True}, {"enabled": False}, {"enabled": True, "a": "kms"}),
+    )
 
 
 @pytest.mark.parametrize("record", records(), ids=lambda record: record.__name__)
@@ -98,6 +103,7 @@ def test_schema_and_checker_agree_about_every_key(record: type) -> None:
             data = {field.name: value}
             null = (field.name,) if value is None else (field.name, "a") if value == {"a": None} else ()
             written = {null: Mark(span, None, "null", True)} if null else {}
-            checker = Checker(Document(data, {(): Mark(span), **written}, {}), known)
-            checker.record(record, data, (), partial=True)
+            document, _ = canonical(Document(data, {(): Mark(span), **written}, {}), record, known)
+            checker = Checker(document, known)
+            checker.record(record, document.data, (), partial=True)
             assert schema.is_valid(data) == (not checker.findings), (field.name, value, checker.findings)

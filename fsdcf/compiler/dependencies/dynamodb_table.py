@@ -1,20 +1,20 @@
 """A DynamoDB table: on demand, with point-in-time recovery, and kept when the stack is deleted."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from troposphere import Ref, Sub, dynamodb
 from troposphere import applicationautoscaling as autoscaling
 
-from fsdcf.compiler.access import actions, check_permissions, granted, is_managed
+from fsdcf.compiler.access import actions, check_access, check_permissions, granted, is_managed
 from fsdcf.compiler.encryption import customer_key, encryption_of, permit_key
 from fsdcf.compiler.parts.roles import allow
 from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
-from fsdcf.diagnostics import Rule, SpecPath
+from fsdcf.diagnostics import Rule, SpecPath, joined
 from fsdcf.language.dependency import EncryptedDependency, Violation, Violations
-from fsdcf.language.model.common import OWNED, encryption_key
+from fsdcf.language.model.common import OWNED, encryption_key, permissions_key
 from fsdcf.language.names import logical_id
 from fsdcf.language.placeholders import String
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
@@ -62,6 +62,14 @@ WARM = Rule(
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html",
 )
 
+INDEX_ACCESS = Rule(
+    "S640",
+    "access to an index or a stream that DynamoDB does not have",
+    "The indexes in `indexes` are those of the table, each once. An index and a stream are only read: what writes the"
+    " table changes them.",
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
+)
+
 _NAME = r"[A-Za-z0-9_.-]{3,}"
 _ATTRIBUTE = r".{1,255}"
 _MOST_UNITS = 40000
@@ -70,6 +78,9 @@ _WARM = {"read": 12000, "write": 4000}
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html"""
 _MOST_PROJECTED = 100
 """Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+_OF_INDEX = ("dynamodb:Query", "dynamodb:Scan")
+"""What reads an index.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html"""
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
 LEVELS = {
     "read": (
@@ -206,6 +217,46 @@ class TimeToLive(SnakeCaseRecord):
     )
 
 
+_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+
+
+@spec_record
+class Stream(SnakeCaseRecord):
+    """The stream of changes."""
+
+    enabled: bool = spec_key("Have a stream, or read that of an existing table.", default=True)
+    view: str | None = spec_key(
+        "Content of the stream, in a table of the stack.",
+        default=None,
+        also=("viewType", "view_type", "streamViewType", "stream_view_type"),
+        allowed=_VIEWS,
+        computed_default="NEW_AND_OLD_IMAGES",
+    )
+    permissions: str | tuple[str, ...] | None = permissions_key(
+        "Access of the service to the stream: read, or a list of IAM actions.",
+        default=None,
+        computed_default="read, if the service may read the table",
+    )
+
+
+@spec_record
+class IndexAccess(SnakeCaseRecord):
+    """Access to one index."""
+
+    name: str = spec_key(
+        "Name of an index of the table.",
+        also=("indexName", "index_name"),
+        pattern=_NAME,
+        longest=255,
+        expects="3 to 255 letters, digits, _ . -",
+    )
+    permissions: str | tuple[str, ...] = permissions_key(
+        "Access of the service: read (readWrite is the same, since an index is written through its table), or a list of"
+        " IAM actions.",
+        default="read",
+    )
+
+
 @spec_record
 class DynamoDbTable(EncryptedDependency):
     """A DynamoDB table."""
@@ -232,10 +283,17 @@ class DynamoDbTable(EncryptedDependency):
         pattern=_ATTRIBUTE,
         expects="an attribute of 1 to 255 characters",
     )
-    stream: bool | str = spec_key(
-        "Content of the stream of changes; `true` is NEW_AND_OLD_IMAGES.",
+    indexes: tuple[IndexAccess, ...] = spec_key(
+        "Access to single indexes, each with its own permissions, in place of that of the table to all of them.",
+        default=(),
+        most=25,
+    )
+    stream: bool | str | Stream = spec_key(
+        "Content of the stream of changes; `true` is NEW_AND_OLD_IMAGES. For an existing table, `true` lets the service"
+        " read its stream.",
         default=False,
-        pattern="KEYS_ONLY|NEW_IMAGE|OLD_IMAGE|NEW_AND_OLD_IMAGES",
+        also=("streams",),
+        pattern="|".join(_VIEWS),
         expects="true, KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES",
     )
     billing_mode: str = spec_key(
@@ -258,6 +316,13 @@ class DynamoDbTable(EncryptedDependency):
         also=("deletionProtectionEnabled", "deletion_protection_enabled"),
     )
 
+    @property
+    def stream_details(self) -> Stream | None:
+        """The stream, with defaults if none are written; None without one."""
+        if isinstance(self.stream, Stream):
+            return self.stream if self.stream.enabled else None
+        return Stream(view=self.stream if isinstance(self.stream, str) else None) if self.stream else None
+
 
 _Schemas = list[tuple[SpecPath, tuple[KeyElement, ...]]]
 """Key schemas, each with its path."""
@@ -276,6 +341,7 @@ def key_attributes(table: DynamoDbTable) -> tuple[tuple[str, str, str], ...]:
 
 def check(table: DynamoDbTable) -> Violations:
     yield from check_permissions(table)
+    yield from _parts(table)
     if not managed(table):
         return
     if not table.key_schema:
@@ -300,6 +366,39 @@ def check(table: DynamoDbTable) -> Violations:
     yield from _indexes(table)
     yield from _local_indexes(table)
     yield from _capacity(table)
+
+
+def _parts(table: DynamoDbTable) -> Violations:
+    """Check the access to the indexes and the stream."""
+    known = {index.name for _, index in _indexes_of(table)} if managed(table) else set()
+    counts = Counter(index.name for index in table.indexes)
+    for number, index in enumerate(table.indexes):
+        path: SpecPath = ("indexes", number)
+        if managed(table) and index.name not in known:
+            names = [f"`{name}`" for name in sorted(known)]
+            hint = f"write {joined(names)}" if names else "declare it in globalSecondaryIndexes"
+            yield Violation(INDEX_ACCESS, (*path, "name"), f"the table has no index `{index.name}`", hint)
+        elif counts[index.name] > 1:
+            yield Violation(INDEX_ACCESS, (*path, "name"), f"`{index.name}` is listed twice", "keep one of them")
+        yield from check_access(index.permissions, (*path, "permissions"))
+        if index.permissions == "write":
+            yield _unwritten((*path, "permissions"), "an index")
+    stream = table.stream_details
+    if stream is None:
+        return
+    if stream.permissions is not None:
+        yield from check_access(stream.permissions, ("stream", "permissions"))
+    if stream.permissions == "write":
+        yield _unwritten(("stream", "permissions"), "a stream")
+    if stream.view is not None and not managed(table):
+        at = ("stream", "view") if isinstance(table.stream, Stream) else "stream"
+        hint = "leave it out, or write `stream: true`"
+        yield Violation(INDEX_ACCESS, at, "the stream of an existing table has its own content", hint)
+
+
+def _unwritten(path: SpecPath, what: str) -> Violation:
+    message = f"{what} is only read: it follows what is written to its table"
+    return Violation(INDEX_ACCESS, path, message, "write `read`, or leave it out")
 
 
 def _attributes(table: DynamoDbTable, schemas: _Schemas) -> Violations:
@@ -419,7 +518,7 @@ def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
         for index, verb, capacity in _scaled(table):
             _scale(grant, names, title, index, verb, capacity)
         attributes = {"name": f"${{{title}}}", "arn": f"${{{title}.Arn}}"}
-        if table.stream:
+        if table.stream_details:
             attributes["streamArn"] = f"${{{title}.StreamArn}}"
         grant.output(names.id("TableName"), f"DynamoDB table {names.local}", intrinsic(attributes["name"]))
     else:
@@ -435,7 +534,8 @@ def compile(table: DynamoDbTable, names: Names, context: Context) -> Grant:
 def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[str, Any]]:
     """Access to the table, its indexes and its stream.
 
-    Read access includes the stream. A list of actions includes those of the stream that it names.
+    Read access includes the stream, and all indexes if none are listed. A list of actions includes those of the stream
+    that it names.
 
     ListStreams takes a table instead of a stream, which the ARN of one stream would not permit: as in AWS's own policy,
     the resource is every stream of the table.
@@ -444,18 +544,32 @@ def _statements(table: DynamoDbTable, attributes: dict[str, str]) -> list[dict[s
     arn = attributes["arn"]
     wanted = actions(table, LEVELS)
     of_table = [action for action in wanted if action not in STREAM]
-    of_stream = [action for action in wanted if action in STREAM]
-    if "streamArn" in attributes and granted(table) in ("read", "readWrite", "read_write"):
-        of_stream = list(STREAM)
+    of_indexes: dict[tuple[str, ...], list[str]] = {}
+    for index in sorted(table.indexes, key=lambda index: index.name):
+        listed = index.permissions if isinstance(index.permissions, tuple) else _OF_INDEX
+        of_indexes.setdefault(tuple(sorted({*listed})), []).append(index.name)
+    every = [] if table.indexes else [intrinsic(f"{arn}/index/*")]
     statements = [
-        allow(of_table, [intrinsic(arn), intrinsic(f"{arn}/index/*")]),
-        allow(of_stream, [intrinsic(f"{arn}/stream/*")]),
+        allow(of_table, [intrinsic(arn), *every]),
+        *(allow([*those], [intrinsic(f"{arn}/index/{name}") for name in names]) for those, names in of_indexes.items()),
+        allow(_of_stream(table, wanted), [intrinsic(f"{arn}/stream/*")]),
     ]
     return [each for each in statements if each["Action"]]
 
 
+def _of_stream(table: DynamoDbTable, wanted: Sequence[str]) -> list[str]:
+    """The actions on the stream; ``wanted`` are those that the table's permissions name."""
+    stream, listed = table.stream_details, [action for action in wanted if action in STREAM]
+    if stream is None:
+        return listed
+    if isinstance(stream.permissions, tuple):
+        return sorted({*listed, *stream.permissions})
+    is_read = stream.permissions is not None or granted(table) in ("read", "readWrite", "read_write")
+    return list(STREAM) if is_read else listed
+
+
 def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) -> dynamodb.Table:
-    view = "NEW_AND_OLD_IMAGES" if table.stream is True else table.stream
+    stream = table.stream_details
     indexes = sorted(table.global_secondary_indexes, key=lambda index: index.name)
     local = sorted(table.local_secondary_indexes, key=lambda index: index.name)
     wanted = table.time_to_live
@@ -481,7 +595,8 @@ def _table(title: str, physical: str, table: DynamoDbTable, encryption: String) 
             TimeToLiveSpecification=expiry
             and dynamodb.TimeToLiveSpecification(AttributeName=expiry.attribute, Enabled=expiry.enabled),
             SSESpecification=encryption != OWNED and dynamodb.SSESpecification(SSEEnabled=True, SSEType="KMS", **key),
-            StreamSpecification=view and dynamodb.StreamSpecification(StreamViewType=view),
+            StreamSpecification=stream
+            and dynamodb.StreamSpecification(StreamViewType=stream.view or "NEW_AND_OLD_IMAGES"),
         ),
         # A rollback cannot delete a table with deletion protection. It is kept, and the next creation adopts it.
         DeletionPolicy="Retain",
@@ -572,13 +687,13 @@ TYPE = CompiledType(
     category="dynamodb",
     doc="A DynamoDB table: on demand, encrypted, with point-in-time recovery and deletion protection.",
     model=DynamoDbTable,
-    attributes=lambda table: ("name", "arn", "streamArn") if table.stream and managed(table) else ("name", "arn"),
+    attributes=lambda table: ("name", "arn", *["streamArn"] * (managed(table) and table.stream_details is not None)),
     compile=compile,
     check=check,
     managed=managed,
     reserved_names=("public-route",),
     managed_keys=(
-        *("keySchema", "attributes", "globalSecondaryIndexes", "localSecondaryIndexes", "timeToLive", "stream"),
+        *("keySchema", "attributes", "globalSecondaryIndexes", "localSecondaryIndexes", "timeToLive"),
         *("billingMode", "readCapacity", "writeCapacity", "warmThroughput", "tableClass", "deletionProtection"),
     ),
 )

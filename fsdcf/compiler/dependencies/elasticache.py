@@ -21,7 +21,7 @@ from fsdcf.language.dependency import (
     Violation,
     Violations,
 )
-from fsdcf.language.model.common import Unmanaged, owned_or_customer_key, security_group_key
+from fsdcf.language.model.common import Unmanaged, owned_or_customer_key, permissions_key, security_group_key
 from fsdcf.language.names import local_name, variable
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
@@ -87,8 +87,8 @@ class CacheLimits(SnakeCaseRecord):
 class ExistingCache(Unmanaged):
     """Access to a cache that another stack owns."""
 
-    permissions: str | tuple[str, ...] = spec_key(
-        "Access to the cache; the user of the cache decides what it may do.", default="readWrite", fewest=1
+    permissions: str | tuple[str, ...] = permissions_key(
+        "Access to the cache; the user of the cache decides what it may do.", default="readWrite"
     )
     endpoint: String | None = spec_key(
         "Host name of the cache.",

@@ -12,7 +12,7 @@ from fsdcf.compiler.stack import CompiledType, Context, Grant, Names, present
 from fsdcf.compiler.text import fragment, intrinsic
 from fsdcf.diagnostics import Rule
 from fsdcf.language.dependency import Violation, Violations
-from fsdcf.language.model.common import KMS_KEY, KMS_KEY_WORDS, Dependency, NamedByArn
+from fsdcf.language.model.common import KMS_KEY, KMS_KEY_WORDS, Dependency, NamedByArn, permissions_key
 from fsdcf.language.placeholders import String, sample
 from fsdcf.language.shape import spec_key, spec_record
 
@@ -59,11 +59,10 @@ class KmsKey(Dependency):
         longest=250,
         expects="letters, digits and / _ -",
     )
-    permissions: str | tuple[str, ...] | None = spec_key(
+    permissions: str | tuple[str, ...] | None = permissions_key(
         "What the service itself does with the key: read (decrypt), write (encrypt), readWrite (also read_write), or a "
         "list of IAM actions. What other dependencies encrypt needs none.",
         default=None,
-        fewest=1,
         computed_default="none",
     )
     rotation: bool = spec_key("Let KMS make new key material every year; the old one still decrypts.", default=True)

@@ -31,6 +31,7 @@ from fsdcf.language.model.common import (
     SECRETS_MANAGER,
     Unmanaged,
     encryption_key,
+    permissions_key,
     security_group_key,
 )
 from fsdcf.language.model.service import Spec
@@ -200,11 +201,10 @@ class Capacity(SnakeCaseRecord):
 class ExistingDatabase(Unmanaged):
     """A database that another stack owns, as its outputs name it."""
 
-    permissions: str | tuple[str, ...] = spec_key(
+    permissions: str | tuple[str, ...] = permissions_key(
         "A list of IAM actions on the database, such as rds:DescribeDBInstances; what the service may do in it is"
         " decided by the user in the secret.",
         default="readWrite",
-        fewest=1,
     )
     endpoint: String | None = spec_key(
         "Host name of the database.", default=None, pattern=_HOST, longest=255, expects="a host name"

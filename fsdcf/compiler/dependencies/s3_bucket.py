@@ -237,6 +237,7 @@ class S3Bucket(EncryptedDependency, LoggedDependency, SendingDependency):
         "Beginnings of the keys that the service has access to, such as `uploads/`; without them, all objects.",
         default=(),
         also=("prefix",),
+        separator="",
         most=50,
         longest=512,
         pattern=r"[^*?$\s][^*?$]*",

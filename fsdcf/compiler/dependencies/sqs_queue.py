@@ -136,7 +136,10 @@ class SqsQueue(FifoDependency):
         "Seconds that a receive request without its own wait time waits for a message: long polling, which costs fewer"
         " requests.",
         default=0,
-        also=("receiveMessageWaitTimeSeconds", "receive_message_wait_time_seconds"),
+        also=(
+            *("receiveMessageWaitTimeSeconds", "receive_message_wait_time_seconds"),
+            *("waitTimeSeconds", "wait_time_seconds"),
+        ),
         minimum=0,
         maximum=20,
     )

@@ -35,16 +35,36 @@ KMS_KEY = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{
 KMS_KEY_WORDS = "the ARN of a KMS key, arn:aws:kms:region:account:key/id"
 
 
+ACCESS_WORDS = {
+    **dict.fromkeys(("read", "r", "ro", "readonly", "consume", "consumer", "subscribe", "subscriber"), "read"),
+    **dict.fromkeys(("write", "w", "wo", "writeonly", "produce", "producer", "publish", "publisher"), "write"),
+    **dict.fromkeys(("readWrite", "rw"), "readWrite"),
+}
+"""Words for the access to a dependency, each with that of the language."""
+
+
+def permissions_key(doc: str, **more: Any) -> Any:
+    """The key `permissions`."""
+    return spec_key(doc, also=("mode",), words=ACCESS_WORDS, fewest=1, **more)
+
+
+_FREE_WORDS = {OWNED: OWNED, "AES256": OWNED, "SSE-S3": OWNED}
+_KMS_WORDS = {KMS: KMS, "KMS": KMS, "aws:kms": KMS, "SSE-KMS": KMS}
+"""Words of S3 for its encryption, each with that of the language."""
+
+
 def encryption_key(managed: str, default: str = OWNED, more: str = "") -> Any:
     """The key ``encryption`` of a dependency type. ``managed`` is the alias of the KMS key that AWS makes for it, and
     ``default`` the free choice."""
-    free = "`owned` is free; " if default == OWNED else ""
+    free = "`owned` (also `AES256`) is free; " if default == OWNED else ""
     return spec_key(
-        f"Encryption at rest: {free}`kms` uses the account's `{managed}`"
+        f"Encryption at rest: {free}`kms` (also `aws:kms`) uses the account's `{managed}`"
         f"{', and KMS charges for requests' if default == OWNED else ''}; the ARN of a KMS key uses that key, and lets "
         f"the service use it{more}.",
         default=None,
         also=("kmsKeyArn", "kmsKeyId", "kmsMasterKeyId"),
+        words={**(_FREE_WORDS if default == OWNED else {}), **_KMS_WORDS, "true": default},
+        within=("key", "kmsKey", "kms_key", "kmsKeyArn", "kms_key_arn", "kmsKeyId", "kms_key_id"),
         pattern="|".join(dict.fromkeys((default, KMS, KMS_KEY))),
         expects=f"{'owned, ' if default == OWNED else ''}kms or the ARN of a KMS key",
         computed_default=f"service.encryption, else {default}",
@@ -256,8 +276,9 @@ class Role:
 class Unmanaged:
     """Access to an existing resource, which another stack may own."""
 
-    permissions: str | tuple[str, ...] | None = spec_key(
-        "Access to the existing resource: read, write, read_write (also readWrite), or a list of IAM actions.", fewest=1
+    permissions: str | tuple[str, ...] | None = permissions_key(
+        "Access to the existing resource: read, write, read_write (also readWrite, rw), or a list of IAM actions;"
+        " consumer and producer mean read and write."
     )
 
 
@@ -284,10 +305,9 @@ def existing_arn_key(
 class SharedValue(Unmanaged):
     """An existing value or key, which the service need not read itself."""
 
-    permissions: str | tuple[str, ...] | None = spec_key(
+    permissions: str | tuple[str, ...] | None = permissions_key(
         "What the service itself does with it: read, write, read_write (also readWrite), or a list of IAM actions.",
         default=None,
-        fewest=1,
         computed_default="none",
     )
 
@@ -304,10 +324,10 @@ class Dependency(TypedRecord):
 
     type: str = spec_key("Type of the dependency.")
     name: String = spec_key("Physical name, as written; ${ENV} makes it unique for each environment.")
-    permissions: str | tuple[str, ...] | None = spec_key(
-        "Access of the service: read, write, readWrite (also read_write), or a list of IAM actions.",
+    permissions: str | tuple[str, ...] | None = permissions_key(
+        "Access of the service: read, write, readWrite (also read_write, rw), or a list of IAM actions; consumer and"
+        " producer mean read and write.",
         default=None,
-        fewest=1,
         computed_default="readWrite",
     )
     unmanaged: Unmanaged | None = spec_key(
@@ -322,11 +342,10 @@ class StoredValue(Dependency):
 
     suffix: ClassVar[str] = "VALUE"
 
-    permissions: str | tuple[str, ...] | None = spec_key(
+    permissions: str | tuple[str, ...] | None = permissions_key(
         "Let the service read it itself, in place of the variable: read, write, readWrite (also read_write), or a list "
         "of IAM actions.",
         default=None,
-        fewest=1,
         computed_default="none: ECS reads it",
     )
     variable: str | None = spec_key(

@@ -154,7 +154,7 @@ def test_the_key_of_an_existing_table_is_for_use_through_dynamodb() -> None:
     assert set(made.resources) == set(made.grant.waits) == {"LedgerDynamodbKeyAccess"}
 
 
-@pytest.mark.parametrize("encryption", ["KMS", "none", "alias/mine", "arn:aws:kms:us-east-1:123456789012:alias/mine"])
+@pytest.mark.parametrize("encryption", ["none", "alias/mine", "arn:aws:kms:us-east-1:123456789012:alias/mine"])
 def test_encryption_by_an_unknown_key_is_refused(encryption: str) -> None:
     assert findings(written(**TABLE, encryption=encryption)) == [("S105", encryption)]
 
@@ -181,6 +181,21 @@ def test_a_stream_of_another_view_is_refused() -> None:
 def test_write_access_does_not_include_the_stream() -> None:
     made = make(KIND, "ledger", **TABLE, stream="NEW_IMAGE", permissions="write")
     assert "dynamodb:GetRecords" not in made.actions() and "dynamodb:GetItem" not in made.actions()
+
+
+def test_access_to_the_stream_alone() -> None:
+    made = make(KIND, "ledger", **TABLE, streams={"mode": "consumer"}, permissions="write")
+    assert made.arns("dynamodb:GetRecords") == {"${LedgerTable.Arn}/stream/*"}
+    assert "dynamodb:GetItem" not in made.actions()
+    made = make(KIND, "ledger", **TABLE, stream={"enabled": False, "mode": "read"})
+    assert "streamArn" not in made.grant.values and "dynamodb:GetRecords" not in made.actions()
+
+
+def test_access_to_single_indexes_replaces_that_to_all() -> None:
+    made = make(KIND, "ledger", unmanaged={"mode": "read"}, indexes=[{"name": "by-time", "mode": "rw"}])
+    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/ledger"
+    assert made.arns("dynamodb:Query") == {table, f"{table}/index/by-time"}
+    assert made.arns("dynamodb:GetItem") == {table}
 
 
 def test_a_list_of_stream_actions_reaches_the_stream() -> None:

@@ -188,6 +188,8 @@ OF_EXISTING = {
     "mountPoint": "/other",
     "consumers": ["shop"],
     "prefixes": ["shop/"],
+    "indexes": [{"name": "by-email"}],
+    "stream": True,
     "subscriptions": [{"https": "https://hooks.example.com"}],
     "encryption": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
