@@ -9,12 +9,13 @@ from pathlib import PurePath
 from typing import Any
 
 from fsdcf.cloudformation.partitions import region_of_zones
+from fsdcf.cloudformation.references import HOLE
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENT_PATTERN, ENVIRONMENT_SERVICE, PIPELINE, similar
 from fsdcf.diagnostics import joined
 from fsdcf.language.document import Document
 from fsdcf.language.ingress import PRIVATE_RANGES
 from fsdcf.language.model.common import recorded_in
-from fsdcf.language.placeholders import sample
+from fsdcf.language.placeholders import Part, Pseudo, Text, parts_of, sample
 from fsdcf.language.resolve import DEFAULTS
 from fsdcf.language.rules.case import ALL, Case, Problem, Problems, rule
 from fsdcf.links import ZONE_IDS
@@ -112,15 +113,20 @@ def elsewhere(case: Case) -> Problems:
             "waf": ("web ACL", balancer.waf),
         }
         for key, (what, arn) in parts.items():
-            fields = sample(arn).split(":") if arn is not None else []
+            fields = "".join(map(_fixed, parts_of(arn))).split(":") if arn is not None else []
             for kind, found in zip(homes, fields[3:5], strict=False):
-                if not found or "${" in found:
+                if not found or HOLE in found:
                     continue
                 home, other = known.setdefault(kind, (found, f"the {what} of `{name}` is"))
                 if found != home:
                     message = f"the {what} is in the {kind} {found}, and {other} in {home}"
                     hint = f"use a {what} in the {kind} {home}"
                     yield Problem(("environment", "loadBalancers", name, key), message, hint)
+
+
+def _fixed(part: Part) -> str:
+    """A part of an ARN; a hole for the account and the region that a deploy is in, which are those of the stack."""
+    return HOLE if isinstance(part, Pseudo) else sample(Text((part,)))
 
 
 _NEW_ONLY = (
