@@ -16,7 +16,7 @@ from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import ImportReport, Row, not_carried
 from fsdcf.importers.source import Beside, Source
 
-NAMES = ("copilot", "apprunner")
+NAMES = ("copilot", "ecs", "apprunner")
 """The formats, each by the name of its module. Those that recognize a file by more come first."""
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from fsdcf.conventions import environment_path
 from fsdcf.diagnostics import SpecPath
-from fsdcf.importers.report import ImportReport
+from fsdcf.importers.report import ImportReport, UnfitError
 from fsdcf.language.model import ENVIRONMENT, SpecKind
 from fsdcf.language.model.common import NAME
-from fsdcf.language.shape import Field, names_of
+from fsdcf.language.placeholders import matches, parse, sample
+from fsdcf.language.shape import Field, Key, names_of
 from fsdcf.language.source import scalar_text
 from fsdcf.links import SCHEMA
 
@@ -32,6 +33,7 @@ class Draft:
     """A spec in the making: plain data in the language's own spellings, and comments by the path that they are above.
 
     ``about`` is the comment at its beginning. ``to_store`` are the secret variables whose values the user has to store.
+    ``variables`` are those that every command on the spec gets by ``--var``, each with an example of its value.
     ``report`` is the report of the whole import.
     """
 
@@ -40,6 +42,7 @@ class Draft:
     report: ImportReport
     about: list[str] = field(default_factory=list)
     to_store: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     comments: dict[SpecPath, str] = field(default_factory=dict)
 
@@ -166,6 +169,21 @@ class Block:
         if comment:
             self.draft.comments[steps] = comment
 
+    def check(self, path: str, value: Any) -> None:
+        """Raise UnfitError if the language does not accept a value, or an item of a list, at a path of keys."""
+        record, field = self.draft.kind.record, None
+        for step in (*self.at, *path.split(".")):
+            if isinstance(step, str):
+                field = names_of(record).get(step) if record else None
+                record = field and (field.record or _item_record(field))
+        if field is not None:
+            _check(field.key, value, self.draft.variables)
+
+    def put_valid(self, path: str, value: Any, comment: str = "") -> None:
+        """Put a value at a path of keys, as ``put`` does. Raises UnfitError if the language does not accept it there."""
+        self.check(path, value)
+        self.put(path, value, comment)
+
     def put_at(self, path: str, name: str, value: Any, comment: str = "") -> None:
         """Put a value at a name, which may contain dots, in the map at a path of keys."""
         if not isinstance(self.get(path), dict):
@@ -211,6 +229,24 @@ def _flow(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return scalar_text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _check(key: Key, value: Any, variables: Mapping[str, str]) -> None:
+    """Raise UnfitError if a value, or an item of a list, is not one that a key accepts."""
+    for each in value if isinstance(value, list) else [value]:
+        text = parse(each, {"ENV": "staging", **variables})[0] if isinstance(each, str) else ""
+        if isinstance(each, str):
+            short = key.longest is None or len(sample(text)) <= key.longest
+            fits = short and (not key.pattern or matches(key.pattern, text))
+        else:
+            low, high = key.minimum, key.maximum
+            fits = not (low is not None and each < low) and not (high is not None and each > high)
+        if not fits or (key.allowed and each not in key.allowed):
+            limits = f"at least {key.minimum} and at most {key.maximum}" if key.maximum is not None else "shorter"
+            allowed = ", ".join(map(str, key.allowed))
+            raise UnfitError(f"must be {key.expects or allowed or limits}")
+    if isinstance(value, list) and key.most is not None and len(value) > key.most:
+        raise UnfitError(f"must have at most {key.most} items")
 
 
 def _item_record(field: Field) -> type | None:

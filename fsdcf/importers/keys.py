@@ -29,6 +29,7 @@ class SourceKey:
     - ``convert`` puts the value into the block; without it the value is put there as it is: text, number or boolean.
     - ``table`` has the keys below this one, which ``enter`` finds a block for; by default the same block.
     - ``whole``: ``convert`` gets a map or a list as a whole, though there are keys below it in the table.
+    - ``form``: the key is only the form of the source, and nothing is lost without it; ``note`` says why.
     """
 
     path: str
@@ -38,10 +39,13 @@ class SourceKey:
     table: Table | None = None
     enter: Enter | None = None
     whole: bool = False
+    form: bool = False
 
     @property
     def treatment(self) -> Treatment:
         """What becomes of the key, as a rule."""
+        if self.form:
+            return Treatment.CARRIED
         if not self.to:
             return Treatment.NOT_CARRIED
         return Treatment.CHANGED if self.note else Treatment.CARRIED
@@ -126,7 +130,8 @@ def _put(table: Table, key: SourceKey | None, value: SourceValue, block: Block) 
         note(value, block, not_carried(f"it {error}"))
         return
     outcome = outcome or KeyOutcome(key.treatment)
-    to = outcome.to or (key.to if outcome.treatment is not Treatment.NOT_CARRIED else "")
+    formal = outcome.treatment is Treatment.CARRIED and outcome.note
+    to = outcome.to or ("" if formal or outcome.treatment is Treatment.NOT_CARRIED else key.to)
     reason = outcome.note or (key.note if outcome.treatment is key.treatment else "")
     note(value, block, KeyOutcome(outcome.treatment, to, reason))
 
@@ -136,7 +141,7 @@ def _put_plain(key: SourceKey, value: SourceValue, block: Block) -> KeyOutcome |
         return None
     if isinstance(value.data, (dict, list)):
         raise UnfitError("must be a text, a number or a boolean")
-    block.put(key.to, value.data)
+    block.put_valid(key.to, value.data)
     return None
 
 

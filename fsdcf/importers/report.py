@@ -30,6 +30,11 @@ def carried(to: str = "") -> KeyOutcome:
     return KeyOutcome(Treatment.CARRIED, to)
 
 
+def formal(note: str) -> KeyOutcome:
+    """The value is nowhere in the spec, and nothing is lost without it: why."""
+    return KeyOutcome(Treatment.CARRIED, "", note)
+
+
 def changed(note: str, to: str = "") -> KeyOutcome:
     """Something else is in the spec in place of the value; without ``to``, where the table of keys says."""
     return KeyOutcome(Treatment.CHANGED, to, note)

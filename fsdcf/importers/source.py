@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,8 @@ class Source:
     """A file: the name for messages, its path relative to the folder that gets the specs, and its bytes.
 
     ``named`` marks a file that the user named, as opposed to one that was found in a folder. ``folder_name`` is the
-    name of its folder, also where ``path`` leads upwards.
+    name of its folder, also where ``path`` leads upwards. ``written`` are paths of ``data`` that differ from those of
+    the text.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Source:
     raw: bytes
     named: bool = True
     folder_name: str = ""
+    written: Mapping[SpecPath, SpecPath] = field(default_factory=dict)
 
     @cached_property
     def _read(self) -> tuple[Document | None, tuple[Diagnostic, ...]]:
@@ -57,6 +59,13 @@ class Source:
         """The whole file as a value; empty if it cannot be read."""
         return SourceValue(self, (), self.data)
 
+    def root_at(self, path: SpecPath) -> SourceValue:
+        """The value at a path, which must be one of the file."""
+        data: Any = self.data
+        for step in path:
+            data = data[step]
+        return SourceValue(self, path, data)
+
     @property
     def folder(self) -> str:
         """The folder of the file, relative to the folder that gets the specs."""
@@ -67,6 +76,28 @@ class Source:
         """The text of the file. A character that cannot be decoded is replaced."""
         wide = self.raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return self.raw.decode("utf-16" if wide else "utf-8-sig", "replace")
+
+    def respelled(self, spelling: Callable[[SpecPath, str], str], keeps: Callable[[str, Any], bool]) -> Source:
+        """The same file with other names of keys, each by its path and name, and without the entries of maps that are
+        not to be kept. Every value knows its line all the same."""
+        if self.document is None:
+            return self
+        written: dict[SpecPath, SpecPath] = {}
+
+        def respell(data: Any, path: SpecPath, old: SpecPath) -> Any:
+            written[path] = old
+            if isinstance(data, dict):
+                kept = {spelling(path, str(name)): name for name in data if keeps(str(name), data[name])}
+                return {new: respell(data[name], (*path, new), (*old, name)) for new, name in kept.items()}
+            if isinstance(data, list):
+                return [respell(each, (*path, index), (*old, index)) for index, each in enumerate(data)]
+            return data
+
+        data = respell(self.data, (), ())
+        marks = {path: self.document.marks[old] for path, old in written.items() if old in self.document.marks}
+        changed = replace(self, written={path: old for path, old in written.items() if path != old})
+        changed.__dict__["_read"] = (replace(self.document, data=data, marks=marks), self.findings)
+        return changed
 
     def mentions(self, *words: str) -> bool:
         """Whether the text of the file contains all of the words, as a first, quick look."""
@@ -89,8 +120,9 @@ class SourceValue:
 
     @property
     def key(self) -> str:
-        """The path as text: ``http.additional_rules[0].path``."""
-        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path).lstrip(".")
+        """The path as text, as it is written: ``http.additional_rules[0].path``."""
+        path = self.source.written.get(self.path, self.path)
+        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
     @property
     def name(self) -> str:

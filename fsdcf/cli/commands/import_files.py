@@ -203,7 +203,9 @@ def _requests(imported: ImportResult, files: dict[str, str], output: Path) -> li
                 file = environment_file(name, output / SERVICES)
             raw = files[draft.path].encode()
             beside = _beside(draft, files, output)
-            requests.append(Request(str(output / draft.path), raw, name, beside=beside, environment_file=file))
+            place = str(output / draft.path)
+            variables = draft.variables
+            requests.append(Request(place, raw, name, variables=variables, beside=beside, environment_file=file))
     return requests
 
 
@@ -236,5 +238,7 @@ def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
         for name in dict.fromkeys(draft.to_store)
     ]
     services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
-    validate = suggested("validate", *(services if len(services) == 1 else [str(output / SERVICES)]))
+    variables = {name: f"{name}={text}" for each in imported.drafts for name, text in each.variables.items()}
+    places = services if len(services) == 1 else [str(output / SERVICES)]
+    validate = suggested("validate", *places, var=tuple(variables.values()))
     click.echo("\n".join(next_lines([*imported.next, *commands, validate], painter(sys.stderr))), err=True)

@@ -60,7 +60,7 @@ class Imported:
 def _result(row: Row) -> str:
     outcome = row.outcome
     head = "not carried" if outcome.treatment is Treatment.NOT_CARRIED else ", ".join(outcome.to.split())
-    return visible(f"{head}: {outcome.note}" if outcome.note else head)
+    return visible(": ".join(filter(None, (head, outcome.note))))
 
 
 def _errors(result: BatchResult) -> list[Diagnostic]:
