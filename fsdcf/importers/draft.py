@@ -171,7 +171,8 @@ class Block:
 
     def check(self, path: str, value: Any) -> None:
         """Raise UnfitError if the language does not accept a value, or an item of a list, at a path of keys."""
-        record, field = self.draft.kind.record, None
+        record: Any = self.draft.kind.record
+        field: Field | None = None
         for step in (*self.at, *path.split(".")):
             if isinstance(step, str):
                 field = names_of(record).get(step) if record else None
@@ -180,7 +181,7 @@ class Block:
             _check(field.key, value, self.draft.variables)
 
     def put_valid(self, path: str, value: Any, comment: str = "") -> None:
-        """Put a value at a path of keys, as ``put`` does. Raises UnfitError if the language does not accept it there."""
+        """Put a value at a path of keys, as ``put`` does. Raises UnfitError if the language does not accept it."""
         self.check(path, value)
         self.put(path, value, comment)
 

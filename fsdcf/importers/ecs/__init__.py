@@ -5,7 +5,6 @@ A spec comes from a task definition; the other files add what they know about th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,10 +47,10 @@ def _definition(source: Source) -> SourceValue | None:
         return None
     for path in ((), ("taskDefinition",), ("TaskDefinition",), ("Properties",)):
         found = source.root.get(".".join(path)) if path else source.root
-        if found is not None and isinstance(found.data, dict):
-            if found.data.keys() & {"containerDefinitions", "ContainerDefinitions"}:
-                respelled = source.respelled(_spelling, _says_something)
-                return respelled.root_at(tuple(_spelling((), step) for step in path))
+        named = found is not None and isinstance(found.data, dict) and found.data.keys()
+        if named and named & {"containerDefinitions", "ContainerDefinitions"}:
+            respelled = source.respelled(_spelling, _says_something)
+            return respelled.root_at(tuple(_spelling((), step) for step in path))
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from fsdcf.cloudformation.registries import PUBLIC_ECR, parts_of_image, registry_host
 from fsdcf.importers.draft import Block, Draft
@@ -82,8 +82,7 @@ class TaskDraft(Draft):
 
 
 def _task(block: Block) -> Task:
-    assert isinstance(block.draft, TaskDraft)
-    return block.draft.task
+    return cast(TaskDraft, block.draft).task
 
 
 def _is_main(block: Block) -> bool:
@@ -529,7 +528,11 @@ def _container(value: SourceValue, block: Block) -> Block | None:
 def _container_name(value: SourceValue, block: Block) -> KeyOutcome | None:
     if _is_main(block):
         same = value.text == block.draft.name
-        return carried(".metadata.name") if same else changed("the container of the service has its name", ".metadata.name")
+        return (
+            carried(".metadata.name")
+            if same
+            else changed("the container of the service has its name", ".metadata.name")
+        )
     if block.get("name") == value.text:
         return carried("name")
     return changed("the name is taken, or not possible in a spec", "name")
@@ -641,11 +644,13 @@ def _mapping(value: SourceValue, block: Block) -> Block | None:
     port = _whole(value.get("containerPort"))
     taken = [block.get("port"), *(each.get("port") for each in block.draft.block.get("sidecars") or ())]
     if port is None or port != task.ports.get(at) or port in taken:
-        reason = "it is not a TCP port" if port is not None and _port(value) is None else "a container has one port"
         if port in taken:
-            reason = "the containers of a task share one address, and the port is taken"
-        way = "" if _is_main(block) else " of a sidecar"
-        note(value, block, not_carried(f"{reason}: the load balancer and others can only use `port`{way}"))
+            outcome = not_carried("the containers of a task share one address, and another one has the port")
+        elif _is_main(block):
+            outcome = not_carried("a container has one TCP port: further ones are for the containers of the task alone")
+        else:
+            outcome = changed("the containers of a task reach it at localhost without a mapping", "name")
+        note(value, block, outcome)
         return None
     return block
 
@@ -876,7 +881,9 @@ def _check(value: SourceValue, block: Block) -> Block | None:
 
 def _check_time(value: SourceValue, block: Block) -> KeyOutcome | None:
     put = block.get(value.name)
-    return None if put == value.number else changed(f"the nearest number of seconds that is possible: {put}", value.name)
+    return (
+        None if put == value.number else changed(f"the nearest number of seconds that is possible: {put}", value.name)
+    )
 
 
 def _check_command(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -952,7 +959,9 @@ def _log_option(value: SourceValue, block: Block) -> KeyOutcome | None:
     if not _is_main(block):
         return changed("every container has the options of the service's own", f".service.{_LOGS}")
     if contains_secret(value.text, value.name) or value.name in ("splunk-token", "apikey", "api_key", "license_key"):
-        return not_carried("the value looks like a secret: name where it is stored in `observability.logs.secretOptions`")
+        return not_carried(
+            "the value looks like a secret: name where it is stored in `observability.logs.secretOptions`"
+        )
     if block.get(f"{_LOGS}.driver") is None:
         return not_carried("its output is not in the options: write `observability.logs.options`")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", value.name):
@@ -979,7 +988,9 @@ def _secret_option(value: SourceValue, block: Block) -> Block | None:
 
 def _router_option(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.name == "enable-ecs-log-metadata":
-        return formal("so does the router") if value.flag else not_carried("the router adds what ECS knows about the task")
+        return (
+            formal("so does the router") if value.flag else not_carried("the router adds what ECS knows about the task")
+        )
     if value.name == "config-file-type":
         return formal("it is S3") if value.text == "s3" else None
     if value.name == "config-file-value" and value.text.startswith("arn:"):
@@ -1137,7 +1148,9 @@ _ROUTER_OWN = {
     "firelensConfiguration.type": SourceKey(
         "firelensConfiguration.type",
         convert=lambda value, block: (
-            formal("it is Fluent Bit") if value.text == "fluentbit" else not_carried("the router is Fluent Bit: translate its files")
+            formal("it is Fluent Bit")
+            if value.text == "fluentbit"
+            else not_carried("the router is Fluent Bit: translate its files")
         ),
     ),
     "firelensConfiguration.options.*": SourceKey(
