@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.copilot import environment, manifest
+from fsdcf.importers.copilot import addons, environment, manifest
 from fsdcf.importers.copilot.workspace import belongs, claims, workspace_of
 from fsdcf.importers.source import Beside, Source
 
@@ -19,6 +19,7 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
         draft = manifest.convert(name, source, workspace, result)
         if draft is not None:
             result.drafts.append(draft)
+    addons.convert(workspace, result)
     environment.settle(result.drafts)
     return result
 

@@ -150,7 +150,7 @@ def _flow_logs(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _egress(value: SourceValue, block: Block) -> KeyOutcome | None:
     """The rules of the security group of all tasks; without one to the addresses of AWS, no task could start."""
     rules = [_rule(each) for each in value.items()]
-    if not rules or any(each["to"] == _EVERYWHERE and each["protocol"] == "all" for each in rules):
+    if not rules or any(each["to"] == _EVERYWHERE and each.get("protocol") == "all" for each in rules):
         return None
     if not any(each["to"] == _EVERYWHERE and _has_https(each) for each in rules):
         reason = "tasks pull their images and send their logs by HTTPS, which these rules do not allow"
@@ -170,7 +170,9 @@ def _rule(value: SourceValue) -> dict[str, object]:
     text = ports.text.strip() if ports else ""
     if text and not re.fullmatch(r"\d{1,5}(-\d{1,5})?", text):
         raise UnfitError("must have `ports` such as 80 or 8000-8100")
-    rule: dict[str, object] = {"to": str(_network(to)), "protocol": name}
+    rule: dict[str, object] = {"to": str(_network(to))}
+    if name != "tcp":
+        rule["protocol"] = name
     if text and name != "all" and text not in ("0-65535", "1-65535"):
         rule["ports"] = [text]
     return rule
@@ -178,7 +180,7 @@ def _rule(value: SourceValue) -> dict[str, object]:
 
 def _has_https(rule: dict[str, object]) -> bool:
     low, _, high = str((rule.get("ports") or ["0-65535"])[0]).partition("-")  # type: ignore[index]
-    return rule["protocol"] != "udp" and int(low) <= 443 <= int(high or low)
+    return rule.get("protocol") != "udp" and int(low) <= 443 <= int(high or low)
 
 
 # The load balancers

@@ -50,7 +50,7 @@ network:
     assert block["region"] == "eu-west-1"
     assert block["network"] == {"cidr": "10.20.0.0/20", "availabilityZones": 3, "flowLogs": {"retention": 14}}
     assert block["defaults"]["service"]["networking"]["egress"] == [
-        {"to": "0.0.0.0/0", "protocol": "tcp", "ports": ["1-1023"]},
+        {"to": "0.0.0.0/0", "ports": ["1-1023"]},
         {"to": "10.0.0.0/8", "protocol": "udp", "ports": ["53"]},
     ]
     assert rows["network.vpc.subnets.public[0].az"].startswith("changed: as the number of zones")
