@@ -226,6 +226,8 @@ def with_lists_of_actions() -> Iterator[str]:
         if kind.physical_name or name in names:
             if name not in UNMANAGED:
                 yield ACTIONS + yaml.safe_dump([{**one, "permissions": actions}])
+            elif name == "kafka_topic":
+                yield ACTIONS + yaml.safe_dump([{**one, "permissions": actions, **BROKERS}])
             yield ACTIONS + yaml.safe_dump([{**one, "unmanaged": {"permissions": actions, **ADDRESSES.get(name, {})}}])
 
 

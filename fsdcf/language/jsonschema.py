@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from fsdcf.language.dependency import Types
@@ -110,12 +111,21 @@ def _other_forms(field: Field, text: Schema) -> list[Schema]:
     """Return the schemas of other words for a limited ``text``, and of the maps that may have it in their place."""
     key = field.key
     words = [word for word in key.words if key.pattern and not re.fullmatch(key.pattern, word)]
-    forms: list[Schema] = [] if key.separator is None else [_value(ValueType("string"), field, {}, False)]
+    forms: list[Schema] = [] if key.separator is None else [_string(_joined(field))]
     forms += [{"enum": [*words, *[True] * ("true" in words)]}] if words else []
     if key.within:
         inner = {"enabled": {"const": True}, **dict.fromkeys(key.within, text)}
         forms.append({"type": "object", "properties": inner, "additionalProperties": False, "minProperties": 1})
     return forms
+
+
+def _joined(field: Field) -> Field:
+    """Return the key with the limits of a text that stands for its list."""
+    key = field.key
+    if not key.separator:
+        return field
+    pattern = rf"\s*(?:{key.pattern})(?:\s*{key.separator}\s*(?:{key.pattern}))*\s*"
+    return replace(field, key=replace(key, pattern=pattern))
 
 
 def _value(value: ValueType, field: Field, types: Types, partial: bool) -> Schema:

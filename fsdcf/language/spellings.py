@@ -82,7 +82,8 @@ class _Renaming:
 
     def _items(self, text: str, separator: str, old: SpecPath, new: SpecPath) -> list[str]:
         """Return the list for which a text stands. Its items have the position of the text."""
-        items = [item.strip() for item in text.split(separator) if item.strip()] if separator else [text]
+        items = [item.strip() for item in text.split(separator) if item.strip()] if separator else []
+        items = items or [text]
         for path in (new, *((*new, index) for index in range(len(items)))):
             self._mark(old, path)
         return items

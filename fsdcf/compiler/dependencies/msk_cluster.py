@@ -52,6 +52,18 @@ LEVELS = {
 BROKER = r"[A-Za-z0-9.-]+:[0-9]{1,5}"
 
 
+def brokers_key(**more: Any) -> Any:
+    """The key `brokers`."""
+    return spec_key(
+        "Addresses of the brokers, each with its port; a text has them between commas.",
+        default=(),
+        separator=",",
+        pattern=BROKER,
+        expects="a host and a port, such as b-1.events.abc123.c2.kafka.us-east-1.amazonaws.com:9098",
+        **more,
+    )
+
+
 def topic_key(doc: str, **more: Any) -> Any:
     """A key with names of topics.
 
@@ -76,13 +88,7 @@ def consumer_group_key() -> Any:
 class ExistingCluster(Unmanaged):
     """Access to a Kafka cluster that another stack owns."""
 
-    brokers: tuple[String, ...] = spec_key(
-        "Addresses of the brokers, each with its port.",
-        default=(),
-        also=("bootstrapServers", "bootstrap_servers"),
-        pattern=BROKER,
-        expects="a host and a port, such as b-1.events.abc123.c2.kafka.us-east-1.amazonaws.com:9098",
-    )
+    brokers: tuple[String, ...] = brokers_key(also=("bootstrapServers", "bootstrap_servers"))
     security_group_id: String | None = security_group_key("the brokers")
 
 
@@ -97,6 +103,11 @@ class KafkaDependency(ReachedDependency):
     @property
     def brokers(self) -> tuple[String, ...]:
         return () if self.unmanaged is None else self.unmanaged.brokers
+
+    @property
+    def connection_at(self) -> tuple[str, ...]:
+        """The path of the keys of the connection."""
+        return ("unmanaged",)
 
     @property
     def reached_ports(self) -> tuple[int, ...]:
@@ -149,7 +160,9 @@ def check_brokers(cluster: KafkaDependency) -> Violations:
     for index, broker in enumerate(cluster.brokers):
         port = sample(broker).rpartition(":")[2]
         if port.isdecimal() and not 1 <= int(port) <= 65535:
-            yield Violation(BROKERS, ("unmanaged", "brokers", index), f"`{port}` is not a port", "write 1 to 65535")
+            yield Violation(
+                BROKERS, (*cluster.connection_at, "brokers", index), f"`{port}` is not a port", "write 1 to 65535"
+            )
 
 
 def compile(cluster: MskCluster, names: Names, context: Context) -> Grant:
