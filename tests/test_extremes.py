@@ -287,6 +287,7 @@ ELSEWHERE = {
     "kafka_topic.permissions": "is always unmanaged",
     "aws_s3_bucket.notifications.topic": "names a dependency",
     "service.permissions": "has none",
+    "service.discovery.loadBalancer": "names a load balancer",
     "service.unmanaged.permissions": "has none",
     "sqlite_database.permissions": "has none",
     "sqlite_database.unmanaged": "has none",

@@ -179,22 +179,46 @@ class SqliteFile(SqlDatabase):
     backup: bool | None
 
 
+CONNECT, DNS, BALANCER = METHODS = ("connect", "dns", "loadBalancer")
+"""How a service finds another one."""
+
+
 class ReachedService(Dependency):
-    """A capability: a dependency that is another service of the environment, which has this ``name``, and is reached by
-    ``host`` and ``port``."""
+    """A capability: a dependency that is another service of the environment, which has this ``name``, and is found by
+    a ``method``: by Service Connect as ``host``, by DNS in the ``namespace``, or at a load balancer, ``balancer``."""
 
     alias: str | None
-    port: int
+    port: int | None
 
     @property
     def host(self) -> str:
-        """The host name of the service: by default, its own name."""
+        """The host name of the service, in a namespace without its domain: by default, its own name."""
         return self.alias or sample(self.name)
+
+    @property
+    def method(self) -> str:
+        """How the service is found: ``connect``, ``dns`` or ``loadBalancer``."""
+        raise NotImplementedError
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace of the DNS name; None for that of the environment."""
+        raise NotImplementedError
+
+    @property
+    def balancer(self) -> str | None:
+        """The name of the environment's load balancer; None for the one that services use by default."""
+        raise NotImplementedError
 
 
 def reached_services(spec: Spec) -> tuple[str, ...]:
     """Return the names of the services that a service calls, which a deploy of both deploys before it."""
     return tuple(dict.fromkeys(sample(one.name) for one in spec.dependencies if isinstance(one, ReachedService)))
+
+
+def connected_services(spec: Spec) -> list[ReachedService]:
+    """Return the services that a service calls by Service Connect, for which its tasks have a proxy."""
+    return [one for one in spec.dependencies if isinstance(one, ReachedService) and one.method == CONNECT]
 
 
 def preceding_services(spec: Spec, others: Iterable[Spec]) -> tuple[str, ...]:

@@ -149,3 +149,36 @@ def test_the_others_reach_the_port_of_the_endpoint(compiled: Compile) -> None:
     badge = rule["SourceSecurityGroupId"]
     caller = properties(compiled, WORKER + SHARED + CALL)["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert badge in caller["SecurityGroups"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "url"),
+    [
+        ("port: 8000, discovery: dns", "http://users.staging.internal:8000"),
+        ("port: 80, discovery: {method: cloud_map, namespace: other.internal}", "http://users.other.internal"),
+        ("discovery: loadBalancer, alias: users.example.com", "http://users.example.com"),
+    ],
+)
+def test_without_service_connect_the_caller_has_no_proxy(compiled: Compile, keys: str, url: str) -> None:
+    found = resources(compiled, f"{WORKER}{SHARED}dependencies:\n  - {{type: service, name: users, {keys}}}\n")
+    assert variables(found)["USERS_URL"] == url
+    assert found["Service"]["Properties"]["ServiceConnectConfiguration"] == {"Enabled": False}
+    assert found["Service"]["Metadata"]["fsdcf"]["Calls"] == ["users"], "a deploy of both still orders them"
+
+
+def test_the_scheme_of_a_load_balancer_is_that_of_its_listener(compiled: Compile) -> None:
+    call = "dependencies:\n  - {type: service, name: users, discovery: {method: lb, load_balancer: other}}\n"
+    zone = "hostedZoneId: Z0123456789ABCDEFGHIJ"
+    for more, scheme in (("", "http"), (f", {zone}", "https")):
+        file = FILE.replace("{public: {}}", f"{{public: {{}}, other: {{domain: staging.example.com{more}}}}}")
+        found = resources(compiled, WORKER + SHARED + call, file)
+        assert variables(found)["USERS_URL"] == f"{scheme}://users.staging.example.com"
+
+
+def test_a_namespace_of_another_network_needs_no_environment(compiled: Compile) -> None:
+    call = (
+        "dependencies:\n  - {type: service, name: users, port: 80, discovery: {method: dns, namespace: a.internal}}\n"
+    )
+    assert variables(resources(compiled, HELLO + ALONE + call))["USERS_URL"] == "http://users.a.internal"
+    result = compiled(HELLO + ALONE + call.replace(", namespace: a.internal", ""), file=FILE)
+    assert [one.code for one in result.diagnostics if one.code[0] == "S"] == ["S461"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fsdcf.cloudformation.priorities import band_of, default_priority
@@ -161,12 +163,14 @@ CONNECT = NETWORKING.format("serviceConnect: true")
 BESIDE = SourceFile("environments/staging.yml", ENVIRONMENT.encode())
 
 
-def member(name: str, networking: str = CONNECT, *calls: str, worker: bool = False) -> Sibling:
+def member(
+    name: str, networking: str = CONNECT, *calls: str, worker: bool = False, beside: SourceFile = BESIDE
+) -> Sibling:
     """A service that joins the environment. A call is the name of another service, and further keys."""
     text = HELLO.replace("name: hello", f"name: {name}").replace("  port: 8000\n", "" if worker else "  port: 8000\n")
     text += f"  resources: {{cpu: 512, memory: 1024}}\n  networking: {networking}\n"
     text += "dependencies:\n" * bool(calls) + "".join(f"  - {{type: service, name: {call}}}\n" for call in calls)
-    result = run(Request(f"{name}.yml", text.encode(), "staging", environment_file=BESIDE))
+    result = run(Request(f"{name}.yml", text.encode(), "staging", environment_file=beside))
     assert result.sibling is not None, result.diagnostics
     return result.sibling
 
@@ -218,6 +222,26 @@ def test_a_call_to_another_address(call: str, endpoint: str, keys: str, at: str)
     (found,) = findings(member("aa", CONNECT, call), callee)
     assert (found.code, found.path[-1], found.hint) == ("S469", at, f"write {keys} for this dependency")
     assert "(bb.yml:" in found.message
+
+
+@pytest.mark.parametrize(
+    ("call", "networking", "found"),
+    [
+        ("bb, discovery: dns, port: 8000", "loadBalancer: false, serviceDiscovery: true", ""),
+        ("bb, discovery: dns, port: 8000, alias: people", "serviceDiscovery: {name: people}", ""),
+        ("bb, discovery: dns, port: 8000", "serviceConnect: true", "S468 serviceDiscovery: true"),
+        ("bb, discovery: dns, port: 80", "serviceDiscovery: true", "S469 write `port: 8000`"),
+        ("bb, discovery: dns, port: 8000", "serviceDiscovery: {name: people}", "S469 write `alias: people`"),
+        ("bb, discovery: alb, alias: a.example.com", "loadBalancer: {paths: [/bb]}", ""),
+        ("bb, discovery: alb, alias: a.example.com", "loadBalancer: false", "S468 networking.loadBalancer"),
+    ],
+)
+def test_a_call_by_dns_or_at_the_load_balancer(call: str, networking: str, found: str) -> None:
+    beside = replace(BESIDE, raw=BESIDE.raw + b"environment: {loadBalancers: {public: {domain: a.example.com}}}\n")
+    callee = member("bb", f"{{shared: true, {networking}}}", beside=beside)
+    codes = [f"{one.code} {one.hint}" for one in findings(member("aa", CONNECT, call, beside=beside), callee)]
+    code, _, words = found.partition(" ")
+    assert len(codes) == bool(found) and all(one.startswith(code) and words in one for one in codes)
 
 
 def test_a_call_to_the_address_of_the_service() -> None:

@@ -8,7 +8,7 @@ from troposphere import GetAtt, ecs
 
 from fsdcf.compiler.parts.logs import to_cloudwatch
 from fsdcf.compiler.stack import Context, Sources, StackPart, imported, present
-from fsdcf.language.dependency import reached_services
+from fsdcf.language.dependency import connected_services
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import ServiceConnect
 
@@ -66,7 +66,7 @@ def service_connect(context: Context, environment: EnvironmentSpec) -> ecs.Servi
     The proxy writes to the log group of the service.
     """
     spec, endpoint = context.service, context.service.networking.connect
-    if endpoint is None and not reached_services(context.spec):
+    if endpoint is None and not connected_services(context.spec):
         return ecs.ServiceConnectConfiguration(Enabled=False)
     services = [_endpoint(endpoint, context.spec.metadata.name, context.entry)] if endpoint and spec.entry_port else []
     return ecs.ServiceConnectConfiguration(

@@ -522,7 +522,7 @@ HOST_WORDS = "a host name in lower case, such as users"
 """The name of a Service Connect endpoint.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html"""
 
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 """The port of a Service Connect endpoint that is not written, and need not be written in a URL."""
 
 

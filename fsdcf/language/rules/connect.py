@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fsdcf.language.dependency import ReachedService
-from fsdcf.language.model.service import ServiceConnect
+from fsdcf.diagnostics import joined
+from fsdcf.language.dependency import BALANCER, CONNECT, DNS, ReachedService
+from fsdcf.language.model.service import HTTP_PORT, ServiceConnect
 from fsdcf.language.placeholders import sample
 from fsdcf.language.rules.case import Case, Problem, Problems, rule
 from fsdcf.language.shape import names_of
@@ -28,6 +29,8 @@ def without_environment(case: Case) -> Problems:
             message = f"`{path.rpartition('.')[2]}` needs the namespace of an environment"
             yield Problem(path, message, hint, key=True)
     for at, reached in case.having(ReachedService):
+        if reached.method == DNS and reached.namespace is not None:
+            continue
         message = f"`{reached.host}` is a name in an environment, and this service joins none"
         yield Problem(at, message, hint)
 
@@ -85,12 +88,32 @@ def same_address(case: Case) -> Problems:
     if endpoint is not None and endpoint[0] == _LOCAL:
         yield Problem(f"{_CONNECT}.alias", f"`{_LOCAL}` is the address of each task itself", f"write `{own}`")
     for path, reached in case.having(ReachedService):
-        name, address = sample(reached.name), (reached.host, reached.port)
+        if reached.method != CONNECT:
+            continue
+        name, address = sample(reached.name), (reached.host, reached.port or HTTP_PORT)
         other = "each task itself" if reached.host == _LOCAL else f"`{taken.setdefault(address, name)}`"
         if other != f"`{name}`":
-            message = f"{reached.host}:{reached.port} is the address of {other}"
+            message = f"{address[0]}:{address[1]} is the address of {other}"
             key = "alias" if case.document.has((*path, "alias")) else "name"
             yield Problem((*path, key), message, f"write the alias and the port of `{name}`, as in its own spec")
+
+
+@rule("S643", "a service at a load balancer that has no host name for it")
+def no_host(case: Case) -> Problems:
+    """A service at a load balancer of the environment has the host `<service>.<domain>`, or the one that the caller
+    names."""
+    for path, reached in case.having(ReachedService):
+        if case.joined is None or reached.method != BALANCER:
+            continue
+        found = case.joined.environment.balancer_of(reached.balancer)
+        if found is None:
+            names = [f"`{name}`" for name in case.joined.environment.load_balancers]
+            message = f"{case.file_name} has no load balancer `{reached.balancer or 'public'}`"
+            hint = f"write {joined(names)}" if names else f"add it to environment.loadBalancers in {case.file_name}"
+            yield Problem((*path, "discovery"), message, hint)
+        elif found[1].domain is None and reached.alias is None:
+            hint = f"add `alias`, the host name of the service, or `domain` to the load balancer in {case.file_name}"
+            yield Problem((*path, "discovery"), f"the load balancer `{found[0]}` has no domain", hint)
 
 
 SMALLEST = 256
@@ -107,7 +130,7 @@ def small_task(case: Case) -> Problems:
     units and 64 MiB of memory, which the smallest task does not have beside the container."""
     if not case.service.networking.shared or case.service.resources.cpu > SMALLEST:
         return
-    callers = [path for path, _ in case.having(ReachedService)]
+    callers = [path for path, reached in case.having(ReachedService) if reached.method == CONNECT]
     if case.service.networking.connect is not None or callers:
         wrote = case.wrote("service.resources.cpu")
         path = "service.resources.cpu" if wrote else _CONNECT if case.wrote(_CONNECT) else callers[0]

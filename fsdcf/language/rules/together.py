@@ -10,10 +10,10 @@ from fsdcf.cloudformation.priorities import depth_of
 from fsdcf.conventions import ENVIRONMENT_SERVICE, similar
 from fsdcf.diagnostics import Diagnostic, Rule, SpecPath, in_order, joined
 from fsdcf.language.conditions import SharedRule, shared_balancer, shared_rules
-from fsdcf.language.dependency import ReachedService, Types
+from fsdcf.language.dependency import BALANCER, CONNECT, DNS, ReachedService, Types
 from fsdcf.language.document import Document
 from fsdcf.language.model.environment import EnvironmentSpec
-from fsdcf.language.model.service import Spec
+from fsdcf.language.model.service import HTTP_PORT, Spec
 from fsdcf.language.placeholders import sample
 
 if TYPE_CHECKING:
@@ -263,21 +263,27 @@ def _calls(siblings: Sequence[Sibling]) -> Iterator[tuple[Sibling, SpecPath, Rea
                 yield sibling, ("dependencies", index), dependency, *found
 
 
-_CONNECT = "service.networking.serviceConnect"
+_CONNECT, _DISCOVERY = "service.networking.serviceConnect", "service.networking.serviceDiscovery"
 
 
 @set_rule("S468", "a call of a service without an endpoint")
 def no_endpoint(siblings: Sequence[Sibling], types: Types) -> Conflicts:
     """A service is called by name at its endpoint in Service Connect. It has one in the environment that it joins, with
-    a port and `networking.serviceConnect`."""
+    a port and `networking.serviceConnect`. By DNS it needs `networking.serviceDiscovery` instead, at the load balancer
+    `networking.loadBalancer`."""
     for caller, path, dependency, callee, service in _calls(siblings):
-        if service.endpoint is None:
-            place, networking = callee.at(("metadata", "name")), service.service.networking
-            needed = {
-                "service.port": service.service.entry_port is not None,
-                "service.networking.shared: true": networking.shared,
-                f"{_CONNECT}: true": networking.connect is not None,
-            }
+        place, networking = callee.at(("metadata", "name")), service.service.networking
+        ways = {
+            CONNECT: {f"{_CONNECT}: true": networking.connect is not None},
+            DNS: {f"{_DISCOVERY}: true": networking.discovery is not None},
+            BALANCER: {"service.networking.loadBalancer": service.service.load_balancer is not None},
+        }
+        needed = {
+            "service.port": service.service.entry_port is not None,
+            "service.networking.shared: true": networking.shared,
+            **ways[dependency.method],
+        }
+        if not all(needed.values()):
             missing = " and ".join(key for key, there in needed.items() if not there)
             message = f"`{dependency.name}` has no endpoint: {place} lacks {missing}"
             yield Conflict(caller, (*path, "name"), message, f"add {missing} to {callee.document.span(()).file}")
@@ -285,19 +291,33 @@ def no_endpoint(siblings: Sequence[Sibling], types: Types) -> Conflicts:
 
 @set_rule("S469", "a call to another address")
 def other_address(siblings: Sequence[Sibling], types: Types) -> Conflicts:
-    """The alias and the port of a dependency on a service are those of the service's own `networking.serviceConnect`:
-    a template depends on its own spec alone, so neither is read from the other."""
+    """The alias and the port of a dependency on a service are those of the service's own `networking.serviceConnect`,
+    or with dns of its `serviceDiscovery` and its port: a template depends on its own spec alone, so neither is read
+    from the other."""
     for caller, path, dependency, callee, service in _calls(siblings):
-        if service.endpoint is None or service.endpoint == (dependency.host, dependency.port):
+        answers = _answers(dependency, service)
+        wanted = (dependency.host, dependency.port or HTTP_PORT)
+        if answers is None or answers == wanted:
             continue
-        host, port = service.endpoint
-        place = callee.at(("service", "networking", "serviceConnect"))
+        host, port = answers
+        key = "serviceDiscovery" if dependency.method == DNS else "serviceConnect"
+        place = callee.at(("service", "networking", key))
         message = f"`{dependency.name}` answers at {host}:{port} ({place}), and not at "
-        keys = {"alias": (dependency.host, host), "port": (dependency.port, port)}
+        keys = {"alias": (dependency.host, host), "port": (wanted[1], port)}
         wrong = {key: value for key, (written, value) in keys.items() if written != value}
         at = next((key for key in wrong if caller.document.has((*path, key))), "name")
         hint = f"write {' and '.join(f'`{key}: {value}`' for key, value in wrong.items())} for this dependency"
-        yield Conflict(caller, (*path, at), f"{message}{dependency.host}:{dependency.port}", hint)
+        yield Conflict(caller, (*path, at), f"{message}{wanted[0]}:{wanted[1]}", hint)
+
+
+def _answers(dependency: ReachedService, service: Spec) -> tuple[str, int] | None:
+    """Host and port at which a service answers to those who find it like this; None if they are not known."""
+    if dependency.method == CONNECT:
+        return service.endpoint
+    discovery, port = service.service.networking.discovery, service.service.entry_port
+    if dependency.method != DNS or discovery is None or port is None or dependency.port is None:
+        return None
+    return discovery.name or service.metadata.name, port
 
 
 @set_rule("S470", "two services with one name in an environment")
