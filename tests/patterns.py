@@ -138,6 +138,7 @@ DATA: Mapping[str, Callable[[], Iterable[str]]] = {
     "deploy/ecs/tasks.py: pattern": lambda: (pattern for _, pattern, _ in tasks._WORDS),
     "images/failure.py: cause.pattern": lambda: (one.pattern for one in failure._CAUSES),
     "language/placeholders.py: STORED_NAMES[store]": placeholders.STORED_NAMES.values,
+    "importers/flat/reading.py: STORED_NAMES[head]": placeholders.STORED_NAMES.values,
     "language/schema.py: pattern": spec_patterns,
     "masking.py: rest": lambda: (rest for _, rest in masking._BEGINNINGS),
     "plan/graph/architecture.py: drawing.arn_name": lambda: (

@@ -7,16 +7,16 @@ through a source reports every key that it meets, also those that no table has. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
 from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import ImportReport, Row, not_carried
-from fsdcf.importers.source import Beside, Source
+from fsdcf.importers.source import MOST_DOCUMENTS, Beside, Source
 
-NAMES = ("copilot", "ecs", "apprunner")
+NAMES = ("copilot", "ecs", "apprunner", "flat")
 """The formats, each by the name of its module. Those that recognize a file by more come first."""
 
 
@@ -69,9 +69,23 @@ def convert(name: str, claimed: Sequence[Source], sources: Sequence[Source], bes
     """What becomes of the claimed sources of a format; ``sources`` are all that were found."""
     chosen = formats()[name]
     related = [each for each in sources if each not in claimed and chosen.belongs(each)]
-    result = chosen.convert(claimed, related, beside)
-    for source in claimed:
-        for finding in source.findings:
-            where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in finding.path).lstrip(".")
-            result.report.add(Row(source.name, finding.span.line, where, not_carried(finding.message)))
+    report = ImportReport()
+    documents = [part for each in claimed for part in _documents(each, chosen, report)]
+    result = chosen.convert(documents, related, beside)
+    for row in report.rows.values():
+        result.report.add(row)
     return result
+
+
+def _documents(source: Source, chosen: Format, report: ImportReport) -> Iterator[Source]:
+    """The YAML documents of a file that a format converts. It reports the others, and what YAML has to say."""
+    for number, part in enumerate(source.documents):
+        if number and not chosen.claims(part):
+            report.add(Row(part.name, part.root.line, "", not_carried(f"this document is not one of {chosen.title}")))
+            continue
+        yield part
+        for finding in part.findings:
+            where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in finding.path).lstrip(".")
+            report.add(Row(source.name, finding.span.line, where, not_carried(finding.message)))
+    if len(source.documents) > 1 and sum(line.startswith("---") for line in source.text.splitlines()) > MOST_DOCUMENTS:
+        report.add(Row(source.name, 1, "", not_carried(f"a file has at most {MOST_DOCUMENTS} documents: split it")))

@@ -60,11 +60,15 @@ class _Step:
 
 
 class Table:
-    """The keys of a source, or of a part of it. ``title`` names the source in a sentence: ``a Copilot manifest``."""
+    """The keys of a source, or of a part of it. ``title`` names the source in a sentence: ``a Copilot manifest``.
 
-    def __init__(self, title: str, *keys: SourceKey) -> None:
+    ``spell`` returns the spelling that the table has of a name in the source, where there are several.
+    """
+
+    def __init__(self, title: str, *keys: SourceKey, spell: Callable[[str], str] = str) -> None:
         self.title = title
         self.keys = keys
+        self.spell = spell
         self._root = _Step()
         for key in keys:
             step = self._root
@@ -96,7 +100,7 @@ def _walk(table: Table, step: _Step, value: SourceValue, block: Block) -> None:
         _enter(key, value, block)
     elif step.below and isinstance(value.data, (dict, list)) and not (key and key.whole) and _fits(step, value):
         for name, child in value.children():
-            below = step.below.get(name) or step.below.get("*" if name != "[]" else "")
+            below = step.below.get(table.spell(name)) or step.below.get("*" if name != "[]" else "")
             if below is not None:
                 _walk(table, below, child, block)
             elif child.data is not None:
@@ -106,8 +110,8 @@ def _walk(table: Table, step: _Step, value: SourceValue, block: Block) -> None:
 
 
 def _fits(step: _Step, value: SourceValue) -> bool:
-    """Whether the keys below a step are those of a list, if the value is one, or else of a map."""
-    return ("[]" in step.below) == isinstance(value.data, list) or step.key is None
+    """Whether there are keys of a list below a step, if the value is one, or else keys of a map."""
+    return step.key is None or ("[]" in step.below if isinstance(value.data, list) else step.below.keys() != {"[]"})
 
 
 def _enter(key: SourceKey, value: SourceValue, block: Block) -> None:

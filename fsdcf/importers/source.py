@@ -8,15 +8,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from fsdcf.diagnostics import Diagnostic, SpecPath
 from fsdcf.importers.report import UnfitError
 from fsdcf.language.document import Document
-from fsdcf.language.source import parse_foreign
+from fsdcf.language.source import DOCUMENTS, parse_foreign
 
 Beside = Callable[[str], bytes]
 """Reads a file by its path relative to the folder of the import; raises OSError."""
+
+
+MOST_DOCUMENTS = 200
+"""The YAML documents of a file that are read."""
+_MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,6 +104,19 @@ class Source:
         changed = replace(self, written={path: old for path, old in written.items() if path != old})
         changed.__dict__["_read"] = (replace(self.document, data=data, marks=marks), self.findings)
         return changed
+
+    @cached_property
+    def documents(self) -> tuple[Source, ...]:
+        """The file as one source for each of its YAML documents, in which the lines are those of the file."""
+        if all(each.code != DOCUMENTS.code for each in self.findings):
+            return (self,)
+        bounds = [0, *(match.start() for match in _MARKER.finditer(self.text)), len(self.text)]
+        parts = []
+        for start, end in pairwise(bounds[: MOST_DOCUMENTS + 2]):
+            body = self.text[start:end]
+            if re.sub(r"(?m)#.*$|^---", "", body).strip():
+                parts.append(replace(self, raw=("\n" * self.text.count("\n", 0, start) + body).encode()))
+        return tuple(parts)
 
     def mentions(self, *words: str) -> bool:
         """Whether the text of the file contains all of the words, as a first, quick look."""

@@ -590,7 +590,72 @@ def _is_copilot(*kinds: str) -> Callable[[Mapping[Any, Any]], object]:
 
 _BEGIN = "`fsdcf init my-service` writes a spec; move "
 
+_ECS = "; `fsdcf init my-service` writes a spec for a container that runs on ECS with Fargate"
+PLATFORMS: Mapping[str, str] = {
+    "eks": "fsdcf does not deploy to Kubernetes: keep it on EKS with Helm or Argo CD" + _ECS,
+    "lambda": "fsdcf does not deploy functions: use AWS SAM for it, or put it into a container" + _ECS,
+    "ec2": "fsdcf does not manage instances: use an Auto Scaling group in a template of CloudFormation" + _ECS,
+    "flink": "fsdcf does not deploy to Managed Service for Apache Flink: use CloudFormation's"
+    " AWS::KinesisAnalyticsV2::Application" + _ECS,
+    "helm": "fsdcf does not install charts: use `helm upgrade --install`" + _ECS,
+    "sagemaker": "fsdcf does not deploy models: use an endpoint of SageMaker, made with CloudFormation or its SDK"
+    + _ECS,
+}
+"""What to do instead with a document of the flat dialect, by its platform: those that fsdcf does not deploy to."""
+
+ON_ECS = frozenset(
+    ("ecs", "fargate", "ecs_fargate", "aws_ecs", "ecs_ec2", "ecs_service", "container", "batch", "aws_batch")
+)
+"""The platforms of the flat dialect whose documents become specs; those for AWS Batch become jobs."""
+_OTHER_NAMES = {
+    **dict.fromkeys(("kubernetes", "k8s", "aws_eks"), "eks"),
+    **dict.fromkeys(("aws_lambda", "serverless", "function"), "lambda"),
+    **dict.fromkeys(("aws_ec2", "asg"), "ec2"),
+    **dict.fromkeys(("kinesis_analytics", "managed_flink", "apache_flink"), "flink"),
+    "aws_sagemaker": "sagemaker",
+    "aws_batch": "batch",
+}
+
+
+def platform_of(data: Mapping[Any, Any], around: Mapping[Any, Any] | None = None) -> str:
+    """The platform of a document of the flat dialect, or of the document around it; ecs without one."""
+    given = data.get("platform") or (around or {}).get("platform") or "ecs"
+    name = str(given).strip().strip("\"'").lower().replace("-", "_").replace(" ", "_")
+    return _OTHER_NAMES.get(name, name)
+
+
+def is_flat(data: Mapping[Any, Any]) -> bool:
+    """Whether a document is one of the flat dialect: with a name and a platform at its top, or a list of such."""
+    if data.keys() & {"apiVersion", "metadata", "kind"}:
+        return False
+    several = data.get("services")
+    if isinstance(several, (list, dict)) and "name" not in data:
+        return _holds_flat(several, data)
+    return _is_word(data.get("name")) and _is_word(data.get("platform"))
+
+
+def _is_word(value: Any) -> bool:
+    return bool(value) and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _holds_flat(several: Any, around: Mapping[Any, Any]) -> bool:
+    """Whether ``services`` has documents of the flat dialect, and not services of Compose."""
+    items = [each for each in (several.values() if isinstance(several, dict) else several) if isinstance(each, dict)]
+    known = PLATFORMS.keys() | ON_ECS
+    named = "platform" in around and platform_of(around) in known
+    return bool(items) and all(named or ("platform" in each and platform_of(each) in known) for each in items)
+
+
+def _of_platform(platform: str) -> Callable[[Mapping[Any, Any]], object]:
+    return lambda data: is_flat(data) and platform_of(data) == platform
+
+
 FILES = (
+    *(
+        ForeignFile(f"a document of the flat dialect for {platform}", _of_platform(platform), advice)
+        for platform, advice in PLATFORMS.items()
+    ),
+    ForeignFile("a document of the flat dialect of FSD", is_flat, imported=True),
     ForeignFile(
         "a Helm chart",
         lambda data: str(data.get("apiVersion")) in ("v1", "v2") and {"name", "version"} <= data.keys(),

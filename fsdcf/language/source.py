@@ -84,8 +84,8 @@ FOREIGN = Rule(
     "S015",
     "a file of another tool",
     "The file is a Kubernetes manifest, a Compose file, a Copilot manifest or another tool's description of a service. "
-    "fsdcf reads specs: `fsdcf import` writes those of Copilot, App Runner, ECS and Compose files, and `fsdcf init` a "
-    "new one.",
+    "fsdcf reads specs: `fsdcf import` writes those of Copilot, App Runner, ECS and Compose files and of the flat "
+    "dialect of older pages on FSD, and `fsdcf init` a new one.",
 )
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

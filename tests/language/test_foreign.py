@@ -10,7 +10,7 @@ import yaml
 
 from fsdcf.compiler.dependencies import types
 from fsdcf.language import reference
-from fsdcf.language.foreign import FILES, TYPES, VALUES, WORDS, Word
+from fsdcf.language.foreign import FILES, PLATFORMS, TYPES, VALUES, WORDS, Word
 from fsdcf.language.model import KINDS
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.shape import Field, later_of, spellings_of, walk
@@ -19,6 +19,11 @@ from tests.conftest import HELLO, Compile
 KEYS = dict(walk(Spec))
 LATER = {f"{path}.{name}" for path, each in KEYS.items() if each.record for name in later_of(each.record)}
 FOREIGN = {
+    **{
+        f"a document of the flat dialect for {platform}": f"name: web\nplatform: {platform}\ncompute: {{memory: 512}}\n"
+        for platform in PLATFORMS
+    },
+    "a document of the flat dialect of FSD": "name: web\nplatform: ecs\ncompute: {cpu: 512, memory: 1024}\n",
     "a Helm chart": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
     "a kustomization.yaml": "resources: [deployment.yaml]\nimages: [{name: web, newTag: v1}]\n",
     "a Kubernetes manifest": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: on}\n",
@@ -62,6 +67,12 @@ VARIANTS = {
     "package.json": '{"name": "web", "version": "1.0.0", "dependencies": {"express": "4"}}\n',
     "ECS services": '{"services": [{"serviceArn": "arn"}], "failures": []}\n',
     "a Procfile": "web: gunicorn app:app\n",
+    "flat documents": "name: web\nplatform: ecs\n---\nname: jobs\nplatform: eks\n",
+    "a flat list": "services:\n  - {name: web, platform: ecs}\n  - {name: job, platform: batch}\n",
+    "a flat map": "platform: ecs\nservices:\n  web: {compute: {cpu: 256}}\n",
+    "flat JSON": '{"name": "web", "platform": "ECS", "environment": {"A": "b"}}\n',
+    "a flat document with a new platform": "name: web\nplatform: nomad\nport: 80\n",
+    "a flat document that is not YAML": "name: web\nplatform: ecs\nimage: ${ecr:web}:${git:sha}\nbad: [\n",
     "keys of a service": "name: web\nport: 80\nimage: web\n",
 }
 
@@ -176,6 +187,8 @@ def test_a_file_of_another_tool_is_one_finding(compiled: Compile, text: str) -> 
         "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nservice: {port: 80}\n",
         "metadata: {name: web}\nservice: {port: 80}\n",
         HELLO.replace("fsd/v1", '"fsd/v1"') + "services: {a: {}}\n",
+        HELLO + "platform: ecs\nname: web\n",
+        "platform: ecs\nname: web\nmetadata: {name: web}\nservice: {port: 80}\n",
     ],
 )
 def test_a_spec_with_mistakes_is_not_taken_for_another_file(compiled: Compile, text: str) -> None:

@@ -1,0 +1,249 @@
+"""The flat dialect of FSD: what becomes of its keys, in every spelling."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsdcf.importers import ImportResult, recognized
+from fsdcf.importers.report import Treatment
+from fsdcf.importers.source import Source
+from fsdcf.language.foreign import PLATFORMS, is_flat
+from fsdcf.language.model import ENVIRONMENT
+from tests.importers.conftest import Imports, outcomes
+
+WEB = "name: web\nplatform: ecs\n"
+
+
+def service(imports: Imports, text: str) -> tuple[dict[str, Any], ImportResult]:
+    """The block of the only service of a document, and the result."""
+    result = imports({"web.yml": WEB + text})
+    (draft,) = (each for each in result.drafts if each.kind is not ENVIRONMENT)
+    return draft.data[draft.kind.block], result
+
+
+def dependencies(imports: Imports, text: str) -> tuple[list[dict[str, Any]], ImportResult]:
+    """The dependencies of a document that has these, and the result."""
+    result = imports({"web.yml": WEB + "dependencies:\n" + "".join(f"  - {line}\n" for line in text.splitlines())})
+    return result.drafts[0].data.get("dependencies", []), result
+
+
+@pytest.mark.parametrize(
+    ("text", "cpu", "memory"),
+    [
+        ("compute: {cpu: 512, memory: 1024}", 512, 1024),
+        ("compute: {cpu: 0.5, memory: 1}", 512, 1024),
+        ("compute: {cpu: '0.5 vCPU', memory: 1GB}", 512, 1024),
+        ("compute: {cpu: 500m, memory: 1Gi}", 512, 1024),
+        ("compute: {vcpu: 1, memoryMb: 2048}", 1024, 2048),
+        ("cpu: 1 vCPU\nmemory: 2 GB", 1024, 2048),
+        ("compute: {resources: {limits: {cpu: '2', memory: 4096Mi}, requests: {cpu: '1'}}}", 2048, 4096),
+        ("compute: {cpu: 300, memory: 512}", 512, 1024),
+        ("container: {cpu: 256, memory: 512MB}", 256, 512),
+    ],
+)
+def test_sizes(imports: Imports, text: str, cpu: int, memory: int) -> None:
+    block, result = service(imports, text + "\n")
+    assert (block["resources"]["cpu"], block["resources"]["memory"]) == (cpu, memory)
+    assert not result.report.counts[Treatment.NOT_CARRIED]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "networking: {port: 80, health_check: {path: /up, healthy_threshold: 4}}",
+        "networking: {port: 80, healthCheck: {path: /up, healthyThreshold: 4}}",
+        "network: {container-port: '80', health-check: {path: /up, healthy-threshold: 4}}",
+        "port: 80\nhealth_check: {path: up, healthy_threshold: '4'}",
+        "container: {port: 80, healthCheck: {endpoint: /up, healthyThreshold: 4}}",
+        "networking: {port: 80, load_balancer: {health_check: {path: /up, healthy_threshold: 4}}}",
+    ],
+)
+def test_a_key_has_many_spellings(imports: Imports, text: str) -> None:
+    block, _ = service(imports, text + "\n")
+    assert (block["port"], block["healthCheck"]) == (80, {"path": "/up", "healthyThreshold": 4})
+
+
+@pytest.mark.parametrize(
+    ("text", "scaling"),
+    [
+        ("{min: 2, max: 6, target_cpu: 70%}", {"minCount": 2, "maxCount": 6, "targetCPU": 70}),
+        ("{minCount: 2, maxCount: 6, targetMemory: 0.8}", {"minCount": 2, "maxCount": 6, "targetMemory": 80}),
+        ("{policies: [{type: target_tracking, metric: cpu, target: 60}]}", {"targetCPU": 60}),
+        (
+            "{policies: [{metric: alb_request_count, target: 9, scale_in_cooldown: 5m}]}",
+            {"policies": [{"metric": "requestsPerTask", "value": 9, "scaleInCooldown": 300}]},
+        ),
+        (
+            "{schedules: [{schedule: cron(0 9 * * MON-FRI), min_capacity: 3, timezone: UTC}]}",
+            {"schedules": [{"name": "schedule-1", "cron": "0 9 * * MON-FRI", "timezone": "UTC", "minCount": 3}]},
+        ),
+    ],
+)
+def test_scaling(imports: Imports, text: str, scaling: dict[str, Any]) -> None:
+    block, result = service(imports, f"scaling: {text}\ncompute: {{desired_count: 9}}\n")
+    assert block["autoScaling"] == scaling and "desiredCount" not in block.get("resources", {})
+    assert not result.report.counts[Treatment.NOT_CARRIED]
+
+
+@pytest.mark.parametrize(
+    ("mode", "permissions"),
+    [
+        ("read_write", "read_write"),
+        ("RW", "read_write"),
+        ("readOnly", "read"),
+        ("consumer", "read"),
+        ("publish", "write"),
+    ],
+)
+def test_a_mode_is_access_to_what_exists(imports: Imports, mode: str, permissions: str) -> None:
+    found, _ = dependencies(imports, f"{{type: aws_sqs_queue, name: a, mode: {mode}}}")
+    assert found == [{"type": "aws_sqs_queue", "name": "a", "unmanaged": {"permissions": permissions}}]
+
+
+def test_a_schema_or_nothing_makes_a_resource(imports: Imports) -> None:
+    found, result = dependencies(
+        imports,
+        "{type: dynamodb, table_name: a, mode: read, key_schema: [{attribute_name: i, key_type: HASH}], "
+        "attribute_definitions: [{attribute_name: i, attribute_type: S}]}\n"
+        "{type: aws_s3_bucket, bucket_name: b-files, lifecycle: [{expiration_days: 9}]}\n"
+        "{type: aws_sqs_queue, name: c, wait_time_seconds: 20, dlq: {max_receive_count: 3}}",
+    )
+    assert found == [
+        {
+            "type": "aws_dynamodb_table",
+            "name": "a",
+            "permissions": "read",
+            "keySchema": [{"name": "i", "type": "HASH"}],
+            "attributes": [{"name": "i", "type": "S"}],
+        },
+        {"type": "aws_s3_bucket", "name": "b-files", "lifecycle": [{"expireAfterDays": 9}]},
+        {"type": "aws_sqs_queue", "name": "c", "receiveWaitTime": 20, "maxReceiveCount": 3},
+    ]
+    assert not result.report.counts[Treatment.NOT_CARRIED]
+
+
+def test_two_modes_of_a_queue_are_one_dependency(imports: Imports) -> None:
+    found, _ = dependencies(
+        imports, "{type: aws_sqs_queue, name: a, mode: consumer}\n{type: aws_sqs_queue, name: a, mode: producer}"
+    )
+    assert found == [{"type": "aws_sqs_queue", "name": "a", "unmanaged": {"permissions": "read_write"}}]
+
+
+def test_services_that_call_each_other_join_an_environment(imports: Imports) -> None:
+    api = "name: api\nplatform: ecs\nport: 80\nload_balancer: {idle_timeout: 90}"
+    api += "\ndependencies: [{type: service, name: stock}]"
+    stock = "name: stock\nplatform: ecs\nport: 81\n"
+    result = imports({"a.yml": f"{api}\n---\n{stock}"})
+    drafts = {each.name: each.block.data for each in result.drafts}
+    assert drafts["staging"] == {"loadBalancers": {"public": {"idleTimeout": 90}}}
+    assert drafts["api"]["networking"] == {"shared": True, "loadBalancer": {"hosts": ["api.*"]}}
+    assert drafts["stock"]["networking"]["serviceConnect"] is True
+    assert {row.line for row in result.report.rows.values() if row.spec == "services/stock.yml"} == {7, 8, 9}
+
+
+def test_documents_of_one_name_are_specs_of_their_own(imports: Imports) -> None:
+    result = imports({"a.yml": WEB, "b.yml": WEB, "c.yml": "name: Web_2\nplatform: ecs\n"})
+    assert [each.path for each in result.drafts] == ["services/web.yml", "services/web-2.yml", "services/web-2-2.yml"]
+
+
+def test_a_job_of_batch(imports: Imports) -> None:
+    result = imports(
+        {"a.yml": "name: etl\nplatform: batch\njob: {timeout: 2 hours, schedule: rate(1 day), retries: 3}\n"}
+    )
+    assert result.drafts[0].data["job"] == {"timeout": 7200, "schedule": {"rate": "1 day"}, "retries": 3}
+
+
+@pytest.mark.parametrize("platform", [*PLATFORMS, "Kubernetes", "nomad"])
+def test_another_platform_is_a_sentence(imports: Imports, platform: str) -> None:
+    result = imports({"a.yml": f"name: a\nplatform: {platform}\ncompute: {{replicas: 2}}\n", "b.yml": WEB})
+    assert [each.name for each in result.drafts] == ["web"]
+    (row,) = (each for each in result.report.rows.values() if each.file == "a.yml")
+    assert row.outcome.note.startswith("fsdcf does not ") and row.key == "platform"
+
+
+def test_placeholders_become_those_of_a_spec(imports: Imports) -> None:
+    text = (
+        "environment: {A: '${environment}-x', B: '${secrets:a/b}', C: '${AWS_REGION}', D: '${sns:t}', E: '${env:X}', "
+        "F: '${sqs:missing:url}', PLACE: rome, G: '${PLACE}', H: 'costs $5 and ${'}\n"
+    )
+    block, result = service(imports, text)
+    assert block["environment"] == {
+        "A": "${ENV}-x",
+        "B": "${secrets:a/b}",
+        "C": "${AWS::Region}",
+        "D": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:t",
+        "PLACE": "rome",
+        "G": "rome",
+        "H": "costs $5 and $${",
+    }
+    lost = {key for key, each in outcomes(result).items() if each.treatment is Treatment.NOT_CARRIED}
+    assert lost == {"environment.E", "environment.F"}
+
+
+def test_an_existing_role_gets_no_statements(imports: Imports) -> None:
+    block, result = service(
+        imports, "security: {task_role: web, policies: [{actions: ['s3:GetObject'], resources: ['*']}]}\n"
+    )
+    assert block["taskRole"] == {"arn": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/web"}
+    assert outcomes(result)["security.policies[0]"].treatment is Treatment.NOT_CARRIED
+
+
+SECRETS = "environment: {API_KEY: sk_live_4eC39HqLyjWDarjtT1zdp7dc, DATABASE_PASSWORD: hunter2hunter2}\n"
+
+
+def test_a_plain_secret_is_never_written(imports: Imports) -> None:
+    block, result = service(imports, SECRETS)
+    text = "".join(each.text() for each in result.drafts) + str(result.report)
+    assert "4eC39" not in text and "hunter2" not in text
+    assert [each["name"] for each in block["secrets"]] == ["API_KEY", "DATABASE_PASSWORD"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: fsd/v1\nkind: Service\nname: web\nplatform: ecs\n",
+        "services: {web: {image: nginx, platform: linux/amd64}}\n",
+        "name: web\nplatform: {os: linux}\n",
+        "platform: ecs\n",
+    ],
+)
+def test_other_files_are_not_claimed(text: str) -> None:
+    source = Source("a.yml", "a.yml", text.encode())
+    assert not is_flat(source.data) and "flat" not in recognized([source])
+
+
+WORDS = (
+    "compute cpu memory networking port health_check path load_balancer waf scaling policies metric target "
+    "schedule observability alarms logging tracing security secrets iam policy_statements dependencies "
+    "type name mode unmanaged indexes streams encryption kms_key environment container image command job "
+    "services platform tags team"
+)
+KEYS = st.sampled_from(WORDS.split())
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(allow_nan=False),
+    st.sampled_from(
+        ["ecs", "batch", "${a:b:c}", "${", "aws_dynamodb_table", "service", "read", "1e9", "\u2028é", "/x", "5m"]
+    ),
+    st.text(max_size=12),
+)
+TREES = st.recursive(
+    VALUES,
+    lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(KEYS, below, max_size=5)),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(KEYS, TREES, max_size=8), TREES, TREES)
+def test_any_document_is_imported_the_same_twice(imports: Imports, data: Any, compute: Any, entry: Any) -> None:
+    text = json.dumps({**data, "name": "web", "platform": "ecs", "compute": compute, "dependencies": [entry]})
+    first, second = (imports({"web.json": text}, "flat") for _ in range(2))
+    assert [each.text() for each in first.drafts] == [each.text() for each in second.drafts]
+    assert first.report == second.report
