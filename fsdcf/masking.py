@@ -646,11 +646,11 @@ def secrets_in(
     ``name`` is the name of the variable or property that holds the value. Of a pair such as Name and Value, it is the
     Name.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         item = _item_name(value)
         for key, part in value.items():
             yield from secrets_in(part, item if key in ("Value", "value") and item else str(key), (*path, key))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         words = list(map(str, value))
         if any(word.startswith("-") for word in words):
             yield from (((*path, at), words[at][start:end]) for at, (start, end) in secrets_in_words(words))

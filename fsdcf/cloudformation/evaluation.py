@@ -221,9 +221,9 @@ def evaluate(value: Any, scope: Scope) -> Any:
     is a Partial; a function with an unknown argument is a Partial with the function's name. Raises EvaluationError.
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
-    if isinstance(value, str):
+    if value is None or isinstance(value, (str, int)):
         return value  # most values: the checks below are slower
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         function = function_of(value)
         if function is not None:
             if function not in FUNCTIONS:

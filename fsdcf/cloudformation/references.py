@@ -59,7 +59,7 @@ class Reference:
 
 def function_of(value: Any) -> str | None:
     """The function of a value: the only key of a mapping if it is ``Ref`` or ``Fn::…``; None for any other value."""
-    if not isinstance(value, str) and isinstance(value, Mapping) and len(value) == 1:
+    if not isinstance(value, (str, list)) and isinstance(value, (dict, Mapping)) and len(value) == 1:
         (key,) = value
         if isinstance(key, str) and (key.startswith("Fn::") or key == "Ref"):
             return key
@@ -68,11 +68,11 @@ def function_of(value: Any) -> str | None:
 
 def steps(value: Any) -> Iterable[tuple[str | int, Any]]:
     """The children of a mapping or a list with their keys or indexes; none of any other value."""
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, (str, int)):
         return ()  # most values: the checks below are slower
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return enumerate(value)
-    return value.items() if isinstance(value, Mapping) else ()
+    return value.items() if isinstance(value, (dict, Mapping)) else ()
 
 
 def section_of(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -107,7 +107,7 @@ def sub_variables(text: str) -> Iterator[re.Match[str]]:
 
 def references(value: Any, path: Path = ()) -> Iterator[Reference]:
     """Every Ref, Fn::GetAtt and variable of Fn::Sub in a value, in order, including references to pseudo parameters."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         function = function_of(value)
         if function == "Ref" and isinstance(value["Ref"], str):
             yield Reference(value["Ref"], None, "Ref", path)

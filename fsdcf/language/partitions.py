@@ -44,9 +44,11 @@ def named_partitions(value: Any, path: SpecPath = ()) -> Iterator[NamedPartition
 
 
 def _children(value: Any) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, (str, int)):
+        return ()  # most values: the checks below are slower
+    if isinstance(value, (dict, Mapping)):
         return value.items()
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return enumerate(value)
     record: Any = type(value)
     is_record = is_dataclass(record)

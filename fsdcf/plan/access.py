@@ -57,9 +57,9 @@ def documents(stack: PlannedStack) -> Iterator[PolicyDocument]:
 def _documents_in(value: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     if isinstance(value, str) and '"Statement"' not in value:
         return  # most values: the checks below are slower
-    if isinstance(value, str | Partial):
+    if isinstance(value, (str, Partial)):
         value = _from_json(value)
-    if isinstance(value, Mapping) and "Statement" in value:
+    if isinstance(value, (dict, Mapping)) and "Statement" in value:
         yield path, value
         return
     for step, child in steps(value):

@@ -8,12 +8,6 @@ from tests.cli.stage import QUEUE, SMALL, Stage, lines
 from tests.conftest import HELLO
 
 
-@pytest.fixture
-def pace() -> float:
-    """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.1
-
-
 def test_first_deploy_new_image_nothing_to_do(stage: Stage) -> None:
     (stage.folder / "hello.yml").write_text(HELLO)
     first = stage.deploy("--yes")

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from fsdcf.cli.commands.drift import drift_lines, drift_record
 from fsdcf.diagnostics import plain
 from fsdcf.operate.drift import DriftReport, PropertyDrift, ResourceDrift
 from tests.cli.stage import Stage, lines
-
-
-@pytest.fixture
-def pace() -> float:
-    return 0.1
 
 
 def drifted(stage: Stage) -> None:

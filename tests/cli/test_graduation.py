@@ -9,19 +9,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-import pytest
-
 from tests.cli.stage import SMALL, Stage
 from tests.conftest import ROOT
 from tests.sandbox.cloudformation import inventory
 
 PAGE = ROOT / "docs" / "how-to" / "graduate-to-dynamodb.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
-
-
-@pytest.fixture
-def pace() -> float:
-    return 0.1
 
 
 def shown(block: str) -> Iterator[tuple[str, list[str]]]:

@@ -232,6 +232,7 @@ def test_a_file_elsewhere_is_not_looked_for(home: Stage, tmp_path: Path) -> None
     assert "S403" in told.output
 
 
+@pytest.mark.parametrize("pace", [1.0])
 def test_a_certificate_that_is_never_valid_is_told_of(home: Stage) -> None:
     write(home, "loadBalancers: {public: {domain: example.com, hostedZoneId: Z0123456789ABCDEFGHIJ}}")
     file = home.folder / "environments" / "staging.yml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.cli.stage import SMALL, Stage
@@ -15,11 +14,6 @@ from tests.sandbox.cloudformation import inventory
 PAGE = ROOT / "docs" / "how-to" / "share-files.md"
 DENIED = "access denied by server while mounting"
 MEDIA = {"type": "aws_efs_file_system", "name": "${ENV}-media", "mountPoint": "/media"}
-
-
-@pytest.fixture
-def pace() -> float:
-    return 0.1
 
 
 def deploy(stage: Stage, name: str, *dependencies: Mapping[str, Any], expect: int = 0) -> str:

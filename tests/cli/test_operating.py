@@ -11,13 +11,6 @@ from fsdcf.cli.main import cli
 from fsdcf.cli.runtime import OPERATING_COMMANDS
 from tests.cli.stage import QUEUE, SMALL, Stage, lines
 
-
-@pytest.fixture
-def pace() -> float:
-    """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.1
-
-
 BY_NAME = ("watch", "cancel", "recover", "diagnose", "status", "history", "rollback", "delete")
 
 

@@ -19,12 +19,6 @@ from tests.cli.stage import QUEUE, SMALL, Stage
 LOST = QUEUE.replace("orders", "mails").removeprefix("dependencies:\n")
 
 
-@pytest.fixture
-def pace() -> float:
-    """Most of the time that a deploy takes is spent on watching it, and here it is no matter how long that is."""
-    return 0.1
-
-
 def next_of(text: str) -> list[str]:
     """The words of the first command that is shown as next."""
     return shlex.split(next(line for line in text.splitlines() if line.startswith("  next: "))[8:])

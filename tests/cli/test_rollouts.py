@@ -125,6 +125,7 @@ def test_the_advice_stands_between_evidence_and_commands() -> None:
     ]
 
 
+@pytest.mark.parametrize("pace", [1.0])
 def test_deploy_shows_the_tasks_and_the_advice(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("Service:update:unhealthy=container")
@@ -136,6 +137,7 @@ def test_deploy_shows_the_tasks_and_the_advice(stage: Stage) -> None:
     assert advice["key"] == "service.healthCheck.container" and advice["spec"]["text"].strip() == "container:"
 
 
+@pytest.mark.parametrize("pace", [1.0])
 def test_a_watched_status_shows_the_tasks(stage: Stage) -> None:
     stage.deploy("--yes")
     stage.site.fault("Service:update:exit=1")

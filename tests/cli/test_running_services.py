@@ -557,6 +557,7 @@ def test_run_detached_prints_the_id_alone(stage: Stage) -> None:
     assert "expects NAME=VALUE" in said and "geheim" not in said
 
 
+@pytest.mark.parametrize("pace", [1.0])
 def test_run_that_never_ran_and_one_that_was_interrupted(stage: Stage) -> None:
     stand(stage)
     stage.site.fault("hello-staging:create:CannotPullContainerError")

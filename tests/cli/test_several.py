@@ -14,11 +14,6 @@ NAMES = ("orders", "shop", "users")
 MANY = [f"services/{name}.yml" for name in NAMES]
 
 
-@pytest.fixture
-def pace() -> float:
-    return 0.1
-
-
 @pytest.fixture(autouse=True)
 def specs(stage: Stage) -> None:
     (stage.folder / "services").mkdir()

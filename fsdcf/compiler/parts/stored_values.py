@@ -45,7 +45,9 @@ def _paths(value: Any) -> Iterator[str]:
     """The paths of all parameters of the Parameter Store that a spec names."""
     if isinstance(value, Text):
         yield from (part.name for part in value.parts if is_parameter(part))
-    elif isinstance(value, Mapping):
+    elif value is None or isinstance(value, (str, int)):
+        return  # most values: the checks below are slower
+    elif isinstance(value, (dict, Mapping)):
         yield from _paths(list(value.values()))
     elif isinstance(value, (list, tuple)):
         for each in value:

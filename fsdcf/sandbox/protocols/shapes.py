@@ -63,7 +63,7 @@ def wire_name(shape: Shape, default: str) -> str:
 
 def collection(shape: Shape, value: Any) -> Any:
     """Return the value of a structure, a map or a list. Raises ShapeError if it is not such a value."""
-    if not isinstance(value, list | tuple if shape.type_name == "list" else Mapping):
+    if not isinstance(value, (list, tuple) if shape.type_name == "list" else (dict, Mapping)):
         raise ShapeError(f"{shape.name} is a {shape.type_name}, not {value!r}")
     return value
 
