@@ -11,7 +11,8 @@ import click
 class Spelling(click.Option):
     """A hidden option for the value of another parameter, ``of``: ``--file F`` for the argument SPEC.
 
-    A usage error if that parameter, or another spelling of it, has a different value.
+    A usage error if that parameter, or another spelling of it, has a different value, and for an empty value: that of a
+    shell's variable which is not set.
     """
 
     def __init__(self, param_decls: Sequence[str], of: str, **settings: Any) -> None:
@@ -29,6 +30,8 @@ class Spelling(click.Option):
     ) -> tuple[Any, list[str]]:
         """Give the value to the parameter that is meant. Eager: that parameter is processed later."""
         given = self.given(opts)
+        if "" in given and not ctx.resilient_parsing:
+            raise click.UsageError(f"{self.opts[0]} has an empty value", ctx)
         if given and isinstance(opts, dict):
             meant = next(each for each in ctx.command.params if each.name == self.of)
             is_list = meant.nargs == -1

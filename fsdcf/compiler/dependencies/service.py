@@ -52,7 +52,7 @@ _METHODS = {
 """Words for the ways to find a service."""
 
 
-def _method_key(**more: Any) -> Any:
+def _method_key() -> Any:
     return spec_key(
         "How the service is found: `connect` by Service Connect, `dns` by the name of its networking.serviceDiscovery, "
         "`loadBalancer` at a load balancer of the environment.",
@@ -60,7 +60,6 @@ def _method_key(**more: Any) -> Any:
         pattern="|".join(METHODS),
         expects="connect, dns or loadBalancer",
         default=CONNECT,
-        **more,
     )
 
 
@@ -68,7 +67,7 @@ def _method_key(**more: Any) -> Any:
 class Discovery(SnakeCaseRecord):
     """How another service is found."""
 
-    method: str = _method_key(also=("type",))
+    method: str = _method_key()
     namespace: str | None = spec_key(
         "With dns: private DNS namespace of the service, if it is not that of the environment.",
         default=None,
