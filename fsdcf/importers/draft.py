@@ -131,6 +131,15 @@ class Draft:
         yield from lines[first + 1 :]
 
 
+class NoDraft(Draft):
+    """The place for the keys of a source that no spec is made of, but which the report has."""
+
+    @property
+    def path(self) -> str:
+        """No file."""
+        return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """A map in a draft that values are put into. ``at`` is its path."""

@@ -132,6 +132,12 @@ def parse_fragment(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     return _read(raw, name, _FragmentReader)
 
 
+def parse_patches(raw: bytes, name: str) -> tuple[Document | None, Findings]:
+    """Return a list of changes of a template as a document with the list below ``patches``, and the findings. It is
+    read as ``parse_fragment`` does."""
+    return _read(raw, name, _PatchReader)
+
+
 def parse_foreign(raw: bytes, name: str) -> tuple[Document | None, Findings]:
     """Return another tool's file as a document, or None if it cannot be read, and the findings.
 
@@ -182,7 +188,7 @@ def _read(raw: bytes, name: str, make_reader: type[_TreeReader] | None = None) -
         return None, (fault,)
     first, more = (text[: outline.length], (fault,)) if fault else (text, ())
     try:
-        root = yaml.compose(first, Loader=_Loader)
+        root = _below(reads.lists, yaml.compose(first, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         return None, (_unreadable(error, text, name), *more)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):
@@ -214,6 +220,14 @@ def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagno
     span = _after(name, text[: first.start(1)] if first else "")
     span = replace(span, end_column=span.column + len(first.group(1)) if first else span.end_column)
     return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.hint(name))
+
+
+def _below(name: str, root: Any) -> Any:
+    """A list as a map that has it at a key; any other value, and without a key, the value itself."""
+    if not name or not isinstance(root, yaml.SequenceNode):
+        return root
+    key = yaml.ScalarNode(f"{_TAG}str", name, root.start_mark, root.start_mark)
+    return yaml.MappingNode(f"{_TAG}map", [(key, root)], root.start_mark, root.end_mark)
 
 
 def _between(name: str, start: Any, end: Any) -> Span:
@@ -322,12 +336,14 @@ class _TreeReader:
 
     ``instead`` is what to write in place of a tag. ``noun`` is what is read, ``empty`` what to do if there is none, and
     ``begin`` if it is not a map. ``anchors`` accepts one that nothing repeats.
+    ``lists`` is the key that a list gets which is the whole text; without one it is refused.
     """
 
     instead = "use a placeholder such as ${AWS::Region}, or plain values"
     noun = "spec"
     empty = "`fsdcf init` writes one"
     begin = "begin with `apiVersion: fsd/v1`"
+    lists = ""
     anchors = False
 
     def __init__(self, name: str, text: str, ends: dict[int, Any]) -> None:
@@ -533,6 +549,12 @@ class _FragmentReader(_TreeReader):
     def _is_key(self, key: yaml.Node, span: Span, path: SpecPath, fresh: bool) -> bool:
         is_text = isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge" and bool(key.value)
         return is_text or super()._is_key(key, span, path, fresh)
+
+
+class _PatchReader(_FragmentReader):
+    """Reads a list of changes of a template."""
+
+    lists = "patches"
 
 
 class _ForeignReader(_TreeReader):

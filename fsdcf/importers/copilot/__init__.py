@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.copilot import addons, environment, manifest
+from fsdcf.importers.copilot import addons, environment, manifest, overrides, pipeline
 from fsdcf.importers.copilot.workspace import belongs, claims, workspace_of
 from fsdcf.importers.source import Beside, Source
 
@@ -20,6 +20,8 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
         if draft is not None:
             result.drafts.append(draft)
     addons.convert(workspace, result)
+    overrides.convert(workspace, result)
+    pipeline.convert(workspace, related, result)
     environment.settle(result.drafts)
     return result
 

@@ -27,7 +27,7 @@ from fsdcf.cloudformation.references import (
 from fsdcf.diagnostics import Diagnostic, Severity, Span
 from fsdcf.importers import ImportResult
 from fsdcf.importers.copilot.workspace import Workspace
-from fsdcf.importers.draft import SERVICES, Block, Draft, spec_name
+from fsdcf.importers.draft import SERVICES, Block, Draft, NoDraft, spec_name
 from fsdcf.importers.keys import note, report_on
 from fsdcf.importers.report import ImportReport, KeyOutcome, carried, changed, not_carried
 from fsdcf.importers.source import Source, SourceValue
@@ -294,19 +294,14 @@ class TemplateSource(Source):
 
 
 @dataclass
-class _Addons:
-    """The addons of a workload, and the spec that gets them."""
+class Values:
+    """The values of Copilot's templates as specs have them. ``given`` are the values of parameters."""
 
     owner: str
-    draft: Draft
     workspace: Workspace
     result: ImportResult
     sections: dict[str, dict[str, SourceValue]] = field(default_factory=lambda: {name: {} for name in _SECTIONS})
-    beside: list[tuple[str, SourceValue]] = field(default_factory=list)
     given: dict[str, Any] = field(default_factory=dict)
-    files: list[TemplateSource] = field(default_factory=list)
-    dependencies: dict[str, tuple[_Replacement, Block]] = field(default_factory=dict)
-    unsaid: list[str] = field(default_factory=list)
 
     def type_of(self, resource: str) -> str:
         """The type of a resource; empty if there is none."""
@@ -336,7 +331,7 @@ class _Addons:
             return self._ref(argument)
         if function == "Fn::GetAtt":
             parts = split_attribute(argument)
-            return self._attribute(*parts) if parts else None
+            return self.attribute(*parts) if parts else None
         if function == "Fn::ImportValue":
             name = self.text(argument, depth + 1)
             return f"${{import:{name}}}" if name and re.fullmatch(EXPORT, name.replace("${ENV}", "env")) else None
@@ -364,19 +359,11 @@ class _Addons:
         if name in self.sections["Parameters"]:
             default = self.sections["Parameters"][name].get("Default")
             return self.text(default.data) if default is not None and default.data != "" else None
-        return self._attribute(name, "Ref")
+        return self.attribute(name, "Ref")
 
-    def _attribute(self, resource: str, attribute: str) -> str | None:
-        """An attribute of a resource that a dependency replaces."""
-        kind, block = self.dependencies.get(resource, (None, None))
-        if kind is None or block is None or attribute not in kind.attributes:
-            return self._physical(resource, attribute)
-        to = kind.attributes[attribute]
-        if kind.kind in ("rds",) and not block.get("unmanaged.endpoint"):
-            return None
-        if kind.name == "aws_dynamodb_table" and to == "name":
-            return str(block.get("name"))
-        return f"${{{kind.kind}:{block.get('name')}:{to}}}"
+    def attribute(self, resource: str, attribute: str) -> str | None:
+        """An attribute of a resource as the text of a spec; None if it is not known."""
+        return self._physical(resource, attribute)
 
     def _physical(self, resource: str, attribute: str) -> str | None:
         """The physical name of a resource, if the attribute is that and the template has it."""
@@ -400,17 +387,11 @@ class _Addons:
             elif name in variables:
                 value = self.text(variables[name], depth + 1)
             else:
-                value = self._attribute(target, attribute) if dot else self._ref(name)
+                value = self.attribute(target, attribute) if dot else self._ref(name)
             if value is None:
                 return None
             pieces.append(value)
         return "".join((*pieces, literal(text[end:])))
-
-    # The report
-
-    def say(self, section: str, name: str, outcome: KeyOutcome) -> None:
-        """Report what became of an entry of a section."""
-        note(self.sections[section][name], self.draft.block, outcome)
 
     def variable(self, name: str, suffix: str, stand_in: str, what: str) -> str:
         """A variable of the environments' files for what only AWS knows, with a stand-in that the user replaces."""
@@ -424,6 +405,64 @@ class _Addons:
         if _REPLACE not in self.result.next:
             self.result.next.append(_REPLACE)
         return f"${{{variable}}}"
+
+    def resolved(self, data: Any) -> Any:
+        """A value of a template with texts of a spec in place of its functions; None if one of them is not known."""
+        if isinstance(data, dict) and function_of(data) is None:
+            below = {str(key): self.resolved(one) for key, one in data.items()}
+            return None if None in below.values() else below
+        if isinstance(data, list):
+            items = [self.resolved(each) for each in data]
+            return None if any(each is None for each in items) else items
+        return self.text(data) if isinstance(data, (str, dict)) else data
+
+    def statements_of(self, document: Any) -> list[Mapping[str, Any]]:
+        """The statements of a policy document."""
+        return _maps(_listed(document.get("Statement") if isinstance(document, dict) else None))
+
+    def statement(self, statement: Mapping[str, Any], resources: Sequence[Any] | None = None) -> dict[str, Any] | None:
+        """A statement as a spec has it, about some of its resources or all of them; None if a part is not known."""
+        listed = _listed(statement.get("Resource")) if resources is None else resources
+        texts = [self.text(each) for each in listed]
+        actions = [each for each in _listed(statement.get("Action")) if _is_action(each)]
+        conditions = self.resolved(statement.get("Condition") or {})
+        if not texts or not actions or None in texts or conditions is None:
+            return None
+        entry = {
+            "sid": re.sub(r"[^A-Za-z0-9]", "", str(statement.get("Sid") or "")),
+            "effect": "" if statement.get("Effect") == "Allow" else statement.get("Effect"),
+            "actions": actions,
+            "resources": texts,
+            "conditions": conditions,
+        }
+        return {key: one for key, one in entry.items() if one}
+
+
+@dataclass
+class _Addons(Values):
+    """The addons of a workload, and the spec that gets them."""
+
+    draft: Draft = field(kw_only=True)
+    beside: list[tuple[str, SourceValue]] = field(default_factory=list)
+    files: list[TemplateSource] = field(default_factory=list)
+    dependencies: dict[str, tuple[_Replacement, Block]] = field(default_factory=dict)
+    unsaid: list[str] = field(default_factory=list)
+
+    def attribute(self, resource: str, attribute: str) -> str | None:
+        """An attribute of a resource that a dependency replaces."""
+        kind, block = self.dependencies.get(resource, (None, None))
+        if kind is None or block is None or attribute not in kind.attributes:
+            return super().attribute(resource, attribute)
+        to = kind.attributes[attribute]
+        if kind.kind in ("rds",) and not block.get("unmanaged.endpoint"):
+            return None
+        if kind.name == "aws_dynamodb_table" and to == "name":
+            return str(block.get("name"))
+        return f"${{{kind.kind}:{block.get('name')}:{to}}}"
+
+    def say(self, section: str, name: str, outcome: KeyOutcome) -> None:
+        """Report what became of an entry of a section."""
+        note(self.sections[section][name], self.draft.block, outcome)
 
     # What a spec gets
 
@@ -446,10 +485,9 @@ class _Addons:
 
     def statements(self) -> Iterator[Mapping[str, Any]]:
         """The statements of the policies that the outputs attach to the task role."""
-        for name, output in self.outputs.items():
-            if output.is_policy and name in self.sections["Outputs"]:
-                document = self.properties(output.resource).get("PolicyDocument")
-                yield from _maps(_listed(document.get("Statement") if isinstance(document, dict) else None))
+        for output in self.outputs.values():
+            if output.is_policy:
+                yield from self.statements_of(self.properties(output.resource).get("PolicyDocument"))
 
     @cached_property
     def outputs(self) -> dict[str, AddonOutput]:
@@ -530,33 +568,17 @@ class _Addons:
     def allow(self) -> None:
         """Add the statements about what no dependency replaces to the task role."""
         for statement in self.statements():
-            open_ = [] if _is_plain(statement) else _listed(statement.get("Resource"))
-            rest = open_ or [each for each in _listed(statement.get("Resource")) if not self.target(each)]
-            texts = [text for each in rest if (text := self.text(each)) is not None]
-            actions = [each for each in _listed(statement.get("Action")) if _is_action(each)]
-            conditions = self.deep(statement.get("Condition"))
-            if not rest:
+            listed = _listed(statement.get("Resource"))
+            rest = [each for each in listed if not _is_plain(statement) or not self.target(each)]
+            if not rest and listed:
                 continue
-            if len(texts) < len(rest) or not actions or (statement.get("Condition") and not conditions):
-                self.unsaid.append(str(statement.get("Sid") or ", ".join(actions[:2]) or "a statement"))
-            if not texts or not actions or (statement.get("Condition") and not conditions):
-                continue
-            sid = re.sub(r"[^A-Za-z0-9]", "", str(statement.get("Sid") or ""))
-            entry = {"sid": sid, "effect": statement.get("Effect"), "actions": actions, "resources": texts}
-            entry["conditions"] = conditions
-            if entry["effect"] == "Allow":
-                del entry["effect"]
-            self.draft.block.add("taskRole.statements", {key: one for key, one in entry.items() if one})
-
-    def deep(self, data: Any) -> Any:
-        """A map or list with its values as texts of a spec; empty if one of them is not known."""
-        if isinstance(data, dict) and function_of(data) is None:
-            below = {str(key): self.deep(one) for key, one in data.items()}
-            return below if all(below.values()) else {}
-        if isinstance(data, list):
-            items = [self.deep(each) for each in data]
-            return items if all(items) else []
-        return self.text(data) or ""
+            entry = self.statement(statement, rest)
+            if entry is not None:
+                self.draft.block.add("taskRole.statements", entry)
+            else:
+                self.unsaid.append(
+                    str(statement.get("Sid") or next(iter(_listed(statement.get("Action"))), "a statement"))
+                )
 
 
 def _listed(data: Any) -> list[Any]:
@@ -616,7 +638,7 @@ def convert(workspace: Workspace, result: ImportResult) -> None:
         if owner == ENVIRONMENTS:
             _of_environments(sources, workspace, result)
         elif owner in drafts:
-            _of_workload(_Addons(owner, drafts[owner], workspace, result), sources)
+            _of_workload(_Addons(owner, workspace, result, draft=drafts[owner]), sources)
         else:
             for source in sources:
                 reason = f"no manifest of the workload {owner} becomes a spec"
@@ -935,8 +957,8 @@ def _problem(addons: _Addons, path: str, text: str) -> str:
 
 def _of_environments(sources: Sequence[Source], workspace: Workspace, result: ImportResult) -> None:
     """Report the addons of environments: they stay in Copilot's stack, whose exports the specs read."""
-    draft = Draft(ENVIRONMENT, "none", result.report)
-    addons = _Addons(ENVIRONMENTS, draft, workspace, ImportResult(result.report))
+    draft = NoDraft(ENVIRONMENT, ENVIRONMENTS, result.report)
+    addons = _Addons(ENVIRONMENTS, workspace, ImportResult(result.report), draft=draft)
     _read(addons, sources)
     for section, entries in addons.sections.items():
         for name, value in entries.items():

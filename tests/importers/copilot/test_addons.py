@@ -114,7 +114,7 @@ def test_what_has_no_dependency_becomes_statements(imports: Imports) -> None:
             "effect": "Deny",
             "actions": ["s3:PutObject"],
             "resources": ["arn:aws:s3:::x-${ENV}/*"],
-            "conditions": {"Bool": {"aws:SecureTransport": "false"}},
+            "conditions": {"Bool": {"aws:SecureTransport": False}},
         },
     ]
 
