@@ -107,16 +107,19 @@ def test_case(spec: Path) -> None:
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("import/*")), ids=lambda path: path.name)
 def test_import(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``fsdcf import`` writes for the folder ``source`` of a case, and its report. Every spec compiles."""
+    """What ``fsdcf import`` writes for the folder ``source`` of a case, also into it, and its report. Every spec
+    compiles."""
     shutil.copytree(case / "source", tmp_path / "source")
     monkeypatch.chdir(tmp_path)
     ended = CliRunner().invoke(cli, ["import", "source", "-o", "out"])
     assert ended.exit_code in (0, 4) and "does not compile" not in ended.output, ended.output
     check(case / "report.txt", ended.stdout)
-    written = {path.relative_to("out") for path in Path("out").rglob("*") if path.is_file()}
-    for path in sorted(written):
-        check(case / "out" / path, (Path("out") / path).read_text(encoding="utf-8"))
-    assert {path.relative_to(case / "out") for path in (case / "out").rglob("*") if path.is_file()} == written
+    sources = {path.relative_to(case) for path in (case / "source").rglob("*")}
+    written = {path for folder in ("out", "source") for path in Path(folder).rglob("*") if path.is_file()} - sources
+    places = {path.relative_to("out") if path.is_relative_to("out") else path: path for path in written}
+    for place, path in sorted(places.items()):
+        check(case / "out" / place, path.read_text(encoding="utf-8"))
+    assert {path.relative_to(case / "out") for path in (case / "out").rglob("*") if path.is_file()} == places.keys()
 
 
 KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -141,6 +141,8 @@ def _put(table: Table, key: SourceKey | None, value: SourceValue, block: Block) 
 
 
 def _put_plain(key: SourceKey, value: SourceValue, block: Block) -> KeyOutcome | None:
+    if key.table is not None:
+        raise UnfitError("must be a map or a list")
     if not key.to:
         return None
     if isinstance(value.data, (dict, list)):

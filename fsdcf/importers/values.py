@@ -12,6 +12,7 @@ from fsdcf.importers.keys import Convert
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.language.model.common import VARIABLE
+from fsdcf.language.model.container import SECRET_SOURCE
 from fsdcf.language.placeholders import STORED_NAMES
 from fsdcf.masking import contains_secret
 
@@ -40,6 +41,19 @@ def put_seconds(to: str, low: int = 0, high: int = 10**9) -> Convert:
         fitting = min(max(number, low), high)
         block.put(to, fitting)
         return changed(f"{number} seconds are not possible: {fitting}", to) if fitting != number else None
+
+    return convert
+
+
+def put_between(to: str, low: int, high: int) -> Convert:
+    """A conversion that puts a whole number at a key that accepts the numbers from ``low`` to ``high``."""
+
+    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
+        fitting = min(max(value.number, low), high)
+        block.put(to, fitting)
+        if fitting == value.number:
+            return None
+        return changed(f"{value.number} is not between {low} and {high}, the limits of AWS: {fitting}", to)
 
     return convert
 
@@ -132,8 +146,8 @@ def put_secret(block: Block, name: str, source: str) -> None:
 def secret_source(text: str) -> str:
     """Where a secret is, as a spec names it: an ARN as it is, the name of a parameter as ``/path`` or ``ssm:name``."""
     text = text.strip()
-    if text.startswith("arn:") or text.startswith("/"):
-        return text
-    if re.fullmatch(STORED_NAMES["ssm"], text):
+    if not text.startswith(("arn:", "/")) and re.fullmatch(STORED_NAMES["ssm"], text):
         return f"ssm:{text}"
-    raise UnfitError("must be the ARN of a secret, or the name or ARN of a parameter")
+    if not re.fullmatch(SECRET_SOURCE, text):
+        raise UnfitError("must be the ARN of a secret, or the name or ARN of a parameter")
+    return text

@@ -51,8 +51,9 @@ def test_every_key_is_reported_with_what_became_of_it() -> None:
 
 
 def test_a_value_that_does_not_fit_is_reported() -> None:
-    _, rows = _converted("cpu: 3\ncount: [1]\nvariables: text\nsidecars: 3\nports: {a: 1}\n")
-    assert rows["cpu"][2] == "it must be even"
+    draft, rows = _converted("cpu: 3\ncount: [1]\nvariables: text\nsidecars: {a: 3}\nports: {a: 1}\n")
+    assert (rows["cpu"][2], rows["sidecars.a"][2]) == ("it must be even", "it must be a map or a list")
+    assert draft.data["service"] == {}
     assert all(row[0] == "not carried" for row in rows.values()) and len(rows) >= 5
 
 
