@@ -118,12 +118,37 @@ def put_variable(block: Block, name: str, text: str) -> KeyOutcome:
     """
     if not re.fullmatch(VARIABLE, name):
         return not_carried(f"a variable must match {VARIABLE}")
+    if (source := _referenced(text)) and re.fullmatch(SECRET_SOURCE, source):
+        put_secret(block, name, source)
+        return changed("ECS reads the value when a task starts", "secrets")
     if contains_secret(text, name) or "{{resolve:" in text:
         place = store(block, name)
         note = "the value looks like a secret, which a spec must not contain: store a new one with `fsdcf secret set`"
         return changed(note, place)
+    if secrets := [entry for entry in block.get("secrets") or () if entry["name"] != name]:
+        block.put("secrets", secrets)
+    else:
+        block.data.pop("secrets", None)
     block.put_at("environment", name, text)
     return carried(f"environment.{name}")
+
+
+def _referenced(text: str) -> str:
+    """What a dynamic reference of CloudFormation refers to, as ``valueFrom`` has it; empty for any other text.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+    """
+    found = re.fullmatch(r"\s*\{\{resolve:(secretsmanager|ssm|ssm-secure):([^{}]{1,2048})\}\}\s*", text)
+    if not found:
+        return ""
+    body = found[2]
+    if found[1] != "secretsmanager":
+        parameter = body.partition(":")[0]
+        return parameter if parameter.startswith("/") else f"ssm:{parameter}"
+    arn = re.match(r"arn(?::[^:]*){6}", body)
+    secret = arn[0] if arn else body.partition(":")[0]
+    key = body[len(secret) + 1 :].partition(":")[2]
+    return f"{secret if arn else f'secretsmanager:{secret}'}:{key}".rstrip(":")
 
 
 def store(block: Block, name: str) -> str:
@@ -135,7 +160,8 @@ def store(block: Block, name: str) -> str:
 
 
 def put_secret(block: Block, name: str, source: str) -> None:
-    """Put a secret variable at ``secrets``, in the place of one of the same name."""
+    """Put a secret variable at ``secrets``, in the place of one of the same name, and of a variable."""
+    (block.get("environment") or {}).pop(name, None)
     for index, entry in enumerate(block.get("secrets") or ()):
         if entry["name"] == name:
             block.below("secrets", index).put("valueFrom", source)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fsdcf.importers import Format, ImportResult
 from fsdcf.importers.apprunner.api import ANSWER, LIST, PART_TABLES, PARTS, SERVICE
 from fsdcf.importers.apprunner.configuration import CONFIGURATION
-from fsdcf.importers.apprunner.image import Image
+from fsdcf.importers.apprunner.image import SourceImage
 from fsdcf.importers.apprunner.service import ServiceDraft, finish
 from fsdcf.importers.draft import spec_name
 from fsdcf.importers.keys import report_on
@@ -102,8 +102,8 @@ class _Conversion:
                 report_on(source.root, self.result.report, not_carried(text))
         return self.result
 
-    def _image(self, folder: str, configuration: Source | None, runtime: SourceValue | None = None) -> Image:
-        image = Image(folder or ".", self.beside)
+    def _image(self, folder: str, configuration: Source | None, runtime: SourceValue | None = None) -> SourceImage:
+        image = SourceImage(folder or ".", self.beside)
         if configuration is not None:
             runtime = configuration.root.get("runtime") or configuration.root.get("build.runtime")
             named = configuration.root.get("build.dockerfile")
@@ -114,7 +114,7 @@ class _Conversion:
             image.choose(runtime.text)
         return image
 
-    def _draft(self, name: str, image: Image, source: Source) -> ServiceDraft:
+    def _draft(self, name: str, image: SourceImage, source: Source) -> ServiceDraft:
         names = {each.name for each in self.result.drafts}
         base = spec_name(name)
         unique = next(each for each in _numbered(base) if each not in names)
@@ -140,7 +140,7 @@ class _Conversion:
         folder = configuration.folder if configuration else source.folder
         if code is not None and configuration is None and (below := code.get("SourceDirectory")) and below.is_text():
             folder = posixpath.normpath(posixpath.join(folder, below.data.strip("/")))
-        image = Image(folder or ".", self.beside)
+        image = SourceImage(folder or ".", self.beside)
         if code is not None:
             image = self._image(folder, configuration, code.get("CodeConfiguration.CodeConfigurationValues.Runtime"))
         draft = self._draft(name.data if name and name.is_text() else source.folder_name, image, source)

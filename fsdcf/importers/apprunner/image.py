@@ -108,7 +108,7 @@ _LOWEST_OPEN_PORT = 1024
 
 
 @dataclass
-class Image:
+class SourceImage:
     """The image of a service: the Dockerfile that is there, or what one has to do.
 
     ``folder`` has the source, relative to the folder that gets the specs. ``existing`` is the Dockerfile in it.
@@ -242,7 +242,7 @@ def is_old(platform: Platform, version: str) -> bool:
     return tuple(map(int, version.split("."))) < platform.supported
 
 
-def add_step(image: Image, steps: list[str], value: SourceValue) -> KeyOutcome:
+def add_step(image: SourceImage, steps: list[str], value: SourceValue) -> KeyOutcome:
     """Make a command a step of the Dockerfile. Raises UnfitError."""
     text = value.text.strip()
     if image.existing:
@@ -264,7 +264,7 @@ def add_step(image: Image, steps: list[str], value: SourceValue) -> KeyOutcome:
     return not_carried(lost)
 
 
-def add_variable(image: Image, name: str, text: str, block: Block) -> KeyOutcome:
+def add_variable(image: SourceImage, name: str, text: str, block: Block) -> KeyOutcome:
     """Make a variable of the build an argument of the Dockerfile, or a secret of the build."""
     if image.existing:
         return changed(f"`{image.existing}` builds the image: declare it there with ARG, if the build needs it", PLACE)
@@ -283,7 +283,7 @@ def add_variable(image: Image, name: str, text: str, block: Block) -> KeyOutcome
     return carried(PLACE)
 
 
-def put_version(image: Image, value: SourceValue) -> KeyOutcome:
+def put_version(image: SourceImage, value: SourceValue) -> KeyOutcome:
     """Choose the version of the runtime. Raises UnfitError."""
     text = value.text.strip()
     if image.existing:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import cast
 
-from fsdcf.importers.apprunner.image import DEFAULT_PORT, PLACE, Image, add_step, is_old
+from fsdcf.importers.apprunner.image import DEFAULT_PORT, PLACE, SourceImage, add_step, is_old
 from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.keys import Convert, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
@@ -35,7 +35,7 @@ _SHELL = re.compile(r"[|&;<>$`\n]|^(?:[A-Za-z_]\w*=|(?:cd|export|source|set|exec
 class ServiceDraft(Draft):
     """A spec in the making with what only App Runner needs: its image, and the values that others depend on."""
 
-    image: Image = field(kw_only=True)
+    image: SourceImage = field(kw_only=True)
     values: dict[str, SourceValue] = field(default_factory=dict)
     by_tcp: bool = True
     scaling: bool = False
@@ -128,7 +128,12 @@ def finish(draft: ServiceDraft) -> None:
         block.put("port", DEFAULT_PORT, "The default of App Runner.")
     port = str(block.get("port"))
     if (value := draft.values.get("port")) is not None:
-        note(value, block, put_variable(block, value.text, port))
+        here = _has(block, value.text)
+        note(
+            value,
+            block,
+            changed("a variable of the file has this name, and wins", "environment") if here else put_variable(block, value.text, port),
+        )
     if not _has(block, "PORT"):
         block.put_at("environment", "PORT", port, "App Runner always sets it.")
     _put_size(draft)
