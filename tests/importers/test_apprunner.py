@@ -218,6 +218,23 @@ def test_what_public_files_write_in_other_places_is_understood(imports: Imports)
     assert held["secrets"] == [{"name": "A", "valueFrom": "/a/b"}]
 
 
+def test_a_name_is_a_variable_or_a_secret_once(imports: Imports) -> None:
+    text = """\
+  network: {port: 3000, env: WEB_PORT}
+  env:
+    - {name: WEB_PORT, value-from: /web/port}
+    - {name: A, value: b}
+    - {name: B, value: "{{resolve:secretsmanager:shop/b:SecretString:key}}"}
+    - {name: C, value: "{{resolve:ssm:/shop/c:3}}"}
+  secrets: [{name: A, value-from: /a}]
+"""
+    result = imports({"apprunner.yaml": PYTHON + text})
+    assert block(result)["environment"] == {"PORT": "3000"}
+    stored = {entry["name"]: entry["valueFrom"] for entry in block(result)["secrets"]}
+    assert stored == {"WEB_PORT": "/web/port", "A": "/a", "B": "secretsmanager:shop/b:key", "C": "/shop/c"}
+    assert "wins" in outcomes(result)["run.network.env"].note
+
+
 SIZES = {
     ("1 vCPU", "2 GB"): (1024, 2048),
     ("256", "512"): (256, 512),

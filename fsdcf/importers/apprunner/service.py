@@ -128,12 +128,9 @@ def finish(draft: ServiceDraft) -> None:
         block.put("port", DEFAULT_PORT, "The default of App Runner.")
     port = str(block.get("port"))
     if (value := draft.values.get("port")) is not None:
-        here = _has(block, value.text)
-        note(
-            value,
-            block,
-            changed("a variable of the file has this name, and wins", "environment") if here else put_variable(block, value.text, port),
-        )
+        taken = _has(block, value.text)
+        own = changed("a variable of the file has this name, and wins", "environment")
+        note(value, block, own if taken else put_variable(block, value.text, port))
     if not _has(block, "PORT"):
         block.put_at("environment", "PORT", port, "App Runner always sets it.")
     _put_size(draft)
