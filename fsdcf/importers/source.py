@@ -46,6 +46,11 @@ class Source:
         return parse_foreign(self.raw, self.name)
 
     @property
+    def is_read(self) -> bool:
+        """Whether the file was read as data."""
+        return "_read" in self.__dict__
+
+    @property
     def document(self) -> Document | None:
         """The file as data with positions; None if it cannot be read."""
         return self._read[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -22,8 +24,8 @@ from fsdcf.importers.draft import SERVICES, Draft
 from fsdcf.importers.report import Treatment
 from fsdcf.importers.source import Beside, Source
 from fsdcf.language.model import ENVIRONMENT
-from fsdcf.language.source import FOREIGN, MOST_BYTES, parse
-from fsdcf.masking import mask_known
+from fsdcf.language.source import ALIASES, FOREIGN, MOST_BYTES, parse
+from fsdcf.masking import remember_secrets_in
 from fsdcf.pipeline import Request, SourceFile
 from fsdcf.repository import check_inside, reader_beside
 from fsdcf.suggested import suggested
@@ -34,6 +36,21 @@ _SKIPPED = frozenset({"node_modules", "vendor", "venv", "site-packages", "__pyca
 _KEPT = frozenset({".aws", ".github", ".ecs", ".copilot", ".workspace"})
 """Hidden names that are read all the same."""
 _MOST_FILES = 5_000
+
+_LIKELY = re.compile(
+    r"(?:^|/)(?:apprunner\.ya?ml|(?:docker-)?compose[\w.-]{0,60}\.ya?ml|[\w.-]{0,60}task[_-]?def[\w.-]{0,60}\.json"
+    r"|copilot/(?:[\w-]{1,60}/){1,3}manifest\.ya?ml)$"
+)
+"""The files of the formats by their usual names: one that cannot be read is reported, also if nobody named it."""
+_PAIR = re.compile(
+    r"(?m)^[ \t-]*(?:export )?[\"']?([A-Za-z_][\w.-]{0,100})[\"']?[ \t]*[=:][ \t]*[\"']?([^\s\"'][^\n\"']{0,500})"
+)
+_NAME_AND_VALUE = re.compile(
+    r"\b[Nn]ame[\"']?[ \t]*:[ \t]*[\"']?([\w.-]{1,100})[\"']?[\s,]*"
+    r"[\"']?[Vv]alue[\"']?[ \t]*:[ \t]*[\"']?([^\n\"'},]{1,500})"
+)
+
+"""How files that cannot be read as data have variables: for their secrets, which findings must not quote."""
 
 INCOMPLETE = 4
 """The exit code if not everything is carried."""
@@ -69,22 +86,27 @@ def import_command(
     in the flat dialect. The exit code is 0 if everything is carried, 4 if something is not or a spec does not compile.
     """
     sources = list(_sources(paths, output))
-    chosen, claimed = _claimed(paths, sources, name)
+    unreadable = [each for each in sources if not each.named and _LIKELY.search(each.path) and not _is_readable(each)]
+    chosen, claimed = _claimed(paths, sources, unreadable, name)
     _check_readable(claimed)
     imported = convert(chosen, claimed, sources, _reader(output))
+    _remember_secrets(sources)
     if not imported.drafts:
-        for line in as_text(Imported(formats()[chosen].title, imported, (), ()), painter(sys.stderr), None):
-            click.echo(mask_known(line), err=True)
+        _show(Imported(formats()[chosen].title, imported, (), ()), form)
+        _tell(imported, (), output)
         raise click.UsageError(f"{_names(claimed)}: no service, job or environment that fsdcf can write")
     files = {draft.path: draft.text() for draft in imported.drafts} | imported.files
     options = BatchOptions(lint=not no_lint, cache=lint_folder())
     tried = list(compile_all(_requests(imported, files, output), options))
     write_new(output, files, force)
-    written = [str(output / path) for path in files]
+    written = [os.path.normpath(output / path) for path in files]
     _show(Imported(formats()[chosen].title, imported, written, tried), form)
     if form != "json":
         _tell(imported, written, output)
-    if imported.report.counts[Treatment.NOT_CARRIED] or any(each.text is None for each in tried):
+    if unreadable:
+        _show_findings(unreadable)
+        click.echo(f"{_names(unreadable)}: not readable, and left out", err=True)
+    if imported.report.counts[Treatment.NOT_CARRIED] or unreadable or any(each.text is None for each in tried):
         context.exit(INCOMPLETE)
 
 
@@ -105,7 +127,8 @@ def _sources(paths: Sequence[Path], output: Path) -> Iterator[Source]:
     for path in paths:
         beside = _files(path) if path.is_dir() else (each for each in sorted(path.parent.iterdir()) if _is_source(each))
         for each in beside:
-            yield from source(each, False)
+            with suppress(click.UsageError):  # a file that nobody named, and that cannot be read
+                yield from source(each, False)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -124,12 +147,20 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_source(path: Path) -> bool:
-    """Whether a file that nobody named may be one of another tool: by its name and size."""
-    named = path.name.endswith(_SUFFIXES) or path.name.startswith(".env") or path.name in _KEPT
-    return named and path.is_file() and path.stat().st_size <= MOST_BYTES
+    """Whether a file that nobody named may be one of another tool: by its name and size, and if it is not a link that
+    leads out of the repository."""
+    if not (path.name.endswith(_SUFFIXES) or path.name.startswith(".env") or path.name in _KEPT):
+        return False
+    with suppress(OSError):
+        if path.is_symlink():
+            check_inside(path, path.parent)
+        return path.is_file() and (path.stat().st_size <= MOST_BYTES or bool(_LIKELY.search(path.as_posix())))
+    return False
 
 
-def _claimed(paths: Sequence[Path], sources: Sequence[Source], name: str | None) -> tuple[str, list[Source]]:
+def _claimed(
+    paths: Sequence[Path], sources: Sequence[Source], unreadable: Sequence[Source], name: str | None
+) -> tuple[str, list[Source]]:
     """The format, and the sources that a conversion begins with. A usage error if they are not of one format."""
     named = [each for each in sources if each.named]
     if name is not None:
@@ -143,6 +174,7 @@ def _claimed(paths: Sequence[Path], sources: Sequence[Source], name: str | None)
         if id(each) not in taken:
             _refuse(each)
     if not claims:
+        _check_readable(unreadable)
         titles = ", ".join(each.title for each in formats().values())
         raise click.UsageError(f"{', '.join(map(repr, map(str, paths)))} has no file that can be imported: {titles}")
     if len(claims) > 1:
@@ -168,14 +200,36 @@ def _refuse(source: Source) -> None:
     )
 
 
+def _is_readable(source: Source) -> bool:
+    """Whether a file can be read as YAML or JSON, and does not grow without limit by its aliases."""
+    return source.document is not None and all(each.code != ALIASES.code for each in source.findings)
+
+
 def _check_readable(sources: Sequence[Source]) -> None:
     """End the command with the findings of the files that cannot be read at all."""
-    unreadable = [each for each in sources if each.document is None]
-    for each in unreadable:
-        show(each.findings, {each.name: each.raw.decode("utf-8", "replace")})
+    unreadable = [each for each in sources if not _is_readable(each)]
     if unreadable:
+        _show_findings(unreadable)
         click.echo(f"{_names(unreadable)}: not readable; nothing was written", err=True)
         click.get_current_context().exit(2)
+
+
+def _show_findings(sources: Sequence[Source]) -> None:
+    _remember_secrets(sources)
+    for each in sources:
+        show(each.findings, {each.name: each.text})
+
+
+def _remember_secrets(sources: Sequence[Source]) -> None:
+    """Mask the plain secrets of the files in whatever the command shows: those of files that were read, and those in
+    lines such as ``NAME=value`` and ``- name: NAME`` before ``value: …``."""
+    for each in sources:
+        if each.is_read and each.document is not None:
+            remember_secrets_in(each.data)
+        elif each.is_read or Path(each.name).name.startswith(".env") or each.name.endswith(".env"):
+            pairs = [*_PAIR.findall(each.text), *_NAME_AND_VALUE.findall(each.text)]
+            parts = ((name, part) for name, text in pairs for part in (text.strip(), *re.split(r"[:\s]+", text)))
+            remember_secrets_in([{"Name": name, "Value": part} for name, part in parts])
 
 
 def _reader(output: Path) -> Beside:
@@ -231,7 +285,8 @@ def _show(one: Imported, form: str) -> None:
 
 def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
     """Print what was written, and what to do next."""
-    click.echo(f"wrote {', '.join(map(visible, written))}", err=True)
+    if written:
+        click.echo(f"wrote {', '.join(map(visible, written))}", err=True)
     commands = [
         suggested("secret set", str(output / draft.path), name, env=next(iter(draft.environments), None))
         for draft in imported.drafts
@@ -240,5 +295,5 @@ def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
     services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
     variables = {name: f"{name}={text}" for each in imported.drafts for name, text in each.variables.items()}
     places = services if len(services) == 1 else [str(output / SERVICES)]
-    validate = suggested("validate", *places, var=tuple(variables.values()))
-    click.echo("\n".join(next_lines([*imported.next, *commands, validate], painter(sys.stderr))), err=True)
+    validate = [suggested("validate", *places, var=tuple(variables.values()))] if written else []
+    click.echo("\n".join(next_lines([*imported.next, *commands, *validate], painter(sys.stderr))), err=True)

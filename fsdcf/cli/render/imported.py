@@ -17,7 +17,10 @@ from fsdcf.importers.report import Row, Treatment
 from fsdcf.plan.markdown import markdown, markdown_code
 from fsdcf.wording import counted, visible
 
-_MARKS = {Treatment.CARRIED: ("", ""), Treatment.CHANGED: ("~", "warn"), Treatment.NOT_CARRIED: ("-", "bad")}
+_MARKS = {Treatment.CARRIED: ("", "soft"), Treatment.CHANGED: ("~", "warn"), Treatment.NOT_CARRIED: ("-", "bad")}
+
+_FAR = 15
+"""So many other keys are between what is not carried and the end."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,15 +72,14 @@ def _errors(result: BatchResult) -> list[Diagnostic]:
 
 def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
     """The report as lines: a key that is carried without a mark, a changed one with ~, one that is not carried with
-    -."""
+    -. On a terminal, what is not carried is there once more at the end, if it is far away."""
     for heading, rows in one.groups:
         yield paint(heading, "strong")
         for row in rows:
             mark, role = _MARKS[row.outcome.treatment]
-            head = f"{mark:1} {row.line:>4}  {visible(row.key)}"
-            lines = wrapped(f"{head} -> {_result(row)}", width, 8)
-            yield from (paint(line, role) if role else line for line in lines)
+            yield from (paint(line, role) for line in _key_lines(f"{mark:1} {row.line:>4}  ", row, width))
         yield ""
+    yield from _missing(one, paint, width) if width is not None else ()
     several = len({each.environment for each in one.tried}) > 1
     for result in one.failed:
         yield paint(f"{subject_of(result, several)} does not compile: {summary(_errors(result), result.name)}", "error")
@@ -85,6 +87,28 @@ def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
             yield render(finding, result.sources, paint)
         yield ""
     yield one.sentence
+
+
+def _key_lines(head: str, row: Row, width: int | None) -> list[str]:
+    """A key and what became of it: in one line, or in several if that is too long for the terminal."""
+    key, becomes = visible(row.key), f"-> {_result(row)}"
+    line = f"{head}{key} {becomes}"
+    if width is None or len(line) <= width:
+        return [line]
+    room = width - len(head)
+    end = key if len(key) <= room else f"…{key[1 - room :]}"
+    return [head + end, *wrapped(f"{'':10}{becomes}", width, 13)]
+
+
+def _missing(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
+    """What is not carried, by its file and line, if other keys are around it."""
+    rows = [row for row in one.rows if row.outcome.treatment is Treatment.NOT_CARRIED]
+    if not rows or len(one.rows) < _FAR + len(rows):
+        return
+    yield paint("not carried:", "strong")
+    for row in rows:
+        yield from wrapped(visible(f"- {row.file}:{row.line} {row.key}: {row.outcome.note}"), width, 4)
+    yield ""
 
 
 def as_markdown(one: Imported) -> Iterator[str]:
@@ -95,7 +119,7 @@ def as_markdown(one: Imported) -> Iterator[str]:
         for row in rows:
             treatment = "" if row.outcome.treatment is Treatment.CARRIED else f"**{row.outcome.treatment.value}** "
             to = ", ".join(map(markdown_code, row.outcome.to.split()))
-            note = markdown(row.outcome.note)
+            note = _sentence(row.outcome.note)
             yield f"| {row.line} | {markdown_code(row.key)} | {treatment}{': '.join(filter(None, (to, note)))} |"
     if one.failed:
         yield from ("", "### Specs that do not compile", "")
@@ -104,7 +128,21 @@ def as_markdown(one: Imported) -> Iterator[str]:
             place = markdown_code(f"{finding.span.file}:{finding.span.line}:{finding.span.column}")
             yield f"- {place} **{finding.code}** {markdown(finding.message)} {markdown(finding.hint)}".rstrip()
     if one.imported.next:
-        yield from ("", "### Next", "", *(f"- {markdown(each)}" for each in one.imported.next))
+        yield from ("", "### Next", "", *(f"- {_sentence(each)}" for each in one.imported.next))
+
+
+def _sentence(text: str) -> str:
+    """A sentence as Markdown, with the code in it as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick of its own
+        return markdown(text)
+    return "".join(markdown_code(part) if number % 2 else _spaced(part) for number, part in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    """A part of a sentence as Markdown, with the spaces around it."""
+    before, after = " " * text[:1].isspace(), " " * (text[-1:].isspace() and bool(text.strip()))
+    return f"{before}{markdown(text)}{after}"
 
 
 def record(one: Imported) -> Mapping[str, Any]:

@@ -182,7 +182,9 @@ class _Conversion:
         files = draft.image.files(draft.name, command, draft.block.get("port"))
         self.result.files |= files
         if files:
-            text = f"read {draft.image.path}, which is new, and then deploy it with `fsdcf deploy {draft.path} --build`"
+            text = (
+                f"read the new Dockerfile of {draft.name}: `fsdcf deploy --build` with its spec builds and deploys it"
+            )
             self.result.next.append(text)
 
     def _list(self, source: Source) -> None:

@@ -403,7 +403,7 @@ _DOMAINS = Table(
     SourceKey("CustomDomains[].DomainName", note="the domain needs its hosted zone", convert=_domain),
     SourceKey("CustomDomains[].EnableWWWSubdomain", "networking.loadBalancer.domain", convert=_www),
     SourceKey(
-        "CustomDomains[].CertificateValidationRecords[].*",
+        "CustomDomains[].CertificateValidationRecords",
         "networking.loadBalancer.domain",
         "the stack has a certificate of its own, with its records",
         _kept,
@@ -411,7 +411,7 @@ _DOMAINS = Table(
     SourceKey("CustomDomains[].Status", "networking.loadBalancer.domain", convert=_kept),
     SourceKey("DNSTarget", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
     SourceKey("ServiceArn", _HERE, convert=_kept),
-    SourceKey("VpcDNSTargets[].*", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
+    SourceKey("VpcDNSTargets", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
     SourceKey("NextToken", _HERE, convert=_kept),
 )
 PARTS = {name: Table(table.title, SourceKey(name, table=table)) for name, table in PART_TABLES.items()} | {

@@ -100,10 +100,7 @@ versions are those of https://endoflife.date."""
 
 _NAMES = {"node": "nodejs", "java": "corretto", "golang": "go", "net": "dotnet"}
 _FOREIGN = re.compile(r"(?<![\w-])(?:yum|dnf|microdnf|amazon-linux-extras)(?![\w-])")
-_JOINED = re.compile(r"\s*&&\s*")
 _NOT_SIMPLE = re.compile(r"""["'(){}|;`\n\\]""")
-_NOT_AN_INSTRUCTION = re.compile(r"\n|<<|^\s*(?:\[|--)|\\\s*$")
-_GLOBAL = re.compile(r"^(?:corepack\b|npm (?:i|install|add)\b.*(?:\s-g\b|\s--global\b))")
 _LOWEST_OPEN_PORT = 1024
 
 
@@ -204,7 +201,7 @@ class SourceImage:
         yield from (f"COPY --from=build {folder} {folder}" for folder in platform.carries)
         yield "COPY --from=build --chown=1000:1000 /app /app"
         if platform is PLATFORMS["nodejs"]:
-            yield from (self._step(each) for each in self.build if _GLOBAL.search(each) and each not in self.pre_run)
+            yield from (self._step(each) for each in self.build if _is_global(each) and each not in self.pre_run)
         yield from arguments if self.pre_run else ()
         yield from map(self._step, self.pre_run)
         if port < _LOWEST_OPEN_PORT:
@@ -225,8 +222,8 @@ class SourceImage:
         """A command as an instruction, with the secrets of the build."""
         mounts = "".join(f"--mount=type=secret,id={each} " for each in self.secrets)
         reads = "".join(f'export {each}="$(cat /run/secrets/{each})" && ' for each in self.secrets)
-        text = f"{reads}{command.strip()}"
-        if _NOT_AN_INSTRUCTION.search(text):
+        text = f"{reads}{command}"
+        if "\n" in text or "<<" in text or text.startswith(("[", "--")) or text.endswith("\\"):
             text = json.dumps(["/bin/sh", "-c", text], ensure_ascii=False)
         return f"RUN {mounts}{text}"
 
@@ -257,7 +254,8 @@ def add_step(image: SourceImage, steps: list[str], value: SourceValue) -> KeyOut
         steps.append(text)
         return carried(PLACE)
     lost = "the image is Debian's, not Amazon Linux: install the package with apt-get in the Dockerfile"
-    others = [] if _NOT_SIMPLE.search(text) else [each for each in _JOINED.split(text) if not _FOREIGN.search(each)]
+    parts = [] if _NOT_SIMPLE.search(text) else map(str.strip, text.split("&&"))
+    others = [each for each in parts if not _FOREIGN.search(each)]
     if others:
         steps.append(" && ".join(others))
         return not_carried(f"{lost}; the rest of the command is there")
@@ -295,6 +293,13 @@ def put_version(image: SourceImage, value: SourceValue) -> KeyOutcome:
         image.version = version
         return carried(PLACE) if version == text else changed(f"the newest patch of {version}", PLACE)
     return changed(f"it is not a version of {image.platform.title}: {image.version}", PLACE)
+
+
+def _is_global(command: str) -> bool:
+    """Whether a command adds programs to Node.js itself, which the image that runs needs, too."""
+    words = command.split()
+    adds = words[:1] == ["npm"] and words[1:2] in (["i"], ["install"], ["add"])
+    return words[:1] == ["corepack"] or (adds and not {"-g", "--global"}.isdisjoint(words))
 
 
 def _calls(tools: str, command: str) -> bool:

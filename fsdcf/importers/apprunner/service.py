@@ -149,7 +149,7 @@ def _put_check(draft: ServiceDraft) -> None:
     if timeout >= interval:
         block.put("healthCheck.interval", timeout + 1)
         if (value := draft.values.get("interval")) is not None:
-            note(value, block, changed(f"{timeout + 1}: it must be longer than the timeout", "healthCheck.interval"))
+            note(value, block, changed(f"it must be longer than the timeout: {timeout + 1}", "healthCheck.interval"))
 
 
 def _put_scaling(block: Block) -> None:
