@@ -146,6 +146,85 @@ def test_services_that_call_each_other_join_an_environment(imports: Imports) -> 
     assert {row.line for row in result.report.rows.values() if row.spec == "services/stock.yml"} == {7, 8, 9}
 
 
+def test_what_differs_in_an_environment_is_its_part_of_the_spec(imports: Imports) -> None:
+    text = (
+        "compute: {cpu: 256, memory: 512, desired_count: 1}\nenvironment: {LEVEL: debug, ONLY: here}\n"
+        "environments:\n"
+        "  prod: {compute: {cpu: 1024, memory: 2048}, scaling: {min: 2, max: 9}, "
+        "environment: {LEVEL: info, ONLY: null}}\n"
+        "  Stage: {compute: {colour: red}}\n  broken: 3\n"
+    )
+    result = imports({"web.yml": WEB + text})
+    (draft,) = result.drafts
+    assert draft.data["environments"] == {
+        "prod": {
+            "service": {
+                "resources": {"cpu": 1024, "memory": 2048, "desiredCount": None},
+                "environment": {"LEVEL": "info", "ONLY": None},
+                "autoScaling": {"minCount": 2, "maxCount": 9},
+            }
+        }
+    }
+    found = {row.key: row for row in result.report.rows.values()}
+    assert (found["environments.prod.compute.cpu"].line, found["compute.cpu"].line) == (6, 3)
+    assert found["environments.prod.compute.cpu"].outcome.to == "environments.prod.service.resources.cpu"
+    lost = {key for key, row in found.items() if row.outcome.treatment is Treatment.NOT_CARRIED}
+    assert lost == {"environments.Stage.compute.colour", "environments.broken"}
+
+
+def test_services_of_a_list(imports: Imports) -> None:
+    text = (
+        "platform: ecs\nservices:\n  web: {compute: {cpu: 256, memory: 512}, environment: {A: '${SERVICE_NAME}'}}\n"
+        "  jobs: {name: worker, environment: {B: '${A}', A: b}}\n  functions: {platform: lambda}\n"
+    )
+    result = imports({"all.yml": text})
+    assert {each.name: each.block.get("environment") for each in result.drafts} == {
+        "web": None,
+        "worker": {"B": "b", "A": "b"},
+    }
+    assert outcomes(result)["services.functions.platform"].treatment is Treatment.NOT_CARRIED
+
+
+@pytest.mark.parametrize(
+    ("entry", "becomes"),
+    [
+        ("{type: service, name: a, discovery: dns, port: 81}", {"discovery": {"method": "dns"}, "port": 81}),
+        ("{type: service, name: a, discovery: {method: alb}}", {"discovery": "loadBalancer"}),
+        ("{type: service, name: a, discovery: {method: dns, namespace: x.internal}}", {}),
+        (
+            "{type: kafka_topic, name: a, mode: producer, bootstrap_servers: 'a:1,b:2', acks: all}",
+            {"unmanaged": {"permissions": "write", "brokers": ["a:1", "b:2"]}},
+        ),
+        (
+            "{type: aws_rds_instance, name: a, credentials: '${secrets:x/y}', host: 'h.example.com:5433'}",
+            {"unmanaged": {"endpoint": "h.example.com", "port": 5433, "secret": "secretsmanager:x/y"}},
+        ),
+        (
+            "{type: redis, name: a, mode: rw, cluster: {node_type: cache.t4g.small, num_shards: 2}}",
+            {"permissions": "read_write", "engine": None, "nodeType": "cache.t4g.small", "shards": 2},
+        ),
+        (
+            "{type: table, name: a, mode: read, indexes: [{name: by-x, mode: read}], streams: {enabled: true}}",
+            {
+                "unmanaged": {"permissions": "read"},
+                "indexes": [{"name": "by-x", "permissions": "read"}],
+                "stream": {"enabled": True},
+            },
+        ),
+        (
+            "{type: aws_kinesis_stream, name: a, permissions: ['kinesis:ListShards']}",
+            {"unmanaged": {"permissions": ["kinesis:ListShards"]}},
+        ),
+        ("{type: aws_secrets_manager, name: a, secrets: [b]}", {"unmanaged": {"permissions": "read"}}),
+    ],
+)
+def test_dependencies(imports: Imports, entry: str, becomes: dict[str, Any]) -> None:
+    ((found,), _) = dependencies(imports, entry)
+    assert {key: value for key, value in found.items() if key not in ("type", "name")} == {
+        key: value for key, value in becomes.items() if value is not None
+    }
+
+
 def test_documents_of_one_name_are_specs_of_their_own(imports: Imports) -> None:
     result = imports({"a.yml": WEB, "b.yml": WEB, "c.yml": "name: Web_2\nplatform: ecs\n"})
     assert [each.path for each in result.drafts] == ["services/web.yml", "services/web-2.yml", "services/web-2-2.yml"]

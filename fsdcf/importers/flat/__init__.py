@@ -7,19 +7,22 @@ environment, since a name is one of an environment; any others have a network an
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT
 from fsdcf.importers import Format, ImportResult
 from fsdcf.importers.draft import Draft, spec_name
+from fsdcf.importers.flat.container import size
 from fsdcf.importers.flat.dependencies import COMMON, enter
-from fsdcf.importers.flat.reading import FlatDraft, get
-from fsdcf.importers.flat.service import size, tables
+from fsdcf.importers.flat.reading import OVERRIDES, FlatDraft, get, snake
+from fsdcf.importers.flat.service import tables
 from fsdcf.importers.keys import SourceKey, note, report_on
-from fsdcf.importers.report import changed, not_carried
+from fsdcf.importers.report import ImportReport, KeyOutcome, Row, changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
 from fsdcf.language.foreign import ON_ECS, PLATFORMS, is_flat, platform_of
 from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE
@@ -44,13 +47,19 @@ def _children(value: SourceValue) -> list[SourceValue]:
     return [each for _, each in value.children()]
 
 
+def _children_of(value: SourceValue | None) -> list[tuple[str, SourceValue]]:
+    return [*value.children()] if value is not None and isinstance(value.data, dict) else []
+
+
 def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Beside) -> ImportResult:
     result = ImportResult()
     documents = [each for source in claimed for each in _documents(source) if _is_for_ecs(each, result)]
-    shared = [Draft(ENVIRONMENT, DEFAULT_ENVIRONMENT, result.report)] if any(map(_calls_others, documents)) else []
+    names = (_environments(documents) or [DEFAULT_ENVIRONMENT]) if any(map(_calls_others, documents)) else []
+    shared = [Draft(ENVIRONMENT, name, result.report) for name in names]
     drafts = [_begin(document, shared, result) for document in documents]
     for document, draft in zip(documents, drafts, strict=True):
         _fill(document, draft)
+        _override(document, draft)
     if shared:
         _join(drafts, shared, result)
     return result
@@ -89,6 +98,12 @@ def _is_external(value: SourceValue) -> bool:
     return external is not None and external.data is True
 
 
+def _environments(documents: Sequence[SourceValue]) -> list[str]:
+    """The environments for which documents differ."""
+    found = [get(each, *OVERRIDES) for each in documents]
+    return sorted({spec_name(name)[:20] for each in found if each for name, _ in each.children() if name != "[]"})
+
+
 def _begin(document: SourceValue, shared: Sequence[Draft], result: ImportResult) -> FlatDraft:
     """The draft of a document with a name that no other has."""
     named = get(document, "name", "service_name")
@@ -118,6 +133,68 @@ def _fill(document: SourceValue, draft: FlatDraft) -> None:
     (JOB_TABLE if draft.kind is JOB else SERVICE_TABLE).convert(document, draft.block)
     for name in re.findall(r"\$\{service:([a-z0-9-]{1,40}):", str(draft.block.get("environment") or "")):
         draft.dependency("service", name)
+
+
+def _override(document: SourceValue, draft: FlatDraft) -> None:
+    """Put what differs in an environment into its part of the spec: the document is converted with it, and compared."""
+    for given, part in _children_of(get(document, *OVERRIDES)):
+        name = spec_name(given)[:20]
+        if not isinstance(part.data, dict):
+            continue
+        common = {key: value for key, value in document.data.items() if snake(key) not in OVERRIDES}
+        text = json.dumps(_merged(common, part.data), default=str)
+        shared = tuple(each for each in draft.shared if each.name == name)
+        other = FlatDraft(
+            draft.kind, draft.name, ImportReport(), shared=shared, has_role=draft.has_role, overrides=True
+        )
+        _fill(Source(document.source.name, document.source.path, text.encode()).root, other)
+        _compare(name, part, draft, other)
+
+
+def _compare(name: str, part: SourceValue, draft: FlatDraft, other: FlatDraft) -> None:
+    own = [draft.kind.block, "dependencies"]
+    differs = _difference({key: draft.data.get(key) for key in own}, {key: other.data.get(key) for key in own})
+    if differs:
+        draft.root.put(f"environments.{name}", differs)
+    draft.to_store.extend(each for each in other.to_store if each not in draft.to_store)
+    lines = {each.key[len(part.key) + 1 :]: each.line for each in _below(part)}
+    for row in other.report.rows.values():
+        if row.key not in lines:
+            continue
+        to = " ".join(f"environments.{name}.{each}" for each in row.outcome.to.split())
+        outcome = KeyOutcome(row.outcome.treatment, to, row.outcome.note)
+        draft.report.add(Row(row.file, lines[row.key], f"{part.key}.{row.key}", outcome, draft.path))
+
+
+def _below(value: SourceValue) -> Iterator[SourceValue]:
+    for _, child in value.children():
+        yield child
+        yield from _below(child)
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """Maps are merged, by any spelling of their keys; another value replaces."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    spelled = {snake(name): name for name in base}
+    merged = dict(base)
+    for name, value in over.items():
+        before = spelled.get(snake(name), name)
+        merged[name] = _merged(merged.pop(before), value) if before in merged else value
+    return merged
+
+
+def _difference(base: Any, other: Any) -> Any:
+    """What to merge over a map to get another: keys that are not in that one are null."""
+    found = {}
+    for name in [*base, *(each for each in other if each not in base)]:
+        before, after = base.get(name), other.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            if below := _difference(before, after):
+                found[name] = below
+        elif before != after:
+            found[name] = after
+    return found
 
 
 def _is_internal(document: SourceValue) -> bool:
@@ -159,7 +236,7 @@ def _join(drafts: Sequence[FlatDraft], shared: Sequence[Draft], result: ImportRe
     if elsewhere:
         result.next.append(f"Let {', '.join(elsewhere)} join the environment, with networking.serviceConnect: true")
     result.drafts.extend(shared)
-    result.next.append(f"Deploy the environment first: fsdcf deploy {shared[0].path}")
+    result.next.append(f"Deploy {shared[0].path} before the services")
 
 
 def _route(draft: FlatDraft, *, alone: bool) -> None:

@@ -7,25 +7,31 @@ neither, is made by the stack.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fsdcf.importers.draft import Block
+from fsdcf.importers.flat.container import stored
+from fsdcf.importers.flat.network import name_space
 from fsdcf.importers.flat.reading import (
     DEPENDENCY_NAMES,
+    ITEMS,
     add_statement,
+    at,
     flag,
     get,
     keys,
     listed,
     nothing,
     number,
+    put,
+    seconds,
     snake,
+    table,
     text,
     translated,
     words,
 )
-from fsdcf.importers.flat.service import name_space, seconds, stored, table
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
@@ -76,9 +82,7 @@ _SCHEMA = words(
     "node_type instance_class allocated_storage storage db_instance_class cache_node_type engine_version"
 )
 """Keys that only a resource has that the stack makes."""
-_ALWAYS_EXIST = frozenset(
-    ("aws_msk_cluster", "kafka_topic", "aws_secretsmanager_secret", "aws_ssm_parameter", "aws_kms_key")
-)
+_ALWAYS_EXIST = words("aws_msk_cluster kafka_topic aws_secretsmanager_secret aws_ssm_parameter aws_kms_key")
 
 
 def type_of(given: str) -> str | None:
@@ -128,21 +132,23 @@ def _made(convert: Convert) -> Convert:
     return inner
 
 
+def _made_put(paths: str, to: str, make: Callable[..., Convert], *limits: int) -> Iterator[SourceKey]:
+    return _made_keys(paths, to, make(to, *limits))
+
+
 def _made_keys(paths: str, to: str, convert: Convert, *, whole: bool = False) -> Iterator[SourceKey]:
-    return keys(paths, to, "", _made(convert), whole=whole)
+    return keys(paths, to, _made(convert), whole=whole)
 
 
 _COMMON = (
-    *keys("type kind", "type", "", nothing),
-    *keys(" ".join(DEPENDENCY_NAMES), "name", "", lambda value, block: _named(value, block)),
-    *keys("mode access access_mode permissions permission", "permissions", "", _mode, whole=True),
-    *keys("unmanaged.permissions unmanaged.mode", "unmanaged.permissions", "", _mode, whole=True),
-    *keys("unmanaged existing", "unmanaged", "", nothing),
-    *keys(
-        "description comment required", "", "", lambda value, block: changed("a dependency has no description", "name")
-    ),
+    *keys("type kind", "type", nothing),
+    *keys(" ".join(DEPENDENCY_NAMES), "name", lambda value, block: _named(value, block)),
+    *keys("mode access access_mode permissions permission", "permissions", _mode, whole=True),
+    *keys("unmanaged.permissions unmanaged.mode", "unmanaged.permissions", _mode, whole=True),
+    *keys("unmanaged existing", "unmanaged", nothing),
+    *keys("description comment required", "", lambda value, block: changed("a dependency has no description", "name")),
     *keys("tags", note="the tags of a spec are those of all its resources: metadata.tags", whole=True),
-    *keys("arn unmanaged.arn", "unmanaged.arn", "", lambda value, block: _arn(value, block)),
+    *keys("arn unmanaged.arn", "unmanaged.arn", lambda value, block: _arn(value, block)),
 )
 
 
@@ -231,9 +237,12 @@ def _index(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
-_OF_INDEX = frozenset(
-    ("name", "index_name", "mode", "access", "permissions", "key_schema", "hash_key", "partition_key", "range_key")
-) | {"sort_key", "projection", "projection_type", "type"}
+_OF_INDEX = words("name index_name mode access permissions key_schema hash_key partition_key range_key") | {
+    "sort_key",
+    "projection",
+    "projection_type",
+    "type",
+}
 
 
 def _schema_of(value: SourceValue) -> list[dict[str, str]]:
@@ -330,12 +339,11 @@ def _encrypted(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _encryption() -> Iterator[SourceKey]:
-    yield from keys("encryption encryption.enabled encryption.at_rest encrypted", "encryption", "", _encrypted)
-    yield from keys("encryption.type encryption.algorithm", "encryption", "", _encrypted)
+    yield from keys("encryption encryption.enabled encryption.at_rest encrypted", "encryption", _encrypted)
+    yield from keys("encryption.type encryption.algorithm", "encryption", _encrypted)
     yield from keys(
         "encryption.kms_key encryption.kms_key_id encryption.kms_key_arn encryption.key kms_key kms_key_id kms_key_arn",
         "encryption",
-        "",
         _encryption_key,
     )
 
@@ -346,18 +354,18 @@ DYNAMODB = _type(
     *_made_keys("hash_key partition_key primary_key", "keySchema attributes", _key("HASH"), whole=True),
     *_made_keys("range_key sort_key", "keySchema attributes", _key("RANGE"), whole=True),
     *_made_keys("billing_mode", "billingMode", _billing),
-    *_made_keys("read_capacity", "readCapacity", number("readCapacity", 1, 40000)),
-    *_made_keys("write_capacity", "writeCapacity", number("writeCapacity", 1, 40000)),
+    *_made_put("read_capacity", "readCapacity", number, 1, 40000),
+    *_made_put("write_capacity", "writeCapacity", number, 1, 40000),
     *_made_keys("ttl time_to_live ttl_attribute", "timeToLive", _ttl, whole=True),
     *(
-        SourceKey(f"{name}[]", "globalSecondaryIndexes", table=table(), enter=_index)
+        SourceKey(f"{name}[]", "globalSecondaryIndexes", table=ITEMS, enter=_index)
         for name in ("indexes", "indices", "global_secondary_indexes", "gsi")
     ),
-    *keys("streams.enabled stream.enabled streams stream", "stream", "", _stream),
-    *keys("streams.view_type stream.view_type streams.view stream_view_type", "stream.view", "", _stream_view),
-    *keys("streams.mode stream.mode streams.permissions", "stream.permissions", "", _stream_mode, whole=True),
-    *keys("point_in_time_recovery pitr", "type", "", nothing),
-    *keys("deletion_protection", "deletionProtection", "", _made(flag("deletionProtection"))),
+    *keys("streams.enabled stream.enabled streams stream", "stream", _stream),
+    *keys("streams.view_type stream.view_type streams.view stream_view_type", "stream.view", _stream_view),
+    *keys("streams.mode stream.mode streams.permissions", "stream.permissions", _stream_mode, whole=True),
+    *keys("point_in_time_recovery pitr", "type", nothing),
+    *_made_put("deletion_protection", "deletionProtection", flag),
     *keys(
         "data_pipeline cdc",
         note="fsdcf has no pipeline to Kafka or Snowflake: read the `stream` of the table in a service of your own",
@@ -404,17 +412,11 @@ _TRANSITIONS = {
     "transition_to_glacier_ir": "GLACIER_IR",
     "transition_to_intelligent_tiering": "INTELLIGENT_TIERING",
 }
-_EXPIRY = frozenset(
-    ("expire_after_days", "expiration_days", "expire_days", "expiration", "expire_after", "delete_after", "expires")
-)
+_EXPIRY = words("expire_after_days expiration_days expire_days expiration expire_after delete_after expires")
 S3 = _type(
-    *keys("prefix prefixes", "prefixes", "", _prefixes, whole=True),
-    *(
-        SourceKey(f"{name}[]", "lifecycle", table=table(), enter=_lifecycle)
-        for name in ("lifecycle", "lifecycle_rules")
-    ),
-    *(SourceKey(name, "lifecycle", table=table(), enter=_lifecycle) for name in ("expiry",)),
-    *keys("versioning versioned versioning.enabled", "type", "", nothing),
+    *keys("prefix prefixes", "prefixes", _prefixes, whole=True),
+    *(SourceKey(f"{name}[]", "lifecycle", table=ITEMS, enter=_lifecycle) for name in ("lifecycle", "lifecycle_rules")),
+    *keys("versioning versioned versioning.enabled", "type", nothing),
     *keys(
         "public_read public public_access website cdn",
         note="a bucket is private: CloudFront reads it, with `distributions`, or the service signs URLs",
@@ -426,43 +428,41 @@ S3 = _type(
         whole=True,
     ),
     *keys(
-        "cors",
-        "cors",
-        "",
-        _made(lambda value, block: not_carried("write it as `cors: [{origins, methods}]`")),
-        whole=True,
+        "cors", "cors", _made(lambda value, block: not_carried("write it as `cors: [{origins, methods}]`")), whole=True
     ),
     *_encryption(),
 )
 
 SQS = _type(
-    *_made_keys(
-        "visibility_timeout visibility_timeout_seconds", "visibilityTimeout", seconds("visibilityTimeout", 0, 43200)
-    ),
-    *_made_keys(
+    *_made_put("visibility_timeout visibility_timeout_seconds", "visibilityTimeout", seconds, 0, 43200),
+    *_made_put(
         "wait_time_seconds receive_wait_time receive_wait_time_seconds receive_message_wait_time_seconds wait_time",
         "receiveWaitTime",
-        seconds("receiveWaitTime", 0, 20),
+        seconds,
+        0,
+        20,
     ),
-    *_made_keys(
+    *_made_put(
         "message_retention message_retention_seconds retention retention_period "
         "message_retention_period retention_seconds",
         "messageRetention",
-        seconds("messageRetention", 60, 1209600),
+        seconds,
+        60,
+        1209600,
     ),
-    *_made_keys("delay delay_seconds delivery_delay", "deliveryDelay", seconds("deliveryDelay", 0, 900)),
-    *_made_keys("max_receive_count max_receives", "maxReceiveCount", number("maxReceiveCount", 1, 1000)),
-    *_made_keys(
+    *_made_put("delay delay_seconds delivery_delay", "deliveryDelay", seconds, 0, 900),
+    *_made_put("max_receive_count max_receives", "maxReceiveCount", number, 1, 1000),
+    *_made_put(
         "dead_letter_queue.max_receive_count dlq.max_receive_count dead_letter.max_receive_count "
         "redrive_policy.max_receive_count",
         "maxReceiveCount",
-        number("maxReceiveCount", 1, 1000),
+        number,
+        1,
+        1000,
     ),
-    *_made_keys(
-        "dlq dead_letter_queue dead_letter dlq.enabled dead_letter_queue.enabled", "deadLetters", flag("deadLetters")
-    ),
-    *_made_keys("fifo fifo_queue", "fifo", flag("fifo")),
-    *_made_keys("content_based_deduplication", "contentBasedDeduplication", flag("contentBasedDeduplication")),
+    *_made_put("dlq dead_letter_queue dead_letter dlq.enabled dead_letter_queue.enabled", "deadLetters", flag),
+    *_made_put("fifo fifo_queue", "fifo", flag),
+    *_made_put("content_based_deduplication", "contentBasedDeduplication", flag),
     *keys(
         "batch_size batch_window max_messages max_number_of_messages message_group_id polling", note=_CLIENT, whole=True
     ),
@@ -470,7 +470,7 @@ SQS = _type(
 )
 
 SNS = _type(
-    *_made_keys("fifo fifo_topic", "fifo", flag("fifo")),
+    *_made_put("fifo fifo_topic", "fifo", flag),
     *keys(
         "subscriptions subscribers",
         note="write them as `subscriptions`, with `queue`, `existingQueue`, `email` or `https` each",
@@ -486,13 +486,12 @@ def _consumer(value: SourceValue, block: Block) -> None:
 
 
 KINESIS = _type(
-    *_made_keys("shards shard_count", "shards", number("shards", 1, 10000)),
-    *_made_keys("retention_hours retention retention_period", "retentionHours", number("retentionHours", 24, 8760)),
-    *keys("enhanced_fan_out.consumer_name consumer_name", "consumers", "", _consumer),
-    *keys("enhanced_fan_out.enabled", "consumers", "", nothing),
+    *_made_put("shards shard_count", "shards", number, 1, 10000),
+    *_made_put("retention_hours retention retention_period", "retentionHours", number, 24, 8760),
+    *keys("enhanced_fan_out.consumer_name consumer_name", "consumers", _consumer),
+    *keys("enhanced_fan_out.enabled", "consumers", nothing),
     *keys(
-        "shard_iterator_type batch_size iterator_type starting_position checkpoint_interval partition_key",
-        note=_CLIENT,
+        "shard_iterator_type batch_size iterator_type starting_position checkpoint_interval partition_key", note=_CLIENT
     ),
     *_encryption(),
 )
@@ -520,23 +519,25 @@ def _credentials(value: SourceValue, block: Block) -> None:
 _TLS = "RDS requires TLS where the stack makes the database: the client checks the certificate"
 
 RDS = _type(
-    *keys("database database_name db_name", "database", "", text("database")),
-    *keys("credentials credentials_secret secret secret_arn", "unmanaged.secret", "", _credentials),
-    *keys("endpoint host hostname", "unmanaged.endpoint", "", _endpoint),
-    *keys("port", "unmanaged.port", "", number("unmanaged.port", 1, 65535)),
-    *keys("security_group security_group_id", "unmanaged.securityGroupId", "", text("unmanaged.securityGroupId")),
-    *keys("engine", "engine", "", lambda value, block: _engine(value, block)),
-    *keys("engine_version version", "version", "", _made(text("version"))),
-    *_made_keys("instance_class db_instance_class", "instanceClass", text("instanceClass")),
-    *_made_keys("allocated_storage storage", "storage", number("storage", 20, 65536)),
-    *_made_keys("multi_az", "multiAz", flag("multiAz")),
-    *_made_keys(
-        "backup_retention backup_retention_days backup_retention_period",
-        "backupRetention",
-        number("backupRetention", 0, 35),
+    *put("database database_name db_name", "database", text),
+    *keys("credentials credentials_secret secret secret_arn", "unmanaged.secret", _credentials),
+    *keys("endpoint host hostname", "unmanaged.endpoint", _endpoint),
+    *put("port", "unmanaged.port", number, 1, 65535),
+    *put("security_group security_group_id", "unmanaged.securityGroupId", text),
+    *keys("engine", "engine", lambda value, block: _engine(value, block)),
+    *_made_put("engine_version version", "version", text),
+    *_made_put("instance_class db_instance_class", "instanceClass", text),
+    *_made_put("allocated_storage storage", "storage", number, 20, 65536),
+    *_made_put("multi_az", "multiAz", flag),
+    *_made_put("backup_retention backup_retention_days backup_retention_period", "backupRetention", number, 0, 35),
+    *_made_put("deletion_protection", "deletionProtection", flag),
+    *keys(
+        "ssl_mode ssl tls require_ssl sslmode",
+        "type",
+        lambda value, block: changed(_TLS, "type"),
+        note=_TLS,
+        whole=True,
     ),
-    *_made_keys("deletion_protection", "deletionProtection", flag("deletionProtection")),
-    *keys("ssl_mode ssl tls require_ssl sslmode", "type", _TLS, lambda value, block: changed(_TLS, "type"), whole=True),
     *keys(
         "connection connection_pool pool max_connections min_connections pool_size timeout", note=_CLIENT, whole=True
     ),
@@ -554,29 +555,25 @@ def _engine(value: SourceValue, block: Block) -> None:
 
 
 CACHE = _type(
-    *keys("engine", "engine", "", _engine),
-    *keys("engine_version version", "version", "", _made(text("version"))),
-    *keys("endpoint host hostname", "unmanaged.endpoint", "", _endpoint),
-    *keys("port", "unmanaged.port", "", number("unmanaged.port", 1, 65535)),
-    *keys("security_group security_group_id", "unmanaged.securityGroupId", "", text("unmanaged.securityGroupId")),
-    *_made_keys("cluster.node_type node_type cache_node_type", "nodeType", text("nodeType")),
-    *_made_keys("cluster.num_shards num_shards shards cluster.shards", "shards", number("shards", 1, 500)),
-    *_made_keys(
-        "cluster.replicas_per_shard replicas_per_shard replicas cluster.replicas num_replicas",
-        "replicas",
-        number("replicas", 0, 5),
+    *keys("engine", "engine", _engine),
+    *_made_put("engine_version version", "version", text),
+    *keys("endpoint host hostname", "unmanaged.endpoint", _endpoint),
+    *put("port", "unmanaged.port", number, 1, 65535),
+    *put("security_group security_group_id", "unmanaged.securityGroupId", text),
+    *_made_put("cluster.node_type node_type cache_node_type", "nodeType", text),
+    *_made_put("cluster.num_shards num_shards shards cluster.shards", "shards", number, 1, 500),
+    *_made_put(
+        "cluster.replicas_per_shard replicas_per_shard replicas cluster.replicas num_replicas", "replicas", number, 0, 5
     ),
     *keys(
         "cluster.mode cluster_mode cluster.enabled",
         "shards",
-        "",
         lambda value, block: changed("a cache with several shards has the cluster mode", "type"),
     ),
-    *keys("encryption.in_transit transit_encryption", "type", "", nothing),
+    *keys("encryption.in_transit transit_encryption", "type", nothing),
     *keys(
         "encryption.auth_token auth_token",
         "type",
-        "",
         lambda value, block: (
             changed(
                 "ElastiCache has a user with a password that Secrets Manager makes; the service gets it as a secret",
@@ -587,8 +584,8 @@ CACHE = _type(
         ),
     ),
     *keys("connection ttl timeout pool database", note=_CLIENT, whole=True),
-    *keys("encryption.at_rest encryption.enabled encryption", "encryption", "", _encrypted),
-    *keys("encryption.kms_key kms_key", "encryption", "", _encryption_key),
+    *keys("encryption.at_rest encryption.enabled encryption", "encryption", _encrypted),
+    *keys("encryption.kms_key kms_key", "encryption", _encryption_key),
 )
 
 
@@ -605,10 +602,10 @@ def _brokers(value: SourceValue, block: Block) -> None:
 
 
 KAFKA = _type(
-    *keys("bootstrap_servers brokers bootstrap bootstrap_brokers", "unmanaged.brokers", "", _brokers, whole=True),
-    *keys("consumer_group group group_id consumer_group_id", "consumerGroup", "", text("consumerGroup")),
-    *keys("cluster_arn cluster", "unmanaged.cluster", "", lambda value, block: _cluster(value, block)),
-    *keys("security_group security_group_id", "unmanaged.securityGroupId", "", text("unmanaged.securityGroupId")),
+    *keys("bootstrap_servers brokers bootstrap bootstrap_brokers", "unmanaged.brokers", _brokers, whole=True),
+    *put("consumer_group group group_id consumer_group_id", "consumerGroup", text),
+    *keys("cluster_arn cluster", "unmanaged.cluster", lambda value, block: _cluster(value, block)),
+    *put("security_group security_group_id", "unmanaged.securityGroupId", text),
     *keys(
         "auto_offset_reset enable_auto_commit max_poll_records session_timeout_ms heartbeat_interval_ms acks retries "
         "retry_backoff_ms compression_type compression batch_size linger_ms offset_reset serializer deserializer "
@@ -629,13 +626,12 @@ def _cluster(value: SourceValue, block: Block) -> None:
 
 
 MSK = _type(
-    *keys("bootstrap_servers brokers", "unmanaged.brokers", "", _brokers, whole=True),
-    *keys("consumer_group group group_id", "consumerGroup", "", text("consumerGroup")),
-    *keys("security_group security_group_id", "unmanaged.securityGroupId", "", text("unmanaged.securityGroupId")),
+    *keys("bootstrap_servers brokers", "unmanaged.brokers", _brokers, whole=True),
+    *put("consumer_group group group_id", "consumerGroup", text),
+    *put("security_group security_group_id", "unmanaged.securityGroupId", text),
     *keys(
         "topics",
         "topics",
-        "",
         lambda value, block: block.put("topics", [_topic_name(each) for each in value.items()]),
         whole=True,
     ),
@@ -653,17 +649,41 @@ def _alias(value: SourceValue, block: Block) -> None:
     block.put("alias", value.text)
 
 
+def _discovery(value: SourceValue, block: Block) -> KeyOutcome:
+    """How a service is found: by DNS if its port is known, at a load balancer, and otherwise by Service Connect."""
+    given = snake(value.text.strip())
+    if given in ("alb", "load_balancer", "loadbalancer"):
+        block.put("discovery", "loadBalancer")
+        return carried("discovery")
+    port = get(document_part(value), "port") or get(get(document_part(value), "discovery"), "port")
+    if given in ("dns", "cloud_map", "cloudmap", "service_discovery") and port is not None:
+        block.put("discovery.method", "dns")
+        return carried("discovery.method")
+    if given in ("service_mesh", "service_connect", "connect", "mesh"):
+        return carried("type")
+    return changed("by Service Connect: `discovery: dns` needs the `port` of the service", "type")
+
+
+def document_part(value: SourceValue) -> SourceValue:
+    """The dependency that a value below it is in."""
+    index = next(number for number, step in enumerate(value.path) if step == "dependencies")
+    return at(value, value.path[: index + 2])
+
+
+def _discovery_namespace(value: SourceValue, block: Block) -> KeyOutcome:
+    if block.get("discovery.method") != "dns":
+        return name_space(value, block, "type")
+    block.put("discovery.namespace", value.text.lower().strip("."))
+    return carried("discovery.namespace")
+
+
 _MESH = "Service Connect has time limits of its own: networking.serviceConnect of the service that is called"
 SERVICE = _type(
-    *keys(
-        "discovery.method discovery.type discovery discovery.enabled",
-        "type",
-        "",
-        lambda value, block: changed("by Service Connect, in the namespace of the environment", "type"),
-    ),
-    SourceKey("discovery.namespace", "type", convert=lambda value, block: name_space(value, block, "type")),
-    *keys("discovery.port port", "port", "", number("port", 1, 65535)),
-    *keys("discovery.name discovery.alias", "alias", "", _alias),
+    *keys("discovery.method discovery.type discovery", "type", _discovery),
+    SourceKey("discovery.enabled", "type", convert=nothing),
+    SourceKey("discovery.namespace", "type", convert=_discovery_namespace),
+    *put("discovery.port port", "port", number, 1, 65535),
+    *keys("discovery.name discovery.alias", "alias", _alias),
     *keys(
         "timeout discovery.timeout circuit_breaker retry retries async connection",
         note=f"{_CLIENT}; {_MESH}",
@@ -676,7 +696,6 @@ SECRET = _type(
     *keys(
         "secrets keys",
         "unmanaged.permissions",
-        "",
         lambda value, block: changed(
             "the service may read the whole secret; `${secrets:NAME:KEY}` in `environment` is the value of a key",
             "unmanaged.permissions",
@@ -686,7 +705,7 @@ SECRET = _type(
     *_encryption(),
 )
 
-OTHER = _type(*_encryption(), *keys("mount_path mount_point", "mountPoint", "", text("mountPoint")))
+OTHER = _type(*_encryption(), *put("mount_path mount_point", "mountPoint", text))
 
 TABLES: Mapping[str, Table] = {
     "aws_dynamodb_table": DYNAMODB,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fsdcf.importers import values
 from fsdcf.importers.draft import Block, Draft
-from fsdcf.importers.keys import Convert, SourceKey
-from fsdcf.importers.report import KeyOutcome, UnfitError, changed
+from fsdcf.importers.keys import Convert, SourceKey, Table, note
+from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import seconds
 from fsdcf.language.placeholders import STORED_NAMES
 
 TITLE = "the flat dialect"
@@ -22,12 +22,14 @@ class FlatDraft(Draft):
     """The spec of a document.
 
     ``shared`` are the environments that the service joins, and ``balancer`` its load balancer in them. ``has_role``: it
-    runs with a role that exists, to which the stack adds no statements.
+    runs with a role that exists, to which the stack adds no statements. ``overrides``: it is the spec of an environment
+    that the document has a part for, to be compared.
     """
 
     shared: tuple[Draft, ...] = ()
     balancer: str = "public"
     has_role: bool = False
+    overrides: bool = False
 
 
 def flat(block: Block) -> FlatDraft:
@@ -86,7 +88,7 @@ def words(text: str) -> frozenset[str]:
 
 
 def keys(
-    paths: str, to: str = "", note: str = "", convert: Convert | None = None, *, whole: bool = False
+    paths: str, to: str = "", convert: Convert | None = None, note: str = "", *, whole: bool = False
 ) -> Iterator[SourceKey]:
     """The same key under several names, which are separated by spaces."""
     return (SourceKey(path, to, note, convert, whole=whole) for path in paths.split())
@@ -207,7 +209,7 @@ def duration(value: SourceValue) -> int:
     found = re.fullmatch(r"(\d{1,9}) ?(seconds?|secs?|minutes?|mins?|hours?|days?)", value.text.strip().lower())
     if found:
         return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2][0]]
-    return seconds(value)
+    return values.seconds(value)
 
 
 # Placeholders
@@ -286,6 +288,9 @@ def _attribute(value: SourceValue, given: str, kind: str, name: str) -> str:
     raise UnfitError(f"has {given}, and `dependencies` has no {name}: add it there")
 
 
+OVERRIDES = ("environments", "environment_overrides", "env_overrides", "overrides", "stages")
+"""The keys with what differs in each environment."""
+
 DEPENDENCY_NAMES = (
     *("name", "table_name", "bucket_name", "queue_name", "topic_name", "stream_name", "cluster_name", "service_name"),
     *("secret_name", "parameter_name", "key_name", "database_name", "instance_name", "file_system_name", "topic"),
@@ -311,3 +316,42 @@ def _constant(value: SourceValue, name: str) -> str | None:
 def topic(name: str) -> str:
     """The ARN of a topic of the account and region."""
     return _NAMES["sns"](name)
+
+
+# Tables
+
+
+def table(*found: SourceKey) -> Table:
+    """A table of the dialect, in which a key has any spelling."""
+    return Table(TITLE, *found, spell=snake)
+
+
+def put(
+    paths: str, to: str, make: Callable[..., Convert], *limits: Any, note: str = "", whole: bool = False
+) -> Iterator[SourceKey]:
+    """A key under several names, with a conversion to its place that ``make`` makes for that."""
+    return keys(paths, to, make(to, *limits), note, whole=whole)
+
+
+ITEMS = table()
+"""The keys of an item that is converted as a whole."""
+
+
+def seconds(to: str, low: int = 0, high: int = 10**9) -> Convert:
+    """A conversion of a duration in seconds within limits."""
+
+    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
+        given = duration(value)
+        fitting = min(max(given, low), high)
+        block.put(to, fitting)
+        return changed(f"{given} seconds are not possible: {fitting}", to) if fitting != given else None
+
+    return convert
+
+
+def report_all(value: SourceValue, block: Block, to: str, known: frozenset[str]) -> None:
+    for name, child in value.children():
+        if child.data is None:
+            continue
+        outcome = carried(to) if snake(name) in known else not_carried(f"it is not a key of {TITLE}")
+        note(child, block, outcome)
