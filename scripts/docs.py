@@ -48,6 +48,7 @@ ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumpti
 DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
 SHARING = re.compile(r"(?<=<!-- sharing -->\n).*?(?=<!-- end of sharing -->\n)", re.DOTALL)
 APART = re.compile(r"(?<=<!-- walls -->\n).*?(?=<!-- end of walls -->\n)", re.DOTALL)
+FILES = re.compile(r"(<!-- file (\S+) -->\n).*?(<!-- end of file -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -62,6 +63,10 @@ def pages() -> dict[str, str]:
         SHARE: with_sharing((ROOT / SHARE).read_text(encoding="utf-8")),
         WALLS: APART.sub(lambda _: apart(), (ROOT / WALLS).read_text(encoding="utf-8")),
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
+        **{
+            page.relative_to(ROOT).as_posix(): with_files(page.read_text(encoding="utf-8"))
+            for page in sorted((ROOT / "docs" / "how-to").glob("move-from-*.md"))
+        },
     }
 
 
@@ -353,6 +358,17 @@ def _part(found: Any, part: str) -> str:
 
 def _money(found: Any) -> str:
     return f"{Decimal(str(found['monthly']['maximum'])):,.2f}"
+
+
+def with_files(page: str) -> str:
+    """Return the page with the files of the test cases that its comments name: sources, specs and reports."""
+
+    def file(match: re.Match[str]) -> str:
+        path = ROOT / "tests" / "cases" / "import" / match[2]
+        form = {".yml": "yaml", ".yaml": "yaml", ".json": "json"}.get(path.suffix, "")
+        return f"{match[1]}```{form}\n{path.read_text(encoding='utf-8').rstrip()}\n```\n{match[3]}"
+
+    return FILES.sub(file, page)
 
 
 def with_comment(page: str) -> str:

@@ -52,7 +52,8 @@ def _statement(role: str, value: SourceValue, block: Block) -> Block | None:
     if effect is not None and effect.text.capitalize() != "Allow":
         statement["effect"] = effect.text.capitalize()
     statement["actions"] = [each.text for each in listed(actions)]
-    statement["resources"] = [translated(each, each.text) for each in listed(resources)]
+    found = [translated(each, each.text) for each in listed(resources)]
+    statement["resources"] = [re.sub("^arn:aws:", "arn:${AWS::Partition}:", each) for each in found]
     conditions = get(value, "conditions", "condition")
     if conditions is not None:
         statement["conditions"] = _conditions(conditions)
