@@ -1,14 +1,18 @@
 """Clients for the sandbox that share one session of botocore: making a session takes longer than a deploy.
 
-The sessions of all tests share what botocore has read of its own data.
+The sessions of all tests share what botocore has read of its own data. The reads that a deploy repeats go straight to
+the sandbox, unless a call has a fault; some of them go over the wire too, and both ways must give the same.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, lru_cache
+from threading import get_ident
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -16,13 +20,18 @@ import botocore.loaders
 import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
 from botocore.loaders import Loader
 from botocore.parsers import QueryParser, ResponseParserFactory
+from botocore.validate import ParamValidator
 
 from fsdcf.deploy.aws import configuration
+from fsdcf.sandbox import schedule, wire
 from fsdcf.sandbox.clients import Body, connect
-from fsdcf.sandbox.faults import Faults
-from fsdcf.sandbox.state import SandboxState
+from fsdcf.sandbox.exchange import HttpResponse
+from fsdcf.sandbox.faults import CallFault, Faults
+from fsdcf.sandbox.protocols import query, shapes
+from fsdcf.sandbox.state import SandboxState, ServiceError
 
 _READ: dict[str | None, dict[Any, Any]] = {}
 """What the loaders of botocore have read, by the folders of the user's own data. Reading the list of services, the
@@ -55,10 +64,12 @@ class Wire:
     """Takes what ``connect`` would give to a session, the function that answers requests; notes when it is asked for
     what."""
 
-    def __init__(self, world: SandboxState, rewrite: Rewrite | None = None) -> None:
+    def __init__(self, world: SandboxState, rewrite: Rewrite | None = None, endpoint: str = "") -> None:
         self.state = world
         self.rewrite = rewrite
         self.requests: list[tuple[float, str]] = []
+        self._refused: dict[int, HttpResponse] = {}
+        self._is_plain = rewrite is None and not endpoint
 
     def get_component(self, name: str) -> Wire:
         return self
@@ -66,6 +77,8 @@ class Wire:
     def register(self, name: str, answer: Callable[..., Any]) -> None:
         def noted(request: Any, **more: Any) -> Any:
             self.requests.append((self.state.clock.now(), more["event_name"]))
+            if refused := self._refused.pop(get_ident(), None):
+                return AWSResponse(request.url, refused.status, refused.headers, Body(refused.body))
             given = answer(request, **more)
             if self.rewrite is None:
                 return given
@@ -73,6 +86,98 @@ class Wire:
             return AWSResponse(given.url, status, {}, Body(body))
 
         self.answer = noted
+
+    def read(self, client: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a call straight from the sandbox; None for one that has to go over the wire, where a refusal
+        of the sandbox waits for it."""
+        model = client.meta.service_model.operation_model(operation)
+        if not self._is_plain or any(isinstance(one, CallFault) for one in self.state.faults._faults):
+            return None
+        if ParamValidator().validate(parameters, model.input_shape).has_errors():
+            return None
+        service = client.meta.service_model.service_name
+        asked = replace(self.state, request_region=client.meta.region_name)
+        try:
+            result = wire._result(asked, schedule.operations(service)[operation], parameters)
+        except ServiceError as error:
+            protocol = wire.PROTOCOLS[shapes.protocol(service)]
+            self._refused[get_ident()] = protocol.error(shapes.model(service), error, "refused")
+            return None
+        return {**_told(model.output_shape, result, shapes.protocol(service) == "query"), "ResponseMetadata": {}}
+
+    def compare(self, client: Any, operation: str, parameters: dict[str, Any]) -> None:
+        """Make a call both ways. The answers must be equal, unless time has passed or another thread has written."""
+        before = self._moment()
+        straight = self.read(client, operation, parameters)
+        if straight is None:
+            self._refused.pop(get_ident(), None)
+            return
+        over_wire = _call(client, operation, parameters)
+        self.requests.pop()
+        if self._moment() == before:
+            assert {**over_wire, "ResponseMetadata": {}} == straight
+
+    def _moment(self) -> tuple[float, int]:
+        return self.state.clock.now(), self.state.store._connection.total_changes
+
+
+def _told(shape: Any, value: Any, as_xml: bool) -> Any:
+    """A result of the sandbox as botocore reads it from what the protocol writes."""
+    kind = shape.type_name
+    if kind == "structure":
+        present = shapes.members(shape, value)
+        if all(isinstance(child, (str, int, float)) for _, _, child in present):
+            return dict(_told_once(shape, tuple([(name, type(child), child) for name, _, child in present]), as_xml))
+        return {name: _told(member, child, as_xml) for name, member, child in present}
+    if kind == "list":
+        return [_told(shape.member, child, as_xml) for child in shapes.collection(shape, value)]
+    if kind == "map":
+        return {key: _told(shape.value, child, as_xml) for key, child in shapes.collection(shape, value).items()}
+    if kind == "timestamp":
+        return datetime.fromtimestamp(shapes.seconds_of(value), timezone.utc)
+    shapes.checked(shape, value)
+    return query._FORBIDDEN.sub("\ufffd", value) if as_xml and kind == "string" else value
+
+
+@lru_cache(5_000)
+def _told_once(shape: Any, present: tuple[tuple[str, type, Any], ...], as_xml: bool) -> dict[str, Any]:
+    """A structure of scalars, which comes again and again, as the events do at each poll."""
+    return {name: _told(shape.members[name], child, as_xml) for name, _, child in present}
+
+
+READS = {
+    "cloudformation": frozenset(
+        {"DescribeStackEvents", "DescribeStacks", "DescribeChangeSet", "ListStackResources", "DescribeEvents"}
+    ),
+    "ecs": frozenset({"DescribeServices", "DescribeTasks", "ListTasks"}),
+    "elbv2": frozenset({"DescribeTargetHealth"}),
+    "logs": frozenset({"GetLogEvents"}),
+}
+"""What a deploy reads again and again: nine tenths of its calls."""
+
+_OVER_WIRE = 12
+"""The first call of each operation goes both ways, and then one of so many."""
+
+_MADE: Counter[str] = Counter()
+_call = BaseClient._make_api_call
+
+
+def _make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    service = client.meta.service_model.service_name
+    if not _WIRES or operation not in READS.get(service, ()):
+        return _call(client, operation, parameters)
+    made = _WIRES[-1]
+    answer = made.read(client, operation, parameters)
+    if answer is None:
+        return _call(client, operation, parameters)
+    _MADE[operation] += 1
+    if _MADE[operation] % _OVER_WIRE == 1 and not made.state.faults._faults:
+        made.compare(client, operation, parameters)
+    made.requests.append((made.state.clock.now(), f"before-send.{service}.{operation}"))
+    return answer
+
+
+BaseClient._make_api_call = _make_api_call
 
 
 class _Client:
@@ -168,6 +273,6 @@ def wired(
     """As the sandbox's ``clients``, without making a new session: that takes longer than a deploy.
 
     ``endpoint`` is that of an emulator, empty for AWS's own."""
-    wire = Wire(world, rewrite)
-    connect(wire, world)
-    return wire, lambda service, region: _Client(_shared(service, region, endpoint), wire)
+    made = Wire(world, rewrite, endpoint)
+    connect(made, world)
+    return made, lambda service, region: _Client(_shared(service, region, endpoint), made)
