@@ -314,10 +314,18 @@ def spec_inputs(metavar: str | None = "[SPEC]", nargs: int = 1, alone: bool = Tr
     return decorator
 
 
+class SpecPath(click.Path):
+    """The path of a spec or a folder. An empty one, as of a shell's variable that is not set, is not this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. A usage error if it is empty."""
+        return super().convert(value, param, ctx) if value != "" else self.fail("the path is empty", param, ctx)
+
+
 def specs_argument(name: str, metavar: str, nargs: int) -> _Decorator:
     """A decorator that adds an argument for specs, which the pages on FSD call ``--file``."""
-    path = click.Path(path_type=Path)
-    specs = click.argument(name, nargs=nargs, required=False, type=path, metavar=metavar, shell_complete=complete_specs)
+    settings: dict[str, Any] = {"nargs": nargs, "required": False, "metavar": metavar}
+    specs = click.argument(name, type=SpecPath(path_type=Path), shell_complete=complete_specs, **settings)
     return lambda command: specs(spelling("--file", name, shell_complete=complete_specs)(command))
 
 

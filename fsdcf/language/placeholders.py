@@ -278,6 +278,8 @@ def _meant(inner: str) -> str:
     if other := re.fullmatch(r"(?i)(?:fn::)?import(?:value)?:+(.+)", inner):
         return f"did you mean `${{import:{other[1]}}}`?"
     store, colon, rest = inner.partition(":")
+    if store == "kms" and rest and ":" not in rest:
+        return f"did you mean `${{kms:{rest}:arn}}`?"
     if colon and rest and (store.lower() in ("secret", "secrets", "ssm") and store not in ("secrets", "ssm")):
         return f"did you mean `${{{'ssm' if store.lower() == 'ssm' else 'secrets'}:{rest}}}`?"
     if default := re.fullmatch(r"([A-Za-z_]\w*):?[-=].*", inner):

@@ -77,6 +77,8 @@ def test_the_number_of_tasks_in_any_order(stage: Stage, words: tuple[str, ...]) 
         (("status", "--service", "hello", "--file", "hello.yml"), "means SPEC|NAME, and that is 'hello"),
         (("status", "--service", ""), "--service has an empty value"),
         (("deploy", "--file="), "--file has an empty value"),
+        (("deploy", ""), "the path is empty"),
+        (("secret", "list", ""), "the path is empty"),
         (("scale", "hello", "--count", ""), "--count has an empty value"),
         (("status", "--service"), "requires an argument"),
         (("rollback", "hello", "--to", "a", "--to-version", "b"), "--to-version 'b' means --to, and that is 'a'"),

@@ -76,6 +76,7 @@ def test_an_item_with_one_of_its_keys_is_not_a_pair(compiled: Compile) -> None:
         ("  environment: {A: '${AWS_ACCOUNT_ID}'}\n", "did you mean `${AWS::AccountId}`?"),
         ("  environment: {A: '${aws:region}'}\n", "did you mean `${AWS::Region}`?"),
         ("  environment: {A: '${secret:a/b}'}\n", "did you mean `${secrets:a/b}`?"),
+        ("  environment: {A: '${kms:documents}'}\n", "did you mean `${kms:documents:arn}`?"),
         ("  environment: {A: '${Fn::ImportValue:Vpc}'}\n", "did you mean `${import:Vpc}`?"),
         ("  environment: {A: {Fn::ImportValue: Vpc}}\n", "write `${import:Vpc}`"),
         ("  environment: {A: !ImportValue Vpc}\n", 'write "${import:Vpc}"'),
