@@ -17,7 +17,7 @@ unexport ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite checkov images docs schemas lock soak bench wheel clean
+.PHONY: help demo template deploy validate check lint types test fuzz golden dynalite checkov compare-copilot images docs schemas lock soak bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ dynalite: $(READY) ## Test the migration against dynalite, which enforces Dynamo
 
 checkov: $(READY) ## Compare checkov's findings with docs/explanation/security.md; needs a package index
 	@$(BIN)/python scripts/checkov.py
+
+compare-copilot: $(READY) ## Compare manifests of Copilot with the templates that Copilot makes of them: PAIRS=folder
+	@$(BIN)/python scripts/compare_copilot.py $(PAIRS)
 
 images: $(READY) ## Build, push, pull and run the images of the services that init writes; needs root and Debian's buildah
 	@$(BIN)/python -m scripts.images

@@ -25,6 +25,8 @@ from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
 from fsdcf.deploy.diagnosis.reasons.reason import Reason
 from fsdcf.diagnostics import Rule
+from fsdcf.importers.copilot import environment as copilot_environment
+from fsdcf.importers.copilot import manifest as copilot_manifest
 from fsdcf.language.dependency import Types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS
@@ -44,6 +46,24 @@ COST = "docs/how-to/cost-graph-access.md"
 SHARE = "docs/how-to/share-an-environment.md"
 WALLS = "docs/explanation/walls-between-environments.md"
 EXAMPLE = "examples/sqlite.yml"
+COPILOT_TABLES = {**copilot_manifest.TABLES, "Environment": copilot_environment.MANIFEST}
+COPILOT_HEAD = """\
+# Keys of Copilot's manifests
+
+Generated from the importer by `make docs`. `fsdcf import copilot` reports the same for each key of your files, with its
+line and what became of its value, which can differ from the rule here: a duration that is out of range is changed, for
+example, and a key with a value that it cannot have is not carried.
+
+- **carried**: the value is in the spec, at the key in the third column. Keys without `metadata`, `kind`, `overrides` or
+  `dependencies` at their beginning are below `service`, `job` or `environment`; those of a container, a queue, a topic
+  or a policy are below its entry.
+- **changed**: something else is there that means the same or nearly the same.
+- **not carried**: why, and what works instead.
+
+A type of manifest has the keys of every section that names it. `environments.NAME` of a manifest may have all of them
+again: what differs is at `environments.NAME` of the spec. The specs also have what Copilot sets by default where the
+default of fsdcf is another one, and the variables that Copilot gives to the container of a workload, such as
+`COPILOT_ENVIRONMENT_NAME`; the sidecars do not get these."""
 ASSUMPTIONS = re.compile(r"(?<=<!-- assumptions -->\n).*?(?=<!-- end of assumptions -->\n)", re.DOTALL)
 DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)", re.DOTALL)
 SHARING = re.compile(r"(?<=<!-- sharing -->\n).*?(?=<!-- end of sharing -->\n)", re.DOTALL)
@@ -57,6 +77,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference.md": reference_page(types()),
         "docs/codes.md": codes_page(catalogue()),
+        "docs/reference-copilot.md": copilot_page(),
         "docs/how-to/my-deploy-fails.md": failures_page(),
         "docs/fsd-v1.schema.json": json.dumps(json_schema(types()), indent=2) + "\n",
         COST: with_table_and_drawing((ROOT / COST).read_text(encoding="utf-8")),
@@ -157,6 +178,26 @@ def reference_page(types: Types) -> str:
     out += ["", "## Not implemented yet", "", intro, ""]
     for kind in KINDS.values():
         out += [f"- `{path}`: {doc}" for path, doc in _later(kind.record)]
+    return "\n".join([*out, ""])
+
+
+def copilot_page() -> str:
+    """Return ``docs/reference-copilot.md``: the keys of Copilot's manifests, those of the same types together."""
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for title, table in COPILOT_TABLES.items():
+        for path, key in table.rows():
+            rows.setdefault((path, key.treatment.value, key.to, key.note), []).append(title)
+    groups: dict[tuple[str, ...], list[tuple[str, str, str, str]]] = {}
+    for row, titles in rows.items():
+        groups.setdefault(tuple(titles), []).append(row)
+    out = [COPILOT_HEAD]
+    for titles, group in groups.items():
+        out += ["", f"## {', '.join(titles)}", "", "| key | | becomes | what changes, or what works instead |"]
+        out.append("|---|---|---|---|")
+        for path, treatment, to, note in group:
+            becomes = ", ".join(f"`{each.removeprefix('.')}`" for each in to.split())
+            cells = (f"`{path}`", treatment, becomes, note)
+            out.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*out, ""])
 
 

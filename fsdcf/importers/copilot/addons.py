@@ -41,7 +41,7 @@ from fsdcf.masking import secrets_in
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
 _PARAMETERS = re.compile(r"(?:^|/)addons\.parameters\.ya?ml$")
-_STAND_IN = "replace-me"
+STAND_IN = "replace-me"
 _PSEUDO = frozenset({"AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::URLSuffix"})
 
 ENVIRONMENTS = "environments"
@@ -272,7 +272,7 @@ _REFUSED = {
 """What neither a dependency nor an addon of ours can be, and the way around."""
 
 _REPLACE = (
-    f"replace the stand-ins `{_STAND_IN}` in the files of the environments by the names that `aws cloudformation "
+    f"replace the stand-ins `{STAND_IN}` in the files of the environments by the names that `aws cloudformation "
     "describe-stack-resources --stack-name STACK` prints: STACK is the AddonsStack of the stack in the comment"
 )
 _EXISTING = (
@@ -353,7 +353,7 @@ class Values:
             return "${ENV}" if name == "Env" else self.owner
         if name == "App":
             application = self.workspace.application
-            return application or self.variable("application", "", _STAND_IN, "the name")
+            return application or self.variable("application", "", STAND_IN, "the name")
         if name in self.given:
             return self.text(self.given[name])
         if name in self.sections["Parameters"]:
@@ -522,7 +522,7 @@ class _Addons(Values):
 
     def _existing(self, resource: str, kind: _Replacement, physical: str | None, keys: dict[str, Any]) -> Block:
         """The dependency of a resource that is known by its name."""
-        name = physical or self.variable(resource, "name", f"{_STAND_IN}-ENV", "the name")
+        name = physical or self.variable(resource, "name", f"{STAND_IN}-ENV", "the name")
         if kind is _TABLE or (physical is not None and not physical.endswith(".fifo")):
             return self.draft.dependency(kind.name, name)
         block = self.draft.dependency(kind.name, _label(resource))
@@ -533,7 +533,7 @@ class _Addons(Values):
     def _in_network(self, resource: str, kind: _Replacement, keys: dict[str, Any]) -> Block:
         """The dependency of a database, a cache or a domain that is known by its address."""
         block = self.draft.dependency(kind.name, _label(resource))
-        host = f"{_STAND_IN}.ENV.internal"
+        host = f"{STAND_IN}.ENV.internal"
         block.put("unmanaged.endpoint", self.variable(resource, "endpoint", host, "the address"))
         if "engine" in keys:
             block.put("engine", keys["engine"])
@@ -563,7 +563,7 @@ class _Addons(Values):
         """A secret as a spec names it."""
         properties = self.properties(resource) if self.type_of(resource) == SECRET else {}
         known = self.text(properties["Name"]) if "Name" in properties else None
-        return f"secretsmanager:{known or self.variable(resource, 'name', f'{_STAND_IN}-ENV', 'the name')}"
+        return f"secretsmanager:{known or self.variable(resource, 'name', f'{STAND_IN}-ENV', 'the name')}"
 
     def allow(self) -> None:
         """Add the statements about what no dependency replaces to the task role."""
@@ -751,7 +751,7 @@ def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
     value = data[name].get("Value")
     text = addons.text(value.data) if value is not None else None
     if text is None:
-        where = addons.variable(name, "", _STAND_IN, "the output")
+        where = addons.variable(name, "", STAND_IN, "the output")
         put_variable(block, output.variable, where)
         return changed(f"as the variable {where}: replace the stand-in", f"environment.{output.variable}")
     return put_variable(block, output.variable, text)

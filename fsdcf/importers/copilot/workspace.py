@@ -22,11 +22,11 @@ BACKEND = "Backend Service"
 WORKER = "Worker Service"
 REQUEST_DRIVEN = "Request-Driven Web Service"
 TYPES = {
-    **{each: each for each in (LOAD_BALANCED, BACKEND, WORKER, REQUEST_DRIVEN, JOB, SITE, ENVIRONMENT)},
-    "Load Balanced Web App": LOAD_BALANCED,
-    "Backend App": BACKEND,
+    **{each.lower(): each for each in (LOAD_BALANCED, BACKEND, WORKER, REQUEST_DRIVEN, JOB, SITE, ENVIRONMENT)},
+    "load balanced web app": LOAD_BALANCED,
+    "backend app": BACKEND,
 }
-"""The types of manifests as they may be written, the first versions' names included, each with its type."""
+"""The types of manifests in lower case, the first versions' names included, each with its type."""
 
 _MANIFEST = re.compile(r"(?:^|/)manifest\.ya?ml$")
 _LONGEST_ENVIRONMENT = 20
@@ -37,10 +37,11 @@ class Workspace:
     """The files of an application.
 
     ``addons`` and ``overrides`` are by the name of the workload, those of environments by ``environments``. An
-    environment that has no manifest, but which others name, has None. Names are those of specs.
+    environment that has no manifest, but which others name, has None. Names are those of specs. Without a file that
+    names the application, ``application`` is empty.
     """
 
-    application: str = "copilot"
+    application: str = ""
     workloads: dict[str, Source] = field(default_factory=dict)
     environments: dict[str, Source | None] = field(default_factory=dict)
     pipelines: dict[str, Source] = field(default_factory=dict)
@@ -50,24 +51,34 @@ class Workspace:
     @property
     def balancers(self) -> list[str]:
         """The load balancers that the workloads need from each environment: ``public``, ``internal``."""
-        needed = {balancer_of(source) for source in self.workloads.values()}
+        needed = {each for source in self.workloads.values() for each in balancers_of(source)}
         return [name for name in ("public", "internal") if name in needed]
+
+    def certified(self, balancer: str) -> bool:
+        """Whether the manifests of all environments name a certificate of a load balancer."""
+        side = "private" if balancer == "internal" else "public"
+        sources = self.environments.values()
+        return all(source is not None and source.root.get(f"http.{side}.certificates") for source in sources)
 
 
 def type_of(source: Source) -> str:
     """The type of a manifest; empty if it is not one of a workload or an environment."""
     kind = source.data.get("type")
-    return TYPES.get(kind.strip(), "") if isinstance(kind, str) and "apiVersion" not in source.data else ""
+    return TYPES.get(kind.strip().lower(), "") if isinstance(kind, str) and "apiVersion" not in source.data else ""
 
 
-def balancer_of(source: Source) -> str:
-    """The load balancer of its environment that a workload uses; empty for none."""
-    kind, http = type_of(source), source.data.get("http")
+def balancers_of(source: Source) -> set[str]:
+    """The load balancers of an environment that a workload uses, in any of its environments."""
+    kind, overrides = type_of(source), source.data.get("environments")
+    layers = [source.data, *(overrides.values() if isinstance(overrides, dict) else ())]
+    https = [layer.get("http") for layer in layers if isinstance(layer, dict)]
+    maps = [http for http in https if isinstance(http, dict)]
     if kind == LOAD_BALANCED:
-        return "" if http is False else "public"
+        return {"public"} if maps or https[0] is not False else set()
     if kind == REQUEST_DRIVEN:
-        return "internal" if isinstance(http, dict) and http.get("private") else "public"
-    return "internal" if kind == BACKEND and isinstance(http, dict) else ""
+        private = [bool(http.get("private")) for http in maps]
+        return ({"internal"} if any(private) else set()) | ({"public"} if not private or not all(private) else set())
+    return {"internal"} if kind == BACKEND and maps else set()
 
 
 def claims(source: Source) -> bool:

@@ -148,7 +148,7 @@ observability: {container_insights: perhaps}
 """,
         web=WEB,
     )
-    assert block == {"loadBalancers": {"public": {}}, "network": {"nat": "perZone"}}
+    assert block == {"loadBalancers": {"public": {}}, "network": {"nat": "none"}}
     assert "HTTPS" in rows["network.vpc.security_group.egress"]
     assert "variable ${MINE} of the shell" in rows["http.public.access_logs.bucket_name"]
     assert sum(row.startswith("not carried") for row in rows.values()) >= 6

@@ -1,0 +1,82 @@
+"""A workload of Copilot on its way to a spec."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsdcf.importers.copilot.workspace import Workspace
+from fsdcf.importers.draft import Block, Draft
+from fsdcf.importers.keys import SourceKey, note
+from fsdcf.importers.report import KeyOutcome, changed
+from fsdcf.importers.source import Beside, SourceValue
+
+TITLE = "a Copilot manifest"
+PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
+
+
+def _unreadable(path: str) -> bytes:
+    raise FileNotFoundError(path)
+
+
+@dataclass(eq=False, repr=False)
+class WorkloadDraft(Draft):
+    """The spec of a workload: its type, its workspace, and the files beside it. ``main`` is Copilot's name of it."""
+
+    type: str = ""
+    main: str = ""
+    workspace: Workspace = field(default_factory=Workspace)
+    read: Beside = _unreadable
+
+    def override(self, resource: str, path: str, value: Any) -> None:
+        """Change a property of a resource of the template."""
+        self.data.setdefault("overrides", {}).setdefault(resource, {})[path] = value
+
+
+def workload(block: Block) -> WorkloadDraft:
+    """The workload that a block is part of."""
+    if not isinstance(block.draft, WorkloadDraft):
+        raise TypeError("not a workload")
+    return block.draft
+
+
+def form(value: SourceValue, block: Block) -> None:
+    """The key is only the form of the manifest."""
+
+
+def note_below(value: SourceValue, block: Block, outcome: KeyOutcome) -> None:
+    """Report the same of everything below a value, and of the value itself if nothing is."""
+    children = [child for _, child in value.children() if child.data is not None]
+    for child in children:
+        note_below(child, block, outcome)
+    if not children:
+        note(value, block, outcome)
+
+
+def flag(to: str, meaning: Callable[[bool], Any] = bool) -> Callable[[SourceValue, Block], None]:
+    """A conversion that puts a boolean."""
+    return lambda value, block: block.put(to, meaning(value.flag))
+
+
+def number(to: str, low: int, high: int) -> Callable[[SourceValue, Block], KeyOutcome | None]:
+    """A conversion that puts a whole number, or the nearest one that the key accepts."""
+
+    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
+        fitting = min(max(value.number, low), high)
+        block.put(to, fitting)
+        return changed(f"{value.number} is not possible: {fitting}", to) if fitting != value.number else None
+
+    return convert
+
+
+def absent(paths: str, why: str) -> list[SourceKey]:
+    """Keys that are not carried for the same reason. ``paths`` are separated by spaces."""
+    return [SourceKey(path, note=why) for path in paths.split()]
+
+
+def json_text(data: Mapping[str, str]) -> str:
+    """A map as compact JSON, as Copilot writes it into variables."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
