@@ -148,7 +148,8 @@ def _facts(kind: str, properties: Mapping[str, Any], main: str) -> Iterator[tupl
         tracking = get("TargetTrackingScalingPolicyConfiguration", {})
         metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
         custom = tracking.get("CustomizedMetricSpecification", {})
-        name = metric or ("backlog" if "TargetResponseTime" not in str(custom) else "TargetResponseTime")
+        named = {"RequestCountPerTarget": "ALBRequestCountPerTarget", "TargetResponseTime": "TargetResponseTime"}
+        name = metric or next((each for part, each in named.items() if part in str(custom)), "backlog")
         yield f"scaling {name}", [float(tracking["TargetValue"])]
         yield f"scaling {name} in, out", [tracking.get("ScaleInCooldown"), tracking.get("ScaleOutCooldown")]
 

@@ -27,6 +27,7 @@ from fsdcf.deploy.diagnosis.reasons.reason import Reason
 from fsdcf.diagnostics import Rule
 from fsdcf.importers.copilot import environment as copilot_environment
 from fsdcf.importers.copilot import manifest as copilot_manifest
+from fsdcf.importers.copilot import pipeline as copilot_pipeline
 from fsdcf.language.dependency import Types
 from fsdcf.language.jsonschema import json_schema
 from fsdcf.language.model import KINDS
@@ -46,7 +47,11 @@ COST = "docs/how-to/cost-graph-access.md"
 SHARE = "docs/how-to/share-an-environment.md"
 WALLS = "docs/explanation/walls-between-environments.md"
 EXAMPLE = "examples/sqlite.yml"
-COPILOT_TABLES = {**copilot_manifest.TABLES, "Environment": copilot_environment.MANIFEST}
+COPILOT_TABLES = {
+    **copilot_manifest.TABLES,
+    "Environment": copilot_environment.MANIFEST,
+    "Pipeline": copilot_pipeline.PIPELINE,
+}
 COPILOT_HEAD = """\
 # Keys of Copilot's manifests
 

@@ -21,15 +21,16 @@ from fsdcf.importers.copilot.workload import (
     json_text,
     note_below,
     number,
+    without_secret,
     workload,
 )
 from fsdcf.importers.draft import Block
-from fsdcf.importers.keys import Convert, SourceKey, Table
+from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import literal, put_seconds, put_secret, put_variable, secret_source, store
 from fsdcf.language.model.common import VARIABLE
-from fsdcf.masking import is_secret_name
+from fsdcf.masking import contains_secret, is_secret_name
 
 ROUTER = "firelens_log_router"
 """The name of the container that Copilot adds for ``logging``."""
@@ -149,7 +150,7 @@ def _put_build(value: SourceValue, block: Block, dockerfile: str, context: str) 
 def _argument(value: SourceValue, block: Block) -> KeyOutcome | None:
     if not re.fullmatch(VARIABLE, value.name):
         return not_carried(f"an argument must match {VARIABLE}")
-    if is_secret_name(value.name):
+    if contains_secret(value.text, value.name):
         return not_carried("an argument stays in the image: give it a secret by `build.secrets` instead")
     block.put_at("build.args", value.name, value.text)
     return carried(f"build.args.{value.name}")
@@ -159,7 +160,7 @@ def _label(value: SourceValue, block: Block) -> KeyOutcome:
     index = block.at[-1] + 1 if isinstance(block.at[-1], int) else 0
     name = value.name.replace("\\", "").replace('"', "")
     path = f'Properties.ContainerDefinitions.{index}.DockerLabels."{name}"'
-    workload(block).override("TaskDefinition", path, value.text)
+    workload(block).override("TaskDefinition", path, without_secret(value).text)
     return changed("as an override of the template", ".overrides.TaskDefinition")
 
 
@@ -183,13 +184,14 @@ def _depends(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _words(to: str) -> Convert:
     def convert(value: SourceValue, block: Block) -> None:
         if isinstance(value.data, list):
-            block.put(to, value.words)
+            block.put(to, without_secret(value).words)
             return
         try:
             words = shlex.split(value.text)
         except ValueError:
             raise UnfitError("must be words, with quotes in pairs") from None
         if words:
+            without_secret(SourceValue(value.source, value.path, words))
             block.put(to, words)
 
     return convert
@@ -291,7 +293,7 @@ _COMMON = (
 
 
 def _check_command(value: SourceValue, block: Block) -> None:
-    words = value.words if isinstance(value.data, list) else [value.text]
+    words = without_secret(value).words if isinstance(value.data, list) else [without_secret(value).text]
     if not words:
         raise UnfitError("must be a command")
     if isinstance(value.data, str):
@@ -316,7 +318,8 @@ def _check(*steps: str) -> SourceKey:
     def enter(value: SourceValue, block: Block) -> Block:
         value.entries()
         inner = block.below(*steps)
-        inner.put("command", ["CMD-SHELL", "curl -f http://localhost/ || exit 1"])
+        if value.get("command") is None:
+            inner.put("command", ["CMD-SHELL", "curl -f http://localhost/ || exit 1"])
         for name, default in (("interval", 10), ("timeout", 5), ("retries", 2)):
             inner.put(name, default)
         return inner
@@ -471,7 +474,7 @@ def _routed(block: Block) -> None:
 
 def _option(value: SourceValue, block: Block) -> KeyOutcome | None:
     _routed(block)
-    if is_secret_name(value.name) and not SHELL.search(value.text):
+    if contains_secret(value.text, value.name):
         return not_carried("the value looks like a secret: store it, and write it at `secretOptions`")
     block.put_at("observability.logs.options", value.name, value.text)
     return None
@@ -522,6 +525,23 @@ def _metadata(value: SourceValue) -> KeyOutcome | None:
 
 
 # Tables
+
+
+def without_parts(block: Block, source: SourceValue) -> None:
+    """Leave out the sidecars whose image is not carried, and the health checks whose command is not."""
+    sidecars = block.get("sidecars") or []
+    kept = [each for each in sidecars if "image" in each]
+    for name in [each["name"] for each in sidecars if "image" not in each]:
+        if value := dict(source.children()).get(name):
+            note(value, block, not_carried("a sidecar needs an `image`: the one of the service would run in its place"))
+    if len(kept) < len(sidecars):
+        block.put("sidecars", kept)
+    for container in (block.get("healthCheck"), *kept):
+        key = "healthCheck" if container in kept else "container"
+        if container and key in container and "command" not in container[key]:
+            container.pop(key)
+    if block.get("healthCheck") == {}:
+        block.data.pop("healthCheck")
 
 
 def _sidecar(value: SourceValue, block: Block) -> Block:

@@ -11,12 +11,12 @@ from typing import Any
 
 from fsdcf.importers import ImportResult
 from fsdcf.importers.copilot import messages
-from fsdcf.importers.copilot.containers import CONTAINER, LOGGING, STORAGE, mounted
+from fsdcf.importers.copilot.containers import CONTAINER, LOGGING, STORAGE, mounted, without_parts
 from fsdcf.importers.copilot.layers import in_environment, in_shell
 from fsdcf.importers.copilot.messages import PUBLISH, SUBSCRIBE
 from fsdcf.importers.copilot.taskdef import TASKDEF
 from fsdcf.importers.copilot.traffic import COUNT, HTTP, NETWORK, sidecar_of
-from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, number, workload
+from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, number, without_secret, workload
 from fsdcf.importers.copilot.workspace import (
     BACKEND,
     JOB,
@@ -239,7 +239,7 @@ def _requested(key: SourceKey) -> bool:
 
 
 def _tag(value: SourceValue, block: Block) -> None:
-    block.draft.root.put_at("metadata.tags", value.name, value.text)
+    block.draft.root.put_at("metadata.tags", value.name, without_secret(value).text)
 
 
 TABLES = {
@@ -316,7 +316,7 @@ def _converted(
     category = model.JOB if kind == JOB else model.SERVICE
     draft = WorkloadDraft(category, name, report, type=kind, main=main, workspace=workspace, read=read)
     path = re.sub(r".*(?=copilot/)|^(?:\.\./)+", "", source.path)
-    draft.about.append(f"From {path}, a {kind} of AWS Copilot.")
+    draft.about.append(f"From {path}, a {kind} of AWS Copilot, with its defaults.")
     if workspace.application:
         draft.root.put("metadata.pack", workspace.application)
     draft.block.put("networking.shared", True)
@@ -374,6 +374,7 @@ def _difference(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def _finish(draft: WorkloadDraft, source: Source) -> None:
     block = draft.block
     _size(draft, source)
+    without_parts(block, source.root.get("sidecars") or source.root)
     if draft.type == WORKER:
         messages.default_queue(draft)
     if draft.type != JOB:

@@ -90,6 +90,9 @@ def _topic(value: SourceValue, block: Block) -> Block | None:
     twin = fifo if len({_is_fifo(each) for each in published}) > 1 else None
     if subscriptions := [*_subscriptions(draft.workspace, draft.main, name.text, twin)]:
         entry.put("subscriptions", subscriptions)
+        for index, each in enumerate(subscriptions):
+            why = f"fsdcf: allow W191 because the spec of the queue {each['existingQueue']} names the topic"
+            draft.comments[entry.below("subscriptions", index).at] = why
     return entry
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fsdcf.importers.copilot.workload import TITLE, note_below, workload
+from fsdcf.importers.copilot.workload import TITLE, note_below, without_secret, workload
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
+from fsdcf.masking import secrets_in
 
 _MAIN = "ContainerDefinitions[0]."
 _KEYS = {
@@ -48,6 +49,9 @@ def _rule(value: SourceValue, block: Block) -> Block | None:
 def _applied(path: str, given: SourceValue, block: Block) -> KeyOutcome:
     if _KEPT.fullmatch(path):
         return not_carried("fsdcf sets the image and the name of the container of the service itself")
+    without_secret(given)
+    if any(secrets_in({path.rpartition(".")[2]: given.data})):
+        raise UnfitError("contains what looks like a secret: store it, and give it to the container by `secrets`")
     if to := _KEYS.get(path):
         block.put(to, given.data)
         return carried(to)

@@ -11,8 +11,9 @@ from typing import Any
 from fsdcf.importers.copilot.workspace import Workspace
 from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.keys import SourceKey, note
-from fsdcf.importers.report import KeyOutcome, changed
+from fsdcf.importers.report import KeyOutcome, UnfitError, changed
 from fsdcf.importers.source import Beside, SourceValue
+from fsdcf.masking import secrets_in, secrets_in_words
 
 TITLE = "a Copilot manifest"
 PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
@@ -54,6 +55,15 @@ def note_below(value: SourceValue, block: Block, outcome: KeyOutcome) -> None:
         note_below(child, block, outcome)
     if not children:
         note(value, block, outcome)
+
+
+def without_secret(value: SourceValue) -> SourceValue:
+    """The value, if nothing in it looks like a secret, which a spec must not contain. Raises UnfitError."""
+    words = value.data if isinstance(value.data, list) else [value.data]
+    texts = [each for each in words if isinstance(each, str)]
+    if any(secrets_in(value.data, value.name)) or any(secrets_in_words(texts)):
+        raise UnfitError("contains what looks like a secret: store it, and give it to the container by `secrets`")
+    return value
 
 
 def flag(to: str, meaning: Callable[[bool], Any] = bool) -> Callable[[SourceValue, Block], None]:

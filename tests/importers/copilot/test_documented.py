@@ -9,6 +9,7 @@ import pytest
 
 from fsdcf.importers.copilot.environment import MANIFEST
 from fsdcf.importers.copilot.manifest import TABLES
+from fsdcf.importers.copilot.pipeline import PIPELINE
 from fsdcf.importers.copilot.workspace import (
     BACKEND,
     ENVIRONMENT,
@@ -125,16 +126,25 @@ DOCUMENTED = {
         *_below("http.private", "certificates subnets ingress.vpc ssl_policy"),
         "observability.container_insights",
     ],
+    "Pipeline": [
+        *("name", "version", "source.provider"),
+        *_below("source.properties", "branch repository connection_name output_artifact_format"),
+        *_below("build", "image buildspec additional_policy"),
+        *_below("stages[]", "name requires_approval test_commands"),
+        *_below("stages[].deployments.*", "template_path template_config stack_name depends_on"),
+        *_below("stages[].pre_deployments.*", "buildspec depends_on"),
+        *_below("stages[].post_deployments.*", "buildspec depends_on"),
+    ],
 }
 """The keys of each type of manifest; ``*`` is a name that the user chooses, ``[]`` an item of a list."""
 
 
 @pytest.mark.parametrize("kind", DOCUMENTED)
 def test_every_documented_key_has_a_row(kind: str) -> None:
-    table = MANIFEST if kind == ENVIRONMENT else TABLES[kind]
-    rows = {path for path, _ in table.rows()}
+    tables = {**TABLES, ENVIRONMENT: MANIFEST, "Pipeline": PIPELINE}
+    rows = {path for path, _ in tables[kind].rows()}
     assert [key for key in DOCUMENTED[kind] if key not in rows] == []
-    assert set(DOCUMENTED) == {*TABLES, ENVIRONMENT}
+    assert set(DOCUMENTED) == set(tables)
 
 
 @pytest.mark.parametrize("table", [*TABLES.values(), MANIFEST], ids=lambda table: str(table.title))

@@ -150,6 +150,32 @@ secrets:
     assert web.result.drafts[0].data["environment"]["variables"] == {"STAGE": "replace-me"}
 
 
+def test_no_secret_is_written(imports: Imports) -> None:
+    web = Imported(
+        imports,
+        WEB,
+        """
+image:
+  build: {dockerfile: D, args: {MODE: "token=abcdef123"}}
+  labels: {password: geheim-12}
+  healthcheck: {command: "curl -u me:geheim-12 localhost --password geheim-12"}
+command: serve --password geheim-12
+entrypoint: [serve, --token, geheim-12]
+variables: {DATABASE_URL: "postgres://me:geheim-12@host/db", API_TOKEN: geheim-12}
+logging: {destination: {Name: http, http_passwd: geheim-12}}
+sidecars: {proxy: {image: "a:1", variables: {API_TOKEN: geheim-12}}, own: {image: "not an image"}}
+taskdef_overrides: [{path: "ContainerDefinitions[0].DockerLabels.password", value: geheim-12}]
+environments: {test: {variables: {API_TOKEN: geheim-12b}}}
+""",
+    )
+    report = str([*web.result.report.rows.values()])
+    assert "geheim" not in web.draft.text() + report and "abcdef123" not in web.draft.text() + report
+    assert set(web.draft.to_store) == {"DATABASE_URL", "API_TOKEN"}
+    assert "healthCheck" not in web.block or "container" not in web.block["healthCheck"]
+    assert [each["name"] for each in web.block["sidecars"]] == ["proxy"]
+    assert web.became("sidecars.own") is Treatment.NOT_CARRIED
+
+
 def test_a_file_of_variables_is_read(imports: Imports) -> None:
     web = Imported(imports, WEB, "env_file: a.env\nvariables: {A: mine}", **{"a.env": "# x\nA=1\nB=2\nTOKEN=abc\n"})
     assert web.block["environment"]["A"] == "mine" and web.block["environment"]["B"] == "2"
