@@ -16,7 +16,7 @@ from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import ImportReport, Row, not_carried
 from fsdcf.importers.source import MOST_DOCUMENTS, Beside, Source
 
-NAMES = ("copilot", "ecs", "apprunner", "flat")
+NAMES = ("copilot", "ecs", "apprunner", "flat", "compose")
 """The formats, each by the name of its module. Those that recognize a file by more come first."""
 
 

@@ -30,6 +30,7 @@ class SourceKey:
     - ``table`` has the keys below this one, which ``enter`` finds a block for; by default the same block.
     - ``whole``: ``convert`` gets a map or a list as a whole, though there are keys below it in the table.
     - ``form``: the key is only the form of the source, and nothing is lost without it; ``note`` says why.
+    - ``needless``: ECS does the same without it, or it has no meaning there; the note says why.
     """
 
     path: str
@@ -40,13 +41,14 @@ class SourceKey:
     enter: Enter | None = None
     whole: bool = False
     form: bool = False
+    needless: bool = False
 
     @property
     def treatment(self) -> Treatment:
         """What becomes of the key, as a rule."""
         if self.form:
             return Treatment.CARRIED
-        if not self.to:
+        if not self.to and not self.needless:
             return Treatment.NOT_CARRIED
         return Treatment.CHANGED if self.note else Treatment.CARRIED
 
@@ -160,4 +162,5 @@ def note(value: SourceValue, block: Block, outcome: KeyOutcome) -> None:
 
 def report_on(value: SourceValue, report: ImportReport, outcome: KeyOutcome, spec: str = "") -> None:
     """Report what became of a value that is part of no block. ``spec`` is the file that has it now."""
-    report.add(Row(value.source.name, value.line, value.key, outcome, spec))
+    place = value.place
+    report.add(Row(place.file, place.line, place.key, outcome, spec))

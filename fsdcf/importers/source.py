@@ -25,6 +25,15 @@ MOST_DOCUMENTS = 200
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
+@dataclass(frozen=True)
+class WrittenAt:
+    """Where a value is written: the name of the file, the line, and its path as text, ``http.rules[0].path``."""
+
+    file: str
+    line: int
+    key: str
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
     """A file: the name for messages, its path relative to the folder that gets the specs, and its bytes.
@@ -88,6 +97,23 @@ class Source:
         wide = self.raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return self.raw.decode("utf-16" if wide else "utf-8-sig", "replace")
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return self.text.splitlines()
+
+    def place(self, path: SpecPath) -> WrittenAt:
+        """Where the value at a path is written; for the path of a key the line of the key."""
+        line = self.document.key_span(path).line if self.document else 1
+        written = self.written.get(path, path)
+        key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in written).lstrip(".")
+        return WrittenAt(self.name, line, key)
+
+    def scalar(self, path: SpecPath) -> str | None:
+        """The text of the scalar at a path as it is written; None of another value."""
+        mark = self.document.marks.get(path) if self.document else None
+        return mark.text if mark else None
+
     def respelled(self, spelling: Callable[[SpecPath, str], str], keeps: Callable[[str, Any], bool]) -> Source:
         """The same file with other names of keys, each by its path and name, and without the entries of maps that are
         not to be kept. Every value knows its line all the same."""
@@ -137,16 +163,19 @@ class SourceValue:
     data: Any
 
     @property
+    def place(self) -> WrittenAt:
+        """Where the value is written."""
+        return self.source.place(self.path)
+
+    @property
     def line(self) -> int:
         """The line of the key of the value."""
-        document = self.source.document
-        return document.key_span(self.path).line if document else 1
+        return self.place.line
 
     @property
     def key(self) -> str:
         """The path as text, as it is written: ``http.additional_rules[0].path``."""
-        path = self.source.written.get(self.path, self.path)
-        return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+        return self.place.key
 
     @property
     def name(self) -> str:
@@ -188,9 +217,8 @@ class SourceValue:
             return self.data
         if isinstance(self.data, (dict, list)) or self.data is None:
             raise UnfitError("must be a text")
-        document = self.source.document
-        mark = document.marks.get(self.path) if document else None
-        return mark.text if mark and mark.text is not None else str(self.data)
+        written = self.source.scalar(self.path)
+        return str(self.data) if written is None else written
 
     @property
     def words(self) -> list[str]:

@@ -566,6 +566,10 @@ class _ForeignReader(_TreeReader):
     begin = "name a file whose outermost value is a map of keys"
     anchors = True
 
+    def _check_tag(self, node: Any, span: Span, path: SpecPath, fresh: bool) -> bool:
+        """Accept the tags with which an override file of Compose replaces and removes values."""
+        return node.tag in ("!reset", "!override") or super()._check_tag(node, span, path, fresh)
+
     def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any] | str:
         merges = [(key, value) for key, value in node.value if key.tag == f"{_TAG}merge"]
         own = {key.value for key, _ in node.value}

@@ -62,7 +62,8 @@ class Imported:
 
 def _result(row: Row) -> str:
     outcome = row.outcome
-    head = "not carried" if outcome.treatment is Treatment.NOT_CARRIED else ", ".join(outcome.to.split())
+    kept = ", ".join(outcome.to.split()) or ("left out" if outcome.treatment is Treatment.CHANGED else "")
+    head = "not carried" if outcome.treatment is Treatment.NOT_CARRIED else kept
     return visible(": ".join(filter(None, (head, outcome.note))))
 
 
