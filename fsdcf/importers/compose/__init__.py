@@ -19,11 +19,11 @@ from fsdcf.importers.compose.connections import (
     attach,
     credentials,
     dependency_name,
+    endpoint,
     fitting,
-    service_block,
 )
-from fsdcf.importers.compose.images import ComposeRole, engine_version
-from fsdcf.importers.compose.plan import ComposePlan, ComposeService, planned
+from fsdcf.importers.compose.images import ComposeRole, engine_version, known_data
+from fsdcf.importers.compose.plan import ComposePlan, ComposeService, mount_of, planned
 from fsdcf.importers.compose.project import (
     ComposeNode,
     ComposeProject,
@@ -121,6 +121,9 @@ def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportRe
         value = SourceValue(node.source, node.path, node.data)
         _ = place
         report_on(value, result.report, changed("an extension of Compose: what aliases repeat of it is in the specs"))
+    if missing := sorted({name for draft in drafts.values() for name in draft.unset}):
+        names = ", ".join(missing[:5]) + (" and others" if len(missing) > 5 else "")
+        result.next.append(f"write the values of {names}, which are not set here: Compose reads them from `.env`")
     result.drafts += drafts.values()
     result.next += [note for draft in drafts.values() for note in draft.notes]
 
@@ -192,7 +195,7 @@ def _depend(draft: ComposeDraft, part: ComposeService) -> None:
             attach(draft, other)
         elif other.role is ComposeRole.SERVICE and is_called(other):
             dependency = draft.dependency("service", other.spec)
-            for key, value in service_block(other).items():
+            for key, value in endpoint(other).items():
                 dependency.put(key, value)
 
 
@@ -214,7 +217,8 @@ def _network(block: Block, part: ComposeService, shared: bool) -> None:
         return
     block.put("port", port)
     if called:
-        block.put("networking.serviceConnect", service_block(part) or True)
+        protocol = {} if part.speaks_http else {"protocol": "tcp"}
+        block.put("networking.serviceConnect", {**endpoint(part), **protocol} or True)
     if not part.is_public:
         block.put("networking.loadBalancer", False if shared else {"internal": True})
     if part.is_public or not shared:
@@ -338,15 +342,24 @@ def _dependency(draft: _ProjectDraft, part: ComposeService) -> None:
         report_on(child, draft.report, _replaced_key(part, path), spec)
 
 
-def _leaves(value: SourceValue, depth: int = 0) -> list[tuple[str, SourceValue]]:
-    """The keys of a service, and the variables in its ``environment``."""
+def _leaves(value: SourceValue) -> list[tuple[str, SourceValue]]:
+    """The keys of a service, and the variables and mounts of it."""
     found = []
     for name, child in value.children():
-        if name == "environment" and depth == 0 and isinstance(child.data, (dict, list)):
+        if name == "environment" and isinstance(child.data, (dict, list)):
             found += [(f"environment.{_variable_name(each)}", each) for _, each in child.children()]
+        elif name == "volumes" and isinstance(child.data, list):
+            found += [(_kind_of_mount(each), each) for _, each in child.children()]
         elif child.data is not None:
             found.append((name, child))
     return found
+
+
+def _kind_of_mount(value: SourceValue) -> str:
+    mount = mount_of(value.data)
+    if mount is None or mount.kind != "bind" or known_data([mount.target]) is not None or "data" in mount.target:
+        return "volumes"
+    return "scripts" if "initdb.d" in mount.target else "settings"
 
 
 def _variable_name(value: SourceValue) -> str:
@@ -369,8 +382,10 @@ def _replaced_key(part: ComposeService, path: str) -> KeyOutcome:
         outcome = _replaced_variable(part, path.removeprefix("environment."))
         if outcome is not None:
             return outcome
-    if path == "command" and is_database:
-        return not_carried("settings of the engine are `parameters` of the dependency")
+    if path == "scripts":
+        return not_carried("AWS does not run them: run them in the new database, for example with `fsdcf run`")
+    if path == "settings" or (path == "command" and is_database):
+        return not_carried("settings of the engine are keys of the dependency, such as `parameters`: see the reference")
     return changed(_REPLACED_KEYS.get(path, "the dependency takes the place of the container"), "dependencies")
 
 

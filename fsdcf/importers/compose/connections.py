@@ -58,8 +58,9 @@ class ComposeDraft(Draft):
     project_name: str = ""
     owners: dict[str, str] = field(default_factory=dict)
     """The spec that has each dependency, by the service of the Compose file that it replaces."""
-    passwords: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)
+    """The variables of Compose that the spec needs, and that are not set."""
 
 
 def part_of(block: Block) -> tuple[ComposeDraft, ComposeService]:
@@ -281,11 +282,15 @@ def _of_text(block: Block, variable: ComposeVariable) -> KeyOutcome:
     text, notes, lost = _replaced(draft, part, name, variable.text or "")
     if lost is not None:
         return _lost(block, name, [lost]) or changed("left out", ".dependencies")
+    databases = [draft.plan.services[each] for each in part.uses if _is_database(draft.plan.services[each])]
+    if variable.unset and databases and re.search(r"(DATABASE|DB|POSTGRES|PG|MYSQL)\w*_(URL|URI|DSN)$", name.upper()):
+        return _lost(block, name, databases[:1]) or changed("left out", ".dependencies")
     if variable.unset and not notes:
         missing = ", ".join(variable.unset)
         if is_secret_name(name):
             return changed(f"{missing} is not set here: store the value with `fsdcf secret set`", store(block, name))
         outcome = put_variable(block, name, text)
+        draft.unset += variable.unset
         reason = f"{missing} is not set here, so Compose would leave it empty: write the value"
         return changed(reason, outcome.to) if outcome.to else outcome
     outcome = put_variable(block, name, text)
@@ -449,8 +454,8 @@ def put_words(block: Block, key: str, words: list[str]) -> str:
     return "; ".join(dict.fromkeys(notes))
 
 
-def service_block(part: ComposeService) -> dict[str, Any]:
-    """The endpoint in Service Connect at which others reach a service as they do in Compose."""
+def endpoint(part: ComposeService) -> dict[str, Any]:
+    """The address in Service Connect at which others reach a service as they do in Compose."""
     found: dict[str, Any] = {}
     alias = part.name.lower()
     if alias != part.spec:

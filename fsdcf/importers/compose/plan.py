@@ -82,6 +82,8 @@ class ComposeService:
     callers: list[str] = field(default_factory=list)
     references: list[int] = field(default_factory=list)
     """The ports at which others name it."""
+    is_http: bool = False
+    """Others call it by HTTP."""
     paths: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     forwards: list[str] = field(default_factory=list)
@@ -183,6 +185,11 @@ class ComposeService:
         if test is None:
             return ""
         return " ".join(map(str, test.data)) if isinstance(test.data, list) else str(test.data)
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether anything tells that it answers by HTTP."""
+        return self.is_http or self.is_public or bool(self.check_path)
 
     @property
     def check_path(self) -> str:
@@ -388,20 +395,31 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
+_BUILT = (ComposeRole.DEPENDENCY, ComposeRole.OTHER, ComposeRole.PROXY)
+
+
 def _recognize(each: ComposeService) -> None:
-    targets = [mount.target for _, mount in each.mounts]
     if each.is_built:
-        stages = re.findall(r"(?mi)^\s*FROM\s+(?:--\S+\s+)*(\S+)", each.dockerfile[1])
-        each.known = known_image(stages[-1]) if stages else known_data(targets)
-        if each.known and each.known.role is not ComposeRole.DEPENDENCY and each.known.role is not ComposeRole.OTHER:
-            each.known = None
-    else:
-        each.known = known_image(each.image) if each.image else None
+        each.known = _built_image(each)
+    elif each.image:
+        each.known = known_image(each.image)
     profiles = each.value.get("profiles")
     if profiles is not None and profiles.data:
         each.role = ComposeRole.OFF
     elif each.known is not None:
         each.role = each.known.role
+
+
+def _built_image(each: ComposeService) -> KnownImage | None:
+    """What a built image is: by the last stage of its Dockerfile, or else by its volumes or its name."""
+    stages = re.findall(r"(?mi)^\s*FROM\s+(?:--\S+\s+)*(\S+)", each.dockerfile[1])
+    if stages:
+        known = known_image(stages[-1])
+    else:
+        known = known_data([mount.target for _, mount in each.mounts])
+        known = known or (known_image(each.name) if each.name in ("traefik", "haproxy", "nginx-proxy") else None)
+    serves_files = re.search(r"(?mi)^\s*COPY\s+--from=", each.dockerfile[1])
+    return known if known and known.role in _BUILT and not (known.role is ComposeRole.PROXY and serves_files) else None
 
 
 def _relate(each: ComposeService, plan: ComposePlan) -> None:
@@ -414,8 +432,9 @@ def _relate(each: ComposeService, plan: ComposePlan) -> None:
     arguments = each.value.get("build.args")
     texts += [("", str(one.data)) for _, one in arguments.children()] if arguments else []
     for name, text in texts:
-        for other, _, _, port in plan.named_in(text, name, each.name):
+        for other, start, _, port in plan.named_in(text, name, each.name):
             each.uses[other.name] = "calls"
+            other.is_http = other.is_http or text[:start].endswith("http://")
             other.references += [port] if port and port not in other.references else []
     for name in _names_of(each.value.get("links")):
         each.uses.setdefault(name.partition(":")[0], "calls")
@@ -474,8 +493,11 @@ def _forward(proxy: ComposeService, plan: ComposePlan) -> None:
     http = {other.name: other for found in _PASSES.finditer(texts) for other in _hosts_in(found[2], plan)}
     used = {name: plan.services[name] for name in proxy.uses}
     targets = [each for each in (http or used).values() if each.role is ComposeRole.SERVICE]
-    if verbs & {"fastcgi_pass", "uwsgi_pass"} or (not targets and "traefik" not in proxy.image):
-        proxy.role = ComposeRole.SERVICE
+    is_traefik = "traefik" in (proxy.image or proxy.name)
+    if verbs & {"fastcgi_pass", "uwsgi_pass"} or not (targets or is_traefik) or (proxy.is_built and not http):
+        proxy.role = ComposeRole.SERVICE if not (is_traefik and targets) else proxy.role
+    if proxy.role is ComposeRole.SERVICE:
+        _call_backends(proxy, texts, plan)
         return
     paths: dict[str, list[str]] = {}
     for path, body in _BEGIN_LOCATION.findall(texts):
@@ -493,6 +515,16 @@ def _forward(proxy: ComposeService, plan: ComposePlan) -> None:
             target.is_public, target.paths = True, ["/*"]
 
 
+def _call_backends(proxy: ComposeService, texts: str, plan: ComposePlan) -> None:
+    """Let a web server call the services that its configuration names."""
+    for found in _PASSES.finditer(texts):
+        for other in _hosts_in(found[2], plan):
+            port = re.search(rf"{re.escape(other.name)}:(\d{{1,5}})", found[2])
+            proxy.uses[other.name] = "calls"
+            other.is_http = other.is_http or found[1] in ("proxy_pass", "reverse_proxy")
+            other.references += [int(port[1])] if port and int(port[1]) not in other.references else []
+
+
 def _hosts_in(text: str, plan: ComposePlan) -> list[ComposeService]:
     return [plan.names[word] for word in _WORD.findall(text.replace(":", " ")) if word in plan.names]
 
@@ -507,5 +539,16 @@ def _configurations(proxy: ComposeService) -> Iterator[str]:
             try:
                 yield proxy.project.beside(path).decode("utf-8", "replace")
                 break
+            except OSError:
+                continue
+    build = proxy.value.get("build")
+    if build is not None and proxy.dockerfile[0]:
+        context = build if isinstance(build.data, str) else build.get("context")
+        base = posixpath.join(proxy.folder(build), str(context.data) if context else ".")
+        for name in re.findall(
+            r"(?mi)^\s*(?:COPY|ADD)\s+([^\s-]\S*\.(?:conf|template|cfg)|\S*Caddyfile)\s", proxy.dockerfile[1]
+        ):
+            try:
+                yield proxy.project.beside(posixpath.normpath(posixpath.join(base, name))).decode("utf-8", "replace")
             except OSError:
                 continue
