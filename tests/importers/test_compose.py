@@ -310,6 +310,26 @@ def test_a_step_and_a_job(imports: Imports) -> None:
     assert compiled(result) == []
 
 
+def test_steps_wait_for_each_other(imports: Imports) -> None:
+    wait = "{condition: service_completed_successfully}"
+    text = (
+        f"services:\n  web: {{image: a/b, ports: [80], depends_on: {{two: {wait}}}}}\n"
+        f"  two: {{image: a/b, command: two, depends_on: {{one: {wait}}}}}\n  one: {{image: a/c, command: one}}\n"
+        f"  x: {{image: a/x, depends_on: {{y: {wait}}}}}\n  y: {{image: a/x, depends_on: {{x: {wait}}}}}\n"
+        "  file: {image: a/f, environment: {KEY_FILE: /run/secrets/key, SPRING_URL: 'jdbc:postgresql://db:5432/f'},"
+        " secrets: [key], depends_on: [db]}\n  db: {image: postgres}\n"
+    )
+    result = imports({"compose.yml": text})
+    web = spec(result, "web")["service"]
+    assert web["dependsOn"] == {"two": "SUCCESS", "one": "SUCCESS"}
+    assert web["sidecars"][0]["dependsOn"] == {"one": "SUCCESS"}
+    assert {draft.kind.name for draft in result.drafts if draft.name in ("x", "y")} == {"Job"}
+    service = spec(result, "file")["service"]
+    assert service["environment"] == {"SPRING_URL": "jdbc:postgresql://${rds:db:endpoint}:${rds:db:port}/f"}
+    assert [each["name"] for each in service["secrets"]] == ["KEY"]
+    assert compiled(result) == []
+
+
 VALUES = st.sampled_from(
     [None, "", 0, -1, 10**30, 1.5, True, [], {}, "${", "$", "é\n", [[]], {"a": {"b": []}}, "a:b:c:d"]
 )

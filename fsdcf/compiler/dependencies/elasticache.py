@@ -342,6 +342,7 @@ def _add(grant: Grant, cache: ElastiCache, users: Any, names: Names, context: Co
     """Add the cache, and return its endpoints. ``users`` is the user group; None for a cache without users."""
     ports = cache.reached_ports
     group = guard(grant, names, context, "Cache", ports, "Cache")
+    grant.output(names.id("CacheSecurityGroupId"), f"Security group of {names.local}", group)
     version = cache.version or _DEFAULTS[cache.engine][cache.has_nodes]
     common = {
         "Engine": cache.engine,

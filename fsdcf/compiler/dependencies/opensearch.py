@@ -181,6 +181,7 @@ def _add(grant: Grant, domain: SearchDomain, names: Names, context: Context) -> 
     """
     title = names.id("SearchDomain")
     group = guard(grant, names, context, "Search", (_HTTPS,), "HTTPS")
+    grant.output(names.id("SearchSecurityGroupId"), f"Security group of {names.local}", group)
     zones = _zones(domain, len(context.network.task_subnets))
     principal = {"Principal": {"AWS": GetAtt("TaskRole", "Arn")}}
     spread = {"ZoneAwarenessConfig": opensearchservice.ZoneAwarenessConfig(AvailabilityZoneCount=zones)}

@@ -154,7 +154,7 @@ def _written(plan: ComposePlan) -> list[ComposeService]:
     parts = plan.of(ComposeRole.SERVICE, ComposeRole.JOB)
     services = plan.of(ComposeRole.SERVICE)
     for step in plan.of(ComposeRole.STEP):
-        host = plan.services[step.callers[0]]
+        host = plan.services[step.host]
         host.uses |= {name: why for name, why in step.uses.items() if name != host.name}
     users = {name for part in parts for name in part.uses}
     for other in plan.of(ComposeRole.DEPENDENCY):
@@ -231,14 +231,22 @@ def _network(block: Block, part: ComposeService, shared: bool) -> None:
 
 def _add_steps(draft: ComposeDraft, part: ComposeService) -> None:
     """Make those that must end before the service starts its sidecars."""
+    waiting: dict[str, list[str]] = {}
     for step in draft.plan.of(ComposeRole.STEP):
-        if step.callers[:1] != [part.name]:
+        if step.host != part.name:
             continue
         block = draft.block.add("sidecars", {"name": step.spec, "essential": False})
         draft.part = step
         STEP_KEYS.convert(step.value, block)
         draft.part = part
+        for name in step.callers:
+            other = draft.plan.services[name]
+            if other.host == part.name:
+                waiting.setdefault(other.spec, []).append(step.spec)
         draft.block.put(f"dependsOn.{step.spec}", "SUCCESS")
+    for index, sidecar in enumerate(draft.block.get("sidecars") or ()):
+        for name in waiting.get(sidecar["name"], ()):
+            draft.block.below("sidecars", index).put(f"dependsOn.{name}", "SUCCESS")
 
 
 def _balance(drafts: dict[str, ComposeDraft], plan: ComposePlan, shared: bool, result: ImportResult) -> None:
@@ -311,15 +319,16 @@ def _service(value: SourceValue, block: Block) -> None:
     if not isinstance(draft, _ProjectDraft):
         return
     part = draft.plan.services.get(value.name)
-    if part is None or part.role in (ComposeRole.SERVICE, ComposeRole.JOB, ComposeRole.STEP):
+    if part is None:
+        report_on(value, draft.report, not_carried("it must be a map, with an `image` or a `build`"))
+        return
+    if part.role in (ComposeRole.SERVICE, ComposeRole.JOB, ComposeRole.STEP):
         return
     known = part.known
     if part.role is ComposeRole.DEPENDENCY and known is not None:
         _dependency(draft, part)
     elif part.role is ComposeRole.PROXY:
-        targets = (
-            ", ".join(each.spec for each in draft.plan.of(ComposeRole.SERVICE) if each.is_public) or "the services"
-        )
+        targets = ", ".join(part.forwards) or "the services"
         reason = f"the load balancer of {targets} takes its place: what else its configuration does is lost"
         report_on(value, draft.report, not_carried(reason))
     elif part.role is ComposeRole.OFF:

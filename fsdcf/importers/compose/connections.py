@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.importers.compose.images import ComposeRole, KnownImage, engine_version
-from fsdcf.importers.compose.plan import ComposePlan, ComposeService, ComposeVariable
+from fsdcf.importers.compose.plan import ComposePlan, ComposeService, ComposeVariable, listed
 from fsdcf.importers.draft import Block, Draft, spec_name
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
-from fsdcf.importers.values import literal, put_secret, put_variable, store
+from fsdcf.importers.values import literal, put_variable, store
 from fsdcf.language.model.common import VARIABLE
 from fsdcf.masking import contains_secret, is_secret_name, mask_value
 
@@ -153,8 +153,9 @@ def _shared(block: Block, draft: ComposeDraft, other: ComposeService, owner: str
         f": {draft.name} reads them"
     )
     if known and known.type == "aws_elasticache" and known.engine == "valkey":
-        put_secret(draft.block, f"{_prefix(other)}_PASSWORD", f"/{draft.name}/${{ENV}}/{_prefix(other)}_PASSWORD")
-        draft.to_store.append(f"{_prefix(other)}_PASSWORD")
+        prefix = _prefix(other)
+        draft.block.put_at("environment", f"{prefix}_USER", dependency_name(other))
+        store(draft.block, f"{prefix}_PASSWORD")
 
 
 def dependency_name(other: ComposeService) -> str:
@@ -238,7 +239,7 @@ def put_connected(block: Block, variable: ComposeVariable) -> KeyOutcome:
             )
         return not_carried("Compose takes it from the shell, and it is not set here: write its value into the spec")
     used = [other for name in part.uses if (other := draft.plan.services[name]).role is ComposeRole.DEPENDENCY]
-    for way in (_of_dependency, _of_store, _of_login, _of_secret):
+    for way in (_of_file, _of_dependency, _of_store, _of_login, _of_secret):
         outcome = way(block, variable, used)
         if outcome is not None:
             return outcome
@@ -254,6 +255,17 @@ def _of_dependency(block: Block, variable: ComposeVariable, used: list[ComposeSe
             return changed(f"the dependency `{spec_name(other.name)}` gives this variable", ".dependencies")
         if _is_local(other) and _LOCAL_KEYS.fullmatch(variable.name):
             return changed("left out: the task role has the permissions", ".dependencies")
+    return None
+
+
+def _of_file(block: Block, variable: ComposeVariable, used: list[ComposeService]) -> KeyOutcome | None:
+    """What becomes of a variable with the path of a secret, which is a variable here and not a file."""
+    _, part = part_of(block)
+    secrets = [each.data for each in listed(part.value.get("secrets"))]
+    targets = [each.get("target") for each in secrets if isinstance(each, dict)]
+    text = variable.text or ""
+    if text.startswith("/run/secrets/") or (text.startswith("/") and text in targets):
+        return changed("left out: ECS gives a secret as a variable, and not as a file", "secrets")
     return None
 
 
@@ -386,9 +398,9 @@ def _replaced(
         if other.role in (ComposeRole.SERVICE, ComposeRole.STEP, ComposeRole.JOB):
             new, note = _to_service(other, own, port)
         elif other.role is ComposeRole.DEPENDENCY and known and known.type not in _LOCAL_TYPES:
-            if known.type == "aws_rds_instance" and "://" in text:
-                return text, notes, other
-            if "@" in text[at:start] and "://" in text[at:start]:
+            if ("@" in text[at:start] and "://" in text[at:start]) or (
+                contains_secret(text, name) and _is_database(other)
+            ):
                 return text, notes, other
             new, note = _to_dependency(other, known, own, port)
         else:

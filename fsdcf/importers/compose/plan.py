@@ -19,6 +19,7 @@ _MOST_PORTS = 100
 _LAST = {443: 1, 8443: 1, 22: 2, 9229: 2, 5005: 2, 5678: 2, 2345: 2, 35729: 2, 24678: 2}
 """Ports that are the service's own only if it has no other one: TLS, which the load balancer does, and debuggers."""
 _HOSTLIKE = re.compile(r"HOST|SERVER|ADDR|ENDPOINT|URL|URI|BROKER|NODES|BACKEND|UPSTREAM|DOMAIN|SERVICE")
+_HOST_KEY = re.compile(r"(?i)\b(?:host|hostname|server|data source|addr|address)\s?=\s?$")
 _WORD = re.compile(r"[A-Za-z0-9_][\w.-]*")
 _LOCAL = re.compile(
     r"(?:https?://)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|::1)(?::(\d{1,5}))?(/[^\s'\"|;&)<>]*)?"
@@ -86,6 +87,8 @@ class ComposeService:
     """Others call it by HTTP."""
     paths: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    host: str = ""
+    """The service whose task has the step."""
     forwards: list[str] = field(default_factory=list)
     """The specs of the services that a proxy forwards to."""
     is_public: bool = False
@@ -351,11 +354,8 @@ class ComposePlan:
             trails = not after or after[0] in "/, ?)'\";" or port is not None
             if not leads or not trails or after.startswith("://"):
                 continue
-            if (
-                port is None
-                and not before.endswith(("//", "@"))
-                and not (is_whole and _HOSTLIKE.search(variable.upper()))
-            ):
+            is_host = bool(_HOSTLIKE.search(variable.upper())) if is_whole else bool(_HOST_KEY.search(before[-40:]))
+            if port is None and not before.endswith(("//", "@")) and not is_host:
                 continue
             yield service, found.start(), found.end() + (port.end() if port else 0), int(port[1]) if port else None
 
@@ -454,27 +454,33 @@ def _names_of(value: SourceValue | None) -> Iterable[str]:
 def _steps(plan: ComposePlan) -> None:
     """Find the services that end: those that others wait for become a step of the first one's task, if they have the
     same image; others are jobs."""
-    for each in plan.of(ComposeRole.SERVICE):
-        waiting = (
-            [
-                other
-                for other in plan.of(ComposeRole.SERVICE)
-                if (condition := other.value.get(f"depends_on.{each.name}.condition")) is not None
-                and condition.data == "service_completed_successfully"
-            ]
-            if "." not in each.name
-            else []
-        )
+    services = plan.of(ComposeRole.SERVICE)
+    for each in services:
+        waiting = [other for other in services if _waits_for(other, each)]
         if waiting:
             same = [other for other in waiting if _same_image(each, other)]
             each.role = ComposeRole.STEP if same or not each.is_built else ComposeRole.JOB
             each.callers = [other.name for other in (same or waiting)]
-        elif not each.ports and (each.text("restart") in ("no", "False") or _condition(each) == "none"):
+        elif each.text("deploy.mode").endswith("-job") or (not each.ports and _ends(each)):
             each.role = ComposeRole.JOB
+    for each in plan.of(ComposeRole.STEP):
+        host, seen = each, {each.name}
+        while host.role is ComposeRole.STEP and host.callers and host.callers[0] not in seen:
+            host = plan.services[host.callers[0]]
+            seen.add(host.name)
+        each.host = host.name
+        each.role = ComposeRole.STEP if host.role is ComposeRole.SERVICE else ComposeRole.JOB
 
 
-def _condition(each: ComposeService) -> str:
-    return each.text("deploy.restart_policy.condition")
+def _waits_for(other: ComposeService, each: ComposeService) -> bool:
+    depends = other.value.get("depends_on")
+    entry = dict(depends.children()).get(each.name) if depends and isinstance(depends.data, dict) else None
+    condition = entry.get("condition") if entry else None
+    return condition is not None and condition.data == "service_completed_successfully"
+
+
+def _ends(each: ComposeService) -> bool:
+    return each.text("restart") in ("no", "False") or each.text("deploy.restart_policy.condition") == "none"
 
 
 def _same_image(one: ComposeService, other: ComposeService) -> bool:

@@ -49,7 +49,7 @@ def _replaced(text: str, variables: Mapping[str, str], result: Interpolated, dep
         elif name:
             parts.append(_value(name[0], "", "", variables, result, depth))
             at = name.end()
-        elif after == "{" and (end := _end(text, dollar + 2)) and (inner := _NAME.match(text, dollar + 2)):
+        elif after == "{" and (inner := _NAME.match(text, dollar + 2)) and (end := _end(text, dollar + 2)):
             rest = text[inner.end() : end]
             operator = rest[:2] if rest[:1] == ":" else rest[:1]
             parts.append(_value(inner[0], operator, rest[len(operator) :], variables, result, depth))
