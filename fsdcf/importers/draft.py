@@ -182,10 +182,12 @@ class Block:
         """Raise UnfitError if the language does not accept a value, or an item of a list, at a path of keys."""
         record: Any = self.draft.kind.record
         field: Field | None = None
+        named = False
         for step in (*self.at, *path.split(".")):
-            if isinstance(step, str):
+            if isinstance(step, str) and not named:
                 field = names_of(record).get(step) if record else None
                 record = field and (field.record or _item_record(field))
+            named = not named and field is not None and field.accepts("map") and field.record is None
         if field is not None:
             _check(field.key, value, self.draft.variables)
 

@@ -32,11 +32,21 @@ from fsdcf.importers.keys import note, report_on
 from fsdcf.importers.report import ImportReport, KeyOutcome, carried, changed, not_carried
 from fsdcf.importers.source import Source, SourceValue
 from fsdcf.importers.values import literal, put_secret, put_variable
-from fsdcf.language.addon import ADDONS, ATTACHMENT, MANAGED_POLICY, SECRET, Addon, AddonOutput, read_addons
+from fsdcf.language.addon import (
+    ADDONS,
+    ATTACHMENT,
+    MANAGED_POLICY,
+    SECRET,
+    SECURITY_GROUP,
+    Addon,
+    AddonOutput,
+    read_addons,
+)
 from fsdcf.language.document import Document, Mark
 from fsdcf.language.model import ENVIRONMENT, SERVICE
 from fsdcf.language.placeholders import EXPORT
 from fsdcf.language.source import parse_fragment, scalar_text
+from fsdcf.links import REPOSITORY
 from fsdcf.masking import secrets_in
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
@@ -275,13 +285,18 @@ _REPLACE = (
     f"replace the stand-ins `{STAND_IN}` in the files of the environments by the names that `aws cloudformation "
     "describe-stack-resources --stack-name STACK` prints: STACK is the AddonsStack of the stack in the comment"
 )
+_STAND_IN_GROUP = "sg-00000000000000000"
+_GUIDE = f"{REPOSITORY}/blob/main/docs/how-to/leave-copilot.md"
+_NETWORK_NOTE = (
+    f"databases and caches of addons are in the network of Copilot's environments: join it, or move them ({_GUIDE})"
+)
 _EXISTING = (
-    "What Copilot made, with its data; a new one is not made. When Copilot's stack is deleted and this is kept",
-    "(docs/how-to/leave-copilot.md), replace `unmanaged` by these keys, and the next deploy adopts it:",
+    "What Copilot made, with its data; a new one is not made. When it is kept and Copilot's stack is deleted, replace",
+    "`unmanaged` by these keys, and the next deploy adopts it:",
 )
 _IN_VPC = (
-    "It stays in the network of Copilot's environment, which another network does not reach:",
-    "docs/how-to/leave-copilot.md has the ways. A new one would have these keys:",
+    "It stays in the network of Copilot's environment, which tasks in another network do not reach. A new one would",
+    "have these keys:",
 )
 
 
@@ -353,7 +368,8 @@ class Values:
             return "${ENV}" if name == "Env" else self.owner
         if name == "App":
             application = self.workspace.application
-            return application or self.variable("application", "", STAND_IN, "the name")
+            about = "the name of the application, as in copilot/.workspace"
+            return application or self.named_variable("COPILOT_APPLICATION", STAND_IN, about)
         if name in self.given:
             return self.text(self.given[name])
         if name in self.sections["Parameters"]:
@@ -395,13 +411,19 @@ class Values:
 
     def variable(self, name: str, suffix: str, stand_in: str, what: str) -> str:
         """A variable of the environments' files for what only AWS knows, with a stand-in that the user replaces."""
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", f"{self.owner}_{name}_{suffix}")
-        variable = re.sub(r"[^A-Za-z0-9]+", "_", words).strip("_").upper()
+        return self.named_variable(
+            f"{self.owner}_{name}_{suffix}", stand_in, f"{what} of {name} in the stack AddonsStack of "
+        )
+
+    def named_variable(self, words: str, stand_in: str, about: str) -> str:
+        """A variable by its words. A comment that ends in ``of`` gets the name of the workload's stack."""
+        variable = re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", words)).strip("_").upper()
         for each in self.result.drafts:
             if each.kind is ENVIRONMENT:
-                stack = f"{self.workspace.application or 'APP'}-{each.name}-{self.owner}"
-                about = f"replace it: {what} of {name} in the stack AddonsStack of {stack}"
-                each.block.put_at("variables", variable, stand_in.replace("ENV", each.name), about)
+                stack = f"{self.workspace.application or 'APP'}-{each.name}-{self.owner}" if about.endswith(" ") else ""
+                each.block.put_at(
+                    "variables", variable, stand_in.replace("ENV", each.name), f"replace it: {about}{stack}"
+                )
         if _REPLACE not in self.result.next:
             self.result.next.append(_REPLACE)
         return f"${{{variable}}}"
@@ -450,12 +472,12 @@ class _Addons(Values):
 
     def attribute(self, resource: str, attribute: str) -> str | None:
         """An attribute of a resource that a dependency replaces."""
+        if self.type_of(resource) == SECRET and attribute in ("Ref", "Id"):
+            return f"{_arn('secretsmanager')}secret:{self.secret(resource).partition(':')[2]}-??????"
         kind, block = self.dependencies.get(resource, (None, None))
         if kind is None or block is None or attribute not in kind.attributes:
             return super().attribute(resource, attribute)
         to = kind.attributes[attribute]
-        if kind.kind in ("rds",) and not block.get("unmanaged.endpoint"):
-            return None
         if kind.name == "aws_dynamodb_table" and to == "name":
             return str(block.get("name"))
         return f"${{{kind.kind}:{block.get('name')}:{to}}}"
@@ -535,6 +557,12 @@ class _Addons(Values):
         block = self.draft.dependency(kind.name, _label(resource))
         host = f"{STAND_IN}.ENV.internal"
         block.put("unmanaged.endpoint", self.variable(resource, "endpoint", host, "the address"))
+        groups = [each.target for each in references(self.properties(resource))]
+        group = next((each for each in groups if self.type_of(each) == SECURITY_GROUP), None)
+        if group and self.is_network_shared:
+            block.put("unmanaged.securityGroupId", self.variable(group, "id", _STAND_IN_GROUP, "the id"))
+        elif not self.is_network_shared and _NETWORK_NOTE not in self.result.next:
+            self.result.next.append(_NETWORK_NOTE)
         if "engine" in keys:
             block.put("engine", keys["engine"])
         if kind.kind == "rds":
@@ -545,6 +573,12 @@ class _Addons(Values):
                 keys["database"] = text
                 block.put("database", text)
         return block
+
+    @property
+    def is_network_shared(self) -> bool:
+        """Whether every environment has an existing network, which is then that of Copilot's environment, too."""
+        environments = [each for each in self.result.drafts if each.kind is ENVIRONMENT]
+        return all(each.block.get("network.id") for each in environments)
 
     def secrets_of(self, resource: str) -> list[str]:
         """The secrets of a database: those that its properties name, or that are attached to it."""
@@ -607,7 +641,7 @@ def _permissions(actions: Sequence[str]) -> str | list[str]:
         return "readWrite"
     if exact and not any("*" in each or "?" in each for each in exact):
         return exact
-    reads = any(name.startswith(_READING) or name == "*" for name in names)
+    reads = any(name.startswith(_READING) or name in ("*", "ESHttp*") for name in names)
     writes = any(not name.startswith(_READING) for name in names)
     return "readWrite" if reads and writes else "write" if writes else "read"
 
@@ -669,6 +703,13 @@ def _read(addons: _Addons, sources: Sequence[Source]) -> None:
                     note(value, addons.draft.root, not_carried("fsdcf runs no macros: write what this one makes of it"))
 
 
+_STAYING = {
+    SECRET: "and the spec names it where it is used",
+    MANAGED_POLICY: "and what it allows is the access of dependencies, and statements of the task role",
+}
+"""What a resource that belongs to others is for."""
+
+
 def _entries(addons: _Addons, section: str, value: SourceValue) -> Iterator[tuple[str, SourceValue]]:
     """The entries of a section; a resource without a type and an output without a value are reported."""
     needed = {"Resources": "Type", "Outputs": "Value"}.get(section)
@@ -694,7 +735,8 @@ def _of_workload(addons: _Addons, sources: Sequence[Source]) -> None:
         if _is_used(addons, name, grants):
             addons.depend(name, grants.get(name, ()))
         elif name not in rest:
-            addons.say("Resources", name, changed("it stays in Copilot's stack, with what it belongs to"))
+            about = _STAYING.get(addons.type_of(name), "with what it belongs to")
+            addons.say("Resources", name, changed(f"it stays in Copilot's stack, {about}"))
     addons.allow()
     for name, output in addons.outputs.items():
         if not _in_file(addons, kept, name):
@@ -759,10 +801,9 @@ def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
 
 def _group(addons: _Addons, output: AddonOutput) -> KeyOutcome:
     """A security group is in the network of Copilot's environment: tasks in another one cannot have it."""
-    environments = [each for each in addons.result.drafts if each.kind is ENVIRONMENT]
-    if all(each.block.get("network.id") for each in environments):
+    if addons.is_network_shared:
         name = output.resource or output.variable.title().replace("_", "")
-        group = addons.variable(name, "id", "sg-00000000000000000", "the id")
+        group = addons.variable(name, "id", _STAND_IN_GROUP, "the id")
         addons.draft.block.add("networking.securityGroups", group)
         return changed(f"its id is the variable {group}: replace the stand-in", "networking.securityGroups")
     return not_carried(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 
 from fsdcf.importers import ImportResult
-from fsdcf.importers.copilot.workspace import Workspace
+from fsdcf.importers.copilot.workspace import Workspace, shown
 from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
@@ -18,7 +19,6 @@ from fsdcf.importers.source import Source, SourceValue
 from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.model.common import EC2_ID
 from fsdcf.language.model.environment import REGION
-from fsdcf.language.model.traffic import BUCKET_NAME
 
 _EVERYWHERE = "0.0.0.0/0"
 _EGRESS = "defaults.service.networking.egress"
@@ -46,7 +46,7 @@ _ZONES = (
     "`aws ec2 describe-availability-zones`"
 )
 _CERTIFICATE = re.compile(
-    r"arn:aws[a-z-]*:acm:(?:[a-z0-9-]+|\$\{AWS::Region\}):(?:\d{12}|\$\{AWS::AccountId\}):certificate/[A-Za-z0-9-]+"
+    r"arn:aws[a-z-]*:acm:([a-z0-9-]+|\$\{AWS::Region\}):(\d{12}|\$\{AWS::AccountId\}):certificate/[A-Za-z0-9-]+"
 )
 _ZONE = re.compile(rf"({REGION})[a-z]")
 
@@ -143,7 +143,7 @@ def _flow_logs(value: SourceValue, block: Block) -> KeyOutcome | None:
         return None
     if value.source.root.get("network.vpc.id"):
         return not_carried("the owner of an existing VPC decides on its flow logs: `aws ec2 create-flow-logs` adds one")
-    block.put("network.flowLogs", {"retention": days.number if days else _FLOW_LOG_DAYS})
+    block.put_valid("network.flowLogs.retention", days.number if days else _FLOW_LOG_DAYS)
     return None
 
 
@@ -198,11 +198,12 @@ def _certificates(name: str) -> Convert:
         if not items:
             return None
         first = _word(items[0])
-        if not _CERTIFICATE.fullmatch(first):
+        if (match := _CERTIFICATE.fullmatch(first)) is None:
             raise UnfitError("must be the ARN of a certificate in ACM")
+        if "${" in first:
+            first = first.replace("arn:aws:", "arn:${AWS::Partition}:", 1)
         block.put(_balancer(name, "certificateArn"), first)
-        region, account = first.split(":")[3:5]
-        for key, found in (("account", account), ("region", region)):
+        for key, found in (("account", match[2]), ("region", match[1])):
             if "${" not in found and block.get(key) is None:
                 block.put(key, found, f"the {key} of its certificate")
         for each in items[1:]:
@@ -217,7 +218,7 @@ def _policy(name: str, side: str) -> Convert:
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         if not value.source.root.get(f"http.{side}.certificates"):
             return changed("it has no effect without a certificate: left out", _balancer(name))
-        block.put(_balancer(name, "sslPolicy"), value.text)
+        block.put_valid(_balancer(name, "sslPolicy"), value.text)
         return None
 
     return convert
@@ -229,13 +230,11 @@ def _logs(value: SourceValue, block: Block) -> None:
 
 
 def _bucket(value: SourceValue, block: Block) -> None:
-    if not re.fullmatch(BUCKET_NAME, text := _word(value)):
-        raise UnfitError("must be the name of a bucket")
-    block.put("loadBalancers.public.accessLogs.bucket", text)
+    block.put_valid("loadBalancers.public.accessLogs.bucket", _word(value))
 
 
 def _prefix(value: SourceValue, block: Block) -> None:
-    block.put("loadBalancers.public.accessLogs.prefix", _word(value).strip("/"))
+    block.put_valid("loadBalancers.public.accessLogs.prefix", _word(value).strip("/"))
 
 
 def _sources(value: SourceValue, block: Block) -> None:
@@ -249,6 +248,7 @@ def _from_cdn(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _from_vpc(value: SourceValue, block: Block) -> KeyOutcome | None:
+    block.put(_balancer("internal", "internal"), True)
     if not value.flag:
         return changed("the internal load balancer admits the private address ranges", _balancer("internal"))
     ranges = value.source.root.get("network.vpc.cidr")
@@ -330,16 +330,29 @@ def convert(name: str, source: Source | None, workspace: Workspace, result: Impo
     for balancer in needed:
         draft.block.put(f"loadBalancers.{balancer}", {"internal": True} if balancer == "internal" else {})
     if source is None:
+        draft.about = ["An environment of AWS Copilot without a manifest."]
         return draft
+    draft.about = [f"From {shown(source)}, an Environment of AWS Copilot."]
     MANIFEST.convert(source.root, draft.block)
     _count_zones(source, draft.block)
-    balancers = draft.block.get("loadBalancers")
-    for balancer in [*(balancers or ())]:
+    for balancer, side in _SIDES.items():
         if balancer not in needed and workspace.workloads:
-            del balancers[balancer]
-        elif balancer == "internal":
-            balancers[balancer]["internal"] = True
+            (draft.block.get("loadBalancers") or {}).pop(balancer, None)
+            _leave_out(source, side, result)
+    if draft.block.get("loadBalancers.internal") is not None:
+        draft.block.put("loadBalancers.internal.internal", True)
     return draft
+
+
+_SIDES = {"public": "http.public.", "internal": "http.private."}
+
+
+def _leave_out(source: Source, side: str, result: ImportResult) -> None:
+    """Report the keys of a load balancer that no workload needs, so that Copilot does not make it either."""
+    outcome = changed("no workload uses this load balancer: it is left out")
+    for place, row in result.report.rows.items():
+        if row.file == source.name and row.key.startswith(side):
+            result.report.rows[place] = replace(row, outcome=outcome)
 
 
 def settle(drafts: Sequence[Draft]) -> None:
@@ -348,7 +361,12 @@ def settle(drafts: Sequence[Draft]) -> None:
     for environment in drafts:
         if environment.kind is ENVIRONMENT and services and environment.block.get("network.id") is None:
             is_public = all(_is_public(each, environment.name) for each in services)
-            environment.block.put("network.nat", "none" if is_public else "perZone")
+            about = (
+                "all tasks have public addresses"
+                if is_public
+                else "one in each zone, as in Copilot; `single` costs less"
+            )
+            environment.block.put("network.nat", "none" if is_public else "perZone", about)
 
 
 def _is_public(draft: Draft, environment: str) -> bool:

@@ -26,6 +26,7 @@ from fsdcf.importers.copilot.workspace import (
     WORKER,
     Workspace,
     environment_name,
+    shown,
     type_of,
 )
 from fsdcf.importers.draft import Block, spec_name
@@ -315,8 +316,7 @@ def _converted(
     main = given if isinstance(given, str) else name
     category = model.JOB if kind == JOB else model.SERVICE
     draft = WorkloadDraft(category, name, report, type=kind, main=main, workspace=workspace, read=read)
-    path = re.sub(r".*(?=copilot/)|^(?:\.\./)+", "", source.path)
-    draft.about.append(f"From {path}, a {kind} of AWS Copilot, with its defaults.")
+    draft.about.append(f"From {shown(source)}, a {kind} of AWS Copilot, with its defaults.")
     if workspace.application:
         draft.root.put("metadata.pack", workspace.application)
     draft.block.put("networking.shared", True)

@@ -170,7 +170,7 @@ def _own(steps: Sequence[str], data: Any, draft: Draft, values: Values) -> KeyOu
     if (key := KEYS.get(path)) is not None:
         if isinstance(data, (dict, list)):
             return None
-        block.put(key, int(data) if isinstance(data, str) and data.isdigit() else data)
+        block.put_valid(key, int(data) if isinstance(data, str) and data.isdigit() else data)
         return carried(key)
     put = _APPENDED.get(re.sub(r"/\d+$", "/-", path))
     if put is not None and isinstance(data, (dict, str)):
@@ -190,7 +190,7 @@ def _attribute(resource: str, data: Mapping[str, Any], block: Block) -> KeyOutco
     if key is None:
         return None
     words = {"true": True, "false": False}
-    block.put(key, int(value) if value.isdigit() else words.get(value, value))
+    block.put_valid(key, int(value) if value.isdigit() else words.get(value, value))
     return carried(key)
 
 
@@ -225,6 +225,7 @@ def _managed(role: str) -> Callable[[Any, Block, Values], KeyOutcome | None]:
         text = values.text(data)
         if text is None:
             return None
+        block.check(f"{role}.managedPolicies", [text])
         block.add(f"{role}.managedPolicies", text)
         return carried(f"{role}.managedPolicies")
 

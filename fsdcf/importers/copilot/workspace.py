@@ -140,6 +140,11 @@ def _name(source: Source) -> str:
     )
 
 
+def shown(source: Source) -> str:
+    """The path of a file in its workspace, for a comment."""
+    return re.sub(r".*(?=copilot/)|^(?:\.\./)+", "", source.path)
+
+
 def _text(data: object) -> str:
     return data if isinstance(data, str) else ""
 

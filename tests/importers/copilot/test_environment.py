@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fsdcf.importers import ImportResult
+from fsdcf.importers.copilot.environment import MANIFEST
 from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import Treatment
 from fsdcf.language.model import ENVIRONMENT
@@ -110,7 +111,7 @@ cdn: {{terminate_tls: true}}
         },
         "internal": {
             "internal": True,
-            "certificateArn": "arn:aws:acm:${AWS::Region}:${AWS::AccountId}:certificate/1234",
+            "certificateArn": "arn:${AWS::Partition}:acm:${AWS::Region}:${AWS::AccountId}:certificate/1234",
             "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
             "allowCidrs": ["10.1.0.0/16"],
         },
@@ -134,7 +135,9 @@ def test_the_load_balancers_are_those_that_the_workloads_need(
         imports, "http: {public: {ssl_policy: x, security_groups: {ingress: {restrict_to: {cdn: false}}}}}", **workloads
     )
     assert [*block.get("loadBalancers", ())] == (balancers or ["public", "internal"]) or not workloads
-    assert rows["http.public.ssl_policy"].startswith("changed: it has no effect without a certificate")
+    is_needed = not workloads or "web" in workloads
+    reason = "it has no effect without a certificate" if is_needed else "no workload uses this load balancer"
+    assert rows["http.public.ssl_policy"].startswith(f"changed: {reason}")
     assert "http.public.security_groups.ingress.restrict_to.cdn" in rows
 
 
@@ -155,8 +158,34 @@ observability: {container_insights: perhaps}
     assert rows["network.vpc.flow_logs"] == "carried: "
 
 
+def test_a_certificate_of_the_deploys_region_names_none(imports: Imports) -> None:
+    certificate = "arn:aws:acm:${AWS_REGION}:${AWS_ACCOUNT_ID}:certificate/1"
+    block, _, _ = _imported(imports, f"http: {{public: {{certificates: ['{certificate}']}}}}", web=WEB)
+    assert not {"account", "region"} & block.keys()
+
+
 def test_an_environment_without_a_manifest_has_a_file(imports: Imports) -> None:
     _, _, result = _imported(imports, "", web=f"{WEB}environments: {{a-very-long-name-of-an-environment: {{}}}}\n")
     draft = _environment(result, "a-very-long-name-of")
     assert draft.path == "environments/a-very-long-name-of.yml"
     assert draft.data["environment"]["loadBalancers"] == {"public": {}}
+
+
+DOCUMENTED = """
+name type network.vpc.id network.vpc.cidr network.vpc.subnets.public[].id network.vpc.subnets.public[].cidr
+network.vpc.subnets.public[].az network.vpc.subnets.private[].id network.vpc.subnets.private[].cidr
+network.vpc.subnets.private[].az network.vpc.security_group.ingress[].ip_protocol
+network.vpc.security_group.ingress[].ports network.vpc.security_group.ingress[].cidr
+network.vpc.security_group.egress[].ip_protocol network.vpc.security_group.egress[].ports
+network.vpc.security_group.egress[].cidr network.vpc.flow_logs network.vpc.flow_logs.retention cdn cdn.certificate
+cdn.terminate_tls cdn.static_assets.location cdn.static_assets.alias cdn.static_assets.path http.public.certificates
+http.public.access_logs http.public.access_logs.bucket_name http.public.access_logs.prefix http.public.ssl_policy
+http.public.ingress.source_ips http.public.ingress.cdn http.public.security_groups.ingress.restrict_to.cdn
+http.private.certificates http.private.subnets http.private.ssl_policy http.private.ingress.vpc
+http.private.security_groups.ingress.from_vpc observability.container_insights
+"""
+"""The keys of Copilot's documentation: https://aws.github.io/copilot-cli/docs/manifest/environment/"""
+
+
+def test_every_documented_key_is_in_the_table() -> None:
+    assert {*DOCUMENTED.split()} <= {path for path, _ in MANIFEST.rows()}
