@@ -93,7 +93,7 @@ def advance(state: SandboxState) -> None:
     Nothing runs while another process is the exclusive runner.
     """
     now = state.clock.now()
-    with state.store.transaction():
+    with state.store.joined():
         if not _may_run(state, now):
             return
         due, limit = state.store.next_due(), state.duration(LONGEST_ABSENCE)

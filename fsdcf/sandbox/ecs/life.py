@@ -488,7 +488,7 @@ def _status(after: float, status: str) -> Step:
 
 def end_step(after: float, end: TaskEnding) -> Step:
     """Return the step with which a task ends by itself."""
-    return {"after": after, "do": "end", **asdict(end)}
+    return {"after": after, "do": "end", **asdict(end), "lines": [*end.lines]}
 
 
 def stopping(ran: bool, draining: float, exit_code: int | None) -> list[Step]:
