@@ -11,7 +11,7 @@ import re
 
 from fsdcf.importers.copilot.containers import exported
 from fsdcf.importers.copilot.workload import PLACEHOLDER, TITLE, absent, flag, note_below, number, workload
-from fsdcf.importers.copilot.workspace import REQUEST_DRIVEN
+from fsdcf.importers.copilot.workspace import BACKEND, REQUEST_DRIVEN
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
@@ -71,18 +71,26 @@ def _path(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _alias(value: SourceValue, block: Block) -> Block | None:
-    block.put(f"{_BALANCER}.hosts", host_names(value))
-    if isinstance(value.data, list) and any(isinstance(each.data, dict) for each in value.items()):
-        for each in value.items():
-            for name, child in each.children():
-                note(
-                    child,
-                    block,
-                    changed(_RECORD, f"{_BALANCER}.hosts") if name == "hosted_zone" else carried(f"{_BALANCER}.hosts"),
-                )
-    else:
-        note(value, block, carried(f"{_BALANCER}.hosts"))
+    outcome = _hosts(value, block)
+    for each in value.items():
+        children = dict(each.children()) if isinstance(each.data, dict) else {"name": each}
+        for name, child in children.items():
+            note(child, block, changed(_RECORD, outcome.to) if name == "hosted_zone" else outcome)
     return None
+
+
+def _hosts(value: SourceValue, block: Block) -> KeyOutcome:
+    """Put the names of a service. Copilot serves them by HTTPS; here that takes a certificate of the environment."""
+    to = f"{_BALANCER}.hosts"
+    block.put(to, host_names(value))
+    draft = workload(block)
+    if draft.workspace.certified("internal" if draft.type == BACKEND else "public"):
+        return carried(to)
+    return changed(
+        "by HTTP alone until the file of the environment has `domain` and `hostedZoneId`, or `certificateArn`, of its"
+        " load balancer",
+        to,
+    )
 
 
 def _check_path(value: SourceValue, block: Block) -> None:
@@ -254,13 +262,7 @@ _NETWORK = (
 HTTP = (
     SourceKey("http", _BALANCER, convert=_off),
     SourceKey("http.path", f"{_BALANCER}.paths", convert=_path),
-    SourceKey(
-        "http.alias",
-        f"{_BALANCER}.hosts",
-        table=_ALIAS,
-        enter=_alias,
-        convert=lambda value, block: block.put(f"{_BALANCER}.hosts", host_names(value)),
-    ),
+    SourceKey("http.alias", f"{_BALANCER}.hosts", convert=_hosts, table=_ALIAS, enter=_alias),
     SourceKey("http.hosted_zone", _BALANCER, _RECORD, convert=lambda value, block: None),
     SourceKey("http.healthcheck", "healthCheck.path", convert=_check_path),
     SourceKey("http.healthcheck.path", "healthCheck.path", convert=_check_path),

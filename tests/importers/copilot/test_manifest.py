@@ -266,6 +266,14 @@ def test_the_version_of_http_needs_a_certificate(imports: Imports) -> None:
     assert web.block["networking"]["loadBalancer"]["protocolVersion"] == "grpc"
 
 
+@pytest.mark.parametrize("alias", ["a.example.com", ["a.example.com"], [{"name": "a.example.com"}]])
+def test_a_name_without_a_certificate_is_served_by_http(imports: Imports, alias: object) -> None:
+    web = Imported(imports, WEB, json.dumps({"http": {"alias": alias}}))
+    assert web.block["networking"]["loadBalancer"]["hosts"] == ["a.example.com"]
+    (outcome,) = (each for key, each in web.outcomes.items() if key.startswith("http.alias"))
+    assert outcome.treatment is Treatment.CHANGED and "certificateArn" in outcome.note
+
+
 def test_the_network(imports: Imports) -> None:
     web = Imported(
         imports,
