@@ -331,7 +331,7 @@ def test_steps_wait_for_each_other(imports: Imports) -> None:
 
 
 VALUES = st.sampled_from(
-    [None, "", 0, -1, 10**30, 1.5, True, [], {}, "${", "$", "é\n", [[]], {"a": {"b": []}}, "a:b:c:d"]
+    ["${DB_PASSWORD}", None, "", 0, -1, 10**30, 1.5, True, [], {}, "${", "$", "é\n", [[]], {"a": {"b": []}}, "a:b:c:d"]
 )
 
 
@@ -369,3 +369,19 @@ def test_no_file_ends_in_an_exception(imports: Imports, changes: list[tuple[tupl
     first, second = imports(files, "compose"), imports(files, "compose")
     assert texts(first) == texts(second)
     assert "never-in-a-spec" not in str(texts(first)) + str(first.report.rows)
+
+
+def test_profiles_aliases_and_links(imports: Imports) -> None:
+    text = (
+        "services:\n  web: {build: ., dockerfile: Docker.web, links: ['db:database'], environment: [DB_HOST=database,"
+        " 'B=http://backoffice:81/']}\n"
+        "  admin: {image: a/b, ports: [81], networks: {default: {aliases: [backoffice]}}, profiles: [all]}\n"
+        "  other: {image: a/c, profiles: [other]}\n  db: {image: mariadb:10.6}\n"
+    )
+    files = {"compose.yml": text, ".env": "COMPOSE_PROFILES=all,more\n", "Docker.web": "FROM scratch\n"}
+    result = imports(files)
+    service = spec(result, "web")["service"]
+    assert service["environment"] == {"DB_HOST": "${rds:db:endpoint}", "B": "${service:admin:url}/"}
+    assert service["build"]["dockerfile"] == "../Docker.web"
+    assert outcomes(result)["services.other"].treatment is Treatment.NOT_CARRIED
+    assert not [draft for draft in result.drafts if draft.name == "other"]

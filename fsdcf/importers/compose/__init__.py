@@ -101,7 +101,8 @@ def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportRe
     project = ComposeProject(beside, first.folder, environment_of(first.folder, beside))
     merged = project.merged([each if each.folder == first.folder else _moved(each, first) for each in sources])
     extensions = [*_extensions(merged.top)]
-    name = spec_name(str(merged.data.get("name") or first.folder_name or "app"))
+    named = merged.data.get("name") or project.variables.get("COMPOSE_PROJECT_NAME")
+    name = spec_name(str(named or first.folder_name or "app"))
     plan = planned(merged, project)
     parts = _written(plan)
     drafts: dict[str, ComposeDraft] = {}
@@ -117,15 +118,17 @@ def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportRe
     project_draft = _ProjectDraft(SERVICE, "", result.report, plan=plan, owners=owners, drafts=drafts)
     PROJECT.convert(merged.root, project_draft.root)
     for node in extensions:
-        place = node.source.place(node.path)
         value = SourceValue(node.source, node.path, node.data)
-        _ = place
         report_on(value, result.report, changed("an extension of Compose: what aliases repeat of it is in the specs"))
     if missing := sorted({name for draft in drafts.values() for name in draft.unset}):
         names = ", ".join(missing[:5]) + (" and others" if len(missing) > 5 else "")
         result.next.append(f"write the values of {names}, which are not set here: Compose reads them from `.env`")
     result.drafts += drafts.values()
-    result.next += [note for draft in drafts.values() for note in draft.notes]
+    readers: dict[str, list[str]] = {}
+    for draft in drafts.values():
+        for note in draft.notes:
+            readers.setdefault(note, []).append(draft.name)
+    result.next += [f"{note}: for {', '.join(names)}" for note, names in readers.items()]
 
 
 def _moved(source: Source, first: Source) -> Source:
@@ -432,7 +435,7 @@ def _kept(text: str, fits: bool, key: str) -> KeyOutcome:
         return KeyOutcome(Treatment.CARRIED, "dependencies")
     if text.startswith("$"):
         return changed(f"{text[1:]} is not set here: the `{key}` is the default of the dependency", "dependencies")
-    return changed(f"RDS does not accept `{text}`: the `{key}` is the default of the dependency", "dependencies")
+    return changed(f"RDS does not accept the name: the `{key}` is the default of the dependency", "dependencies")
 
 
 def _name(value: SourceValue, block: Block) -> KeyOutcome:

@@ -10,7 +10,7 @@ from typing import Any
 from fsdcf.importers.compose.images import ComposeRole, KnownImage, engine_version
 from fsdcf.importers.compose.plan import ComposePlan, ComposeService, ComposeVariable, listed
 from fsdcf.importers.draft import Block, Draft, spec_name
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
+from fsdcf.importers.report import KeyOutcome, UnfitError, changed, not_carried
 from fsdcf.importers.values import literal, put_variable, store
 from fsdcf.language.model.common import VARIABLE
 from fsdcf.masking import contains_secret, is_secret_name, mask_value
@@ -59,6 +59,7 @@ class ComposeDraft(Draft):
     owners: dict[str, str] = field(default_factory=dict)
     """The spec that has each dependency, by the service of the Compose file that it replaces."""
     notes: list[str] = field(default_factory=list)
+    """What to do before its first deploy."""
     unset: list[str] = field(default_factory=list)
     """The variables of Compose that the spec needs, and that are not set."""
 
@@ -87,7 +88,8 @@ def identity_of(variable: ComposeVariable) -> str:
 
 
 def _identity(part: ComposeService, names: tuple[str, ...]) -> str:
-    return next((identity_of(part.variables[name]) for name in names if name in part.variables), "")
+    found = next((part.variables[name] for name in names if name in part.variables), None)
+    return identity_of(found) if found is not None and not found.secret else ""
 
 
 def fitting(name: str, longest: int) -> bool:
@@ -148,10 +150,8 @@ def _shared(block: Block, draft: ComposeDraft, other: ComposeService, owner: str
         block.put(f"unmanaged.{key}", f"${{ssm:{place}/{end}}}")
     block.draft.comments[block.below("unmanaged").at] = comment
     stored = ", ".join(f"{place}/{end}".replace("${ENV}", "staging") for end in keys.values())
-    draft.notes.append(
-        f"deploy {owner} first, and store the outputs of its stack for {other.name} in the Parameter Store, as {stored}"
-        f": {draft.name} reads them"
-    )
+    outputs = f"the outputs of its stack for {other.name} in the Parameter Store, as {stored}"
+    draft.notes.append(f"deploy {owner} first, and store {outputs}")
     if known and known.type == "aws_elasticache" and known.engine == "valkey":
         prefix = _prefix(other)
         draft.block.put_at("environment", f"{prefix}_USER", dependency_name(other))
@@ -475,8 +475,3 @@ def endpoint(part: ComposeService) -> dict[str, Any]:
     if part.main_port != 80:
         found["port"] = part.main_port
     return found
-
-
-def is_carried(outcome: KeyOutcome) -> bool:
-    """Whether an outcome has a key that has the value now."""
-    return bool(outcome.to) or outcome == carried()

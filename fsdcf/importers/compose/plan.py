@@ -211,7 +211,7 @@ class ComposeService:
         context = build if isinstance(build.data, str) else build.get("context")
         if context is not None and (not isinstance(context.data, str) or "://" in context.data):
             return "", ""
-        name = self.text("build.dockerfile") or "Dockerfile"
+        name = self.text("build.dockerfile") or self.text("dockerfile") or "Dockerfile"
         place = posixpath.normpath(posixpath.join(self.folder(build), context.data if context else ".", name))
         try:
             return place, self.project.beside(place).decode("utf-8", "replace")
@@ -332,6 +332,10 @@ class ComposePlan:
         for each in self.services.values():
             for alias in each.aliases:
                 found.setdefault(alias, each)
+            for link in _names_of(each.value.get("links")):
+                name, _, alias = link.partition(":")
+                if alias and name in self.services:
+                    found.setdefault(alias, self.services[name])
         return {**found, **self.services}
 
     def of(self, *roles: ComposeRole) -> list[ComposeService]:
@@ -403,8 +407,9 @@ def _recognize(each: ComposeService) -> None:
         each.known = _built_image(each)
     elif each.image:
         each.known = known_image(each.image)
-    profiles = each.value.get("profiles")
-    if profiles is not None and profiles.data:
+    profiles = {str(name.data) for name in listed(each.value.get("profiles"))}
+    active = set(each.project.variables.get("COMPOSE_PROFILES", "").split(","))
+    if profiles and not profiles & (active | ({*profiles} if "*" in active else set())):
         each.role = ComposeRole.OFF
     elif each.known is not None:
         each.role = each.known.role

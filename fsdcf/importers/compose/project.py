@@ -204,6 +204,8 @@ class ComposeProject:
             )
         if isinstance(data, str) and "$" in data:
             found = interpolate(data, self.variables)
+            if found.secret and "environment" not in path:
+                found.text = ""  # only a variable may be a secret
             return ComposeNode(found.text, source, path, tag, found)
         return ComposeNode(data, source, path, tag)
 

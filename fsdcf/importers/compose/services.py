@@ -12,13 +12,13 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from fsdcf.importers.compose.connections import check_no_secret, is_carried, part_of, put_connected, put_words
+from fsdcf.importers.compose.connections import check_no_secret, part_of, put_connected, put_words
 from fsdcf.importers.compose.images import ComposeRole
 from fsdcf.importers.compose.plan import ComposeMount, ComposeService, listed, mount_of, ports_of
 from fsdcf.importers.compose.project import MergedSource
 from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
+from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import fargate_size, literal, put_image, put_seconds, put_sidecar_image, store
 from fsdcf.language.model.common import VARIABLE
@@ -230,8 +230,8 @@ def _command(to: str) -> Convert:
 
 def _plain_text(to: str) -> Convert:
     def convert(value: SourceValue, block: Block) -> None:
-        if not value.text or _is_secret(value):
-            raise UnfitError("must be a text")
+        if not value.text or contains_secret(value.text):
+            raise UnfitError("must be a text, and not a secret")
         block.put(to, literal(value.text))
 
     return convert
@@ -354,9 +354,9 @@ def _env_file(value: SourceValue, block: Block) -> KeyOutcome | None:
         if required is not None and str(required.data).lower() == "false":
             return changed("there is no such file, and none is needed", "environment")
         return not_carried("the file cannot be read here: write its variables into `environment` and `secrets`")
-    kept = [put_connected(block, each) for each in own]
-    lost = [each.name for each, outcome in zip(own, kept, strict=True) if not is_carried(outcome)]
-    notes = {each.name: outcome.note for each, outcome in zip(own, kept, strict=True) if outcome.note}
+    outcomes = {each.name: put_connected(block, each) for each in own}
+    lost = [name for name, outcome in outcomes.items() if outcome.treatment is Treatment.NOT_CARRIED]
+    notes = {name: outcome.note for name, outcome in outcomes.items() if outcome.note}
     if lost:
         return not_carried(
             f"its variables are in the spec, except {'; '.join(f'{name}: {notes[name]}' for name in lost)}"
@@ -588,10 +588,8 @@ def _volume(value: SourceValue, mount: ComposeMount, block: Block) -> KeyOutcome
     stored = ", ".join(
         f"{place}/{end}".replace("${ENV}", "staging") for end in ("file-system", "access-point", "security-group")
     )
-    draft.notes.append(
-        f"deploy {owner} first, and store the outputs of its stack for the volume {mount.source} in the Parameter"
-        f" Store, as {stored}: {draft.name} reads them"
-    )
+    outputs = f"the outputs of its stack for the volume {mount.source} in the Parameter Store, as {stored}"
+    draft.notes.append(f"deploy {owner} first, and store {outputs}")
     return changed(f"the file system of {owner}", ".dependencies")
 
 
@@ -751,6 +749,7 @@ _PORT = Table(
     SourceKey("target", "port", convert=_elsewhere),
     SourceKey("published", needless=True, note="the load balancer answers at port 80, or 443 with a certificate"),
     SourceKey("protocol", "port", convert=_elsewhere),
+    SourceKey("x-aws-protocol", needless=True, note="the load balancer speaks HTTP to the container"),
     SourceKey("app_protocol", needless=True, note="the load balancer speaks HTTP to the container"),
 )
 _MOUNTED = Table(
@@ -901,6 +900,16 @@ def _network(value: SourceValue, block: Block) -> KeyOutcome:
     )
 
 
+def _alias(value: SourceValue, block: Block) -> KeyOutcome:
+    _, part = part_of(block)
+    if value.text == part.name:
+        return changed("the name of its endpoint in Service Connect", "networking")
+    reason = (
+        f"variables with this name lead to `{part.spec}`: a program with it in its code needs `serviceConnect.alias`"
+    )
+    return changed(reason, "networking")
+
+
 def _network_entry(value: SourceValue, block: Block) -> Block:
     note(value, block, _network(value, block))
     return block
@@ -952,7 +961,7 @@ SERVICE_KEYS = Table(
         convert=_network,
         table=Table(
             TITLE,
-            SourceKey("aliases[]", "networking.serviceConnect", "the names lead to the service", convert=_network),
+            SourceKey("aliases[]", "networking.serviceConnect", "variables with the names lead to it", convert=_alias),
             *_needless("interface_name ipv4_address ipv6_address link_local_ips mac_address", "AWS chooses addresses"),
             *_needless("driver_opts priority gw_priority", "there is one network"),
         ),
@@ -1038,8 +1047,8 @@ SERVICE_KEYS = Table(
         "Fargate has no swap, and ends a task without memory",
     ),
     *_needless("blkio_config mac_address cgroup_parent", _HOST),
-    *_needless("net log_driver log_opt", "it is of the first version of Compose"),
-    *_needless("dockerfile", "it is of the first version of Compose: see `build.dockerfile`"),
+    *_needless("net log_driver log_opt volume_driver", "it is of the first version of Compose"),
+    SourceKey("dockerfile", "build.dockerfile", convert=_dockerfile),
     SourceKey("x-aws-pull_credentials", "imageCredentials", convert=_credentials),
     SourceKey("x-aws-policies[]", "taskRole.managedPolicies", convert=_policies),
     SourceKey("x-aws-role", "taskRole.statements", convert=_role, whole=True),
