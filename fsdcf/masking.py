@@ -777,10 +777,11 @@ def remember(secrets: Iterable[str]) -> None:
         _known.add(secrets)
 
 
-def remember_secrets_in(value: Any) -> None:
-    """Remember what looks like a secret in a value, such as a template."""
+def remember_secrets_in(value: Any, public: Collection[str] = ()) -> None:
+    """Remember what looks like a secret in a value, such as a template. ``public`` names are left out, in lower
+    case."""
     if _known is not None:
-        remember(memorable(secret for _, secret in secrets_in(value)))
+        remember(memorable((secret for _, secret in secrets_in(value)), public))
 
 
 def memorable(secrets: Iterable[str], public: Collection[str] = ()) -> list[str]:

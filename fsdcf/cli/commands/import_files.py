@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -223,13 +224,22 @@ def _show_findings(sources: Sequence[Source]) -> None:
 def _remember_secrets(sources: Sequence[Source]) -> None:
     """Mask the plain secrets of the files in whatever the command shows: those of files that were read, and those in
     lines such as ``NAME=value`` and ``- name: NAME`` before ``value: …``."""
+    public = {name.lower() for each in sources if each.is_read for name in _keys(each.data)}
     for each in sources:
         if each.is_read and each.document is not None:
-            remember_secrets_in(each.data)
+            remember_secrets_in(each.data, public)
         elif each.is_read or Path(each.name).name.startswith(".env") or each.name.endswith(".env"):
             pairs = [*_PAIR.findall(each.text), *_NAME_AND_VALUE.findall(each.text)]
             parts = ((name, part) for name, text in pairs for part in (text.strip(), *re.split(r"[:\s]+", text)))
-            remember_secrets_in([{"Name": name, "Value": part} for name, part in parts])
+            remember_secrets_in([{"Name": name, "Value": part} for name, part in parts], public)
+
+
+def _keys(data: Any) -> Iterator[str]:
+    """The keys in a file: a password that is the name of a service is no reason to mask the service."""
+    if isinstance(data, dict):
+        yield from data
+    for each in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _keys(each)
 
 
 def _reader(output: Path) -> Beside:
