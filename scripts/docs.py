@@ -91,7 +91,8 @@ def pages() -> dict[str, str]:
         PIPELINE: with_comment((ROOT / PIPELINE).read_text(encoding="utf-8")),
         **{
             page.relative_to(ROOT).as_posix(): with_files(page.read_text(encoding="utf-8"))
-            for page in sorted((ROOT / "docs" / "how-to").glob("move-from-*.md"))
+            for page in sorted((ROOT / "docs" / "how-to").glob("*.md"))
+            if page.name.startswith(("move-from-", "leave-"))
         },
     }
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fsdcf.importers import ImportResult
-from fsdcf.importers.copilot.environment import MANIFEST
 from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import Treatment
 from fsdcf.language.model import ENVIRONMENT
@@ -169,23 +168,3 @@ def test_an_environment_without_a_manifest_has_a_file(imports: Imports) -> None:
     draft = _environment(result, "a-very-long-name-of")
     assert draft.path == "environments/a-very-long-name-of.yml"
     assert draft.data["environment"]["loadBalancers"] == {"public": {}}
-
-
-DOCUMENTED = """
-name type network.vpc.id network.vpc.cidr network.vpc.subnets.public[].id network.vpc.subnets.public[].cidr
-network.vpc.subnets.public[].az network.vpc.subnets.private[].id network.vpc.subnets.private[].cidr
-network.vpc.subnets.private[].az network.vpc.security_group.ingress[].ip_protocol
-network.vpc.security_group.ingress[].ports network.vpc.security_group.ingress[].cidr
-network.vpc.security_group.egress[].ip_protocol network.vpc.security_group.egress[].ports
-network.vpc.security_group.egress[].cidr network.vpc.flow_logs network.vpc.flow_logs.retention cdn cdn.certificate
-cdn.terminate_tls cdn.static_assets.location cdn.static_assets.alias cdn.static_assets.path http.public.certificates
-http.public.access_logs http.public.access_logs.bucket_name http.public.access_logs.prefix http.public.ssl_policy
-http.public.ingress.source_ips http.public.ingress.cdn http.public.security_groups.ingress.restrict_to.cdn
-http.private.certificates http.private.subnets http.private.ssl_policy http.private.ingress.vpc
-http.private.security_groups.ingress.from_vpc observability.container_insights
-"""
-"""The keys of Copilot's documentation: https://aws.github.io/copilot-cli/docs/manifest/environment/"""
-
-
-def test_every_documented_key_is_in_the_table() -> None:
-    assert {*DOCUMENTED.split()} <= {path for path, _ in MANIFEST.rows()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fsdcf.importers.copilot import pipeline
 from fsdcf.importers.report import Treatment
 from tests.importers.conftest import Imports, outcomes
 
@@ -56,18 +55,3 @@ def test_a_branch_that_is_none_is_not_in_the_command(imports: Imports) -> None:
     files = {"copilot/pipelines/a/manifest.yml": PIPELINE.replace("release/1", "'$(rm) x'")}
     result = imports({"copilot/web/manifest.yml": WEB, **files}, "copilot")
     assert "fsdcf ci github --branch test=test --branch prod=prod" in result.next
-
-
-DOCUMENTED = """
-name version source.provider source.properties.access_token_secret source.properties.branch
-source.properties.repository source.properties.connection_name source.properties.output_artifact_format build.image
-build.buildspec build.additional_policy stages[].name stages[].requires_approval stages[].test_commands
-stages[].deployments.*.depends_on stages[].deployments.*.stack_name stages[].deployments.*.template_path
-stages[].deployments.*.template_config stages[].pre_deployments.*.buildspec stages[].pre_deployments.*.depends_on
-stages[].post_deployments.*.buildspec stages[].post_deployments.*.depends_on
-"""
-"""The keys of Copilot's documentation: https://aws.github.io/copilot-cli/docs/manifest/pipeline/"""
-
-
-def test_every_documented_key_is_in_the_table() -> None:
-    assert {*DOCUMENTED.split()} <= {path for path, _ in pipeline.PIPELINE.rows()}
