@@ -333,13 +333,13 @@ def write_new(folder: Path, files: Mapping[str, str], force: bool | None = None)
     """Create files by their paths below a folder: all or none, and over an existing file only with ``force``.
 
     ``force`` is None for a command without that option. A usage error if a file exists or cannot be written. A file
-    that the command has read is never replaced.
+    that the command has read is never replaced, unless it is a spec, which is no source of an import.
     """
     existing = [str(folder / path) for path in files if os.path.lexists(folder / path)]
     if force:
         for path in existing:
             with suppress(OSError, ValueError):
-                if _identity(os.stat(path)) in _inputs():
+                if _identity(os.stat(path)) in _inputs() and not is_spec(Path(path)):
                     raise click.UsageError(
                         f"{_named(Path(path))} is a source of the import: choose another folder with -o"
                     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -224,7 +225,8 @@ class Block:
 
 def spec_name(text: str) -> str:
     """The nearest valid name of a service: lower-case letters, digits and single hyphens, at most LONGEST_NAME."""
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", text).lower())
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", plain).lower())
     name = re.sub(r"^[0-9-]+", "", "-".join(words))[:LONGEST_NAME].strip("-")
     return name if re.fullmatch(NAME, name) else "service"
 

@@ -219,7 +219,10 @@ def _of_another_tool(document: Document | None, raw: bytes, name: str) -> Diagno
     first = _FIRST_KEY.search(text)
     span = _after(name, text[: first.start(1)] if first else "")
     span = replace(span, end_column=span.column + len(first.group(1)) if first else span.end_column)
-    return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", file.hint(name))
+    hint = file.hint(name)
+    if file.imported and document is None and parse_foreign(raw, name)[0] is None:
+        hint += ", once the file can be read as YAML or JSON"
+    return FOREIGN.at(span, (), f"this is {file.title}, not an FSD spec", hint)
 
 
 def _below(name: str, root: Any) -> Any:
@@ -561,7 +564,7 @@ class _ForeignReader(_TreeReader):
     """Reads another tool's file: with merge keys, any scalar as a key, and texts for values that surprise."""
 
     instead = "write the value without it"
-    noun = "file of a known tool"
+    noun = "document"
     empty = "name another file"
     begin = "name a file whose outermost value is a map of keys"
     anchors = True

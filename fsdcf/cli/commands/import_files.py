@@ -37,6 +37,7 @@ _SKIPPED = frozenset({"node_modules", "vendor", "venv", "site-packages", "__pyca
 _KEPT = frozenset({".aws", ".github", ".ecs", ".copilot", ".workspace"})
 """Hidden names that are read all the same."""
 _MOST_FILES = 5_000
+_MOST_NAMES = 20
 
 _LIKELY = re.compile(
     r"(?:^|/)(?:apprunner\.ya?ml|(?:docker-)?compose[\w.-]{0,60}\.ya?ml|[\w.-]{0,60}task[_-]?def[\w.-]{0,60}\.json"
@@ -92,6 +93,8 @@ def import_command(
     _check_readable(claimed)
     imported = convert(chosen, claimed, sources, _reader(output))
     _remember_secrets(sources)
+    if name is not None:
+        _check_format(name, claimed, imported)
     if not imported.drafts:
         _show(Imported(formats()[chosen].title, imported, (), ()), form)
         _tell(imported, (), output)
@@ -201,6 +204,15 @@ def _refuse(source: Source) -> None:
     )
 
 
+def _check_format(name: str, claimed: Sequence[Source], imported: ImportResult) -> None:
+    """A usage error for a named file of which nothing is a key of the format that the user chose."""
+    fitting = {row.file for row in imported.report.rows.values() if row.outcome.to}
+    for source in claimed:
+        if source.named and source.name not in fitting and not formats()[name].claims(source):
+            title = formats()[name].title
+            raise click.UsageError(f"{visible(source.name)} has no key of {title}: choose another format with --from")
+
+
 def _is_readable(source: Source) -> bool:
     """Whether a file can be read as YAML or JSON, and does not grow without limit by its aliases."""
     return source.document is not None and all(each.code != ALIASES.code for each in source.findings)
@@ -296,7 +308,8 @@ def _show(one: Imported, form: str) -> None:
 def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
     """Print what was written, and what to do next."""
     if written:
-        click.echo(f"wrote {', '.join(map(visible, written))}", err=True)
+        more = f" and {counted(len(written) - _MOST_NAMES, 'other file')}" if len(written) > _MOST_NAMES else ""
+        click.echo(f"wrote {', '.join(map(visible, written[:_MOST_NAMES]))}{more}", err=True)
     commands = [
         suggested("secret set", str(output / draft.path), name, env=next(iter(draft.environments), None))
         for draft in imported.drafts
