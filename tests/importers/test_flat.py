@@ -85,7 +85,7 @@ def test_a_key_has_many_spellings(imports: Imports, text: str) -> None:
     ],
 )
 def test_scaling(imports: Imports, text: str, scaling: dict[str, Any]) -> None:
-    block, result = service(imports, f"scaling: {text}\ncompute: {{desired_count: 9}}\n")
+    block, result = service(imports, f"port: 80\nscaling: {text}\ncompute: {{desired_count: 9}}\n")
     assert block["autoScaling"] == scaling and "desiredCount" not in block.get("resources", {})
     assert not result.report.counts[Treatment.NOT_CARRIED]
 
@@ -108,7 +108,7 @@ def test_a_mode_is_access_to_what_exists(imports: Imports, mode: str, permission
 def test_a_schema_or_nothing_makes_a_resource(imports: Imports) -> None:
     found, result = dependencies(
         imports,
-        "{type: dynamodb, table_name: a, mode: read, key_schema: [{attribute_name: i, key_type: HASH}], "
+        "{type: dynamodb, table_name: abc, mode: read, key_schema: [{attribute_name: i, key_type: HASH}], "
         "attribute_definitions: [{attribute_name: i, attribute_type: S}]}\n"
         "{type: aws_s3_bucket, bucket_name: b-files, lifecycle: [{expiration_days: 9}]}\n"
         "{type: aws_sqs_queue, name: c, wait_time_seconds: 20, dlq: {max_receive_count: 3}}",
@@ -116,7 +116,7 @@ def test_a_schema_or_nothing_makes_a_resource(imports: Imports) -> None:
     assert found == [
         {
             "type": "aws_dynamodb_table",
-            "name": "a",
+            "name": "abc",
             "permissions": "read",
             "keySchema": [{"name": "i", "type": "HASH"}],
             "attributes": [{"name": "i", "type": "S"}],
@@ -204,7 +204,7 @@ def test_services_of_a_list(imports: Imports) -> None:
             {"permissions": "read_write", "engine": None, "nodeType": "cache.t4g.small", "shards": 2},
         ),
         (
-            "{type: table, name: a, mode: read, indexes: [{name: by-x, mode: read}], streams: {enabled: true}}",
+            "{type: table, name: abc, mode: read, indexes: [{name: by-x, mode: read}], streams: {enabled: true}}",
             {
                 "unmanaged": {"permissions": "read"},
                 "indexes": [{"name": "by-x", "permissions": "read"}],
@@ -223,6 +223,58 @@ def test_dependencies(imports: Imports, entry: str, becomes: dict[str, Any]) -> 
     assert {key: value for key, value in found.items() if key not in ("type", "name")} == {
         key: value for key, value in becomes.items() if value is not None
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "lost", "becomes"),
+    [
+        (
+            "networking: {port: 80, health_check: {interval: 5, timeout: 5}}",
+            0,
+            {"healthCheck": {"interval": 5, "timeout": 4}},
+        ),
+        ("networking: {health_check: {path: /h, port: 90}}", 0, {"port": 90, "healthCheck": {"path": "/h"}}),
+        ("networking: {health_check: {path: /h, interval: 9}}", 2, {"healthCheck": None}),
+        ("networking: {load_balancer: {internal: true}}", 1, {"networking": {}}),
+        ("scaling: {min: 20, target_requests: 9}", 2, {"autoScaling": {"minCount": 20, "maxCount": 20}}),
+        ("scaling: {policies: [{metric: queue_depth, target: 9}]}", 2, {"autoScaling": None}),
+        (
+            "deployment: {minimum_healthy_percent: 100, maximum_percent: 100}",
+            0,
+            {"deployment": {"minimumHealthyPercent": 100}},
+        ),
+        ("port: 80\nnetworking: {vpc_id: vpc-12345678, subnets: [subnet-12345678]}", 2, {"networking": {}}),
+        ("observability: {logs: {retention: never}}", 0, {"observability": {"logs": {"retention": "forever"}}}),
+        ("observability: {alarms: [high_cpu]}", 0, {"observability": {"alarms": {"cpu": True}}}),
+        ("environment: ['A=b']", 0, {"environment": {"A": "b"}}),
+        (
+            "sidecars: [{name: proxy, image: 'envoy:1', environment: {A: b}}]",
+            0,
+            {"sidecars": [{"name": "proxy", "image": "envoy:1", "environment": {"A": "b"}}]},
+        ),
+    ],
+)
+def test_values_fit_each_other(imports: Imports, text: str, lost: int, becomes: dict[str, Any]) -> None:
+    block, result = service(imports, text + "\n")
+    assert {name: block.get(name) for name in becomes} == becomes
+    assert result.report.counts[Treatment.NOT_CARRIED] == lost
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ("{type: aws_rds_instance, name: My_Db, mode: read}", "my-db"),
+        ("{type: aws_sqs_queue, name: 'arn:aws:sqs:us-east-1:123456789012:q', mode: read}", "q"),
+        ("{type: aws_s3_bucket, name: My_Bucket, mode: read}", None),
+        ("{type: kafka_topic, name: a.b, mode: read}", "a.b"),
+    ],
+)
+def test_what_exists_has_a_name_that_aws_allows(imports: Imports, entry: str, name: str | None) -> None:
+    found, result = dependencies(imports, entry)
+    assert [each["name"] for each in found] == ([name] if name else [])
+    assert bool(result.report.counts[Treatment.NOT_CARRIED]) is (name is None)
+    if name == "a.b":
+        assert found[0]["unmanaged"]["brokers"] == ["${ssm:/web/${ENV}/kafka-brokers}"]
 
 
 def test_documents_of_one_name_are_specs_of_their_own(imports: Imports) -> None:

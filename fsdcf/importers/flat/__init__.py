@@ -19,6 +19,7 @@ from fsdcf.importers import Format, ImportResult
 from fsdcf.importers.draft import Draft, spec_name
 from fsdcf.importers.flat.container import size
 from fsdcf.importers.flat.dependencies import COMMON, enter
+from fsdcf.importers.flat.fitting import change_rows, fit
 from fsdcf.importers.flat.reading import OVERRIDES, FlatDraft, get, snake
 from fsdcf.importers.flat.service import tables
 from fsdcf.importers.keys import SourceKey, note, report_on
@@ -128,11 +129,12 @@ def _begin(document: SourceValue, shared: Sequence[Draft], result: ImportResult)
 def _fill(document: SourceValue, draft: FlatDraft) -> None:
     if draft.shared:
         draft.block.put("networking.shared", True)
-        draft.balancer = "internal" if _is_internal(document) else "public"
+    draft.balancer = "internal" if _is_internal(document) else "public"
     size(document, draft.block)
     (JOB_TABLE if draft.kind is JOB else SERVICE_TABLE).convert(document, draft.block)
     for name in re.findall(r"\$\{service:([a-z0-9-]{1,40}):", str(draft.block.get("environment") or "")):
         draft.dependency("service", name)
+    fit(document, draft)
 
 
 def _override(document: SourceValue, draft: FlatDraft) -> None:
@@ -219,6 +221,8 @@ def _join(drafts: Sequence[FlatDraft], shared: Sequence[Draft], result: ImportRe
     ]
     behind = [each for each in behind if each.kind is SERVICE]
     numbers = Counter(each.balancer for each in behind)
+    for draft in drafts:
+        _share_network(draft, shared)
     for draft in behind:
         for environment in shared:
             path = f"loadBalancers.{draft.balancer}"
@@ -237,6 +241,19 @@ def _join(drafts: Sequence[FlatDraft], shared: Sequence[Draft], result: ImportRe
         result.next.append(f"Let {', '.join(elsewhere)} join the environment, with networking.serviceConnect: true")
     result.drafts.extend(shared)
     result.next.append(f"Deploy {shared[0].path} before the services")
+
+
+def _share_network(draft: FlatDraft, shared: Sequence[Draft]) -> None:
+    """Move the network of a service to the environments that it joins."""
+    own = draft.block.get("networking.vpc")
+    if own is None:
+        return
+    draft.block.get("networking").pop("vpc")
+    for environment in shared:
+        if environment.block.get("network") is None:
+            environment.block.put("network", own)
+    reason = f"services share the network: {shared[0].path} has it"
+    change_rows(draft, changed(reason, draft.block.key("networking")))
 
 
 def _route(draft: FlatDraft, *, alone: bool) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.reading import (
-    ITEMS,
     cpu,
     document_of,
     flag,
     get,
+    items,
     keys,
     listed,
     memory,
@@ -28,7 +28,7 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_secret, put_size, put_variable, secret_source
+from fsdcf.importers.values import put_secret, put_sidecar_image, put_size, put_variable, secret_source
 from fsdcf.language.model import JOB
 
 
@@ -186,9 +186,9 @@ def container_keys(prefix: str) -> Iterator[SourceKey]:
     for name in ("environment", "env", "environment_variables", "env_vars", "variables"):
         if prefix or name != "environment":
             yield SourceKey(f"{under}{name}.*", "environment", convert=variable, whole=True)
-            yield SourceKey(f"{under}{name}[]", "environment", table=ITEMS, enter=variable_pair)
+            yield items(f"{under}{name}[]", "environment", variable_pair)
     yield SourceKey(f"{under}secrets.*", "secrets", convert=_secret)
-    yield SourceKey(f"{under}secrets[]", "secrets", table=ITEMS, enter=_secret_pair)
+    yield items(f"{under}secrets[]", "secrets", _secret_pair)
     for name in ("mount_points", "volumes", "mounts"):
         yield SourceKey(f"{under}{name}[]", note=_MOUNTS, whole=True)
 
@@ -301,4 +301,32 @@ COMPUTE = table(
     *size_keys("container"),
     SourceKey("container.name", "image", convert=nothing),
     *put("container.port container.container_port", "port", number, 1, 65535),
+)
+
+
+def sidecar(value: SourceValue, block: Block) -> Block:
+    """A further container, for its keys. Raises UnfitError."""
+    own, source = get(value, "name"), get(value, "image")
+    if own is None or source is None:
+        raise UnfitError("must be a map with a `name` and an `image`")
+    return block.add("sidecars", {"name": re.sub(r"[^A-Za-z0-9_-]", "-", own.text)})
+
+
+def _sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
+    if "${git:" in value.text:
+        raise UnfitError("must have a tag of its own")
+    block.put("image", translated(value, value.text.strip()))
+    return carried("image") if re.search(r"[:@][^/]+$", value.text) else put_sidecar_image(value, block)
+
+
+SIDECAR = table(
+    SourceKey("name", "name", convert=nothing),
+    SourceKey("image", "image", convert=_sidecar_image),
+    SourceKey("essential", "essential", convert=flag("essential")),
+    *put("port container_port", "port", number, 1, 65535),
+    *put("cpu", "cpu", number, 2, 16384),
+    *put("memory", "memory", number, 6, 249856),
+    *(key for key in container_keys("") if key.path not in ("image", "essential")),
+    SourceKey("environment.*", "environment", convert=variable, whole=True),
+    items("environment[]", "environment", variable_pair),
 )

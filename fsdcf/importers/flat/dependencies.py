@@ -15,13 +15,14 @@ from fsdcf.importers.flat.container import stored
 from fsdcf.importers.flat.network import name_space
 from fsdcf.importers.flat.reading import (
     DEPENDENCY_NAMES,
-    ITEMS,
     add_statement,
     at,
     flag,
     get,
+    items,
     keys,
     listed,
+    named,
     nothing,
     number,
     put,
@@ -194,14 +195,14 @@ def _key(kind: str) -> Convert:
     """``hash_key: id``, or with its type as ``{name: id, type: S}``."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        named = get(value, "name") if isinstance(value.data, dict) else value
-        if named is None:
+        own = get(value, "name") if isinstance(value.data, dict) else value
+        if own is None:
             raise UnfitError("must have a `name`")
         given = get(value, "type")
-        block.add("keySchema", {"name": named.text, "type": kind})
+        block.add("keySchema", {"name": own.text, "type": kind})
         declared = [each["name"] for each in block.get("attributes") or ()]
-        if named.text not in declared:
-            block.add("attributes", {"name": named.text, "type": given.text.upper()[:1] if given else "S"})
+        if own.text not in declared:
+            block.add("attributes", {"name": own.text, "type": given.text.upper()[:1] if given else "S"})
         return None if given else changed("as a text: `attributes` has its type", "keySchema attributes")
 
     return convert
@@ -209,11 +210,11 @@ def _key(kind: str) -> Convert:
 
 def _index(value: SourceValue, block: Block) -> Block | None:
     """An index: of a table that is made with its key, and otherwise the access to it alone."""
-    named = get(value, "name", "index_name") if isinstance(value.data, dict) else value
-    if named is None:
+    own = get(value, "name", "index_name") if isinstance(value.data, dict) else value
+    if own is None:
         raise UnfitError("must have a `name`")
     schema, hashed = get(value, "key_schema"), get(value, "hash_key", "partition_key")
-    entry: dict[str, Any] = {"name": named.text}
+    entry: dict[str, Any] = {"name": own.text}
     if block.get("unmanaged") is None and (schema or hashed):
         entry["keySchema"] = _schema_of(schema) if schema else [{"name": hashed.text, "type": "HASH"}] if hashed else []
         ranged = get(value, "range_key", "sort_key")
@@ -281,10 +282,10 @@ def _stream_mode(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _ttl(value: SourceValue, block: Block) -> None:
-    named = get(value, "attribute", "attribute_name", "name") if isinstance(value.data, dict) else value
-    if named is None:
+    own = get(value, "attribute", "attribute_name", "name") if isinstance(value.data, dict) else value
+    if own is None:
         raise UnfitError("must be the name of an attribute")
-    block.put("timeToLive", named.text)
+    block.put("timeToLive", own.text)
 
 
 def _billing(value: SourceValue, block: Block) -> None:
@@ -294,9 +295,9 @@ def _billing(value: SourceValue, block: Block) -> None:
 
 def _encryption_key(value: SourceValue, block: Block) -> KeyOutcome | None:
     given = value.text
-    named = re.fullmatch(r"\$\{kms:([\w/-]{1,250})\}", given.strip())
-    if named and block.get("type") != "aws_elasticache":
-        return _named_key(named[1], block)
+    alias = re.fullmatch(r"\$\{kms:([\w/-]{1,250})\}", given.strip())
+    if alias and block.get("type") != "aws_elasticache":
+        return _named_key(alias[1], block)
     arn = translated(value, given)
     if not arn.startswith("arn:"):
         raise UnfitError("must be the ARN of a KMS key")
@@ -358,7 +359,7 @@ DYNAMODB = _type(
     *_made_put("write_capacity", "writeCapacity", number, 1, 40000),
     *_made_keys("ttl time_to_live ttl_attribute", "timeToLive", _ttl, whole=True),
     *(
-        SourceKey(f"{name}[]", "globalSecondaryIndexes", table=ITEMS, enter=_index)
+        items(f"{name}[]", "globalSecondaryIndexes", _index)
         for name in ("indexes", "indices", "global_secondary_indexes", "gsi")
     ),
     *keys("streams.enabled stream.enabled streams stream", "stream", _stream),
@@ -415,7 +416,7 @@ _TRANSITIONS = {
 _EXPIRY = words("expire_after_days expiration_days expire_days expiration expire_after delete_after expires")
 S3 = _type(
     *keys("prefix prefixes", "prefixes", _prefixes, whole=True),
-    *(SourceKey(f"{name}[]", "lifecycle", table=ITEMS, enter=_lifecycle) for name in ("lifecycle", "lifecycle_rules")),
+    *(items(f"{name}[]", "lifecycle", _lifecycle) for name in ("lifecycle", "lifecycle_rules")),
     *keys("versioning versioned versioning.enabled", "type", nothing),
     *keys(
         "public_read public public_access website cdn",
@@ -639,10 +640,10 @@ MSK = _type(
 
 
 def _topic_name(value: SourceValue) -> str:
-    named = get(value, "name", "topic") if isinstance(value.data, dict) else value
-    if named is None:
+    own = get(value, "name", "topic") if isinstance(value.data, dict) else value
+    if own is None:
         raise UnfitError("must be names of topics")
-    return named.text
+    return own.text
 
 
 def _alias(value: SourceValue, block: Block) -> None:
@@ -727,8 +728,8 @@ def enter(value: SourceValue, block: Block) -> Block | None:
     """Put a dependency into the spec, and report its keys."""
     if value.is_text():
         raise UnfitError("must be a map with `type` and `name`")
-    given, named = get(value, "type", "kind"), get(value, *DEPENDENCY_NAMES)
-    if given is None or named is None:
+    given, own = get(value, "type", "kind"), get(value, *DEPENDENCY_NAMES)
+    if given is None or own is None:
         raise UnfitError("must have a `type` and a `name`")
     kind = type_of(given.text)
     if kind is None:
@@ -736,16 +737,36 @@ def enter(value: SourceValue, block: Block) -> Block | None:
             f"is of the type {given.text[:60]}, which a spec does not have: give the service access in"
             " taskRole.statements, and make the resource in a template of `addons`"
         )
-    name = translated(named, named.text.strip())
+    name = translated(own, own.text.strip())
     external = get(value, "external")
     if kind == "service" and external is not None and external.flag:
         _external(name, value, block)
         return None
+    arn = name if name.startswith("arn:") else ""
+    name = named(kind, re.split("[:/]", name)[-1] if arn else name)
+    _check_name(kind, name)
     place = block.draft.dependency(kind, name)
+    if arn:
+        place.put("unmanaged.arn", arn)
     _access(kind, value, place)
     TABLES.get(kind, OTHER).convert(value, place)
     _complete(kind, value, place)
     return None
+
+
+_VALID = {
+    "aws_s3_bucket": (r"[a-z0-9][a-z0-9.-]{2,62}", "3 to 63 lower-case letters, digits, hyphens and dots"),
+    "aws_dynamodb_table": (r"[\w.-]{3,255}", "3 to 255 letters, digits, _ . -"),
+    "aws_efs_file_system": (r"fs-[0-9a-f]{8,40}|(?!fs-)[\w-]{1,99}", "an id such as fs-0123456789abcdef0"),
+    "aws_dsql_cluster": (r"[a-z0-9]{26}", "the identifier of an existing cluster"),
+}
+"""The names that AWS allows, where the dialect may have others."""
+
+
+def _check_name(kind: str, name: str) -> None:
+    pattern, expected = _VALID.get(kind, ("", ""))
+    if pattern and "${" not in name and not re.fullmatch(pattern, name):
+        raise UnfitError(f"has a name that AWS does not allow, {name[:60]}: it has {expected}")
 
 
 def _access(kind: str, value: SourceValue, place: Block) -> None:
@@ -764,7 +785,12 @@ def _access(kind: str, value: SourceValue, place: Block) -> None:
             given = None
     below = get(value, "cluster")
     schema = any(snake(name) in _SCHEMA for each in (value, below) if each for name, _ in each.children())
-    exists = unmanaged is not None or isinstance(given, list) or kind in _ALWAYS_EXIST
+    exists = (
+        unmanaged is not None
+        or place.get("unmanaged.arn") is not None
+        or isinstance(given, list)
+        or kind in _ALWAYS_EXIST
+    )
     exists = exists or (not schema and (mode is not None or kind == "aws_dynamodb_table" or _credentialed(kind, value)))
     before = place.get("unmanaged.permissions") or place.get("permissions")
     if before and given and before != given:
@@ -788,14 +814,27 @@ def _credentialed(kind: str, value: SourceValue) -> bool:
 
 def _complete(kind: str, value: SourceValue, place: Block) -> None:
     """Add what an existing resource needs, and the document does not have: the place of its host name."""
+    if kind == "kafka_topic" and not place.get("unmanaged.brokers") and not place.get("unmanaged.cluster"):
+        parameter = f"/{place.draft.name}/${{ENV}}/kafka-brokers"
+        place.put("unmanaged.brokers", [f"${{ssm:{parameter}}}"])
+        what = f"its brokers are not in the document: store them in the parameter {parameter}"
+        note(get(value, "type", "kind") or value, place, changed(what, "unmanaged.brokers"))
+    if kind == "aws_efs_file_system" and place.get("unmanaged") is not None and not place.get("name").startswith("fs-"):
+        place.data.pop("unmanaged")
+        what = "the stack makes a new one: name an existing one by its id, fs-…, with `unmanaged`"
+        note(get(value, "mode", "access", "type") or value, place, changed(what, "name"))
     if kind not in ("aws_rds_instance", "aws_elasticache") or place.get("unmanaged") is None:
         return
     if place.get("unmanaged.endpoint") is None:
         parameter = _at_parameter(value, place)
         place.put("unmanaged.endpoint", f"${{ssm:{parameter}}}")
         what = f"its host name is not in the document: store it in the parameter {parameter}"
-        named = get(value, "type", "kind") or value
-        note(named, place, changed(what, "unmanaged.endpoint"))
+        note(get(value, "type", "kind") or value, place, changed(what, "unmanaged.endpoint"))
+    if kind == "aws_rds_instance" and place.get("unmanaged.secret") is None:
+        secret = f"{place.draft.name}/${{ENV}}/{place.get('name')}"
+        place.put("unmanaged.secret", f"secretsmanager:{secret}")
+        what = f"its user and password are not in the document: store them in the secret {secret}, as JSON"
+        note(get(value, "name", *DEPENDENCY_NAMES) or value, place, changed(what, "unmanaged.secret"))
     if kind == "aws_rds_instance" and place.get("unmanaged.permissions") in (READ, WRITE, BOTH):
         place.get("unmanaged").pop("permissions")
         mode = get(value, "mode", "access")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.reading import (
-    ITEMS,
     above,
     duration,
     flag,
     flat,
     get,
     inverted,
+    items,
     keys,
     listed,
     nothing,
@@ -391,15 +391,10 @@ def _network_keys() -> Iterator[SourceKey]:
         "public_subnets vpc.public_subnets", "networking.vpc.publicSubnets", _subnets("publicSubnets"), whole=True
     )
     for name in ("security_groups", "security_group_ids", "vpc.security_groups", "vpc.security_group_ids"):
-        yield SourceKey(f"{name}[]", "networking.securityGroups", table=ITEMS, enter=group, convert=group_alone)
+        yield items(f"{name}[]", "networking.securityGroups", group)
     yield from keys("network_mode mode", "networking", network_mode)
     yield from keys("domain", "networking.loadBalancer.hosts", _domain)
     yield from keys("hosts", "networking.loadBalancer.hosts", _hosts, whole=True)
-
-
-def group_alone(value: SourceValue, block: Block) -> KeyOutcome | None:
-    group(value, block)
-    return carried("networking.securityGroups")
 
 
 def ports_of(value: SourceValue, block: Block) -> KeyOutcome | None:

@@ -8,12 +8,12 @@ from typing import Any
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat import reading
 from fsdcf.importers.flat.reading import (
-    ITEMS,
     TITLE,
     above,
     add_statement,
     flag,
     get,
+    items,
     keys,
     listed,
     nothing,
@@ -278,6 +278,6 @@ OBSERVABILITY = table(
         whole=True,
     ),
     SourceKey("alarms.*", "observability.alarms", convert=_alarm_of, whole=True),
-    SourceKey("alarms[]", "observability.alarms", table=ITEMS, enter=_alarm),
+    items("alarms[]", "observability.alarms", _alarm),
     *put("dashboard dashboards dashboard.enabled dashboards.enabled", "observability.dashboard", flag),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from fsdcf.importers import values
 from fsdcf.importers.draft import Block, Draft
-from fsdcf.importers.keys import Convert, SourceKey, Table, note
+from fsdcf.importers.keys import Convert, Enter, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.language.placeholders import STORED_NAMES
@@ -185,6 +185,9 @@ def days(to: str, allowed: tuple[int, ...]) -> Convert:
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         given = value.text.strip().lower()
         found = re.fullmatch(r"(\d{1,6}) ?(?:d|days?)?", given)
+        if given in ("0", "never", "forever", "infinite", "never expire"):
+            block.put(to, "forever")
+            return None
         if not found:
             raise UnfitError("must be a number of days")
         fitting = next((each for each in allowed if each >= int(found[1])), allowed[-1])
@@ -282,14 +285,22 @@ def _attribute(value: SourceValue, given: str, kind: str, name: str) -> str:
         address, external = get(each, "endpoint", "url"), get(each, "external")
         if kind == "service" and external is not None and external.data is True and address is not None:
             return translated(address, address.text)
-        return given
+        return given.replace(f":{name}:", f":{named(kind, name)}:")
     if kind == "service":
-        return given
+        return given.replace(f":{name}:", f":{named(kind, name)}:")
     raise UnfitError(f"has {given}, and `dependencies` has no {name}: add it there")
 
 
 OVERRIDES = ("environments", "environment_overrides", "env_overrides", "overrides", "stages")
 """The keys with what differs in each environment."""
+
+
+def named(kind: str, name: str) -> str:
+    """The name of a dependency in a spec: that of a service, database or cache has lower-case letters and hyphens."""
+    if kind not in ("service", "rds", "elasticache", "aws_rds_instance", "aws_elasticache") or "${" in name:
+        return name
+    return re.sub(r"[^a-z0-9]+", "-", name[:40].lower()).strip("-") or name
+
 
 DEPENDENCY_NAMES = (
     *("name", "table_name", "bucket_name", "queue_name", "topic_name", "stream_name", "cluster_name", "service_name"),
@@ -331,6 +342,16 @@ def put(
 ) -> Iterator[SourceKey]:
     """A key under several names, with a conversion to its place that ``make`` makes for that."""
     return keys(paths, to, make(to, *limits), note, whole=whole)
+
+
+def items(path: str, to: str, enter: Enter) -> SourceKey:
+    """The items of a list, maps or texts, each of which ``enter`` converts and reports as a whole."""
+
+    def convert(value: SourceValue, block: Block) -> KeyOutcome:
+        enter(value, block)
+        return carried(to)
+
+    return SourceKey(path, to, convert=convert, table=ITEMS, enter=enter)
 
 
 ITEMS = table()

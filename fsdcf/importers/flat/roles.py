@@ -8,12 +8,12 @@ from typing import Any
 
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.container import container_keys, unless
-from fsdcf.importers.flat.network import group, group_alone, network_mode
+from fsdcf.importers.flat.network import group, network_mode
 from fsdcf.importers.flat.reading import (
-    ITEMS,
     flag,
     flat,
     get,
+    items,
     keys,
     listed,
     put,
@@ -23,7 +23,7 @@ from fsdcf.importers.flat.reading import (
     translated,
 )
 from fsdcf.importers.keys import Convert, SourceKey, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried
+from fsdcf.importers.report import UnfitError, carried
 from fsdcf.importers.source import SourceValue
 
 
@@ -39,7 +39,7 @@ def _role(to: str) -> Convert:
     return convert
 
 
-def _statement(role: str, value: SourceValue, block: Block) -> Block | None:
+def _statement(value: SourceValue, block: Block) -> Block | None:
     if value.is_text():
         return _managed(value, block)
     actions, resources = get(value, "actions", "action"), get(value, "resources", "resource")
@@ -57,10 +57,10 @@ def _statement(role: str, value: SourceValue, block: Block) -> Block | None:
     conditions = get(value, "conditions", "condition")
     if conditions is not None:
         statement["conditions"] = _conditions(conditions)
-    if role == "taskRole" and flat(block).has_role:
+    if flat(block).has_role:
         raise UnfitError("belongs to the existing role: the stack adds no statements to it")
-    place = f"{role}.statements[{len(block.get(f'{role}.statements') or ())}]"
-    block.add(f"{role}.statements", statement)
+    place = f"taskRole.statements[{len(block.get('taskRole.statements') or ())}]"
+    block.add("taskRole.statements", statement)
     known = {"sid", "name", "id", "effect", "actions", "action", "resources", "resource", "conditions", "condition"}
     report_all(value, block, place, frozenset(known))
     return None
@@ -75,6 +75,8 @@ def _conditions(value: SourceValue) -> Any:
 
 
 def _managed(value: SourceValue, block: Block) -> Block | None:
+    if flat(block).has_role:
+        raise UnfitError("belongs to the existing role: the stack attaches no policies to it")
     given = translated(value, value.text)
     if not re.fullmatch(r"[\w+=,.@/:${}-]{1,2048}", given):
         raise UnfitError("must be the name or the ARN of a policy")
@@ -86,18 +88,7 @@ def _managed(value: SourceValue, block: Block) -> Block | None:
 def _permissions(prefix: str) -> Iterator[SourceKey]:
     under = prefix and f"{prefix}."
     for name in ("policy_statements", "statements", "policies", "iam_policies", "iam_statements", "managed_policies"):
-        yield SourceKey(
-            f"{under}{name}[]",
-            "taskRole.statements",
-            table=ITEMS,
-            enter=lambda value, block: _statement("taskRole", value, block),
-            convert=_managed_alone,
-        )
-
-
-def _managed_alone(value: SourceValue, block: Block) -> KeyOutcome | None:
-    _managed(value, block)
-    return carried("taskRole.managedPolicies")
+        yield items(f"{under}{name}[]", "taskRole.statements", _statement)
 
 
 SECURITY = table(
@@ -117,10 +108,7 @@ SECURITY = table(
     *_permissions("task_role"),
     *put("permissions_boundary", "permissionsBoundary", text),
     SourceKey("network_mode", "networking", convert=network_mode),
-    *(
-        SourceKey(f"{name}[]", "networking.securityGroups", table=ITEMS, enter=group, convert=group_alone)
-        for name in ("security_groups", "security_group_ids")
-    ),
+    *(items(f"{name}[]", "networking.securityGroups", group) for name in ("security_groups", "security_group_ids")),
     *(key for key in container_keys("") if key.path not in ("image", "command", "cmd", "args", "essential")),
     *put("exec enable_exec execute_command enable_execute_command", "enableExecuteCommand", flag),
     *put("kms_key kms_key_arn encryption.kms_key encryption.kms_key_arn", "encryption", text),

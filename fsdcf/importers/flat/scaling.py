@@ -8,9 +8,9 @@ from typing import Any
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat import reading
 from fsdcf.importers.flat.reading import (
-    ITEMS,
     duration,
     get,
+    items,
     keys,
     nothing,
     number,
@@ -247,12 +247,9 @@ SCALING = table(
         86400,
     ),
     *put("cooldown", "autoScaling.scaleInCooldown", seconds, 0, 86400),
+    *(items(f"{name}[]", "autoScaling", _policy) for name in ("policies", "metrics", "targets", "rules")),
     *(
-        SourceKey(f"{name}[]", "autoScaling", table=ITEMS, enter=_policy)
-        for name in ("policies", "metrics", "targets", "rules")
-    ),
-    *(
-        SourceKey(f"{name}[]", "autoScaling.schedules", table=ITEMS, enter=_schedule)
+        items(f"{name}[]", "autoScaling.schedules", _schedule)
         for name in ("schedules", "scheduled", "schedule", "scheduled_actions")
     ),
 )

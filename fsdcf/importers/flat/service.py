@@ -13,9 +13,11 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.flat import reading
 from fsdcf.importers.flat.container import (
     COMPUTE,
+    SIDECAR,
     container_keys,
     count,
     provider,
+    sidecar,
     size,
     size_keys,
     variable,
@@ -37,6 +39,7 @@ from fsdcf.importers.flat.reading import (
     OVERRIDES,
     flag,
     get,
+    items,
     keys,
     listed,
     nothing,
@@ -170,7 +173,7 @@ def _service_keys() -> Iterator[SourceKey]:
     yield from keys("team owner owners owning_team contact", ".metadata.owners", _owners, whole=True)
     yield from keys("pack", ".metadata.pack", _put("metadata.pack"))
     yield from (SourceKey(f"{name}.*", ".metadata.tags", convert=_tag) for name in ("tags", "labels"))
-    yield SourceKey("tags[]", ".metadata.tags", table=ITEMS, enter=_tag_pair)
+    yield items("tags[]", ".metadata.tags", _tag_pair)
     yield from keys("version api_version schema_version", ".apiVersion", nothing)
     for each in OVERRIDES:
         yield SourceKey(f"{each}.*", "environments", convert=_no_part, table=ITEMS, enter=lambda value, block: None)
@@ -200,8 +203,9 @@ def _service_keys() -> Iterator[SourceKey]:
     yield from keys("capacity_provider launch_type", "resources", provider, whole=True)
     yield from container_keys("")
     yield SourceKey("container", table=CONTAINER, enter=size)
+    yield SourceKey("sidecars[]", "sidecars", table=SIDECAR, enter=sidecar)
     yield SourceKey("environment.*", "environment", convert=variable, whole=True)
-    yield SourceKey("environment[]", "environment", table=ITEMS, enter=variable_pair)
+    yield items("environment[]", "environment", variable_pair)
     yield SourceKey(
         "environment", note="`--env` of a deploy selects the environment; variables are a map of names and values"
     )
@@ -211,7 +215,7 @@ def _service_keys() -> Iterator[SourceKey]:
         whole=True,
     )
     yield from keys(
-        "triggers layers probes scheduling pod_disruption_budget dependent_jobs vpc.endpoints sidecars",
+        "triggers layers probes scheduling pod_disruption_budget dependent_jobs vpc.endpoints",
         note="it belongs to another platform: write what it does in the spec",
         whole=True,
     )
