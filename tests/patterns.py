@@ -32,6 +32,7 @@ from fsdcf.images import failure
 from fsdcf.images.build import seen_lines
 from fsdcf.images.builders import Builder, ImageBuild
 from fsdcf.images.ignored import DockerIgnore
+from fsdcf.importers.flat import dependencies as flat_dependencies
 from fsdcf.language import placeholders, source
 from fsdcf.language.model.environment import EnvironmentSpec
 from fsdcf.language.model.service import Spec
@@ -138,6 +139,7 @@ DATA: Mapping[str, Callable[[], Iterable[str]]] = {
     "deploy/ecs/tasks.py: pattern": lambda: (pattern for _, pattern, _ in tasks._WORDS),
     "images/failure.py: cause.pattern": lambda: (one.pattern for one in failure._CAUSES),
     "language/placeholders.py: STORED_NAMES[store]": placeholders.STORED_NAMES.values,
+    "importers/flat/dependencies.py: pattern": lambda: (pattern for pattern, _ in flat_dependencies._VALID.values()),
     "importers/flat/reading.py: STORED_NAMES[head]": placeholders.STORED_NAMES.values,
     "language/schema.py: pattern": spec_patterns,
     "masking.py: rest": lambda: (rest for _, rest in masking._BEGINNINGS),

@@ -603,6 +603,9 @@ PLATFORMS: Mapping[str, str] = {
 }
 """What to do instead with a document of the flat dialect, by its platform: those that fsdcf does not deploy to."""
 
+OTHER_PLATFORM = "fsdcf does not deploy to this platform, but to ECS with Fargate" + _ECS
+"""What to do instead with a document for a platform that has no sentence of its own."""
+
 ON_ECS = frozenset(
     ("ecs", "fargate", "ecs_fargate", "aws_ecs", "ecs_ec2", "ecs_service", "container", "batch", "aws_batch")
 )
@@ -654,6 +657,11 @@ FILES = (
     *(
         ForeignFile(f"a document of the flat dialect for {platform}", _of_platform(platform), advice)
         for platform, advice in PLATFORMS.items()
+    ),
+    ForeignFile(
+        "a document of the flat dialect for another platform",
+        lambda data: is_flat(data) and platform_of(data) not in ON_ECS,
+        OTHER_PLATFORM,
     ),
     ForeignFile("a document of the flat dialect of FSD", is_flat, imported=True),
     ForeignFile(

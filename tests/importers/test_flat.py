@@ -14,7 +14,9 @@ from fsdcf.importers.report import Treatment
 from fsdcf.importers.source import Source
 from fsdcf.language.foreign import PLATFORMS, is_flat
 from fsdcf.language.model import ENVIRONMENT
+from fsdcf.language.source import parse
 from tests.importers.conftest import Imports, outcomes
+from tests.language.test_foreign import FOREIGN, VARIANTS
 
 WEB = "name: web\nplatform: ecs\n"
 
@@ -287,6 +289,15 @@ def test_a_job_of_batch(imports: Imports) -> None:
         {"a.yml": "name: etl\nplatform: batch\njob: {timeout: 2 hours, schedule: rate(1 day), retries: 3}\n"}
     )
     assert result.drafts[0].data["job"] == {"timeout": 7200, "schedule": {"rate": "1 day"}, "retries": 3}
+
+
+@pytest.mark.parametrize("text", [text for text in (*FOREIGN.values(), *VARIANTS.values()) if "platform:" in text])
+def test_what_the_finding_sends_to_the_import_is_a_flat_document(text: str) -> None:
+    document, (finding, *_) = parse(text.encode(), "a.yml")
+    source = Source("a.yml", "a.yml", text.encode())
+    assert document is None and finding.code == "S015"
+    if source.document is not None:
+        assert [*recognized([source])] == ["flat"]
 
 
 @pytest.mark.parametrize("platform", [*PLATFORMS, "Kubernetes", "nomad"])

@@ -23,6 +23,7 @@ FOREIGN = {
         f"a document of the flat dialect for {platform}": f"name: web\nplatform: {platform}\ncompute: {{memory: 512}}\n"
         for platform in PLATFORMS
     },
+    "a document of the flat dialect for another platform": "name: web\nplatform: nomad\nport: 80\n",
     "a document of the flat dialect of FSD": "name: web\nplatform: ecs\ncompute: {cpu: 512, memory: 1024}\n",
     "a Helm chart": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
     "a kustomization.yaml": "resources: [deployment.yaml]\nimages: [{name: web, newTag: v1}]\n",
@@ -71,7 +72,6 @@ VARIANTS = {
     "a flat list": "services:\n  - {name: web, platform: ecs}\n  - {name: job, platform: batch}\n",
     "a flat map": "platform: ecs\nservices:\n  web: {compute: {cpu: 256}}\n",
     "flat JSON": '{"name": "web", "platform": "ECS", "environment": {"A": "b"}}\n',
-    "a flat document with a new platform": "name: web\nplatform: nomad\nport: 80\n",
     "a flat document that is not YAML": "name: web\nplatform: ecs\nimage: ${ecr:web}:${git:sha}\nbad: [\n",
     "keys of a service": "name: web\nport: 80\nimage: web\n",
 }

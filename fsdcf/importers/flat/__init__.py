@@ -25,7 +25,7 @@ from fsdcf.importers.flat.service import tables
 from fsdcf.importers.keys import SourceKey, note, report_on
 from fsdcf.importers.report import ImportReport, KeyOutcome, Row, changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
-from fsdcf.language.foreign import ON_ECS, PLATFORMS, is_flat, platform_of
+from fsdcf.language.foreign import ON_ECS, OTHER_PLATFORM, PLATFORMS, is_flat, platform_of
 from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE
 
 SERVICE_TABLE, JOB_TABLE = tables([SourceKey("dependencies[]", "dependencies", table=COMMON, enter=enter)])
@@ -71,10 +71,7 @@ def _is_for_ecs(document: SourceValue, result: ImportResult) -> bool:
     if platform in ON_ECS:
         return True
     place = get(document, "platform") or get(document.source.root, "platform") or document
-    known = PLATFORMS.get(
-        platform, f"fsdcf does not know the platform `{platform[:40]}`: it deploys to ECS with Fargate"
-    )
-    report_on(place, result.report, not_carried(known))
+    report_on(place, result.report, not_carried(PLATFORMS.get(platform, OTHER_PLATFORM)))
     return False
 
 
