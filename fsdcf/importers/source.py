@@ -52,7 +52,9 @@ class Source:
 
     @cached_property
     def _read(self) -> tuple[Document | None, tuple[Diagnostic, ...]]:
-        return parse_foreign(self.raw, self.name)
+        read = parse_foreign(self.raw, self.name)
+        mended = _mended(self.raw) if read[0] is None or (read[1] and b"{{" in self.raw) else self.raw
+        return parse_foreign(mended, self.name) if mended != self.raw else read
 
     @property
     def is_read(self) -> bool:
@@ -114,9 +116,14 @@ class Source:
         mark = self.document.marks.get(path) if self.document else None
         return mark.text if mark else None
 
-    def respelled(self, spelling: Callable[[SpecPath, str], str], keeps: Callable[[str, Any], bool]) -> Source:
-        """The same file with other names of keys, each by its path and name, and without the entries of maps that are
-        not to be kept. Every value knows its line all the same."""
+    def respelled(
+        self,
+        spelling: Callable[[SpecPath, str], str],
+        keeps: Callable[[str, Any], bool],
+        text: Callable[[str], str],
+    ) -> Source:
+        """The same file with other names of keys, each by its path and name, with other texts, and without the entries
+        of maps that are not to be kept. Every value knows its line all the same."""
         if self.document is None:
             return self
         written: dict[SpecPath, SpecPath] = {}
@@ -128,7 +135,7 @@ class Source:
                 return {new: respell(data[name], (*path, new), (*old, name)) for new, name in kept.items()}
             if isinstance(data, list):
                 return [respell(each, (*path, index), (*old, index)) for index, each in enumerate(data)]
-            return data
+            return text(data) if isinstance(data, str) else data
 
         data = respell(self.data, (), ())
         marks = {path: self.document.marks[old] for path, old in written.items() if old in self.document.marks}
@@ -152,6 +159,22 @@ class Source:
     def mentions(self, *words: str) -> bool:
         """Whether the text of the file contains all of the words, as a first, quick look."""
         return all(word in self.text for word in words)
+
+
+_TEMPLATE = re.compile(rb"\{\{[^{}\n]*\}\}")
+_STRING_OR_TEMPLATE = re.compile(rb'"(?:[^"\\\n]|\\.)*"|\{\{[^{}\n]*\}\}')
+
+
+def _mended(raw: bytes) -> bytes:
+    """JSON that cannot be read, with the templates in it as texts; and container definitions alone, which Terraform
+    reads from a file, as a task definition."""
+    text = raw.removeprefix(codecs.BOM_UTF8).strip()
+    if not text.startswith((b"{", b"[")):
+        return raw
+    raw = _TEMPLATE.sub(lambda match: match[0].replace(b'"', b"`"), raw)
+    raw = _STRING_OR_TEMPLATE.sub(lambda match: match[0] if match[0][:1] == b'"' else b'"' + match[0] + b'"', raw)
+    alone = text.startswith(b"[") and b'"image"' in text
+    return b'{"containerDefinitions":' + raw.removeprefix(codecs.BOM_UTF8) + b"}" if alone else raw
 
 
 @dataclass(frozen=True, eq=False)

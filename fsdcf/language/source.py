@@ -575,7 +575,7 @@ class _ForeignReader(_TreeReader):
 
     def _mapping(self, node: Any, path: SpecPath, fresh: bool) -> dict[str, Any] | str:
         merges = [(key, value) for key, value in node.value if key.tag == f"{_TAG}merge"]
-        own = {key.value for key, _ in node.value}
+        own = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         for key, value in merges:
             node.value.remove((key, value))
             for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:

@@ -24,7 +24,7 @@ from fsdcf.importers.ecs.texts import (
     variable_text,
 )
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
+from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import put_secret, put_size, put_variable, secret_source, store
 from fsdcf.language.model.container import CONDITIONS, MAIN, ROUTER
@@ -40,6 +40,7 @@ _HELPERS = (
 """Words in the names and images of containers that serve another one."""
 
 _FARGATE = "Fargate does not have it"
+_EXAMPLE_ROLE = "arn:aws:iam::123456789012:role/example"
 _EXAMPLE_IMAGE = "public.ecr.aws/nginx/nginx:1.29"
 _CONSOLE_ROLE = "ecsTaskExecutionRole"
 """The execution role that the console makes in an account, with the permissions to pull images and write logs.
@@ -81,7 +82,7 @@ class TaskDraft(Draft):
     task: Task = field(kw_only=True)
 
 
-def _task(block: Block) -> Task:
+def task_in(block: Block) -> Task:
     return cast(TaskDraft, block.draft).task
 
 
@@ -89,14 +90,14 @@ def _is_main(block: Block) -> bool:
     return len(block.at) == 1
 
 
-def _text_at(value: SourceValue, path: str) -> str:
+def text_at(value: SourceValue, path: str) -> str:
     """The text at a path below a value; empty if there is none."""
     found = value.get(path)
     return found.data if found is not None and isinstance(found.data, str) else ""
 
 
 def _name(container: SourceValue) -> str:
-    return _text_at(container, "name")
+    return text_at(container, "name")
 
 
 def _items(value: SourceValue, path: str) -> Iterator[SourceValue]:
@@ -106,7 +107,7 @@ def _items(value: SourceValue, path: str) -> Iterator[SourceValue]:
         yield from (each for _, each in found.children() if isinstance(each.data, dict))
 
 
-def _whole(value: SourceValue | None) -> int | None:
+def whole_number(value: SourceValue | None) -> int | None:
     """The number of a value; None if it is none."""
     try:
         return value.number if value is not None else None
@@ -122,15 +123,15 @@ def _is_set(value: SourceValue, path: str) -> bool:
 # The containers together
 
 
-def task_of(root: SourceValue, wanted: Sequence[str] = (), entry: str = "") -> Task:
+def task_of(root: SourceValue, wanted: Sequence[str] = (), entry: str = "", entry_port: int | None = None) -> Task:
     """Read a task definition. ``wanted`` are names of the container whose image is deployed, ``entry`` is that of the
-    one behind the load balancer."""
+    one behind the load balancer, at its port ``entry_port``."""
     containers = [each for _, each in root.get("containerDefinitions").children()] if _has_list(root) else []  # type: ignore[union-attr]
     task = Task(root, containers)
     for at, container in enumerate(containers):
-        port = next((port for port in map(_port, _items(container, "portMappings")) if port), None)
-        if port is not None:
-            task.ports[at] = port
+        ports = [port for port in map(_port, _items(container, "portMappings")) if port]
+        if ports:
+            task.ports[at] = entry_port if entry_port in ports and _name(container) == entry else ports[0]
         if container.get("firelensConfiguration") is not None:
             task.router = at
     task.main = task.entry = _main(task, [*wanted, entry])
@@ -146,8 +147,8 @@ def _has_list(root: SourceValue) -> bool:
 
 
 def _port(mapping: SourceValue) -> int | None:
-    port = _whole(mapping.get("containerPort"))
-    return port if port and 0 < port < 65536 and _text_at(mapping, "protocol") in ("", "tcp") else None
+    port = whole_number(mapping.get("containerPort"))
+    return port if port and 0 < port < 65536 and text_at(mapping, "protocol") in ("", "tcp") else None
 
 
 def _main(task: Task, wanted: Sequence[str]) -> int:
@@ -158,10 +159,10 @@ def _main(task: Task, wanted: Sequence[str]) -> int:
 
     def rank(at: int) -> tuple[bool, bool, bool, bool, int]:
         container = task.containers[at]
-        words = f"{_name(container)} {_text_at(container, 'image')}".lower()
+        words = f"{_name(container)} {text_at(container, 'image')}".lower()
         helps = at == task.router or any(word in words for word in _HELPERS)
         optional = container.get("essential") is not None and not _is_set(container, "essential")
-        return helps, at not in task.ports, optional, _name(container) != _text_at(task.root, "family"), at
+        return helps, at not in task.ports, optional, _name(container) != text_at(task.root, "family"), at
 
     return min(range(len(task.containers)), key=rank, default=0)
 
@@ -213,28 +214,28 @@ def _put_volumes(draft: TaskDraft) -> None:
     task = draft.task
     for at, container in enumerate(task.containers):
         for mount in _items(container, "mountPoints"):
-            name, path = _text_at(mount, "sourceVolume"), _text_at(mount, "containerPath")
+            name, path = text_at(mount, "sourceVolume"), text_at(mount, "containerPath")
             if at == task.main:
                 task.main_paths.setdefault(name, path)
     used = {
-        _text_at(mount, "sourceVolume")
+        text_at(mount, "sourceVolume")
         for at, each in enumerate(task.containers)
         if at != task.router
         for mount in _items(each, "mountPoints")
     }
     for volume in _items(task.root, "volumes"):
-        name = _text_at(volume, "name")
+        name = text_at(volume, "name")
         if name in used and name not in task.mounted:
             task.mounted[name] = _put_volume(draft, volume, re.sub(r"[^A-Za-z0-9_-]+", "-", name))
 
 
 def _put_volume(draft: TaskDraft, volume: SourceValue, name: str) -> str:
     """Put a volume, and return its name in the spec: it is one of the task, or an existing file system."""
-    path = draft.task.main_paths.get(_text_at(volume, "name")) or f"/mnt/{name}"
-    system = account_text(_text_at(volume, "efsVolumeConfiguration.fileSystemId"))
+    path = draft.task.main_paths.get(text_at(volume, "name")) or f"/mnt/{name}"
+    system = account_text(text_at(volume, "efsVolumeConfiguration.fileSystemId"))
     if _file_system(volume) and not re.fullmatch(r"fs-[0-9a-f]{8}(?:[0-9a-f]{9})?", system):
         system = ""
-    point = _text_at(volume, "efsVolumeConfiguration.authorizationConfig.accessPointId")
+    point = text_at(volume, "efsVolumeConfiguration.authorizationConfig.accessPointId")
     if system and re.fullmatch(r"fsap-[0-9a-f]{8,40}", point):
         dependency = draft.dependency("aws_efs_file_system", system)
         dependency.put("unmanaged", {"permissions": "readWrite", "accessPointId": point})
@@ -243,7 +244,7 @@ def _put_volume(draft: TaskDraft, volume: SourceValue, name: str) -> str:
     entry: dict[str, Any] = {"name": name, "mountPath": path}
     if system:
         entry["efs"] = {"fileSystemId": system}
-        directory = _text_at(volume, "efsVolumeConfiguration.rootDirectory")
+        directory = text_at(volume, "efsVolumeConfiguration.rootDirectory")
         if directory.startswith("/") and directory != "/":
             entry["efs"]["rootDirectory"] = directory
     draft.block.add("volumes", entry)
@@ -254,12 +255,16 @@ def _file_system(volume: SourceValue) -> bool:
     return volume.get("efsVolumeConfiguration") is not None
 
 
-def finish(draft: TaskDraft) -> None:
-    """Put what follows from the whole of a task definition into a draft."""
+def finish(draft: TaskDraft, service: SourceValue | None) -> None:
+    """Put what follows from the whole of a task definition, and its service definition, into a draft."""
     task = draft.task
     if not task.containers or draft.block.get("port") is None:
         return
-    path = _checked_path(task.containers[task.entry], task.ports[task.entry])
+    if service is not None and service.get("loadBalancers") is None:
+        draft.block.put("networking.loadBalancer", False)
+        return
+    ways = (_checked_path(task.containers[at], task.ports[at]) for at in (task.entry, task.main))
+    path = next(filter(None, ways), "")
     comment = "A task definition does not have the path that the load balancer requests: compare it."
     draft.block.put("healthCheck.path", path or "/", "" if path else comment)
 
@@ -286,7 +291,7 @@ def _put_text(to: str) -> Convert:
     return convert
 
 
-def _put_number(to: str, low: int, high: int) -> Convert:
+def put_number(to: str, low: int, high: int) -> Convert:
     """A conversion that puts a number, or the nearest one that is possible."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -298,7 +303,7 @@ def _put_number(to: str, low: int, high: int) -> Convert:
     return convert
 
 
-def _put_flag(to: str) -> Convert:
+def put_flag(to: str) -> Convert:
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         if value.flag:
             block.put(to, True)
@@ -340,13 +345,15 @@ def _put_role(key: str) -> Convert:
     """A conversion of a role by its ARN or name. The stack makes its own in place of the console's execution role."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        text = rendered(value, block, "arn:aws:iam::123456789012:role/example") if has_template(value.text) else ""
-        text = text or account_text(value.text)
+        try:
+            text = rendered(value, block, _EXAMPLE_ROLE) if has_template(value.text) else account_text(value.text)
+        except UnfitError:
+            text = ""
         if re.fullmatch(r"[\w+=,.@-]{1,64}", text):
             text = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{text}"
         if key == "executionRole" and text.rpartition("/")[2].lower() == _CONSOLE_ROLE.lower():
             return changed("the stack makes one, which may pull the image, write the logs and read the secrets", key)
-        if is_open(re.sub(r"\$\{[^{}]*\}", "", text)):
+        if is_open(re.sub(r"\$\{[^{}]*\}", "x", text)):
             if key == "executionRole":
                 return changed("its ARN is a placeholder: the stack makes one with the permissions it needs", key)
             return not_carried(
@@ -382,7 +389,7 @@ def _task_size(value: SourceValue, block: Block) -> KeyOutcome | None:
     to = f"resources.{value.name}"
     if not _amount(value, units):
         raise UnfitError("must be an amount such as 512 or 1 vCPU" if units is _CPU else "must be one such as 2 GB")
-    return changed(_task(block).size_note, to) if _task(block).size_note else carried(to)
+    return changed(task_in(block).size_note, to) if task_in(block).size_note else carried(to)
 
 
 def _architecture(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -431,8 +438,8 @@ TAG = Table(TITLE, SourceKey("key", ".metadata.tags"), SourceKey("value", ".meta
 
 
 def _volume(value: SourceValue, block: Block) -> Block | None:
-    name = _text_at(value, "name")
-    if name not in _task(block).mounted:
+    name = text_at(value, "name")
+    if name not in task_in(block).mounted:
         note(value, block, changed("no container mounts it, so that the spec needs none", "volumes"))
         return None
     return block
@@ -450,7 +457,7 @@ def _host_path(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _docker_volume(value: SourceValue, block: Block) -> KeyOutcome | None:
-    driver, scope = _text_at(value, "driver") or "local", _text_at(value, "scope") or "task"
+    driver, scope = text_at(value, "driver") or "local", text_at(value, "scope") or "task"
     if (driver, scope) == ("local", "task"):
         return changed("the volume is one of the task", "volumes")
     return not_carried(f"Fargate has no Docker volumes: {_EMPTY}")
@@ -516,13 +523,16 @@ VOLUME = Table(
 def _container(value: SourceValue, block: Block) -> Block | None:
     if not isinstance(value.data, dict):
         raise UnfitError("must be a map")
-    task, at = _task(block), int(value.path[-1])
+    task, at = task_in(block), int(value.path[-1])
     if at == task.main:
         return block
     if at == task.router:
         ROUTER_KEYS.convert(value, block.below("observability", "logs", "router"))
         return None
-    return block.add("sidecars", {"name": task.names[at]})
+    sidecar = block.add("sidecars", {"name": task.names[at]})
+    if value.get("image") is None:
+        note(value, sidecar, _open_image(_name(value), sidecar))
+    return sidecar
 
 
 def _container_name(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -553,13 +563,11 @@ def _image(value: SourceValue, block: Block) -> KeyOutcome | None:
     repository, tag = _repository(value.text)
     if _is_main(block):
         return _main_image(repository, tag, block)
-    main = _task(block).containers[_task(block).main]
-    if _repository(_text_at(main, "image")) == (repository, tag) and not is_open(repository.replace("${AWS::", "")):
+    main = task_in(block).containers[task_in(block).main]
+    if _repository(text_at(main, "image")) == (repository, tag) and not is_open(repository.replace("${AWS::", "")):
         return changed("the container has the image of the service, without a key of its own", "image")
     if not _plain_repository(repository):
-        name = variable_name(f"{_name_of(value)}_IMAGE")
-        block.put("image", placeholder(block, name, _EXAMPLE_IMAGE))
-        return changed(f"the image is a placeholder: `--var {name}=REPOSITORY:TAG` names it", "image")
+        return _open_image(_name_of(value), block)
     if not tag:
         block.put_valid("image", f"{repository}:latest")
         return changed("with the tag that registries assume; name a version instead", "image")
@@ -569,6 +577,13 @@ def _image(value: SourceValue, block: Block) -> KeyOutcome | None:
         return changed(f"the tag is a placeholder: `--var {name}=TAG` names it", "image")
     block.put_valid("image", f"{repository}{'@' if ':' in tag else ':'}{tag}")
     return carried("image")
+
+
+def _open_image(container: str, block: Block) -> KeyOutcome:
+    """Let a variable name the image of a sidecar that the source leaves open."""
+    name = variable_name(f"{container}_IMAGE")
+    block.put("image", placeholder(block, name, _EXAMPLE_IMAGE))
+    return changed(f"the image is left open: `--var {name}=REPOSITORY:TAG` names it", "image")
 
 
 def _main_image(repository: str, tag: str, block: Block) -> KeyOutcome:
@@ -601,7 +616,7 @@ def _amount_of(units: Mapping[str, int]) -> Convert:
     """A conversion of the CPU units or MiB of a container."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        amount, task = _amount(value, units), _task(block)
+        amount, task = _amount(value, units), task_in(block)
         if amount is None:
             raise UnfitError("must be a number")
         if amount == 0:
@@ -620,7 +635,7 @@ def _amount_of(units: Mapping[str, int]) -> Convert:
 
 def _put_share(key: str, amount: int, block: Block) -> KeyOutcome:
     """Put what is reserved for a sidecar, which leaves some for the container of the service."""
-    task = _task(block)
+    task = task_in(block)
     if key == "cpu":
         if task.taken_cpu + amount >= task.cpu:
             return not_carried("nothing would be left for the container of the service: raise `resources.cpu`")
@@ -640,11 +655,13 @@ def _put_share(key: str, amount: int, block: Block) -> KeyOutcome:
 
 
 def _mapping(value: SourceValue, block: Block) -> Block | None:
-    task, at = _task(block), next(int(step) for step in value.path if isinstance(step, int))
-    port = _whole(value.get("containerPort"))
+    task, at = task_in(block), next(int(step) for step in value.path if isinstance(step, int))
+    port = whole_number(value.get("containerPort"))
     taken = [block.get("port"), *(each.get("port") for each in block.draft.block.get("sidecars") or ())]
     if port is None or port != task.ports.get(at) or port in taken:
-        if port in taken:
+        if port is None and value.get("containerPortRange") is None:
+            outcome = not_carried("it has no number in `containerPort`: write `port`")
+        elif port in taken:
             outcome = not_carried("the containers of a task share one address, and another one has the port")
         elif _is_main(block):
             outcome = not_carried("a container has one TCP port: further ones are for the containers of the task alone")
@@ -679,8 +696,14 @@ def _variable(value: SourceValue, block: Block) -> Block | None:
     if any(entry["name"] == name.text for entry in block.get("secrets") or ()):
         note(value, block, not_carried("it is in `secrets`, too, which ECS rejects"))
     else:
-        note(value, block, put_variable(block, name.text, content))
+        outcome = put_variable(block, name.text, content)
+        if outcome.treatment is Treatment.CARRIED and _LEFT_OPEN.search(content):
+            outcome = changed("it looks like a placeholder that a pipeline replaces: write the value", outcome.to)
+        note(value, block, outcome)
     return None
+
+
+_LEFT_OPEN = re.compile(r"<[A-Z][A-Z0-9_-]*>|\b(?:REPLACE|YOUR|CHANGE)_[A-Z]|^\$[A-Z]")
 
 
 def _own_variables(value: SourceValue) -> frozenset[str]:
@@ -727,7 +750,7 @@ def _mount(value: SourceValue, block: Block) -> Block | None:
 
 
 def _put_mount(block: Block, name: str, path: str, read_only: bool) -> KeyOutcome:
-    task = _task(block)
+    task = task_in(block)
     volume = task.mounted.get(name)
     if volume is None:
         return not_carried(f"the task definition has no volume `{name}`")
@@ -753,14 +776,14 @@ def _set_main_mount(block: Block, volume: str, path: str, read_only: bool) -> Ke
 
 
 def _mounts_of_other(value: SourceValue, block: Block) -> Block | None:
-    task, other = _task(block), value.get("sourceContainer")
+    task, other = task_in(block), value.get("sourceContainer")
     at = task.index(other.text) if other is not None else None
     if at is None:
         raise UnfitError("must name another container in `sourceContainer`")
     mounts = [*_items(task.containers[at], "mountPoints")]
     outcomes = []
     for mount in mounts:
-        name, path = _text_at(mount, "sourceVolume"), _text_at(mount, "containerPath")
+        name, path = text_at(mount, "sourceVolume"), text_at(mount, "containerPath")
         if _is_main(block):
             task.main_paths[name] = path
         outcomes.append(_put_mount(block, name, path, _is_set(value, "readOnly") or _is_set(mount, "readOnly")))
@@ -772,7 +795,7 @@ def _mounts_of_other(value: SourceValue, block: Block) -> Block | None:
 
 
 def _waits_for(value: SourceValue, block: Block) -> Block | None:
-    task, name, condition = _task(block), value.get("containerName"), value.get("condition")
+    task, name, condition = task_in(block), value.get("containerName"), value.get("condition")
     if name is None:
         raise UnfitError("must have a `containerName`")
     at = task.index(name.text)
@@ -811,7 +834,7 @@ def _tmpfs(value: SourceValue, block: Block) -> Block | None:
         raise UnfitError("must have a `containerPath` and a `size`")
     block.below("tmpfs", 0).check("path", path.text)
     block.below("tmpfs", 0).check("size", size.number)
-    if size.number >= _task(block).memory:
+    if size.number >= task_in(block).memory:
         note(value, block, not_carried("it would take all the memory of the task: raise `resources.memory`"))
         return None
     return block.add("tmpfs", {"path": path.text, "size": size.number})
@@ -869,7 +892,7 @@ def _check(value: SourceValue, block: Block) -> Block | None:
     _refuse_secrets(command, "read it from a variable in the check")
     inner = block.below("healthCheck", "container") if _is_main(block) else block.below("healthCheck")
     inner.put("command", [rendered_text(word, block) for word in command])
-    interval, timeout = _whole(value.get("interval")), _whole(value.get("timeout"))
+    interval, timeout = whole_number(value.get("interval")), whole_number(value.get("timeout"))
     every = min(max(30 if interval is None else interval, 5), 300)
     limit = min(max(5 if timeout is None else timeout, 2), 60, every - 1)
     if interval is not None:
@@ -895,8 +918,8 @@ CHECK = Table(
     SourceKey("command", "command", convert=_check_command),
     SourceKey("interval", "interval", convert=_check_time),
     SourceKey("timeout", "timeout", convert=_check_time),
-    SourceKey("retries", "retries", convert=_put_number("retries", 1, 10)),
-    SourceKey("startPeriod", "startPeriod", convert=_put_number("startPeriod", 0, 300)),
+    SourceKey("retries", "retries", convert=put_number("retries", 1, 10)),
+    SourceKey("startPeriod", "startPeriod", convert=put_number("startPeriod", 0, 300)),
 )
 
 
@@ -914,11 +937,11 @@ _AWSLOGS: Mapping[str, KeyOutcome] = {
 
 
 def _driver_of(container: SourceValue) -> str:
-    return _text_at(container, "logConfiguration.logDriver") or "awslogs"
+    return text_at(container, "logConfiguration.logDriver") or "awslogs"
 
 
 def _main_driver(block: Block) -> str:
-    task = _task(block)
+    task = task_in(block)
     return _driver_of(task.containers[task.main]) if task.containers else "awslogs"
 
 
@@ -945,7 +968,7 @@ def _sends(configuration: SourceValue, driver: str) -> bool:
 
 
 def _log_option(value: SourceValue, block: Block) -> KeyOutcome | None:
-    driver = _text_at(value.source.root_at(value.path[:-2]), "logDriver") or "awslogs"
+    driver = text_at(value.source.root_at(value.path[:-2]), "logDriver") or "awslogs"
     if driver not in ("awslogs", "splunk", "awsfirelens"):
         return changed("the driver is another one, which needs no options", _LOGS)
     if driver == "awslogs":
@@ -1080,7 +1103,7 @@ CONTAINER = Table(
     SourceKey(
         "restartPolicy.restartAttemptPeriod",
         "restartPolicy.attemptPeriod",
-        convert=_put_number("restartPolicy.attemptPeriod", 60, 1800),
+        convert=put_number("restartPolicy.attemptPeriod", 60, 1800),
     ),
     SourceKey("entryPoint", "entryPoint", convert=_put_words("entryPoint")),
     SourceKey("command", "command", convert=_put_words("command")),
@@ -1092,7 +1115,7 @@ CONTAINER = Table(
     SourceKey("linuxParameters.capabilities.add[]", "capabilities.add", convert=_capability("add")),
     SourceKey("linuxParameters.capabilities.drop[]", "capabilities.drop", convert=_capability("drop")),
     *(SourceKey(f"{_DEVICES}.{name}", note=_FARGATE) for name in ("hostPath", "containerPath", "permissions")),
-    SourceKey("linuxParameters.initProcessEnabled", "initProcess", convert=_put_flag("initProcess")),
+    SourceKey("linuxParameters.initProcessEnabled", "initProcess", convert=put_flag("initProcess")),
     SourceKey("linuxParameters.sharedMemorySize", note=f"{_FARGATE}: `tmpfs` is memory at a path of its own"),
     SourceKey("linuxParameters.tmpfs[]", table=TMPFS, enter=_tmpfs),
     SourceKey("linuxParameters.maxSwap", note=f"{_FARGATE}: raise `resources.memory`"),
@@ -1100,14 +1123,14 @@ CONTAINER = Table(
     SourceKey("secrets[]", table=REFERENCE, enter=_secret),
     SourceKey("dependsOn[]", table=WAIT, enter=_waits_for),
     SourceKey("startTimeout", ".overrides.TaskDefinition", convert=_by_override("StartTimeout")),
-    SourceKey("stopTimeout", "stopTimeout", convert=_put_number("stopTimeout", 2, 120)),
+    SourceKey("stopTimeout", "stopTimeout", convert=put_number("stopTimeout", 2, 120)),
     SourceKey("versionConsistency", ".overrides.TaskDefinition", convert=_by_override("VersionConsistency")),
     SourceKey("hostname", note=f"{_FARGATE}: the address of the task is its name"),
     SourceKey("user", "user", convert=_put_text("user")),
     SourceKey("workingDirectory", "workingDirectory", convert=_put_text("workingDirectory")),
     SourceKey("disableNetworking", convert=_unless_false(_FARGATE)),
     SourceKey("privileged", convert=_unless_false(f"{_FARGATE}: leave out what needs a privileged container")),
-    SourceKey("readonlyRootFilesystem", "readonlyRootFilesystem", convert=_put_flag("readonlyRootFilesystem")),
+    SourceKey("readonlyRootFilesystem", "readonlyRootFilesystem", convert=put_flag("readonlyRootFilesystem")),
     SourceKey("dnsServers[]", note=f"{_FARGATE}: the VPC resolves names"),
     SourceKey("dnsSearchDomains[]", note=f"{_FARGATE}: write the whole names of hosts"),
     SourceKey("extraHosts[].hostname", note=f"{_FARGATE}: a private hosted zone of Route 53 resolves names"),
@@ -1140,9 +1163,9 @@ _ROUTER_OWN = {
     "essential": SourceKey("essential", note="the router is essential", form=True),
     "image": SourceKey("image", "image", convert=_router_image),
     "user": SourceKey("user", note="the router has the user of its image", form=True),
-    "memory": SourceKey("memory", "image", "50 MiB are reserved for the router"),
-    "memoryReservation": SourceKey("memoryReservation", "image", "50 MiB are reserved for the router"),
-    "cpu": SourceKey("cpu", "image", "the router shares the CPU of the task"),
+    "memory": SourceKey("memory", note="50 MiB are reserved for the router", form=True),
+    "memoryReservation": SourceKey("memoryReservation", note="50 MiB are reserved for the router", form=True),
+    "cpu": SourceKey("cpu", note="the router shares the CPU of the task", form=True),
     "logConfiguration.logDriver": SourceKey("logConfiguration.logDriver", "image", convert=_router_log),
     "logConfiguration.options.*": SourceKey("logConfiguration.options.*", "image", convert=_router_log),
     "firelensConfiguration.type": SourceKey(

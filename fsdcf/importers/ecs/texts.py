@@ -39,6 +39,12 @@ def placeholder(block: Block, name: str, example: str = "value") -> str:
     return f"${{{name}}}"
 
 
+def default_of(text: str) -> str:
+    """The default of a text that is one expression with a default; any other text as it is."""
+    found = re.fullmatch(r"\{\{-?\s*env\s+[`'\"]\w+[`'\"]\s+[`'\"]([\w.]*)[`'\"]\s*-?\}\}", text)
+    return found[1] if found else text
+
+
 def rendered(value: SourceValue, block: Block, example: str = "value") -> str:
     """The text of a value as a spec has it, with placeholders for its templates. Raises UnfitError."""
     return rendered_text(value.text, block, example)
@@ -56,7 +62,7 @@ def rendered_text(text: str, block: Block, example: str = "value") -> str:
 
 
 def _expression(inner: str, block: Block, example: str) -> str:
-    words = ["".join(groups) for groups in _WORD.findall(inner)]
+    words = ["".join(groups) for groups in _WORD.findall(re.sub(r"\|\s*json_escape$", "", inner))]
     match words:
         case ["env" | "must_env", name] if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             return placeholder(block, name, example)

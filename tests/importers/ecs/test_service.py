@@ -1,0 +1,123 @@
+"""Service definitions, ecspresso and workflows: what they add to the spec of a task definition."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fsdcf.importers.ecs.service import SERVICE_DEFINITION
+from fsdcf.importers.report import Treatment
+from tests.importers.conftest import Imports, outcomes
+from tests.importers.ecs.test_definition import WEB, covers, definition, keys_of_api, service_of
+
+SIDE = {"name": "proxy", "image": "proxy:1", "portMappings": [{"containerPort": 80}]}
+BALANCED = {"loadBalancers": [{"targetGroupArn": "arn:x", "containerName": "web", "containerPort": 8080}]}
+
+
+def with_service(*containers: dict[str, Any], **keys: Any) -> dict[str, str]:
+    """The files of a task definition and its service definition."""
+    service = {"taskDefinition": "shop:3", "desiredCount": 3, **keys}
+    return {**definition(*containers), "service.json": json.dumps(service)}
+
+
+@pytest.mark.parametrize("operation", ["CreateService", "UpdateService"])
+def test_every_key_of_the_api_is_in_the_table(operation: str) -> None:
+    keys = {path for path, _ in SERVICE_DEFINITION.rows()}
+    assert [path for path in keys_of_api(operation) if not covers(keys, path)] == []
+
+
+def test_the_containers_of_the_balancer_and_of_the_workflow_may_differ(imports: Imports) -> None:
+    workflow = """
+env: {NAME: web}
+jobs:
+  deploy:
+    steps:
+      - run: docker build -t shop -f app/Dockerfile app
+      - uses: aws-actions/amazon-ecs-render-task-definition@v1
+        with: {task-definition: task-definition.json, container-name: "${{ env.NAME }}", image: "${{ steps.x.y }}"}
+      - uses: aws-actions/amazon-ecs-deploy-task-definition@v2
+        with: {service: storefront, cluster: main}
+"""
+    entry = [{"targetGroupArn": "arn:x", "containerName": "proxy", "containerPort": 80}]
+    files = with_service(SIDE, WEB, loadBalancers=entry) | {".github/workflows/deploy.yml": workflow}
+    result = imports(files)
+    service = service_of(result)
+    assert result.drafts[0].name == "storefront"
+    assert (service["port"], service["networking"]["loadBalancer"]) == (8080, {"container": "proxy"})
+    assert service["build"] == {"context": "../app"}
+    assert result.next == ["fsdcf ci github"]
+
+
+def test_a_service_without_load_balancer_has_none(imports: Imports) -> None:
+    assert service_of(imports(with_service(WEB)))["networking"] == {"loadBalancer": False}
+    assert "networking" not in service_of(imports(with_service(WEB, **BALANCED)))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "spot"),
+    [
+        ([("FARGATE", 1, 1), ("FARGATE_SPOT", 3, 0)], {"base": 1, "weight": 3}),
+        ([("FARGATE_SPOT", 1, 0)], True),
+        ([("FARGATE", 1, 0)], None),
+        ([("FARGATE", 0, 2), ("FARGATE_SPOT", 1, 0)], {"base": 2, "weight": 1000}),
+        ([("my-instances", 1, 0)], None),
+    ],
+)
+def test_a_strategy_is_a_share_of_spot(imports: Imports, strategy: list[tuple[str, int, int]], spot: Any) -> None:
+    providers = [{"capacityProvider": name, "weight": weight, "base": base} for name, weight, base in strategy]
+    resources = service_of(imports(with_service(WEB, capacityProviderStrategy=providers)))["resources"]
+    assert resources.get("spot") == spot
+
+
+def test_subnets_are_in_a_comment(imports: Imports) -> None:
+    network = {"subnets": ["subnet-0123456789abcdef0"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}
+    result = imports(with_service(WEB, **BALANCED, networkConfiguration={"awsvpcConfiguration": network}))
+    assert service_of(result)["networking"] == {"vpc": True, "assignPublicIp": True}
+    assert "publicSubnets: [subnet-0123456789abcdef0]" in result.drafts[0].text()
+    rows = outcomes(result)
+    assert rows["networkConfiguration.awsvpcConfiguration.subnets"].treatment is Treatment.NOT_CARRIED
+
+
+def test_a_deployment_that_cannot_progress_keeps_the_defaults(imports: Imports) -> None:
+    result = imports(with_service(WEB, deploymentConfiguration={"maximumPercent": 100, "minimumHealthyPercent": 100}))
+    assert "deployment" not in service_of(result)
+    result = imports(with_service(WEB, deploymentConfiguration={"maximumPercent": 150, "minimumHealthyPercent": 50}))
+    assert service_of(result)["deployment"] == {"maximumPercent": 150, "minimumHealthyPercent": 50}
+
+
+def test_the_output_of_describe_services_is_a_service_definition(imports: Imports) -> None:
+    service = {
+        "serviceArn": "arn:x",
+        "serviceName": "orders",
+        "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop:4",
+        "desiredCount": 2,
+        "runningCount": 2,
+        "events": [{"message": "x"}],
+        **BALANCED,
+    }
+    result = imports({**definition(WEB), "services.json": json.dumps({"services": [service], "failures": []})})
+    assert result.drafts[0].name == "orders"
+    assert outcomes(result)["services[0].runningCount"].treatment is Treatment.CARRIED
+
+
+def test_several_task_definitions_have_their_own_services(imports: Imports) -> None:
+    files = {}
+    for name, count in (("orders", 2), ("users", 3)):
+        files |= {f"{name}.json": json.dumps({"family": name, "containerDefinitions": [WEB]})}
+        files |= {f"{name}-service.json": json.dumps({"taskDefinition": name, "desiredCount": count, **BALANCED})}
+    result = imports(files)
+    counts = {draft.name: draft.data["service"]["resources"]["desiredCount"] for draft in result.drafts}
+    assert counts == {"orders": 2, "users": 3}
+
+
+def test_a_service_definition_alone_names_the_command(imports: Imports) -> None:
+    result = imports({"service.json": json.dumps({"taskDefinition": "shop:3", "desiredCount": 1})})
+    assert result.drafts == []
+    assert "describe-task-definition --task-definition shop" in repr(result.report.rows)
+
+
+def test_jsonnet_is_rendered_first(imports: Imports) -> None:
+    result = imports({"ecspresso.yml": "service: shop\ntask_definition: ecs-task-def.jsonnet\ncluster: x\n"})
+    assert "ecspresso render" in outcomes(result)["task_definition"].note
