@@ -132,7 +132,7 @@ class CorsRule(SnakeCaseRecord):
         also=("allowedOrigins", "allowed_origins"),
         fewest=1,
         most=100,
-        pattern=r"\*|https?://[^/*\s]*\*?[^/*\s]*",
+        pattern=r"\*|https?://[^/*\s]*(\*[^/*\s]*)?",
         expects="an origin such as https://www.example.com, without a path, or `*`",
     )
     methods: tuple[str, ...] = spec_key(
@@ -147,7 +147,7 @@ class CorsRule(SnakeCaseRecord):
         default=(),
         also=("allowedHeaders", "allowed_headers"),
         most=100,
-        pattern=r"[^*\s]*\*?[^*\s]*",
+        pattern=r"[^*\s]*(\*[^*\s]*)?",
         expects="the name of a header, with at most one `*`",
     )
     expose_headers: tuple[str, ...] = spec_key(
