@@ -16,7 +16,7 @@ from fsdcf.importers.draft import spec_name
 from fsdcf.importers.ecs.definition import DEFINITION, TaskDraft, finish, prepare, task_of, text_at, whole_number
 from fsdcf.importers.ecs.service import SERVICE_DEFINITION
 from fsdcf.importers.ecs.texts import RENDER, default_of, is_open
-from fsdcf.importers.ecs.workflow import DeployJob, is_workflow, pipelines, put_pipeline
+from fsdcf.importers.ecs.workflow import DeployingJob, is_workflow, pipelines, put_pipeline
 from fsdcf.importers.keys import SourceKey, Table, note, report_on
 from fsdcf.importers.report import formal, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
@@ -64,7 +64,7 @@ class _Found:
     tasks: list[SourceValue] = field(default_factory=list)
     services: list[SourceValue] = field(default_factory=list)
     configurations: list[Source] = field(default_factory=list)
-    pipelines: list[DeployJob] = field(default_factory=list)
+    pipelines: list[DeployingJob] = field(default_factory=list)
 
 
 def _spelling(path: SpecPath, name: str) -> str:
@@ -217,7 +217,7 @@ def _family_in(reference: str) -> str:
     return reference.rpartition("/")[2].partition(":")[0]
 
 
-def _pipeline_of(root: SourceValue, found: _Found) -> DeployJob | None:
+def _pipeline_of(root: SourceValue, found: _Found) -> DeployingJob | None:
     single = len(found.tasks) == 1
     for pipeline in found.pipelines:
         if pipeline.names(root.source.path) or (single and (pipeline.unknown_file or len(found.pipelines) == 1)):
@@ -265,7 +265,7 @@ def _report_unread(source: Source, found: _Found, result: ImportResult) -> None:
 def _draft(
     root: SourceValue,
     service: SourceValue | None,
-    pipeline: DeployJob | None,
+    pipeline: DeployingJob | None,
     names: set[str],
     found: _Found,
     result: ImportResult,
@@ -293,7 +293,7 @@ def _put(
     draft: TaskDraft,
     root: SourceValue,
     service: SourceValue | None,
-    pipeline: DeployJob | None,
+    pipeline: DeployingJob | None,
     found: _Found,
     beside: Beside,
 ) -> None:

@@ -28,7 +28,7 @@ _WORKFLOW = "`fsdcf ci github` writes the workflow that deploys the spec"
 
 
 @dataclass
-class DeployJob:
+class DeployingJob:
     """A job of a workflow that deploys to ECS: its steps by what they do, and what is known of its variables."""
 
     source: Source
@@ -74,11 +74,11 @@ def is_workflow(source: Source) -> bool:
     return source.mentions("jobs:", "amazon-ecs-") and isinstance(source.data.get("jobs"), dict)
 
 
-def pipelines(source: Source) -> list[DeployJob]:
+def pipelines(source: Source) -> list[DeployingJob]:
     """The jobs of a workflow that deploy to ECS. A build in another job belongs to each of them."""
     found, builds = [], []
     for _, job in (source.root.get("jobs") or source.root).children():
-        pipeline = DeployJob(source, _variables(source.root) | _variables(job))
+        pipeline = DeployingJob(source, _variables(source.root) | _variables(job))
         for step in _steps(job):
             uses = text_at(step, "uses").partition("@")[0]
             if uses == _RENDER:
@@ -127,7 +127,7 @@ def _docker_builds(script: str) -> Iterator[tuple[str, str]]:
             yield context, file
 
 
-def put_pipeline(pipeline: DeployJob, block: Block, beside: Beside) -> None:
+def put_pipeline(pipeline: DeployingJob, block: Block, beside: Beside) -> None:
     """Put what a workflow says about the service into its spec, and report it."""
     for step in (*pipeline.renders, *pipeline.deploys):
         inputs = step.get("with")
@@ -141,7 +141,7 @@ def put_pipeline(pipeline: DeployJob, block: Block, beside: Beside) -> None:
         note(jobs, block, changed(_WORKFLOW))
 
 
-def _input(name: str, value: SourceValue, pipeline: DeployJob, block: Block) -> KeyOutcome:
+def _input(name: str, value: SourceValue, pipeline: DeployingJob, block: Block) -> KeyOutcome:
     known = {
         "container-name": carried("image"),
         "image": changed("`--image-sha` of `fsdcf deploy` names the version", "image"),
@@ -157,7 +157,7 @@ def _input(name: str, value: SourceValue, pipeline: DeployJob, block: Block) -> 
     return known.get(name) or changed(_WORKFLOW)
 
 
-def _put_variables(value: SourceValue, pipeline: DeployJob, block: Block) -> KeyOutcome:
+def _put_variables(value: SourceValue, pipeline: DeployingJob, block: Block) -> KeyOutcome:
     outcome = carried("environment")
     for line in value.text.splitlines() if isinstance(value.data, str) else ():
         name, equals, text = line.strip().partition("=")
