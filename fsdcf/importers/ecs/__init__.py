@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath
@@ -279,7 +280,8 @@ def _draft(
         root.source.folder_name,
     )
     name = spec_name(next((each for each in wanted if each and not is_open(each)), "service"))
-    name = next(each for each in (name, *(f"{name[:36]}-{n}" for n in range(2, 10**6))) if each not in names)
+    numbered = (f"{name[:36].rstrip('-')}-{number}" for number in count(2))
+    name = name if name not in names else next(each for each in numbered if each not in names)
     names.add(name)
     balancers = service.get("loadBalancers") if service else None
     first = next((each for _, each in balancers.children() if isinstance(each.data, dict)), None) if balancers else None

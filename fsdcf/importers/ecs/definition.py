@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -26,8 +26,8 @@ from fsdcf.importers.ecs.texts import (
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_secret, put_size, put_variable, secret_source, store
-from fsdcf.language.model.container import CONDITIONS, MAIN, ROUTER
+from fsdcf.importers.values import literal, put_secret, put_size, put_variable, secret_source, store
+from fsdcf.language.model.container import CONDITIONS, MAIN, MOUNT_PATH, ROUTER
 from fsdcf.language.rules.container import REPOSITORY
 from fsdcf.masking import contains_secret, mask_value
 
@@ -231,7 +231,10 @@ def _put_volumes(draft: TaskDraft) -> None:
 
 def _put_volume(draft: TaskDraft, volume: SourceValue, name: str) -> str:
     """Put a volume, and return its name in the spec: it is one of the task, or an existing file system."""
-    path = draft.task.main_paths.get(text_at(volume, "name")) or f"/mnt/{name}"
+    name = name[:200]
+    path = draft.task.main_paths.get(text_at(volume, "name")) or ""
+    if not re.fullmatch(MOUNT_PATH, path) or len(path) > 4096:
+        path = f"/mnt/{name}"
     system = account_text(text_at(volume, "efsVolumeConfiguration.fileSystemId"))
     if _file_system(volume) and not re.fullmatch(r"fs-[0-9a-f]{8}(?:[0-9a-f]{9})?", system):
         system = ""
@@ -258,6 +261,8 @@ def _file_system(volume: SourceValue) -> bool:
 def finish(draft: TaskDraft, service: SourceValue | None) -> None:
     """Put what follows from the whole of a task definition, and its service definition, into a draft."""
     task = draft.task
+    if service is None and not task.ports:
+        draft.about += _WORKER
     if not task.containers or draft.block.get("port") is None:
         return
     if service is not None and service.get("loadBalancers") is None:
@@ -269,6 +274,10 @@ def finish(draft: TaskDraft, service: SourceValue | None) -> None:
     draft.block.put("healthCheck.path", path or "/", "" if path else comment)
 
 
+_WORKER = (
+    "Without a port and a service definition it is a worker, which runs all the time. For a task that ends, and is",
+    "started by a schedule or `fsdcf run`: `kind: Job`, and `job` in place of `service`, with its `schedule`.",
+)
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d{1,5}))?(/[\w./~-]{0,200})?")
 
 
@@ -419,13 +428,25 @@ def _tag(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
+_TAG_TEXT = r"[\w .:/=+@-]*"
+"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html"""
+
+
 def put_tag(value: SourceValue, block: Block) -> None:
     """Put a tag, a map of `key` and `value`, at the tags of the spec."""
     name, text = value.get("key"), value.get("value")
     if name is None:
         raise UnfitError("must have a `key` and a `value`")
     tag, content = name.text, rendered(text, block) if text is not None else ""
-    if tag.lower().startswith(("aws:", "fsdcf:")) or is_open(tag) or len(tag) > 128 or len(content) > 256:
+    possible = re.fullmatch(_TAG_TEXT, tag) and re.fullmatch(_TAG_TEXT, re.sub(r"\$\{[^{}]*\}", "", content))
+    if (
+        not possible
+        or not tag
+        or not content
+        or tag.lower().startswith(("aws:", "fsdcf:"))
+        or len(tag) > 128
+        or len(content) > 256
+    ):
         note(value, block, not_carried("the name or value of the tag is not possible: write it to `metadata.tags`"))
     elif contains_secret(content, tag):
         note(value, block, not_carried("it looks like a secret, which a tag must not contain"))
@@ -526,6 +547,9 @@ def _container(value: SourceValue, block: Block) -> Block | None:
     task, at = task_in(block), int(value.path[-1])
     if at == task.main:
         return block
+    if at == task.router and not _routes(task):
+        note(value, block, not_carried("the container of the service does not log by FireLens to an output"))
+        return None
     if at == task.router:
         ROUTER_KEYS.convert(value, block.below("observability", "logs", "router"))
         return None
@@ -940,6 +964,13 @@ def _driver_of(container: SourceValue) -> str:
     return text_at(container, "logConfiguration.logDriver") or "awslogs"
 
 
+def _routes(task: Task) -> bool:
+    """Whether the container of the service logs by FireLens, and says where to."""
+    main = task.containers[task.main]
+    configuration = main.get("logConfiguration")
+    return configuration is not None and _driver_of(main) == "awsfirelens" and _sends(configuration, "awsfirelens")
+
+
 def _main_driver(block: Block) -> str:
     task = task_in(block)
     return _driver_of(task.containers[task.main]) if task.containers else "awslogs"
@@ -1037,20 +1068,24 @@ def _router_log(value: SourceValue, block: Block) -> KeyOutcome | None:
     return changed("the router writes its own output to the log group of the stack", "image")
 
 
-def _by_override(name: str) -> Convert:
+def _labels(value: SourceValue) -> dict[str, str]:
+    return {name: literal(each.text) for name, each in value.entries().items()}
+
+
+def _by_override(name: str, read: Callable[[SourceValue], Any]) -> Convert:
     """A conversion of a property that the language does not have: an override of the template has it."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         at = 0 if _is_main(block) else int(block.at[-1]) + 1
         _refuse_secrets(value.data, "leave it out", value.name)
-        return put_override(f"Properties.ContainerDefinitions.{at}.{name}", value, block)
+        return put_override(f"Properties.ContainerDefinitions.{at}.{name}", read(value), block)
 
     return convert
 
 
-def put_override(path: str, value: SourceValue, block: Block) -> KeyOutcome:
+def put_override(path: str, data: Any, block: Block) -> KeyOutcome:
     """Put a value as an override of the task definition in the template."""
-    block.draft.root.put_at("overrides.TaskDefinition", path, value.data)
+    block.draft.root.put_at("overrides.TaskDefinition", path, data)
     return carried(".overrides.TaskDefinition")
 
 
@@ -1122,9 +1157,17 @@ CONTAINER = Table(
     SourceKey("linuxParameters.swappiness", note=f"{_FARGATE}: raise `resources.memory`"),
     SourceKey("secrets[]", table=REFERENCE, enter=_secret),
     SourceKey("dependsOn[]", table=WAIT, enter=_waits_for),
-    SourceKey("startTimeout", ".overrides.TaskDefinition", convert=_by_override("StartTimeout")),
+    SourceKey(
+        "startTimeout",
+        ".overrides.TaskDefinition",
+        convert=_by_override("StartTimeout", lambda value: min(max(value.number, 2), 600)),
+    ),
     SourceKey("stopTimeout", "stopTimeout", convert=put_number("stopTimeout", 2, 120)),
-    SourceKey("versionConsistency", ".overrides.TaskDefinition", convert=_by_override("VersionConsistency")),
+    SourceKey(
+        "versionConsistency",
+        ".overrides.TaskDefinition",
+        convert=_by_override("VersionConsistency", lambda value: value.text),
+    ),
     SourceKey("hostname", note=f"{_FARGATE}: the address of the task is its name"),
     SourceKey("user", "user", convert=_put_text("user")),
     SourceKey("workingDirectory", "workingDirectory", convert=_put_text("workingDirectory")),
@@ -1136,9 +1179,13 @@ CONTAINER = Table(
     SourceKey("extraHosts[].hostname", note=f"{_FARGATE}: a private hosted zone of Route 53 resolves names"),
     SourceKey("extraHosts[].ipAddress", note=f"{_FARGATE}: a private hosted zone of Route 53 resolves names"),
     SourceKey("dockerSecurityOptions[]", note=_FARGATE),
-    SourceKey("interactive", ".overrides.TaskDefinition", convert=_by_override("Interactive")),
-    SourceKey("pseudoTerminal", ".overrides.TaskDefinition", convert=_by_override("PseudoTerminal")),
-    SourceKey("dockerLabels", ".overrides.TaskDefinition", convert=_by_override("DockerLabels")),
+    SourceKey(
+        "interactive", ".overrides.TaskDefinition", convert=_by_override("Interactive", lambda value: value.flag)
+    ),
+    SourceKey(
+        "pseudoTerminal", ".overrides.TaskDefinition", convert=_by_override("PseudoTerminal", lambda value: value.flag)
+    ),
+    SourceKey("dockerLabels", ".overrides.TaskDefinition", convert=_by_override("DockerLabels", _labels)),
     SourceKey("ulimits[]", table=LIMIT, enter=_limit),
     SourceKey("logConfiguration.logDriver", f"{_LOGS}.driver", convert=_driver),
     SourceKey("logConfiguration.options.*", f"{_LOGS}.options", convert=_log_option),
@@ -1219,7 +1266,7 @@ DEFINITION = Table(
     SourceKey(
         "enableFaultInjection",
         ".overrides.TaskDefinition",
-        convert=lambda value, block: put_override("Properties.EnableFaultInjection", value, block),
+        convert=lambda value, block: put_override("Properties.EnableFaultInjection", value.flag, block),
     ),
     SourceKey("trustedExecutionConfiguration.isolationMode", note="a spec has no isolation of its own"),
     SourceKey("trustedExecutionConfiguration.attestationPolicy", note="a spec has no isolation of its own"),

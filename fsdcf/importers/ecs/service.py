@@ -74,7 +74,8 @@ def _container_port(value: SourceValue, block: Block) -> KeyOutcome | None:
     task = task_in(block)
     if value.number == task.ports.get(task.entry):
         return carried("port")
-    if not 0 < value.number < 65536 or block.get("port") is not None:
+    taken = [block.get("port"), *(each.get("port") for each in block.get("sidecars") or ())]
+    if not 0 < value.number < 65536 or taken[0] is not None or value.number in taken:
         raise UnfitError("must be a port of the container")
     task.ports[task.entry] = value.number
     block.put("port", value.number)
@@ -116,7 +117,7 @@ def _providers(value: SourceValue, block: Block) -> KeyOutcome | None:
     if spot is None or (weight == 0 and on is not None):
         return formal("the tasks run on Fargate")
     plain = whole_number(on.get("weight")) or 0 if on is not None else 0
-    base = whole_number(on.get("base")) or 0 if on is not None else 0
+    base = min(max(whole_number(on.get("base")) or 0, 0), 100_000) if on is not None else 0
     if not plain and not base:
         block.put("resources.spot", True)
         return carried("resources.spot")

@@ -1,0 +1,77 @@
+"""Mutated sources: no exception, the same result twice, and no secret value in specs and report."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import fuzz
+from tests.conftest import ROOT
+from tests.importers.conftest import Imports
+
+CASES = ROOT / "tests" / "cases" / "import"
+SOURCES = {
+    path: json.loads((CASES / path).read_text(encoding="utf-8").replace("{{ env `PORT` `3000` }}", "3000"))
+    for path in (
+        "ecs-task/source/task-definition.json",
+        "ecs-ecspresso/source/ecs-task-def.json",
+        "ecs-ecspresso/source/ecs-service-def.json",
+    )
+}
+SECRET = "b7f2c1d09a8e4f6d"
+JUNK = (
+    None,
+    True,
+    0,
+    -1,
+    10**30,
+    1.5,
+    "",
+    "é\u202e${ENV} {{ x }}",
+    "{{ must_env `A` }}",
+    "x" * 5000,
+    [],
+    {},
+    [[]],
+    [{}],
+)
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of every value below another one."""
+    for step, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield (*path, step)
+        yield from places(value, (*path, step))
+
+
+def mutated(data: Any, seed: int) -> Any:
+    """The data with one or two values removed, or replaced by junk."""
+    chance, data = random.Random(seed), copy.deepcopy(data)
+    for _ in range(chance.choice((1, 1, 2))):
+        *above, last = chance.choice(list(places(data)))
+        holder = data
+        for step in above:
+            holder = holder[step]
+        if chance.random() < 0.2:
+            del holder[last]
+        else:
+            holder[last] = copy.deepcopy(chance.choice(JUNK))
+    return data
+
+
+@pytest.mark.hypothesis
+@fuzz.examples(60)
+@given(st.integers(0, 10**9))
+def test_mutated_sources_are_imported_the_same_twice(imports: Imports, seed: int) -> None:
+    files = {path.rpartition("/")[2]: json.dumps(mutated(data, seed)) for path, data in SOURCES.items()}
+    first, second = (imports(files, "ecs") for _ in range(2))
+    assert [each.text() for each in first.drafts] == [each.text() for each in second.drafts]
+    assert first.report == second.report
+    assert SECRET not in "".join(each.text() for each in first.drafts) + repr(first.report)
