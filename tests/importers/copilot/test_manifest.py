@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from fsdcf.importers import ImportResult
 from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import Treatment
+from fsdcf.importers.source import Source, SourceValue
 from fsdcf.language.model import ENVIRONMENT
 from tests.fuzz import examples
 from tests.importers.conftest import Imports, outcomes
@@ -535,6 +537,26 @@ observability: {tracing: awsxray}
     windows = Imported(imports, WEB, "platform: windows/x86_64\ndeployment: {rollback_alarms: {cpu_utilization: 70}}")
     assert windows.became("platform") is Treatment.NOT_CARRIED
     assert windows.block["observability"]["alarms"] == {"cpu": 70}
+
+
+def _leaves(value: SourceValue) -> Iterator[str]:
+    children = [child for _, child in value.children() if child.data is not None]
+    if not children:
+        yield value.key
+    for child in children:
+        yield from _leaves(child)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in SOURCES.glob("*/manifest.yml")))
+def test_every_value_of_a_manifest_is_in_the_report(imports: Imports, name: str) -> None:
+    text = (SOURCES / name / "manifest.yml").read_text(encoding="utf-8")
+    reported = tuple(outcomes(imports({"copilot/web/manifest.yml": text})))
+    missing = [
+        key
+        for key in _leaves(Source("", "", text.encode()).root)
+        if not any(key == each or key.startswith((f"{each}.", f"{each}[")) for each in reported)
+    ]
+    assert missing == []
 
 
 MANIFESTS = {path.parent.name: yaml.safe_load(path.read_text("utf-8")) for path in sorted(SOURCES.glob("*/*.yml"))}
