@@ -76,13 +76,23 @@ class SecretRef:
         return f"${{{self.store}:{self.name}{':' + self.key if self.key else ''}}}"
 
 
+PASSWORD = "password"  # noqa: S105 - the name of an attribute
+"""The attribute of a dependency that is a secret."""
+
+
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a dependency: ``${sqs:orders:url}``."""
+    """An attribute of a dependency: ``${sqs:orders:url}``. The password of one is a secret: it is not in the template,
+    and ECS reads it when a task starts."""
 
     kind: str
     name: str
     attribute: str
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the attribute is a secret."""
+        return self.attribute == PASSWORD
 
     def __str__(self) -> str:
         return f"${{{self.kind}:{self.name}:{self.attribute}}}"

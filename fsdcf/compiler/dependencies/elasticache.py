@@ -23,7 +23,7 @@ from fsdcf.language.dependency import (
 )
 from fsdcf.language.model.common import Unmanaged, owned_or_customer_key, permissions_key, security_group_key
 from fsdcf.language.names import local_name, variable
-from fsdcf.language.placeholders import String, sample
+from fsdcf.language.placeholders import PASSWORD, Attribute, String, sample
 from fsdcf.language.shape import SnakeCaseRecord, spec_key, spec_record
 from fsdcf.links import SECURITY_GROUP_RULES
 
@@ -510,6 +510,7 @@ def _add_password(grant: Grant, cache: ElastiCache, names: Names, context: Conte
             f"${{{title}}}",
             names.origin,
             key,
+            Attribute(TYPE.category, names.local, PASSWORD),
         )
     ]
     return title
@@ -521,6 +522,7 @@ def _attributes(cache: ElastiCache) -> Iterator[str]:
         yield "url"
         has_user = cache.sign_in if is_managed(cache) else cache.unmanaged is not None and cache.unmanaged.user_id
         yield from ["user"] * bool(has_user)
+        yield from [PASSWORD] * bool(cache.password_variables)
         yield from ("readerHost", "readerPort") if is_managed(cache) and cache.shards == 1 else ()
 
 

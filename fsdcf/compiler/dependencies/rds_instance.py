@@ -36,7 +36,7 @@ from fsdcf.language.model.common import (
 )
 from fsdcf.language.model.service import Spec
 from fsdcf.language.names import local_name, variable
-from fsdcf.language.placeholders import String
+from fsdcf.language.placeholders import PASSWORD, Attribute, String
 from fsdcf.language.shape import SnakeCaseRecord, names_of, spec_key, spec_record
 from fsdcf.links import RDS_PASSWORDS
 
@@ -646,7 +646,8 @@ def _connect(
     for part in {**plain, **secrets}:
         for name in address_variables(names, "DATABASE", part, database, context, postgres):
             if part in secrets:
-                grant.secrets.append(replace(secrets[part], name=name))
+                attribute = Attribute(TYPE.category, names.local, PASSWORD) if part == "PASSWORD" else None
+                grant.secrets.append(replace(secrets[part], name=name, attribute=attribute))
             else:
                 grant.environment[name] = plain[part]
     secret = secrets["PASSWORD"]
@@ -820,10 +821,12 @@ def _attributes(database: RdsInstance) -> tuple[str, ...]:
     if not is_managed(database):
         existing = database.unmanaged or ExistingDatabase()
         read = ("readEndpoint",) if existing.read_endpoint is not None else ()
-        return ("endpoint", "port", "name", "secretArn", "arn", *read) if existing.endpoint is not None else ("arn",)
+        if existing.endpoint is None:
+            return ("arn",)
+        return ("endpoint", "port", "name", PASSWORD, "secretArn", "arn", *read)
     user = ("user",) if database.snapshot is None else ()
     read = ("readEndpoint",) if database.serverless else ()
-    return ("endpoint", "port", "name", *user, "secretArn", "arn", *read)
+    return ("endpoint", "port", "name", *user, PASSWORD, "secretArn", "arn", *read)
 
 
 TYPE = CompiledType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -16,14 +16,15 @@ from fsdcf.language.model.common import StoredValue
 from fsdcf.language.model.container import Container
 from fsdcf.language.model.service import Service, Spec
 from fsdcf.language.names import local_name, variable
-from fsdcf.language.placeholders import SecretRef, String, Text
+from fsdcf.language.placeholders import Attribute, SecretRef, String, Text
 
 
 @dataclass(frozen=True)
 class ContainerSecret:
     """A variable that ECS reads from a store: ``value_from`` and the ``resource`` to permit are fragments, ``origin``
     is the spec path that names it. ``key`` is the ARN of the customer's KMS key that encrypts what a dependency keeps
-    there, or a value for it; service.secretKeys has those of the spec's own secrets."""
+    there, or a value for it; service.secretKeys has those of the spec's own secrets. ``attribute`` is the
+    placeholder of the dependency for the value."""
 
     name: str
     value_from: str
@@ -31,6 +32,7 @@ class ContainerSecret:
     resource: str
     origin: str
     key: Any = None
+    attribute: Attribute | None = None
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,26 @@ class SecretSource:
 
 
 def secrets_of(container: Container, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
-    """The secrets in ``secrets`` and in ``environment`` of a container, and those that dependencies add unless the spec
-    has a variable of the same name, by name."""
-    written = list(map(_at, variable_sources(container, tuple(origin_of(container).split(".")))))
+    """The secrets in ``secrets`` and in ``environment`` of a container, by name.
+
+    Of those that dependencies add, one that runs the service has every one, unless the spec has a variable of the same
+    name; any container has those that its variables ask for.
+    """
+    added, origin = list(added), origin_of(container)
+    written = list(map(_at, variable_sources(container, tuple(origin.split(".")))))
+    passwords = {one.attribute: one for one in added}
+    for name, text in container.environment.items():
+        if (attribute := _password(text)) in passwords and attribute is not None:
+            written.append(replace(passwords[attribute], name=name, origin=f"{origin}.environment.{name}"))
     chosen = {*container.environment, *(one.name for one in written)}
-    return sorted((*written, *(one for one in added if one.name not in chosen)), key=lambda secret: secret.name)
+    own = [one for one in added if one.name not in chosen] if runs_service(container) else []
+    return sorted((*written, *own), key=lambda secret: secret.name)
 
 
 def all_secrets(service: Service, added: Iterable[ContainerSecret] = ()) -> list[ContainerSecret]:
     """The secrets of every container, and those of the log driver. Dependencies add theirs to the image of the
     service. A secret of several containers is listed once."""
-    every = [secrets_of(one, added if runs_service(one) else ()) for _, one in service.containers]
+    every = [secrets_of(one, added) for _, one in service.containers]
     found = [*chain.from_iterable(every), *log_options(service)]
     return list({(one.name, one.value_from, one.origin): one for one in found}.values())
 
@@ -131,7 +142,14 @@ def store_of(secret: ContainerSecret) -> str:
 
 def plain_environment(container: Container) -> dict[str, String]:
     """The variables of a container in the spec that are not secrets."""
-    return {name: text for name, text in container.environment.items() if _reference(text) is None}
+    secret = {name for name, text in container.environment.items() if _reference(text) or _password(text)}
+    return {name: text for name, text in container.environment.items() if name not in secret}
+
+
+def _password(text: String) -> Attribute | None:
+    """The password of a dependency that is the whole value."""
+    part = text.parts[0] if isinstance(text, Text) and len(text.parts) == 1 else None
+    return part if isinstance(part, Attribute) and part.is_secret else None
 
 
 def _reference(text: String) -> SecretRef | None:

@@ -109,7 +109,7 @@ def _sources_of_variables(
 ) -> dict[str | tuple[Any, ...], str]:
     """The spec paths of the secrets of a container, and of the variables that dependencies add."""
     added = _added(context, container)
-    secrets = enumerate(secrets_of(container, added.secrets))
+    secrets = enumerate(secrets_of(container, context.before.secrets))
     sources: dict[str | tuple[Any, ...], str] = {("Secrets", number): secret.origin for number, secret in secrets}
     for number, variable in enumerate(definition.properties.get("Environment", [])):
         by = added.variables.get(variable.Name)
@@ -158,7 +158,7 @@ def _definition(context: Context, container: Container, points: list[ecs.MountPo
     sidecar = container if isinstance(container, Sidecar) else None
     name = sidecar.name if sidecar else context.spec.metadata.name
     added = _added(context, container)
-    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(container, added.secrets)}
+    secrets = {secret.name: intrinsic(secret.value_from) for secret in secrets_of(container, context.before.secrets)}
     plain = {name: one.value for name, one in added.variables.items() if name not in secrets}
     plain |= {name: value(text, attributes) for name, text in plain_environment(container).items()}
     other_image = sidecar.image if sidecar else None

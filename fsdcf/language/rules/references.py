@@ -96,13 +96,21 @@ def misplaced(case: Case) -> Problems:
             hint = "give the secret its own variable, and combine the values in the service"
             yield Problem(path, "a secret cannot be part of a longer value", hint)
     for path, attribute in _attributes(case):
-        if not _takes_attribute(path, attribute):
+        if attribute.is_secret and not _is_password(case, path):
+            hint = f"make `{attribute}` the whole value of a variable of a container"
+            yield Problem(path, "a password can only be the value of an environment variable", hint)
+        elif not _takes_attribute(path, attribute):
             hint = "attributes are allowed in environment values, commands and the resources of IAM statements"
             if _is_key(path):
                 hint = "write `${kms:NAME:arn}`, with the name of an aws_kms_key"
             hint += " of a service" if owner else ""
             yield Problem(path, f"`{attribute}` is not allowed here", hint)
     yield from _longer_keys(case)
+
+
+def _is_password(case: Case, path: SpecPath) -> bool:
+    """Whether a text is the whole value of a variable of a container."""
+    return _is_variable(path) and all(len(text.parts) == 1 for at, text in case.texts if at == path)
 
 
 def _longer_keys(case: Case) -> Problems:

@@ -205,3 +205,31 @@ def test_an_existing_database_is_used() -> None:
     assert arn == {"arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:db:old"}
     found = run(Request("spec.yml", spec_of({**MAIN, "unmanaged": EXISTING}).encode(), "staging")).diagnostics
     assert "W183" in {one.code for one in found}
+
+
+def test_the_password_is_a_secret_variable_of_any_name_and_container() -> None:
+    text = spec_of(MAIN).replace(
+        "  port: 80\n",
+        "  port: 80\n  environment: {DB_PASS: '${rds:main:password}'}\n"
+        "  sidecars: [{name: pool, image: 'pool:1', environment: {PASS: '${rds:main:password}'}}]\n",
+    )
+    result = run(Request("shop.yml", text.encode(), "staging"))
+    assert result.template is not None, result.diagnostics
+    containers = result.template.data["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    secrets = [{one["Name"]: one["ValueFrom"] for one in each["Secrets"]} for each in containers]
+    assert secrets[0]["DB_PASS"] == secrets[0]["MAIN_DATABASE_PASSWORD"] == secrets[1]["PASS"]
+    assert set(secrets[1]) == {"PASS"}
+    assert all("password" not in str(each.get("Environment")) for each in containers)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "environment: {URL: 'a${rds:main:password}'}",
+        "command: ['${rds:main:password}']",
+        "image: '${rds:main:password}'",
+    ],
+)
+def test_the_password_is_nowhere_else(line: str) -> None:
+    text = spec_of(MAIN).replace("  port: 80\n", f"  port: 80\n  {line}\n")
+    assert "S208" in {one.code for one in run(Request("shop.yml", text.encode(), "staging")).diagnostics}
