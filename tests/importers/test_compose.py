@@ -251,6 +251,8 @@ def test_databases_become_dependencies_and_secrets_stay_out(imports: Imports) ->
         "DB_HOST": "${rds:db:endpoint}",
         "CACHE": "rediss://${elasticache:cache:host}:${elasticache:cache:port}/0",
         "API": "${service:api-v2:url}/v1",
+        "DB_PASSWORD": "${rds:db:password}",
+        "TOKEN_OF_OTHERS": "${rds:db:password}",
     }
     assert {"type": "service", "name": "api-v2", "alias": "api_v2", "port": 9000} in web["dependencies"]
     connect = spec(result, "api-v2")["service"]["networking"]

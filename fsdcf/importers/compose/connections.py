@@ -232,13 +232,15 @@ def put_connected(block: Block, variable: ComposeVariable) -> KeyOutcome:
     draft, part = part_of(block)
     if not re.fullmatch(VARIABLE, variable.name):
         return not_carried(f"a variable must match {VARIABLE}")
+    used = [other for name in part.uses if (other := draft.plan.services[name]).role is ComposeRole.DEPENDENCY]
     if variable.text is None:
+        if outcome := _of_login(block, variable, used):
+            return outcome
         if is_secret_name(variable.name):
             return changed(
                 "nothing here gives it a value: store it with `fsdcf secret set`", store(block, variable.name)
             )
         return not_carried("Compose takes it from the shell, and it is not set here: write its value into the spec")
-    used = [other for name in part.uses if (other := draft.plan.services[name]).role is ComposeRole.DEPENDENCY]
     for way in (_of_file, _of_dependency, _of_store, _of_login, _of_secret):
         outcome = way(block, variable, used)
         if outcome is not None:
@@ -331,16 +333,14 @@ def _of_login(block: Block, variable: ComposeVariable, used: list[ComposeService
     """What becomes of a variable with the user, the database or the password of a container that a dependency
     replaces."""
     name, own = variable.name, identity_of(variable)
-    for other in filter(None, used if own else ()):
+    for other in used if own or is_secret_name(name) else ():
         user, database, passwords = credentials(other)
-        if is_secret_name(name) and own in passwords:
+        is_its_own = _is_database(other) and _has_one_database(used) and _names_database(name)
+        if is_secret_name(name) and (own in passwords or is_its_own):
             if _is_local(other):
                 return changed("left out: the task role has the permissions", ".dependencies")
-            words = [each for each, what in given(other, _has_one_database(used)).items() if what == "password"]
-            if words:
-                return not_carried(
-                    f"AWS makes the password: the container gets it as {words[-1]}, and has to read that"
-                )
+            if outcome := _of_password(block, name, other):
+                return outcome
         if _is_database(other) and own == user and not fitting(user, 16) and "USER" in name.upper():
             block.put_at("environment", name, "app")
             return changed("RDS does not accept the name, and the dependency has the default", f"environment.{name}")
@@ -353,6 +353,25 @@ def _of_login(block: Block, variable: ComposeVariable, used: list[ComposeService
             block.put_at("environment", name, f"${{rds:{dependency_name(other)}:name}}")
             return changed("RDS does not accept the name, and the dependency has the default", f"environment.{name}")
     return None
+
+
+def _names_database(name: str) -> bool:
+    """Whether the variable of a password is that of a database, by its name."""
+    return re.search(r"(^|_)(DB|DATABASE|PG|POSTGRES|POSTGRESQL|MYSQL|MARIADB|SQL)_?PASS", name.upper()) is not None
+
+
+def _of_password(block: Block, name: str, other: ComposeService) -> KeyOutcome | None:
+    """Give a variable the password that AWS makes for the dependency in the place of a container, if there is one."""
+    if "password" not in given(other, is_only=False).values():
+        return None
+    draft, _ = part_of(block)
+    owner = draft.owners.get(other.name, draft.name)
+    if not _is_database(other) and owner != draft.name:
+        reason = f"the one that AWS makes, which the stack of {owner} has: store it with `fsdcf secret set`"
+        return changed(reason, store(block, name))
+    kind = "rds" if _is_database(other) else "elasticache"
+    block.put_at("environment", name, f"${{{kind}:{dependency_name(other).removeprefix('${ENV}-')}:password}}")
+    return changed("the one that AWS makes", f"environment.{name}")
 
 
 def _lost(block: Block, name: str, named: list[ComposeService]) -> KeyOutcome | None:
