@@ -121,6 +121,43 @@ def repository(folder: Path) -> None:
     print(f"2 environments {figure * 1000:.2f} ms each, with ten services in each of them (at most 10)")
 
 
+def imports() -> None:
+    """The sources of the import cases, in all formats: read, converted and written as text, again and again."""
+    from fsdcf.importers import convert, recognized
+    from fsdcf.importers.source import Source
+
+    cases = [
+        {str(path.relative_to(case)): path.read_bytes() for path in sorted(case.rglob("*")) if path.is_file()}
+        for case in sorted((ROOT / "tests" / "cases" / "import").glob("*/source"))
+    ]
+
+    def missing(path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    def claimed(files: dict[str, bytes]) -> int:
+        sources = [Source(path, path, raw, False, Path(path).parent.name or "shop") for path, raw in files.items()]
+        claims = recognized(sources)
+        for name, group in claims.items():
+            for draft in convert(name, group, sources, missing).drafts:
+                draft.text()
+        return sum(map(len, claims.values()))
+
+    every = [claimed(files) for files in cases]  # the first time, modules are imported
+    costs: dict[int, list[float]] = {}
+    count = 0
+    while count < 1000:
+        for number, files in enumerate(cases):
+            start = time.process_time()
+            claimed(files)
+            costs.setdefault(number, []).append((time.process_time() - start) / max(every[number], 1))
+            count += every[number]
+    means = [statistics.mean(figures) for figures in costs.values()]
+    overall = sum(statistics.mean(figures) * every[number] for number, figures in costs.items()) / sum(every)
+    print(
+        f"{count:,} imports  {overall * 1000:.2f} ms a source, {max(means) * 1000:.2f} in the slowest case (at most 20)"
+    )
+
+
 def parallel(folder: Path) -> None:
     specs = []
     for number in range(20):
@@ -152,5 +189,6 @@ if __name__ == "__main__":
         commands(Path(name), parser.parse_args().runs)
         many()
         repository(Path(name))
+        imports()
         parallel(Path(name))
     measure(5)

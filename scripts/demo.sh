@@ -1,6 +1,7 @@
 #!/bin/sh
 # Compile and lint every example, then deploy the first one into the sandbox: a first deploy, a new image, no changes, and an
-# image that does not start, with its diagnosis and rollback. At last, deploy an environment with two services.
+# image that does not start, with its diagnosis and rollback. Then deploy an environment with two services, and at last move
+# a service of App Runner in.
 set -eu
 bin=$1
 first=examples/hello.yml
@@ -89,3 +90,21 @@ for service in shop users; do
     echo "\$ fsdcf status $service --sandbox"
     "$bin/fsdcf" status "$service" --env staging --sandbox
 done
+
+# The output of `aws apprunner describe-service` becomes a spec, which is deployed like any other. A key that is not carried
+# would end the import with exit code 4.
+moved=build/demo/moved
+echo
+echo "\$ fsdcf import examples/app-runner/service.json -o $moved"
+"$bin/fsdcf" import examples/app-runner/service.json -o "$moved"
+spec=$moved/services/greetings.yml
+echo
+echo "\$ fsdcf deploy $spec --image-sha 3f2c1ab --sandbox --yes"
+if [ -t 1 ]; then
+    "$bin/fsdcf" deploy "$spec" --env staging --image-sha 3f2c1ab --sandbox --yes
+elif "$bin/fsdcf" deploy "$spec" --env staging --image-sha 3f2c1ab --sandbox --yes >build/deploy.log 2>&1; then
+    sed -n -e '/^plan: /p' -e '/^done: /p' build/deploy.log
+else
+    cat build/deploy.log >&2
+    exit 1
+fi

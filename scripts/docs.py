@@ -25,6 +25,8 @@ from fsdcf.deploy.diagnosis.reasons import HIDDEN, STACK_GROUPS, TASK_GROUPS
 from fsdcf.deploy.diagnosis.reasons.notices import NOTICES, STOP_REASONS
 from fsdcf.deploy.diagnosis.reasons.reason import Reason
 from fsdcf.diagnostics import Rule
+from fsdcf.importers.apprunner import api
+from fsdcf.importers.apprunner.configuration import CONFIGURATION
 from fsdcf.importers.copilot import environment as copilot_environment
 from fsdcf.importers.copilot import manifest as copilot_manifest
 from fsdcf.importers.copilot import pipeline as copilot_pipeline
@@ -74,6 +76,7 @@ DRAWING = re.compile(r"(?<=<!-- drawing -->\n).*?(?=<!-- end of drawing -->\n)",
 SHARING = re.compile(r"(?<=<!-- sharing -->\n).*?(?=<!-- end of sharing -->\n)", re.DOTALL)
 APART = re.compile(r"(?<=<!-- walls -->\n).*?(?=<!-- end of walls -->\n)", re.DOTALL)
 FILES = re.compile(r"(<!-- file (\S+) -->\n).*?(<!-- end of file -->\n)", re.DOTALL)
+KEYS = re.compile(r"(?<=<!-- keys of App Runner -->\n).*?(?=<!-- end of keys -->\n)", re.DOTALL)
 COMMENT = re.compile(r"(?<=<!-- comment -->\n).*?(?=<!-- end of comment -->\n)", re.DOTALL)
 
 
@@ -415,7 +418,7 @@ def with_files(page: str) -> str:
         form = {".yml": "yaml", ".yaml": "yaml", ".json": "json"}.get(path.suffix, "")
         return f"{match[1]}```{form}\n{path.read_text(encoding='utf-8').rstrip()}\n```\n{match[3]}"
 
-    return FILES.sub(file, page)
+    return KEYS.sub(lambda _: app_runner_keys(), FILES.sub(file, page))
 
 
 def with_comment(page: str) -> str:
@@ -428,6 +431,18 @@ def with_comment(page: str) -> str:
         raise ValueError(f"{PIPELINE}: the change does not apply to the spec")
     made = in_temporary_folder(lambda: comment(spec, spec.replace(before, after)))
     return COMMENT.sub(lambda _: made, page)
+
+
+def app_runner_keys() -> str:
+    """The tables of keys of App Runner: each with where it goes, and what changes."""
+    lines = []
+    for table in (CONFIGURATION, api.SERVICE, *api.PARTS.values()):
+        lines += [f"Keys of {table.title}:", "", "| key | becomes | note |", "|---|---|---|"]
+        for path, key in table.rows():
+            to = ", ".join(f"`{each.lstrip('.')}`" for each in key.to.split()) or "not carried"
+            lines.append(f"| `{path}` | {to} | {key.note} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def in_temporary_folder(make: Callable[[], str]) -> str:

@@ -6,8 +6,9 @@ import json
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from fsdcf.conventions import environment_path
@@ -229,6 +230,13 @@ def spec_name(text: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "-", plain).lower())
     name = re.sub(r"^[0-9-]+", "", "-".join(words))[:LONGEST_NAME].strip("-")
     return name if re.fullmatch(NAME, name) else "service"
+
+
+def unused_name(text: str, taken: Container[str]) -> str:
+    """The nearest valid name of a service that is not taken: with a number, if another one has it."""
+    name = spec_name(text)
+    numbered = (f"{name[: LONGEST_NAME - 5]}-{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _fits_block(text: str) -> bool:

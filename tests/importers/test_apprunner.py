@@ -284,7 +284,9 @@ def test_a_private_service_in_a_vpc_keeps_its_network(imports: Imports) -> None:
     }
     held = block(imports(files))["networking"]
     assert held["vpc"] == {"id": "vpc-0123456789abcdef0", "privateSubnets": subnets}
-    assert held["loadBalancer"] == {"internal": True} and held["securityGroups"] == ["sg-0123456789abcdef0"]
+    assert held["loadBalancer"] == {"internal": True, "idleTimeout": 120} and held["securityGroups"] == [
+        "sg-0123456789abcdef0"
+    ]
     del files["i.json"]
     result = imports(files)
     assert (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsdcf.importers.draft import Block, Draft, spec_name
+from fsdcf.importers.draft import Block, Draft, spec_name, unused_name
 from fsdcf.importers.keys import SourceKey, Table
 from fsdcf.importers.report import ImportReport, Treatment, UnfitError, changed
 from fsdcf.importers.source import Source, SourceValue
@@ -108,3 +108,5 @@ def test_names_become_valid_names_of_services() -> None:
         "--": "service",
     }
     assert {text: spec_name(text) for text in names} == names
+    assert [unused_name("Web", taken) for taken in ((), {"web"}, {"web", "web-2"})] == ["web", "web-2", "web-3"]
+    assert len(unused_name("a" * 60, {"a" * 40})) <= 40

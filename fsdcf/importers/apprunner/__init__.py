@@ -16,7 +16,7 @@ from fsdcf.importers.apprunner.api import ANSWER, LIST, PART_TABLES, PARTS, SERV
 from fsdcf.importers.apprunner.configuration import CONFIGURATION
 from fsdcf.importers.apprunner.image import SourceImage
 from fsdcf.importers.apprunner.service import ServiceDraft, finish
-from fsdcf.importers.draft import spec_name
+from fsdcf.importers.draft import spec_name, unused_name
 from fsdcf.importers.keys import report_on
 from fsdcf.importers.report import not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
@@ -115,9 +115,7 @@ class _Conversion:
         return image
 
     def _draft(self, name: str, image: SourceImage, source: Source) -> ServiceDraft:
-        names = {each.name for each in self.result.drafts}
-        base = spec_name(name)
-        unique = next(each for each in _numbered(base) if each not in names)
+        unique = unused_name(name, {each.name for each in self.result.drafts})
         about = [f"Written by `fsdcf import` from {posixpath.basename(source.path)} of App Runner."]
         draft = ServiceDraft(SERVICE_KIND, unique, self.result.report, about, image=image)
         self.result.drafts.append(draft)
@@ -201,11 +199,6 @@ class _Conversion:
                 value[1], self.result.report, not_carried("it has the name only: `describe-service` has the rest")
             )
             self.result.next += [command, f"fsdcf import {file}"]
-
-
-def _numbered(base: str) -> Iterable[str]:
-    yield base
-    yield from (f"{base[:36]}-{number}" for number in range(2, 1000))
 
 
 def _arns(service: SourceValue) -> Iterable[SourceValue]:

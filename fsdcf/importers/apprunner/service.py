@@ -25,6 +25,11 @@ CONCURRENCY, _SMALLEST, _LARGEST = 100, 1, 25
 
 Source: https://docs.aws.amazon.com/apprunner/latest/api/API_CreateAutoScalingConfiguration.html
 """
+_REQUEST_TIMEOUT = 120
+"""Seconds within which a request must be answered.
+
+Source: https://docs.aws.amazon.com/apprunner/latest/dg/develop.html
+"""
 TCP_CODES = "200-499"
 """The codes that show that a port accepts connections."""
 _SHELL = re.compile(r"[|&;<>$`\n]|^(?:[A-Za-z_]\w*=|(?:cd|export|source|set|exec|\.)\s)")
@@ -82,10 +87,13 @@ def put_runtime(value: SourceValue, block: Block) -> KeyOutcome | None:
         return changed(f"`{image.existing}` is there, and builds the image", PLACE)
     if image.platform is None:
         return not_carried("fsdcf knows no image for it: write a Dockerfile, and name it in `build.dockerfile`")
-    if is_old(image.platform, image.version):
-        old = f"{image.platform.title} {image.version}"
-        return changed(f"`{image.path}` does what it does; {old} gets no security updates: use a newer version", PLACE)
-    return changed(f"`{image.path}` does what it does, with the image of {image.platform.title} {image.version}", PLACE)
+    base = f"{image.platform.title} {image.version}"
+    old = (
+        ", which gets no security updates any more: use a newer version"
+        if is_old(image.platform, image.version)
+        else ""
+    )
+    return changed(f"the new `{image.path}` does what it does, with {base}{old}", PLACE)
 
 
 def step_of(steps: str) -> Convert:
@@ -136,6 +144,8 @@ def finish(draft: ServiceDraft) -> None:
     _put_size(draft)
     _put_check(draft)
     _put_scaling(block)
+    text = f"App Runner gives a request {_REQUEST_TIMEOUT} seconds; the default of a load balancer is 60."
+    block.put("networking.loadBalancer.idleTimeout", _REQUEST_TIMEOUT, text)
 
 
 def _put_check(draft: ServiceDraft) -> None:
