@@ -177,6 +177,20 @@ def test_commands_keep_their_meaning_in_the_dockerfile(imports: Imports) -> None
     assert 'RUN ["/bin/sh", "-c", "echo a\\necho b"]' in steps and not any("# no" in step for step in steps)
 
 
+def test_commands_fit_the_image(imports: Imports) -> None:
+    steps = "[npm install -g yarn, sudo make, npm install -g pnpm, cd client && npm ci]"
+    text = PYTHON.replace("[pip3 install -r requirements.txt]", steps).replace("python311", "nodejs18")
+    result = imports({"apprunner.yaml": text})
+    lines = result.files["Dockerfile"].splitlines()
+    assert [line for line in lines if line.startswith("RUN ")] == [
+        "RUN make",
+        "RUN npm install -g pnpm",
+        "RUN cd client && npm ci",
+        "RUN npm install -g pnpm",  # once more in the image that runs
+    ]
+    assert "has Yarn" in outcomes(result)["build.commands.build[0]"].note
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -201,12 +215,17 @@ def test_secrets_of_the_build_are_secrets_of_the_build(imports: Imports) -> None
     assert "npm_0123456789" not in text + result.drafts[0].text()
     assert block(result)["build"]["secrets"] == [{"id": "NPM_TOKEN", "environment": "NPM_TOKEN"}]
     assert "--mount=type=secret,id=NPM_TOKEN" in text and 'ARG A="x \\$y"' in text
+    again = imports({"apprunner.yaml": PYTHON.replace("run:", env), **result.files})
+    assert again.drafts[0].text() == result.drafts[0].text() and again.files == {}
 
 
 def test_a_command_with_a_secret_is_not_written(imports: Imports) -> None:
     step = "pip3 install --index-url https://ci:Zebra-4711-x@pypi.example.com/simple a"
     result = imports({"apprunner.yaml": PYTHON.replace("pip3 install -r requirements.txt", step)})
     assert "Zebra-4711" not in result.files["Dockerfile"]
+    command = PYTHON.replace("gunicorn app:app", "app --db postgres://web:Zebra-4711-x@db.example.com/shop")
+    started = imports({"apprunner.yaml": command})
+    assert "command" not in block(started) and "Zebra-4711" not in started.files["Dockerfile"]
     assert outcomes(result)["build.commands.build[0]"].treatment is Treatment.NOT_CARRIED
 
 

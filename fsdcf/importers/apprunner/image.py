@@ -100,6 +100,7 @@ versions are those of https://endoflife.date."""
 
 _NAMES = {"node": "nodejs", "java": "corretto", "golang": "go", "net": "dotnet"}
 _FOREIGN = re.compile(r"(?<![\w-])(?:yum|dnf|microdnf|amazon-linux-extras)(?![\w-])")
+_SUDO = re.compile(r"(?<![\w./-])sudo +(?:-[A-Za-z]+ +)?")
 _NOT_SIMPLE = re.compile(r"""["'(){}|;`\n\\]""")
 _LOWEST_OPEN_PORT = 1024
 
@@ -195,7 +196,9 @@ class SourceImage:
         yield from ("", f"FROM {run}", *platform.prepare)
         yield from platform.setup if needs_tools else ()
         everything = " ".join((*self.build, *self.pre_run, *command))
-        if platform is PLATFORMS["nodejs"] and ("prisma" in everything or self._mentions("package.json", "prisma")):
+        if platform is PLATFORMS["nodejs"] and (
+            "prisma" in everything or self.mentions(f"{self.folder}/package.json", "prisma")
+        ):
             yield from ("# Prisma looks for the version of OpenSSL.", _DEBIAN.format("openssl"))
         yield "WORKDIR /app"
         yield from (f"COPY --from=build {folder} {folder}" for folder in platform.carries)
@@ -227,9 +230,10 @@ class SourceImage:
             text = json.dumps(["/bin/sh", "-c", text], ensure_ascii=False)
         return f"RUN {mounts}{text}"
 
-    def _mentions(self, file: str, word: str) -> bool:
+    def mentions(self, file: str, word: str) -> bool:
+        """Whether a file, relative to the folder that gets the specs, has a word."""
         try:
-            return word.encode() in self.beside(posixpath.normpath(posixpath.join(self.folder, file)))
+            return word.encode("utf-8", "replace") in self.beside(posixpath.normpath(file))
         except (OSError, ValueError):
             return False
 
@@ -250,9 +254,12 @@ def add_step(image: SourceImage, steps: list[str], value: SourceValue) -> KeyOut
         return carried(PLACE)
     if contains_secret(text):
         return not_carried("it contains a secret: pass that as `service.build.secrets`, and add the step")
+    if image.platform is PLATFORMS["nodejs"] and text.split()[-2:] in (["-g", "yarn"], ["--global", "yarn"]):
+        return changed("the image has Yarn", PLACE)
     if not _FOREIGN.search(text):
-        steps.append(text)
-        return carried(PLACE)
+        plain = _SUDO.sub("", text)
+        steps.append(plain)
+        return carried(PLACE) if plain == text else changed("without sudo: a build runs as root", PLACE)
     lost = "the image is Debian's, not Amazon Linux: install the package with apt-get in the Dockerfile"
     parts = [] if _NOT_SIMPLE.search(text) else map(str.strip, text.split("&&"))
     others = [each for each in parts if not _FOREIGN.search(each)]
@@ -264,9 +271,9 @@ def add_step(image: SourceImage, steps: list[str], value: SourceValue) -> KeyOut
 
 def add_variable(image: SourceImage, name: str, text: str, block: Block) -> KeyOutcome:
     """Make a variable of the build an argument of the Dockerfile, or a secret of the build."""
-    if image.existing:
+    if image.existing and not image.mentions(image.existing, f"type=secret,id={name}"):
         return changed(f"`{image.existing}` builds the image: declare it there with ARG, if the build needs it", PLACE)
-    if not image.is_written:
+    if not image.existing and not image.is_written:
         return not_carried("write a Dockerfile, and pass it as `build.args`")
     if not re.fullmatch(r"[A-Za-z_]\w{0,100}", name, re.ASCII):
         return not_carried("a variable of the build has letters, digits and _")

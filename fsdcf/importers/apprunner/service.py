@@ -13,6 +13,7 @@ from fsdcf.importers.keys import Convert, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import literal, put_secret, put_size, put_variable, secret_source
+from fsdcf.masking import contains_secret
 from fsdcf.wording import counted
 
 _CPU, _MEMORY = 1024, 2048
@@ -60,6 +61,8 @@ def put_command(value: SourceValue, block: Block) -> KeyOutcome | None:
         words = ["sh", "-c", text]
     if not words:
         raise UnfitError("must be a command")
+    if contains_secret(text):
+        return not_carried("it contains a secret: make that a variable of `secrets`, which a shell can put into it")
     is_shell = len(words) == 3 and words[0].rpartition("/")[2] in ("sh", "bash") and words[1] == "-c"
     if not is_shell and _SHELL.search(text):
         words = ["sh", "-c", text]
