@@ -330,6 +330,8 @@ def test_a_service_from_a_repository_reads_its_configuration(imports: Imports) -
     }
     result = imports({"s.json": described(SourceConfiguration={"CodeRepository": code})})
     assert "RUN npm ci" in result.files["web/Dockerfile"] and block(result)["command"] == ["node", "."]
+    unread = imports({"s.json": described(SourceConfiguration={"CodeRepository": code}), "web/apprunner.yaml": PYTHON})
+    assert block(unread)["command"] == ["node", "."] and "does not read" in outcomes(unread)[""].note
 
 
 def test_a_list_of_services_says_what_to_run(imports: Imports) -> None:

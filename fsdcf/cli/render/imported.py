@@ -67,6 +67,10 @@ def _result(row: Row) -> str:
     return visible(": ".join(filter(None, (head, outcome.note))))
 
 
+def _key(row: Row) -> str:
+    return visible(row.key) or "the file"
+
+
 def _errors(result: BatchResult) -> list[Diagnostic]:
     return [each for each in result.diagnostics if each.severity is Severity.ERROR]
 
@@ -92,7 +96,7 @@ def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
 
 def _key_lines(head: str, row: Row, width: int | None) -> list[str]:
     """A key and what became of it: in one line, or in several if that is too long for the terminal."""
-    key, becomes = visible(row.key), f"-> {_result(row)}"
+    key, becomes = _key(row), f"-> {_result(row)}"
     line = f"{head}{key} {becomes}"
     if width is None or len(line) <= width:
         return [line]
@@ -108,7 +112,7 @@ def _missing(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
         return
     yield paint("not carried:", "strong")
     for row in rows:
-        yield from wrapped(visible(f"- {row.file}:{row.line} {row.key}: {row.outcome.note}"), width, 4)
+        yield from wrapped(visible(f"- {row.file}:{row.line} {_key(row)}: {row.outcome.note}"), width, 4)
     yield ""
 
 
@@ -121,7 +125,7 @@ def as_markdown(one: Imported) -> Iterator[str]:
             treatment = "" if row.outcome.treatment is Treatment.CARRIED else f"**{row.outcome.treatment.value}** "
             to = ", ".join(map(markdown_code, row.outcome.to.split()))
             note = _sentence(row.outcome.note)
-            yield f"| {row.line} | {markdown_code(row.key)} | {treatment}{': '.join(filter(None, (to, note)))} |"
+            yield f"| {row.line} | {markdown_code(_key(row))} | {treatment}{': '.join(filter(None, (to, note)))} |"
     if one.failed:
         yield from ("", "### Specs that do not compile", "")
     for result in one.failed:

@@ -18,7 +18,7 @@ from fsdcf.importers.apprunner.image import SourceImage
 from fsdcf.importers.apprunner.service import ServiceDraft, finish
 from fsdcf.importers.draft import spec_name, unused_name
 from fsdcf.importers.keys import report_on
-from fsdcf.importers.report import not_carried
+from fsdcf.importers.report import changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
 from fsdcf.language.model import SERVICE as SERVICE_KIND
 
@@ -122,15 +122,23 @@ class _Conversion:
         return draft
 
     def _configuration(self, source: Source, service: SourceValue) -> Source | None:
-        """The apprunner.yaml of a service whose configuration is in its repository."""
-        place = service.get("SourceConfiguration.CodeRepository.CodeConfiguration.ConfigurationSource")
-        if place is None or str(place.data).upper() != "REPOSITORY":
+        """The apprunner.yaml of a service whose configuration is in its repository. One beside a service that has its
+        configuration in the API has no effect, which is reported."""
+        code = service.get("SourceConfiguration.CodeRepository")
+        if code is None:
             return None
-        folder = service.get("SourceConfiguration.CodeRepository.SourceDirectory")
+        folder = code.get("SourceDirectory")
         below = folder.data.strip("/") if folder is not None and folder.is_text() else ""
         wanted = posixpath.normpath(posixpath.join(source.folder, below))
         fitting = [each for each in self.configurations if posixpath.normpath(each.folder or ".") == wanted]
-        return next(iter(fitting or (self.configurations if len(self.configurations) == 1 else [])), None)
+        place = code.get("CodeConfiguration.ConfigurationSource")
+        if place is not None and str(place.data).upper() == "REPOSITORY":
+            return next(iter(fitting or (self.configurations if len(self.configurations) == 1 else [])), None)
+        for each in fitting:
+            self.used.add(id(each))
+            text = "App Runner does not read this file: the configuration of the service is in the API"
+            report_on(each.root, self.result.report, changed(text))
+        return None
 
     def _convert_service(self, source: Source, service: SourceValue, configuration: Source | None) -> None:
         name = service.get("ServiceName")
