@@ -341,10 +341,20 @@ def test_a_list_of_services_says_what_to_run(imports: Imports) -> None:
 
 
 def test_the_input_of_create_service_is_a_service(imports: Imports) -> None:
-    tags = [{"Key": "team", "Value": "shop"}, {"Key": "aws:x", "Value": "y"}]
+    pairs = {"team": "shop", "aws:x": "y", "": "", "who": "a|b", "db-password": SECRET}
+    tags = [{"Key": key, "Value": value} for key, value in pairs.items()]
     result = imports({"in.json": json.dumps(service(Tags=tags))})
     assert result.drafts[0].data["metadata"]["tags"] == {"team": "shop"}
     assert block(result)["image"] == "public.ecr.aws/nginx/nginx"
+
+
+def test_an_empty_value_of_a_skeleton_counts_as_none(imports: Imports) -> None:
+    check = {"Protocol": "HTTP", "Path": "", "Interval": 0}
+    size = {"Cpu": "", "Memory": "", "InstanceRoleArn": ""}
+    result = imports({"in.json": json.dumps(service(InstanceConfiguration=size, HealthCheckConfiguration=check))})
+    assert block(result)["resources"] == {"cpu": 1024, "memory": 2048} and "taskRole" not in block(result)
+    assert block(result)["healthCheck"] == {"path": "/"}
+    assert not result.report.counts[Treatment.NOT_CARRIED]
 
 
 SECRET = "Kestrel-90210-quartz"

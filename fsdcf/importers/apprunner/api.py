@@ -6,7 +6,9 @@ Source: https://docs.aws.amazon.com/apprunner/latest/api/API_Operations.html
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from fsdcf.conventions import TAG_PREFIX
 from fsdcf.importers.apprunner.image import PLACE
 from fsdcf.importers.apprunner.service import (
     TCP_CODES,
@@ -25,6 +27,7 @@ from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import literal, put_between, put_image, put_variable
+from fsdcf.masking import contains_secret
 
 # What the API says of a service
 
@@ -168,23 +171,47 @@ def _tag(value: SourceValue, block: Block) -> Block | None:
     name, text = value.get("Key"), value.get("Value")
     if name is None:
         raise UnfitError("must have a `Key`")
-    if name.text.lower().startswith("aws:"):
-        note(value, block, not_carried("AWS sets tags that begin with `aws:`"))
+    key, content = name.text, text.text if text else ""
+    if key.lower().startswith(("aws:", TAG_PREFIX)):
+        note(value, block, not_carried("a tag that begins with `aws:` or `fsdcf:` belongs to AWS or fsdcf"))
+    elif not (re.fullmatch(rf"{_TAG_TEXT}{{1,128}}", key) and re.fullmatch(rf"{_TAG_TEXT}{{1,256}}", content)):
+        note(value, block, not_carried("it is empty, or has characters that a tag cannot have everywhere in AWS"))
+    elif contains_secret(content, key):
+        note(value, block, not_carried("it looks like a secret, which a tag must not contain"))
     else:
-        block.draft.root.put_at("metadata.tags", name.text, literal(text.text) if text else "")
+        block.draft.root.put_at("metadata.tags", key, literal(content))
         note(value, block, carried(".metadata.tags"))
     return None
 
 
+def _filled(*keys: SourceKey) -> list[SourceKey]:
+    """The keys, of which an empty value means that there is none, as in what ``--generate-cli-skeleton`` writes."""
+
+    def unless_empty(convert: Convert, to: str) -> Convert:
+        def convert_filled(value: SourceValue, block: Block) -> KeyOutcome | None:
+            empty = value.data == "" or (value.data == 0 and value.data is not False)
+            return changed("it is empty, so that the default counts", to) if empty else convert(value, block)
+
+        return convert_filled
+
+    return [
+        replace(key, convert=unless_empty(key.convert, key.to)) if key.convert not in (None, _kept) else key
+        for key in keys
+    ]
+
+
 _API = "an App Runner service"
+_TAG_TEXT = r"[\w .:/=+@-]"
 _TAG = Table(_API, SourceKey("Key", ".metadata.tags"), SourceKey("Value", ".metadata.tags"))
 _VARIABLES = (
     SourceKey("RuntimeEnvironmentVariables.*", "environment", convert=_set_variable),
     SourceKey("RuntimeEnvironmentVariables[].*", "environment", convert=_set_variable),
-    SourceKey("RuntimeEnvironmentSecrets.*", "secrets", convert=_set_secret),
-    SourceKey("RuntimeEnvironmentSecrets[].*", "secrets", convert=_set_secret),
-    SourceKey("StartCommand", "command", convert=put_command),
-    SourceKey("Port", "port", convert=put_port),
+    *_filled(
+        SourceKey("RuntimeEnvironmentSecrets.*", "secrets", convert=_set_secret),
+        SourceKey("RuntimeEnvironmentSecrets[].*", "secrets", convert=_set_secret),
+        SourceKey("StartCommand", "command", convert=put_command),
+        SourceKey("Port", "port", convert=put_port),
+    ),
 )
 _CODE = Table(
     _API,
@@ -205,91 +232,95 @@ _CODE = Table(
 )
 _IMAGE = Table(
     _API,
-    SourceKey("ImageIdentifier", "image", convert=put_image),
+    *_filled(SourceKey("ImageIdentifier", "image", convert=put_image)),
     SourceKey("ImageRepositoryType", "image", convert=_kept),
     SourceKey("ImageConfiguration", table=Table(_API, *_VARIABLES)),
 )
 SERVICE = Table(
     _API,
-    SourceKey("ServiceName", _HERE, convert=_service_name),
-    SourceKey("ServiceId", _HERE, convert=_kept),
-    SourceKey("ServiceArn", _HERE, convert=_kept),
-    SourceKey("ServiceUrl", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
-    SourceKey("CreatedAt", _HERE, convert=_kept),
-    SourceKey("UpdatedAt", _HERE, convert=_kept),
-    SourceKey("DeletedAt", _HERE, convert=_kept),
-    SourceKey("Status", _HERE, convert=_status),
-    SourceKey("SourceConfiguration.CodeRepository", table=_CODE),
-    SourceKey("SourceConfiguration.ImageRepository", table=_IMAGE),
-    SourceKey("SourceConfiguration.AutoDeploymentsEnabled", "image", convert=_automatic),
-    SourceKey(
-        "SourceConfiguration.AuthenticationConfiguration.ConnectionArn", PLACE, "the source is checked out", _kept
-    ),
-    SourceKey(
-        "SourceConfiguration.AuthenticationConfiguration.AccessRoleArn",
-        "image",
-        "the execution role of the stack reads the repository",
-        _kept,
-    ),
-    SourceKey("InstanceConfiguration.Cpu", "resources.cpu", convert=_size),
-    SourceKey("InstanceConfiguration.Memory", "resources.memory", convert=_size),
-    SourceKey(
-        "InstanceConfiguration.InstanceRoleArn",
-        "taskRole.arn",
-        "let `ecs-tasks.amazonaws.com` assume it before the first deploy: it trusts App Runner only",
-        convert=_role,
-    ),
-    SourceKey("Tags[]", ".metadata.tags", table=_TAG, enter=_tag),
-    SourceKey(
-        "EncryptionConfiguration.KmsKey",
-        "encryption",
-        "it encrypts what the stack makes, such as the log group; App Runner encrypted its copy of the source with it",
-        convert=_key,
-    ),
-    SourceKey(
-        "HealthCheckConfiguration",
-        table=Table(
-            _API,
-            SourceKey("Protocol", "healthCheck.path healthCheck.successCodes", convert=_protocol),
-            SourceKey("Path", "healthCheck.path", convert=_path),
-            SourceKey("Interval", "healthCheck.interval", convert=_interval),
-            SourceKey("Timeout", "healthCheck.timeout", convert=put_between("healthCheck.timeout", 2, 120)),
-            SourceKey(
-                "HealthyThreshold",
-                "healthCheck.healthyThreshold",
-                convert=put_between("healthCheck.healthyThreshold", 2, 10),
-            ),
-            SourceKey(
-                "UnhealthyThreshold",
-                "healthCheck.unhealthyThreshold",
-                convert=put_between("healthCheck.unhealthyThreshold", 2, 10),
-            ),
+    *_filled(
+        SourceKey("ServiceName", _HERE, convert=_service_name),
+        SourceKey("ServiceId", _HERE, convert=_kept),
+        SourceKey("ServiceArn", _HERE, convert=_kept),
+        SourceKey("ServiceUrl", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
+        SourceKey("CreatedAt", _HERE, convert=_kept),
+        SourceKey("UpdatedAt", _HERE, convert=_kept),
+        SourceKey("DeletedAt", _HERE, convert=_kept),
+        SourceKey("Status", _HERE, convert=_status),
+        SourceKey("SourceConfiguration.CodeRepository", table=_CODE),
+        SourceKey("SourceConfiguration.ImageRepository", table=_IMAGE),
+        SourceKey("SourceConfiguration.AutoDeploymentsEnabled", "image", convert=_automatic),
+        SourceKey(
+            "SourceConfiguration.AuthenticationConfiguration.ConnectionArn", PLACE, "the source is checked out", _kept
         ),
-        enter=_check,
+        SourceKey(
+            "SourceConfiguration.AuthenticationConfiguration.AccessRoleArn",
+            "image",
+            "the execution role of the stack reads the repository",
+            _kept,
+        ),
+        SourceKey("InstanceConfiguration.Cpu", "resources.cpu", convert=_size),
+        SourceKey("InstanceConfiguration.Memory", "resources.memory", convert=_size),
+        SourceKey(
+            "InstanceConfiguration.InstanceRoleArn",
+            "taskRole.arn",
+            "let `ecs-tasks.amazonaws.com` assume it before the first deploy: it trusts App Runner only",
+            convert=_role,
+        ),
+        SourceKey("Tags[]", ".metadata.tags", table=_TAG, enter=_tag),
+        SourceKey(
+            "EncryptionConfiguration.KmsKey",
+            "encryption",
+            "it encrypts what the stack makes, such as the log group, as it did the copy of the source in App Runner",
+            convert=_key,
+        ),
+        SourceKey(
+            "HealthCheckConfiguration",
+            table=Table(
+                _API,
+                *_filled(
+                    SourceKey("Protocol", "healthCheck.path healthCheck.successCodes", convert=_protocol),
+                    SourceKey("Path", "healthCheck.path", convert=_path),
+                    SourceKey("Interval", "healthCheck.interval", convert=_interval),
+                    SourceKey("Timeout", "healthCheck.timeout", convert=put_between("healthCheck.timeout", 2, 120)),
+                    SourceKey(
+                        "HealthyThreshold",
+                        "healthCheck.healthyThreshold",
+                        convert=put_between("healthCheck.healthyThreshold", 2, 10),
+                    ),
+                    SourceKey(
+                        "UnhealthyThreshold",
+                        "healthCheck.unhealthyThreshold",
+                        convert=put_between("healthCheck.unhealthyThreshold", 2, 10),
+                    ),
+                ),
+            ),
+            enter=_check,
+        ),
+        SourceKey("AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
+        SourceKey("AutoScalingConfigurationSummary.AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
+        *(
+            SourceKey(f"AutoScalingConfigurationSummary.{each}", "autoScaling", convert=_kept)
+            for each in (
+                "AutoScalingConfigurationName",
+                "AutoScalingConfigurationRevision",
+                "Status",
+                "CreatedAt",
+                "HasAssociatedService",
+                "IsDefault",
+            )
+        ),
+        SourceKey("NetworkConfiguration.EgressConfiguration.EgressType", "networking.vpc", convert=_egress),
+        SourceKey("NetworkConfiguration.EgressConfiguration.VpcConnectorArn", "networking.vpc", convert=_connector),
+        SourceKey(
+            "NetworkConfiguration.IngressConfiguration.IsPubliclyAccessible",
+            "networking.loadBalancer.internal",
+            convert=_public,
+        ),
+        SourceKey("NetworkConfiguration.IpAddressType", "networking.loadBalancer", convert=_addresses),
+        SourceKey("ObservabilityConfiguration.ObservabilityEnabled", "observability.traces.enabled", convert=_traces),
+        SourceKey("ObservabilityConfiguration.ObservabilityConfigurationArn", "observability.traces", convert=_kept),
     ),
-    SourceKey("AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
-    SourceKey("AutoScalingConfigurationSummary.AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
-    *(
-        SourceKey(f"AutoScalingConfigurationSummary.{each}", "autoScaling", convert=_kept)
-        for each in (
-            "AutoScalingConfigurationName",
-            "AutoScalingConfigurationRevision",
-            "Status",
-            "CreatedAt",
-            "HasAssociatedService",
-            "IsDefault",
-        )
-    ),
-    SourceKey("NetworkConfiguration.EgressConfiguration.EgressType", "networking.vpc", convert=_egress),
-    SourceKey("NetworkConfiguration.EgressConfiguration.VpcConnectorArn", "networking.vpc", convert=_connector),
-    SourceKey(
-        "NetworkConfiguration.IngressConfiguration.IsPubliclyAccessible",
-        "networking.loadBalancer.internal",
-        convert=_public,
-    ),
-    SourceKey("NetworkConfiguration.IpAddressType", "networking.loadBalancer", convert=_addresses),
-    SourceKey("ObservabilityConfiguration.ObservabilityEnabled", "observability.traces.enabled", convert=_traces),
-    SourceKey("ObservabilityConfiguration.ObservabilityConfigurationArn", "observability.traces", convert=_kept),
 )
 """What ``create-service`` gets, and ``describe-service`` answers as ``Service``.
 
