@@ -1,0 +1,24 @@
+"""The formats together: what a finding sends to ``fsdcf import``, a format recognizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsdcf.importers import NAMES, formats, recognized
+from fsdcf.importers.source import Source
+from fsdcf.language import foreign
+from tests.language.test_foreign import FOREIGN, VARIANTS
+
+
+@pytest.mark.parametrize("name", [*FOREIGN, *VARIANTS])
+def test_what_a_finding_sends_to_import_has_one_format(name: str) -> None:
+    text = (FOREIGN | VARIANTS)[name]
+    source = Source("a.yml", "a.yml", text.encode(), True, "shop")
+    file = foreign.recognized(source.document.data if source.document else None, text)
+    claims = recognized([source])
+    if source.document is not None and file is not None and file.imported:
+        assert len(claims) == 1
+
+
+def test_a_format_has_a_title_of_its_own() -> None:
+    assert len({each.title for each in formats().values()}) == len(NAMES)
