@@ -235,7 +235,7 @@ def spec_name(text: str) -> str:
 def unused_name(text: str, taken: Container[str]) -> str:
     """The nearest valid name of a service that is not taken: with a number, if another one has it."""
     name = spec_name(text)
-    numbered = (f"{name[: LONGEST_NAME - 5]}-{number}" for number in count(2))
+    numbered = (f"{name[: LONGEST_NAME - 5].rstrip('-')}-{number}" for number in count(2))
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
