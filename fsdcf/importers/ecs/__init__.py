@@ -8,12 +8,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.draft import spec_name
+from fsdcf.importers.draft import unused_name
 from fsdcf.importers.ecs.definition import DEFINITION, TaskDraft, finish, prepare, task_of, text_at, whole_number
 from fsdcf.importers.ecs.service import SERVICE_DEFINITION
 from fsdcf.importers.ecs.texts import RENDER, default_of, is_open
@@ -189,28 +188,55 @@ def _family(root: SourceValue) -> str:
     return "" if is_open(family) else family
 
 
-def _configuration_of(root: SourceValue, found: _Found) -> Source | None:
-    return next((each for each in found.configurations if _file_of(each, "task_definition") == root.source.path), None)
+def _configuration_of(root: SourceValue, service: SourceValue | None, found: _Found) -> Source | None:
+    """The configuration of ecspresso that names a task definition, and the service definition if there are several."""
+    naming = [each for each in found.configurations if _file_of(each, "task_definition") == root.source.path]
+    both = (each for each in naming if service and _file_of(each, "service_definition") == service.source.path)
+    return next(both, naming[0] if naming else None)
 
 
-def _service_of(root: SourceValue, found: _Found) -> SourceValue | None:
-    """The service definition of a task definition: the one that ecspresso names, of its family, or beside it alone."""
-    configuration = _configuration_of(root, found)
+def _services_of(root: SourceValue, found: _Found) -> list[SourceValue]:
+    """The service definitions of a task definition, the nearest one first: those that ecspresso names, those of its
+    family, or the one beside it alone."""
     family, folder = _family(root), root.source.folder
-    named = configuration and _file_of(configuration, "service_definition")
+    pairs = [(_file_of(each, "task_definition"), _file_of(each, "service_definition")) for each in found.configurations]
+    named = {service for task, service in pairs if task == root.source.path and service}
+    of_others = {service for task, service in pairs if task != root.source.path} - named
     beside = [each for each in found.services if each.source.folder == folder]
     alone = sum(each.source.folder == folder for each in found.tasks) == 1 and len(beside) == 1
-    return next(
-        (
-            each
-            for each in found.services
-            if (named and each.source.path == named)
-            or (family and family in (_family_in(text_at(each, "taskDefinition")), text_at(each, "serviceName")))
-            or (not named and each in beside and alone)
-            or (len(found.tasks) == len(found.services) == 1)
-        ),
-        None,
-    )
+    matching = [
+        each
+        for each in found.services
+        if each.source.path in named
+        or (family and family in (_family_in(text_at(each, "taskDefinition")), text_at(each, "serviceName")))
+        or (not named and each in beside and alone)
+        or (len(found.tasks) == len(found.services) == 1)
+    ]
+    own = [each for each in matching if each.source.path not in of_others]
+    return sorted(own, key=lambda each: (each.source.path not in named, each.source.folder != folder))
+
+
+def _pairs(found: _Found) -> list[tuple[SourceValue, SourceValue | None]]:
+    """Each task definition with its service definition, then with every other one that has a name of its own."""
+    pairs: list[tuple[SourceValue, SourceValue | None]] = []
+    free = list(found.services)
+    for root in found.tasks:
+        service = next((each for each in _services_of(root, found) if each in free), None)
+        if service is not None:
+            free.remove(service)
+        pairs.append((root, service))
+    for root in found.tasks:
+        names = {text_at(each, "serviceName") for task, each in pairs if task is root and each is not None}
+        for service in _services_of(root, found):
+            configuration = _configuration_of(root, service, found)
+            names_it = configuration and _file_of(configuration, "service_definition") == service.source.path
+            other = str(configuration.data.get("service") or "") if configuration and names_it else ""
+            name = text_at(service, "serviceName") or other
+            if service in free and names and name and name not in names:
+                names.add(name)
+                free.remove(service)
+                pairs.append((root, service))
+    return pairs
 
 
 def _family_in(reference: str) -> str:
@@ -232,12 +258,9 @@ def _pipeline_of(root: SourceValue, found: _Found) -> DeployingJob | None:
 def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Beside) -> ImportResult:
     result, found = ImportResult(), _found(claimed, related, beside)
     names: set[str] = set()
-    used: set[int] = set()
-    for root in found.tasks:
-        service, pipeline = _service_of(root, found), _pipeline_of(root, found)
-        if service is not None and id(service) in used:
-            service = None
-        used.add(id(service))
+    pairs = _pairs(found)
+    for root, service in pairs:
+        pipeline = _pipeline_of(root, found)
         draft = _draft(root, service, pipeline, names, found, result)
         _put(draft, root, service, pipeline, found, beside)
         result.drafts.append(draft)
@@ -246,12 +269,20 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
     for source in found.configurations:
         if source in claimed:
             _report_unread(source, found, result)
+    used = [service for _, service in pairs]
     for service in found.services:
-        if id(service) not in used and any(each.path == service.source.path for each in claimed):
-            name = _family_in(text_at(service, "taskDefinition")) or "NAME"
-            way = f"`aws ecs describe-task-definition --task-definition {name} > task-definition.json` beside it"
-            report_on(service, result.report, not_carried(f"its task definition is not there: {way}"))
+        if service not in used and any(each.path == service.source.path for each in claimed):
+            report_on(service, result.report, not_carried(_unused(service, found)))
     return result
+
+
+def _unused(service: SourceValue, found: _Found) -> str:
+    """Why no spec is made of a service definition, and what to do."""
+    if any(service in _services_of(root, found) for root in found.tasks):
+        return "another service definition of this task definition: give it a `serviceName` of its own, and import it"
+    name = _family_in(text_at(service, "taskDefinition")) or "NAME"
+    way = f"`aws ecs describe-task-definition --task-definition {name} > task-definition.json` beside it"
+    return f"its task definition is not there: {way}"
 
 
 def _report_unread(source: Source, found: _Found, result: ImportResult) -> None:
@@ -271,7 +302,7 @@ def _draft(
     found: _Found,
     result: ImportResult,
 ) -> TaskDraft:
-    configuration = _configuration_of(root, found)
+    configuration = _configuration_of(root, service, found)
     wanted = (
         text_at(service, "serviceName") if service else "",
         str(configuration.data.get("service") or "") if configuration else "",
@@ -279,9 +310,7 @@ def _draft(
         _family(root),
         root.source.folder_name,
     )
-    name = spec_name(next((each for each in wanted if each and not is_open(each)), "service"))
-    numbered = (f"{name[:36].rstrip('-')}-{number}" for number in count(2))
-    name = name if name not in names else next(each for each in numbered if each not in names)
+    name = unused_name(next((each for each in wanted if each and not is_open(each)), "service"), names)
     names.add(name)
     balancers = service.get("loadBalancers") if service else None
     first = next((each for _, each in balancers.children() if isinstance(each.data, dict)), None) if balancers else None
@@ -300,20 +329,30 @@ def _put(
     beside: Beside,
 ) -> None:
     prepare(draft)
-    for key, value in root.source.root.children():
-        if root.path and key == "tags":
-            DEFINITION.convert(SourceValue(root.source, (), {"tags": value.data}), draft.block)
-        elif root.path and (key,) != root.path:
-            note(value, draft.block, formal("it is the form of the file"))
+    tags = root.source.root.get("tags") if root.path else None
+    if tags is not None:
+        DEFINITION.convert(SourceValue(root.source, (), {"tags": tags.data}), draft.block)
+    _note_form(root, draft, "tags")
     DEFINITION.convert(root, draft.block)
     if service is not None:
+        _note_form(service, draft)
         SERVICE_DEFINITION.convert(service, draft.block)
-    configuration = _configuration_of(root, found)
+    configuration = _configuration_of(root, service, found)
     if configuration is not None:
         CONFIGURATION.convert(configuration.root, draft.block)
     if pipeline is not None:
         put_pipeline(pipeline, draft.block, beside)
     finish(draft, service)
+
+
+def _note_form(value: SourceValue, draft: TaskDraft, *read: str) -> None:
+    """Report what is beside a definition in its file: the form of an output, or of a resource."""
+    for key, other in value.source.root.children() if value.path else ():
+        if key == "failures" and other.data:
+            reason = "ECS did not find them: compare the names, the cluster and the region of the command"
+            note(other, draft.block, not_carried(reason))
+        elif key not in (value.path[0], *read):
+            note(other, draft.block, formal("it is the form of the file"))
 
 
 FORMAT = Format("ecs", "ECS task definitions", _claims, _belongs, _convert)

@@ -112,6 +112,31 @@ def test_several_task_definitions_have_their_own_services(imports: Imports) -> N
     assert counts == {"orders": 2, "users": 3}
 
 
+def test_a_second_service_of_a_task_definition_has_a_spec_of_its_own(imports: Imports) -> None:
+    services = [
+        {"serviceName": name, "taskDefinition": "shop:3", "desiredCount": count, **BALANCED}
+        for name, count in (("orders", 2), ("users", 3), ("users", 4))
+    ]
+    listed = {"services": services, "failures": [{"arn": "x", "reason": "MISSING"}], "ResponseMetadata": {"a": 1}}
+    result = imports({**definition(WEB), "services.json": json.dumps(listed)})
+    specs = {draft.name: draft.data["service"] for draft in result.drafts}
+    assert {name: spec["resources"]["desiredCount"] for name, spec in specs.items()} == {"orders": 2, "users": 3}
+    assert {spec["image"] for spec in specs.values()} == {"shop/web"}
+    rows = outcomes(result)
+    assert "serviceName" in rows["services[2]"].note
+    assert rows["failures"].treatment is Treatment.NOT_CARRIED
+    assert rows["ResponseMetadata"].treatment is Treatment.CARRIED
+
+
+def test_configurations_of_ecspresso_share_a_task_definition(imports: Imports) -> None:
+    files = definition(WEB)
+    for name, count in (("orders", 2), ("users", 3)):
+        text = f"service: {name}\ntask_definition: task-definition.json\nservice_definition: {name}.json\n"
+        files |= {f"{name}.yml": text, f"{name}.json": json.dumps({"desiredCount": count, **BALANCED})}
+    counts = {each.name: each.data["service"]["resources"]["desiredCount"] for each in imports(files).drafts}
+    assert counts == {"orders": 2, "users": 3}
+
+
 def test_a_service_definition_alone_names_the_command(imports: Imports) -> None:
     result = imports({"service.json": json.dumps({"taskDefinition": "shop:3", "desiredCount": 1})})
     assert result.drafts == []
