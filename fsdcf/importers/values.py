@@ -59,7 +59,7 @@ def put_between(to: str, low: int, high: int) -> Convert:
 
 
 def literal(text: str) -> str:
-    """A text of another tool as a spec has it: ``${`` is no placeholder there."""
+    """A text of another tool as a spec has it: ``${`` does not begin a placeholder there."""
     return text.replace("${", "$${")
 
 

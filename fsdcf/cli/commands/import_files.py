@@ -43,7 +43,7 @@ _LIKELY = re.compile(
     r"(?:^|/)(?:apprunner\.ya?ml|(?:docker-)?compose[\w.-]{0,60}\.ya?ml|[\w.-]{0,60}task[_-]?def[\w.-]{0,60}\.json"
     r"|copilot/(?:[\w-]{1,60}/){1,3}manifest\.ya?ml)$"
 )
-"""The files of the formats by their usual names: one that cannot be read is reported, also if nobody named it."""
+"""The files of the formats by their usual names: one that cannot be read is reported, also if it is not an argument."""
 _PAIR = re.compile(
     r"(?m)^[ \t-]*(?:export )?[\"']?([A-Za-z_][\w.-]{0,100})[\"']?[ \t]*[=:][ \t]*[\"']?([^\s\"'][^\n\"']{0,500})"
 )
@@ -131,7 +131,7 @@ def _sources(paths: Sequence[Path], output: Path) -> Iterator[Source]:
     for path in paths:
         beside = _files(path) if path.is_dir() else (each for each in sorted(path.parent.iterdir()) if _is_source(each))
         for each in beside:
-            with suppress(click.UsageError):  # a file that nobody named, and that cannot be read
+            with suppress(click.UsageError):  # not an argument, and cannot be read
                 yield from source(each, False)
 
 
@@ -151,8 +151,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_source(path: Path) -> bool:
-    """Whether a file that nobody named may be one of another tool: by its name and size, and if it is not a link that
-    leads out of the repository."""
+    """Whether a file that is not an argument may be one of another tool: by its name and size, and if it is not a link
+    that leads out of the repository."""
     if not (path.name.endswith(_SUFFIXES) or path.name.startswith(".env") or path.name in _KEPT):
         return False
     with suppress(OSError):

@@ -132,7 +132,7 @@ def put_concurrency(block: Block, concurrency: int) -> None:
 
 
 def finish(draft: ServiceDraft) -> None:
-    """Put what App Runner does without being told, and what depends on several values."""
+    """Put what App Runner does by default, and what depends on several values."""
     block = draft.block
     draft.image.name(draft)
     if block.get("port") is None:

@@ -304,7 +304,7 @@ def _share(balancers: dict[str, dict[str, str]], drafts: dict[str, ComposeDraft]
 
 
 class _ProjectDraft(ComposeDraft):
-    """The project as a whole, which is no spec: for the rows that belong to no service."""
+    """The project as a whole, which becomes no spec: for the rows that belong to no service."""
 
     def __init__(self, *arguments: object, drafts: dict[str, ComposeDraft], **more: object) -> None:
         super().__init__(*arguments, **more)  # type: ignore[arg-type]
@@ -380,7 +380,7 @@ def _variable_name(value: SourceValue) -> str:
 
 _REPLACED_KEYS = {
     **dict.fromkeys(("volumes", "restart", "healthcheck", "deploy"), "AWS keeps the data, checks it and restarts it"),
-    **dict.fromkeys(("ports", "expose", "networks"), "the tasks of the service have access, and nobody else"),
+    **dict.fromkeys(("ports", "expose", "networks"), "only the tasks of the service have access"),
 }
 
 

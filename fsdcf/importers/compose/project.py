@@ -183,7 +183,7 @@ class ComposeProject:
             seen = ()
         base = services.get(name)
         if base is None or name in seen:
-            extends.problem = f"there is no service `{name}` to extend"
+            extends.problem = f"the file has no service `{name}` to extend"
             return service
         if file is None:
             base = self._extended(base, services, depth, (*seen, name))

@@ -352,7 +352,7 @@ def _env_file(value: SourceValue, block: Block) -> KeyOutcome | None:
     own = [each for each in part.variables.values() if each.value.path == value.path]
     if not text and not own:
         if required is not None and str(required.data).lower() == "false":
-            return changed("there is no such file, and none is needed", "environment")
+            return changed("the file does not exist, and is not required", "environment")
         return not_carried("the file cannot be read here: write its variables into `environment` and `secrets`")
     outcomes = {each.name: put_connected(block, each) for each in own}
     lost = [name for name, outcome in outcomes.items() if outcome.treatment is Treatment.NOT_CARRIED]
@@ -450,7 +450,7 @@ def _depends(value: SourceValue, block: Block) -> KeyOutcome:
     name = value.name if not isinstance(value.path[-1], int) else value.text
     other = draft.plan.services.get(name.partition(":")[0])
     if other is None:
-        return not_carried("there is no such service in the file")
+        return not_carried("the file has no service of this name")
     if other.role is ComposeRole.DEPENDENCY:
         return changed(f"{other.known.what if other.known else 'it'} is a dependency", ".dependencies")
     if other.role is ComposeRole.STEP:

@@ -279,7 +279,7 @@ _REFUSED = {
     "AWS::CloudFormation::Macro": "fsdcf runs no macros: deploy this one in a stack of its own",
     "AWS::CloudFormation::CustomResource": "fsdcf runs no custom resources: deploy this one in a stack of its own",
 }
-"""What neither a dependency nor an addon of ours can be, and the way around."""
+"""What neither a dependency nor a template of `addons` can be, and what to do instead."""
 
 _REPLACE = (
     f"replace the stand-ins `{STAND_IN}` in the files of the environments by the names that `aws cloudformation "

@@ -1,7 +1,8 @@
 """The containers of a workload of Copilot: images, commands, variables, secrets, sidecars, volumes and logs.
 
 Sources: https://aws.github.io/copilot-cli/docs/manifest/lb-web-service/,
-https://aws.github.io/copilot-cli/docs/developing/sidecars/ and https://aws.github.io/copilot-cli/docs/developing/storage/
+https://aws.github.io/copilot-cli/docs/developing/sidecars/ and
+https://aws.github.io/copilot-cli/docs/developing/storage/
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def _put_build(value: SourceValue, block: Block, dockerfile: str, context: str) 
         workload(block).read(posixpath.normpath(posixpath.join(_root(value), dockerfile)))
     except (OSError, ValueError):
         return changed(
-            f"there is no file {dockerfile}: when it is there, write it at `build.dockerfile`, relative to the spec",
+            f"{dockerfile} does not exist: when it does, write it at `build.dockerfile`, relative to the spec",
             "build.context",
         )
     block.put("build.dockerfile", _beside(value, block, dockerfile))
@@ -253,7 +254,7 @@ def _env_file(value: SourceValue, block: Block) -> KeyOutcome:
         raw = workload(block).read(posixpath.normpath(posixpath.join(_root(value), path)))
     except (OSError, ValueError):
         return not_carried(
-            f"there is no file {path}: write its variables at `environment` and `secrets`, or store it in S3 and write"
+            f"{path} does not exist: write its variables at `environment` and `secrets`, or store it in S3 and write"
             " its ARN at `environmentFiles`"
         )
     secret = []

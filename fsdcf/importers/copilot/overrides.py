@@ -259,7 +259,9 @@ def _override(title: str, steps: Sequence[str], data: Any, draft: Draft, values:
         path.append(APPEND)
     value = None if data is None else values.resolved(data)
     if data is not None and value is None:
-        return not_carried("its value refers to Copilot's template: write it as `overrides` with the names of ours")
+        return not_carried(
+            "its value refers to Copilot's template: write it as `overrides` with the logical IDs of fsdcf's template"
+        )
     if path[-1] != APPEND:
         draft.root.put_at(f"overrides.{title}", path_of(path), value)
         return changed("the same property of our template", f".overrides.{title}")

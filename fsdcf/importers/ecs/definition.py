@@ -126,7 +126,8 @@ def _is_set(value: SourceValue, path: str) -> bool:
 def task_of(root: SourceValue, wanted: Sequence[str] = (), entry: str = "", entry_port: int | None = None) -> Task:
     """Read a task definition. ``wanted`` are names of the container whose image is deployed, ``entry`` is that of the
     one behind the load balancer, at its port ``entry_port``."""
-    containers = [each for _, each in root.get("containerDefinitions").children()] if _has_list(root) else []  # type: ignore[union-attr]
+    listed = root.get("containerDefinitions")
+    containers = [each for _, each in listed.children()] if listed is not None and isinstance(listed.data, list) else []
     task = Task(root, containers)
     for at, container in enumerate(containers):
         ports = [port for port in map(_port, _items(container, "portMappings")) if port]
@@ -139,11 +140,6 @@ def task_of(root: SourceValue, wanted: Sequence[str] = (), entry: str = "", entr
     if behind is not None and behind in task.ports and task.main in task.ports:
         task.entry = behind
     return task
-
-
-def _has_list(root: SourceValue) -> bool:
-    found = root.get("containerDefinitions")
-    return found is not None and isinstance(found.data, list)
 
 
 def _port(mapping: SourceValue) -> int | None:

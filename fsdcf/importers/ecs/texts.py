@@ -90,12 +90,12 @@ def variable_text(value: SourceValue, block: Block, own: frozenset[str]) -> str:
 
 
 def is_open(text: str) -> bool:
-    """Whether a text has a part that somebody has to replace: ``<IMAGE>``, ``$TAG``, ``YOUR_ACCOUNT``."""
+    """Whether a text has a part that the user has to replace: ``<IMAGE>``, ``$TAG``, ``YOUR_ACCOUNT``."""
     return not text.strip() or re.search(r"[<>$%{}]|\b(?:YOUR|REPLACE|CHANGE|PLACEHOLDER|TODO)", text) is not None
 
 
 def account_text(text: str) -> str:
-    """An ARN with placeholders of CloudFormation for an account and a region that are none."""
+    """An ARN with placeholders of CloudFormation for an account and a region that are not valid."""
     parts = text.strip().split(":", 5)
     if len(parts) < 6 or parts[0] != "arn":
         return text.strip()
@@ -119,5 +119,5 @@ def ecr_repository(repository: str) -> str:
 
 
 def variable_name(text: str) -> str:
-    """The name of a variable that stands for a container's value: ``WEB_IMAGE``."""
+    """The name of a variable in place of a container's value: ``WEB_IMAGE``."""
     return re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"^[^A-Za-z]+", "", text)).strip("_").upper() or "VALUE"
