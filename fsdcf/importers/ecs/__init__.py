@@ -14,6 +14,7 @@ from fsdcf.diagnostics import SpecPath
 from fsdcf.importers import Format, ImportResult
 from fsdcf.importers.draft import unused_name
 from fsdcf.importers.ecs.definition import DEFINITION, TaskDraft, finish, prepare, task_of, text_at, whole_number
+from fsdcf.importers.ecs.scaling import finish_scaling, put_scaling, scaling_in, service_named
 from fsdcf.importers.ecs.service import SERVICE_DEFINITION
 from fsdcf.importers.ecs.texts import RENDER, default_of, is_open
 from fsdcf.importers.ecs.workflow import DeployingJob, is_workflow, pipelines, put_pipeline
@@ -65,6 +66,7 @@ class _Found:
     services: list[SourceValue] = field(default_factory=list)
     configurations: list[Source] = field(default_factory=list)
     pipelines: list[DeployingJob] = field(default_factory=list)
+    scaling: list[SourceValue] = field(default_factory=list)
 
 
 def _spelling(path: SpecPath, name: str) -> str:
@@ -127,11 +129,18 @@ def _is_configuration(source: Source) -> bool:
 def _claims(source: Source) -> bool:
     if _definition(source) is not None or _is_configuration(source) or _services(source):
         return True
-    return source.named and is_workflow(source)
+    return source.named and (is_workflow(source) or bool(scaling_in(source)))
 
 
 def _belongs(source: Source) -> bool:
-    words = ("ontainerDefinitions", "_definition", "amazon-ecs-", *(name[1:] for name in _SERVICE_KEYS))
+    words = (
+        "ontainerDefinitions",
+        "_definition",
+        "amazon-ecs-",
+        "ScalableDimension",
+        "TargetValue",
+        *(name[1:] for name in _SERVICE_KEYS),
+    )
     return any(word in source.text for word in words)
 
 
@@ -147,6 +156,8 @@ def _found(claimed: Sequence[Source], related: Sequence[Source], beside: Beside)
             found.configurations.append(source)
         elif is_workflow(source):
             found.pipelines += pipelines(source)
+        elif values := scaling_in(source):
+            found.scaling += values
         else:
             found.services += _services(source)
     for source in found.configurations:
@@ -258,11 +269,16 @@ def _pipeline_of(root: SourceValue, found: _Found) -> DeployingJob | None:
 def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Beside) -> ImportResult:
     result, found = ImportResult(), _found(claimed, related, beside)
     names: set[str] = set()
-    pairs = _pairs(found)
+    pairs, scaled = _pairs(found), list[SourceValue]()
     for root, service in pairs:
         pipeline = _pipeline_of(root, found)
         draft = _draft(root, service, pipeline, names, found, result)
         _put(draft, root, service, pipeline, found, beside)
+        for value in _scaling_of(draft, service, len(pairs) == 1, found):
+            _note_form(value, draft)
+            put_scaling(value, draft.block)
+            scaled.append(value)
+        finish_scaling(service, draft.block)
         result.drafts.append(draft)
         if pipeline is not None and not any("ci github" in each for each in result.next):
             result.next.append("fsdcf ci github")
@@ -273,7 +289,30 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
     for service in found.services:
         if service not in used and any(each.path == service.source.path for each in claimed):
             report_on(service, result.report, not_carried(_unused(service, found)))
+    _report_unscaled(scaled, claimed, found, result)
     return result
+
+
+def _scaling_of(draft: TaskDraft, service: SourceValue | None, alone: bool, found: _Found) -> list[SourceValue]:
+    """What Application Auto Scaling knows about a service: what has its name, or that of no other one."""
+    name = text_at(service, "serviceName") if service is not None else ""
+    named = {service_named(each) for each in found.scaling} - {""}
+    names = {name or draft.name, *([""] if alone else []), *(named if alone and not name and len(named) == 1 else [])}
+    return [each for each in found.scaling if service_named(each) in names]
+
+
+def _report_unscaled(
+    scaled: Sequence[SourceValue], claimed: Sequence[Source], found: _Found, result: ImportResult
+) -> None:
+    """Report what Application Auto Scaling knows about services that are not there."""
+    paths = {each.source.path for each in scaled}
+    for value in found.scaling:
+        name = service_named(value) or "NAME"
+        way = f"`aws ecs describe-services --services {name} > service.json` and its task definition beside it"
+        if value not in scaled and value.source.path in paths:
+            report_on(value, result.report, formal("it belongs to another service"))
+        elif value not in scaled and any(each.path == value.source.path for each in claimed):
+            report_on(value, result.report, not_carried(f"its service is not there: {way}"))
 
 
 def _unused(service: SourceValue, found: _Found) -> str:

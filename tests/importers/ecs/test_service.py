@@ -137,6 +137,73 @@ def test_configurations_of_ecspresso_share_a_task_definition(imports: Imports) -
     assert counts == {"orders": 2, "users": 3}
 
 
+ECS_SERVICE = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+PREDEFINED = "PredefinedMetricSpecification", "PredefinedMetricType"
+
+
+def tracking(metric: str, value: float, **keys: Any) -> dict[str, Any]:
+    """The configuration of a target tracking policy."""
+    return {"TargetValue": value, PREDEFINED[0]: {PREDEFINED[1]: metric}, **keys}
+
+
+def scaling_of(imports: Imports, **files: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The auto scaling of a service with these files beside it, by their names, and the rows of the report."""
+    texts = {f"{name}.json": json.dumps(data) for name, data in files.items()}
+    result = imports({**with_service(WEB, serviceName="shop", **BALANCED), **texts})
+    return service_of(result).get("autoScaling", {}), outcomes(result)
+
+
+def test_application_auto_scaling_has_limits_policies_and_actions(imports: Imports) -> None:
+    cpu = tracking("ECSServiceAverageCPUUtilization", 60.0, ScaleInCooldown=120, ScaleOutCooldown=30)
+    memory = tracking("ECSServiceAverageMemoryUtilization", 80.5, DisableScaleIn=True)
+    requests = tracking("ALBRequestCountPerTarget", 900.0, ScaleInCooldown=120, ScaleOutCooldown=30)
+    own = {"TargetValue": 9.0, "CustomizedMetricSpecification": {"MetricName": "depth"}}
+    place = {**ECS_SERVICE, "ResourceId": "service/main/shop"}
+    policies = [
+        {**place, "PolicyName": f"p{at}", "TargetTrackingScalingPolicyConfiguration": each}
+        for at, each in enumerate((cpu, memory, requests, own))
+    ]
+    action = {"ScheduledActionName": "at night", "Schedule": "cron(0 22 * * ? *)", "Timezone": "Europe/Berlin"}
+    scaling, rows = scaling_of(
+        imports,
+        targets={
+            "ScalableTargets": [
+                {**place, "MinCapacity": 2, "MaxCapacity": 12},
+                {**place, "ResourceId": "service/main/users", "MinCapacity": 5, "MaxCapacity": 6},
+            ]
+        },
+        policies={"ScalingPolicies": policies},
+        actions={"ScheduledActions": [{**place, **action, "ScalableTargetAction": {"MaxCapacity": 2}}]},
+    )
+    cooldowns = {"scaleInCooldown": 300, "scaleOutCooldown": 300}
+    assert scaling == {
+        "minCount": 2,
+        "maxCount": 12,
+        "targetCPU": 60,
+        "targetRequestsPerTask": 900,
+        "scaleInCooldown": 120,
+        "scaleOutCooldown": 30,
+        "policies": [{"metric": "memory", "value": 80.5, "scaleIn": False, **cooldowns}],
+        "schedules": [{"name": "at-night", "cron": "0 22 * * ? *", "timezone": "Europe/Berlin", "maxCount": 2}],
+    }
+    lost = [key for key, each in rows.items() if each.treatment is Treatment.NOT_CARRIED]
+    assert lost == ["ScalingPolicies[3].TargetTrackingScalingPolicyConfiguration"]
+    assert "another service" in rows["ScalableTargets[1]"].note
+    assert rows["desiredCount"].treatment is Treatment.CHANGED
+
+
+def test_the_configuration_of_a_policy_belongs_to_the_service_beside_it(imports: Imports) -> None:
+    scaling, _ = scaling_of(imports, scaling=tracking("ECSServiceAverageCPUUtilization", 55))
+    assert scaling == {"minCount": 3, "targetCPU": 55, "scaleInCooldown": 300, "scaleOutCooldown": 300}
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, [], 10**30, True])
+def test_a_policy_with_another_value_is_not_carried(imports: Imports, value: Any) -> None:
+    scaling, rows = scaling_of(imports, scaling=tracking("ECSServiceAverageCPUUtilization", value))
+    assert "targetCPU" not in scaling
+    assert value is None or Treatment.NOT_CARRIED in {each.treatment for each in rows.values()}
+
+
 def test_a_service_definition_alone_names_the_command(imports: Imports) -> None:
     result = imports({"service.json": json.dumps({"taskDefinition": "shop:3", "desiredCount": 1})})
     assert result.drafts == []
