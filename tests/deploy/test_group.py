@@ -148,11 +148,24 @@ def test_all_are_planned_before_one_is_executed_and_no_more_than_wanted_at_once(
 
 
 def test_each_is_executed_after_what_it_follows_and_says_what_it_waits_for() -> None:
-    work = Work()
-    members = (work.member("a"), work.member("b", follows=("a-staging",)), work.member("c", follows=("b-staging",)))
-    work.run(*members, work.member("d"), parallel=4)
+    work, begun = Work(), threading.Event()
+
+    def after_d(aws: Aws, ask: Ask | None) -> Outcome:
+        return Outcome(Exit.DONE if begun.wait(60) else Exit.FAILED, "done")
+
+    def begin(aws: Aws, ask: Ask | None) -> Outcome:
+        begun.set()
+        return Outcome(Exit.DONE, "done")
+
+    members = (
+        work.member("a"),
+        work.member("b", ends=after_d, follows=("a-staging",)),
+        work.member("c", follows=("b-staging",)),
+        work.member("d", ends=begin),
+    )
+    results = work.run(*members, parallel=4)
+    assert {one.outcome.exit for one in results.values()} == {Exit.DONE}
     assert work.at("end a") < work.at("execute b") and work.at("end b") < work.at("execute c")
-    assert work.at("execute d") < work.at("execute c")
     assert ("b-staging", StepStarted("wait", "waiting for a-staging")) in work.told
     assert ("c-staging", StepStarted("wait", "waiting for b-staging")) in work.told
 
