@@ -70,6 +70,8 @@ def put_image(value: SourceValue, block: Block) -> KeyOutcome:
     if not repository or re.search(r"[\s{}<>$]", repository):
         raise UnfitError("must be an image: REPOSITORY:TAG")
     block.put("image", repository)
+    if not re.fullmatch(r"\w[\w.-]{0,127}", tag or "latest", re.ASCII):
+        return changed("without its tag, which is not one: `fsdcf deploy --image-sha TAG` deploys an image", "image")
     if tag or digest:
         return changed(f"without the tag: `fsdcf deploy --image-sha {digest or tag}` deploys this one", "image")
     return carried("image")

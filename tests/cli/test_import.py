@@ -168,5 +168,5 @@ def test_fifty_documents_of_a_folder() -> None:
 def test_a_document_for_another_platform_alone_writes_nothing() -> None:
     Path("web.yml").write_text(WEB.replace("ecs", "eks"), encoding="utf-8")
     ended = imported("web.yml")
-    assert ended.exit_code == 2 and not written()
+    assert ended.exit_code == 4 and not written() and "Usage" not in ended.output
     assert "fsdcf does not deploy to Kubernetes" in ended.output

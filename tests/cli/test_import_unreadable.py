@@ -109,7 +109,7 @@ def test_a_list_of_services_ends_with_what_to_run(tmp_path: Path, monkeypatch: p
     Path("list.json").write_text(text, encoding="utf-8")
     ended = imported("list.json")
     assert (
-        ended.exit_code == 2 and f"next: aws apprunner describe-service --service-arn {arn} > web.json" in ended.stderr
+        ended.exit_code == 4 and f"next: aws apprunner describe-service --service-arn {arn} > web.json" in ended.stderr
     )
 
 
@@ -117,7 +117,7 @@ def test_a_password_that_is_the_name_of_a_service_masks_no_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = "services: {gitea: {image: gitea/gitea, environment: [DB_PASSWORD=gitea, API_PASSWORD=never-in-a-report]}}\n"
+    text = "services: {gitea-web: {image: x/gitea, environment: [DB_PASSWORD=gitea, API_PASSWORD=never-in-a-report]}}\n"
     Path("compose.yml").write_text(text, encoding="utf-8")
     ended = imported("compose.yml")
-    assert "wrote services/gitea.yml" in ended.stderr and "never-in-a-report" not in ended.output
+    assert "wrote services/gitea-web.yml" in ended.stderr and "never-in-a-report" not in ended.output

@@ -387,3 +387,24 @@ def test_profiles_aliases_and_links(imports: Imports) -> None:
     assert service["build"]["dockerfile"] == "../Docker.web"
     assert outcomes(result)["services.other"].treatment is Treatment.NOT_CARRIED
     assert not [draft for draft in result.drafts if draft.name == "other"]
+
+
+def test_a_row_about_a_load_balancer_has_one(imports: Imports) -> None:
+    labels = "['traefik.enable=true', 'traefik.http.services.x.loadBalancer.server.port=7007']"
+    text = f"""
+services:
+  traefik: {{image: traefik}}
+  web: {{image: example/web, labels: {labels}}}
+  plain: {{image: example/plain, labels: [traefik.enable=true]}}
+  nginx: {{image: nginx, depends_on: [app], volumes: ["./x.conf:/etc/nginx/nginx.conf"]}}
+  app: {{build: {{context: ., dockerfile: ./Dockerfile}}}}
+  tagged: {{image: "example/x:${{A}}-${{B}}"}}
+"""
+    result = imports({"compose.yml": text})
+    found = outcomes(result)
+    assert spec(result, "web")["service"]["port"] == 7007 and "port" not in spec(result, "plain")["service"]
+    assert found["services.web.labels[1]"].treatment is Treatment.CHANGED
+    assert found["services.plain.labels[0]"].treatment is Treatment.NOT_CARRIED
+    assert "the port of app" in found["services.nginx"].note
+    assert found["services.app.build.dockerfile"].treatment is Treatment.CHANGED
+    assert "--image-sha TAG" in found["services.tagged.image"].note

@@ -98,7 +98,8 @@ def import_command(
     if not imported.drafts:
         _show(Imported(formats()[chosen].title, imported, (), ()), form)
         _tell(imported, (), output)
-        raise click.UsageError(f"{_names(claimed)}: no service, job or environment that fsdcf can write")
+        click.echo(f"{_names(claimed)}: no service, job or environment that fsdcf can write", err=True)
+        context.exit(INCOMPLETE)
     files = {draft.path: draft.text() for draft in imported.drafts} | imported.files
     options = BatchOptions(lint=not no_lint, cache=lint_folder())
     tried = list(compile_all(_requests(imported, files, output), options))
@@ -236,7 +237,8 @@ def _show_findings(sources: Sequence[Source]) -> None:
 def _remember_secrets(sources: Sequence[Source]) -> None:
     """Mask the plain secrets of the files in whatever the command shows: those of files that were read, and those in
     lines such as ``NAME=value`` and ``- name: NAME`` before ``value: …``."""
-    public = {name.lower() for each in sources if each.is_read for name in _keys(each.data)}
+    keys = {name.lower() for each in sources if each.is_read for name in _keys(each.data)}
+    public = keys.union(*(re.split(r"[^a-z0-9]+", each) for each in keys))
     for each in sources:
         if each.is_read and each.document is not None:
             remember_secrets_in(each.data, public)
@@ -247,7 +249,7 @@ def _remember_secrets(sources: Sequence[Source]) -> None:
 
 
 def _keys(data: Any) -> Iterator[str]:
-    """The keys in a file: a password that is the name of a service is no reason to mask the service."""
+    """The keys in a file: a password that is the name of a service, or a word of it, must not mask the service."""
     if isinstance(data, dict):
         yield from data
     for each in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
@@ -317,6 +319,7 @@ def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
     ]
     services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
     variables = {name: f"{name}={text}" for each in imported.drafts for name, text in each.variables.items()}
-    places = services if len(services) == 1 else [str(output / SERVICES)]
+    places = services if len(services) < 2 else [str(output / SERVICES)]
+    places = places or [str(output / each.path) for each in imported.drafts]
     validate = [suggested("validate", *places, var=tuple(variables.values()))] if written else []
     click.echo("\n".join(next_lines([*imported.next, *commands, *validate], painter(sys.stderr))), err=True)

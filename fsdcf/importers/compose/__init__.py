@@ -333,6 +333,9 @@ def _service(value: SourceValue, block: Block) -> None:
     elif part.role is ComposeRole.PROXY:
         targets = ", ".join(part.forwards) or "the services"
         reason = f"the load balancer of {targets} takes its place: what else its configuration does is lost"
+        behind = [each for each in draft.plan.services.values() if each.spec in part.forwards]
+        if unknown := [each.spec for each in behind if each.main_port is None]:
+            reason = f"nothing tells the port of {', '.join(unknown)}: with `port`, the load balancer leads to it"
         report_on(value, draft.report, not_carried(reason))
     elif part.role is ComposeRole.OFF:
         reason = "it has a profile, and Compose does not start it by default: remove `profiles` to import it"

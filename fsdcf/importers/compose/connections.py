@@ -336,7 +336,8 @@ def _of_login(block: Block, variable: ComposeVariable, used: list[ComposeService
     for other in used if own or is_secret_name(name) else ():
         user, database, passwords = credentials(other)
         is_its_own = _is_database(other) and _has_one_database(used) and _names_database(name)
-        if is_secret_name(name) and (own in passwords or is_its_own):
+        is_same = own in passwords and not (own == user and _ADMINISTRATOR.search(name.upper()))
+        if is_secret_name(name) and (is_same or is_its_own):
             if _is_local(other):
                 return changed("left out: the task role has the permissions", ".dependencies")
             if outcome := _of_password(block, name, other):
@@ -353,6 +354,10 @@ def _of_login(block: Block, variable: ComposeVariable, used: list[ComposeService
             block.put_at("environment", name, f"${{rds:{dependency_name(other)}:name}}")
             return changed("RDS does not accept the name, and the dependency has the default", f"environment.{name}")
     return None
+
+
+_ADMINISTRATOR = re.compile(r"(?:^|_)(?:WWW|WEB|ADMIN|SUPERUSER)_")
+"""Names of passwords of people, which may have the same simple value as that of a database."""
 
 
 def _names_database(name: str) -> bool:

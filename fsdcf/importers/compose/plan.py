@@ -26,6 +26,7 @@ _LOCAL = re.compile(
 )
 _PASSES = re.compile(r"(proxy_pass|reverse_proxy|fastcgi_pass|uwsgi_pass|grpc_pass|server)\s+([^;{}\n]+)")
 _HOST_RULE = re.compile(r"\bHost\(([^()]*)\)")
+_TRAEFIK_PORT = ".loadbalancer.server.port"
 _PATH_RULE = re.compile(r"\b(?:PathPrefix|Path)\(([^()]*)\)")
 _QUOTED = re.compile(r"[`'\"]([^`'\"]+)[`'\"]")
 _BEGIN_LOCATION = re.compile(r"location\s+(?:=\s*|\^~\s*)?(/[^\s{]*)\s*\{([^{}]*)\}")
@@ -158,7 +159,8 @@ class ComposeService:
         """Take the rules for Traefik in the labels as those of the load balancer."""
         if self.labels.get("traefik.enable", "true").lower() == "false":
             return
-        rules = [text for name, text in self.labels.items() if re.fullmatch(r"traefik\.http\.routers\..+\.rule", name)]
+        named = {name.lower(): text for name, text in self.labels.items()}
+        rules = [text for name, text in named.items() if re.fullmatch(r"traefik\.http\.routers\..+\.rule", name)]
         for rule in rules:
             for host in _quoted(_HOST_RULE, rule):
                 if re.fullmatch(r"[a-z0-9*-]+(\.[a-z0-9-]+)+", host) and host not in self.hosts:
@@ -166,13 +168,13 @@ class ComposeService:
             for path in _quoted(_PATH_RULE, rule):
                 own = ["/*"] if path == "/" else [path.rstrip("/"), f"{path.rstrip('/')}/*"]
                 self.paths += [each for each in own if each.startswith("/") and each not in self.paths]
-        self.is_public = self.is_public or bool(rules)
+        self.is_public = self.is_public or bool(rules) or any(each.endswith(_TRAEFIK_PORT) for each in named)
 
     @property
     def _guessed(self) -> Iterator[int]:
         yield from self.references
         for name, text in self.labels.items():
-            if name.endswith(".loadbalancer.server.port") and text.isdigit():
+            if name.lower().endswith(_TRAEFIK_PORT) and text.isdigit():
                 yield int(text)
         port = self.variables.get("PORT")
         yield from [int(port.text)] if port and port.text and re.fullmatch(r"[1-9]\d{1,4}", port.text) else []

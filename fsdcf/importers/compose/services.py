@@ -150,7 +150,8 @@ def _dockerfile(value: SourceValue, block: Block) -> KeyOutcome | None:
     if part.dockerfile[0]:
         block.put("build.dockerfile", block.draft.beside(part.dockerfile[0]))
         return carried("build.dockerfile")
-    _ = value.text
+    if posixpath.normpath(value.text) == "Dockerfile":
+        return changed("it cannot be read here: when it is there, add it as `build.dockerfile`", "build.context")
     return not_carried("the file cannot be read here: add it as `build.dockerfile`, relative to the spec")
 
 
@@ -494,9 +495,12 @@ def _extends(value: SourceValue, block: Block) -> KeyOutcome:
 def _label(value: SourceValue, block: Block) -> Block | None:
     _, part = part_of(block)
     for name, text, each in _pairs(value):
-        if name.startswith("traefik.") and name.endswith(".rule") and (part.hosts or part.paths):
+        label = name.lower()
+        if label.startswith("traefik.") and part.main_port is None:
+            note(each, block, not_carried("nothing tells the port: write `port`, and the load balancer leads to it"))
+        elif label.startswith("traefik.") and label.endswith(".rule") and (part.hosts or part.paths):
             note(each, block, changed("as the rules of the load balancer", "networking.loadBalancer"))
-        elif name.startswith("traefik."):
+        elif label.startswith("traefik."):
             note(each, block, changed("the load balancer takes the place of Traefik", "networking.loadBalancer"))
         elif text is not None:
             reason = "labels are for tools on the Docker host; `metadata.tags` are the tags of the resources in AWS"

@@ -29,7 +29,7 @@ from fsdcf.importers import ImportResult
 from fsdcf.importers.copilot.workspace import Workspace
 from fsdcf.importers.draft import SERVICES, Block, Draft, NoDraft, spec_name
 from fsdcf.importers.keys import note, report_on
-from fsdcf.importers.report import ImportReport, KeyOutcome, carried, changed, not_carried
+from fsdcf.importers.report import ImportReport, KeyOutcome, carried, changed, formal, not_carried
 from fsdcf.importers.source import Source, SourceValue
 from fsdcf.importers.values import literal, put_secret, put_variable
 from fsdcf.language.addon import (
@@ -701,6 +701,8 @@ def _read(addons: _Addons, sources: Sequence[Source]) -> None:
                         addons.beside += ((name, each) for _, each in value.children())
                 elif name in ("Transform", "Hooks"):
                     note(value, addons.draft.root, not_carried("fsdcf runs no macros: write what this one makes of it"))
+                else:
+                    note(value, addons.draft.root, formal("it is about the template, and makes nothing"))
 
 
 _STAYING = {
@@ -1001,9 +1003,11 @@ def _of_environments(sources: Sequence[Source], workspace: Workspace, result: Im
     draft = NoDraft(ENVIRONMENT, ENVIRONMENTS, result.report)
     addons = _Addons(ENVIRONMENTS, workspace, ImportResult(result.report), draft=draft)
     _read(addons, sources)
-    for section, entries in addons.sections.items():
-        for name, value in entries.items():
+    for section in ("Resources", "Outputs"):
+        for name, value in addons.sections[section].items():
             report_on(value, result.report, _shared(addons, section, name))
+    for _, value in addons.beside:
+        report_on(value, result.report, changed("it is for what stays in Copilot's stack"))
 
 
 def _shared(addons: _Addons, section: str, name: str) -> KeyOutcome:
@@ -1013,8 +1017,6 @@ def _shared(addons: _Addons, section: str, name: str) -> KeyOutcome:
         if known:
             return changed(f"a spec reads it by ${{import:{known}}} while Copilot's stack exists")
         return not_carried("it has no export: write its value where a spec needs it")
-    if section != "Resources":
-        return changed("it is for what stays in Copilot's stack")
     kind = addons.type_of(name)
     if kind in TYPES:
         how = f"`{TYPES[kind].name}` with `unmanaged` names it in the spec of a service that uses it"

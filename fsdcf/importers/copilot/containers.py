@@ -11,6 +11,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fsdcf.cloudformation.registries import parts_of_image
 from fsdcf.importers.copilot.layers import SHELL
@@ -29,7 +30,7 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_seconds, put_secret, put_variable, secret_source, store
+from fsdcf.importers.values import literal, put_seconds, put_secret, put_variable, seconds, secret_source, store
 from fsdcf.language.model.common import VARIABLE
 from fsdcf.masking import contains_secret, is_secret_name
 
@@ -303,11 +304,24 @@ def _check_command(value: SourceValue, block: Block) -> None:
         block.put("command", words if words[0] in ("CMD", "CMD-SHELL") else ["CMD", *words])
 
 
+def _every(check: SourceValue) -> int:
+    """The seconds between two checks, which must be more than the timeout."""
+    interval = check.get("interval")
+    with suppress(UnfitError):
+        return min(max(seconds(interval), 5), 300) if interval else 10
+    return 10
+
+
+def _check_timeout(value: SourceValue, block: Block) -> KeyOutcome | None:
+    check = value.source.root_at(value.path[:-1])
+    return put_seconds("timeout", 2, min(60, _every(check) - 1))(value, block)
+
+
 CHECK = Table(
     TITLE,
     SourceKey("command", "command", convert=_check_command, whole=True),
     SourceKey("interval", "interval", convert=put_seconds("interval", 5, 300)),
-    SourceKey("timeout", "timeout", convert=put_seconds("timeout", 2, 60)),
+    SourceKey("timeout", "timeout", convert=_check_timeout),
     SourceKey("retries", "retries", convert=number("retries", 1, 10)),
     SourceKey("start_period", "startPeriod", convert=put_seconds("startPeriod", 0, 300)),
 )
@@ -321,8 +335,13 @@ def _check(*steps: str) -> SourceKey:
         inner = block.below(*steps)
         if value.get("command") is None:
             inner.put("command", ["CMD-SHELL", "curl -f http://localhost/ || exit 1"])
-        for name, default in (("interval", 10), ("timeout", 5), ("retries", 2)):
+        timeout = min(5, _every(value) - 1)
+        for name, default in (("interval", 10), ("timeout", timeout), ("retries", 2)):
             inner.put(name, default)
+        interval, given = value.get("interval"), value.get("timeout")
+        if timeout < 5 and interval and given is None:
+            why = f"the timeout, 5 seconds by default, must be shorter: {timeout}"
+            note(interval, inner, changed(why, "interval timeout"))
         return inner
 
     return SourceKey("healthcheck", ".".join(steps), table=CHECK, enter=enter)

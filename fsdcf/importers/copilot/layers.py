@@ -78,18 +78,18 @@ def in_environment(source: Source, environment: str) -> Source:
     return _layer(source, _merged(base, overrides), Document({}, marks, {}) if document else None)
 
 
-def shell_variables(data: object) -> Iterator[str]:
-    """The variables of the shell that a spec needs, in the texts of its data."""
+def shell_variables(data: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """The variables of the shell that a spec needs, in the texts of its data, each with the key of the text."""
     if isinstance(data, str):
         for match in SHELL.finditer(data.replace("$${", "")):
             if match[1] not in ("ENV", "DOMAIN"):
-                yield match[1]
+                yield match[1], key
     elif isinstance(data, dict):
-        for each in data.values():
-            yield from shell_variables(each)
+        for name, each in data.items():
+            yield from shell_variables(each, name)
     elif isinstance(data, list):
         for each in data:
-            yield from shell_variables(each)
+            yield from shell_variables(each, key)
 
 
 def _layer(source: Source, data: dict[str, Any], placed: Document | None = None) -> Source:

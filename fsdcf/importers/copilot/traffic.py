@@ -49,12 +49,17 @@ def host_names(value: SourceValue) -> list[str]:
     """The names of an alias: a text, a list of texts, or a list of maps."""
     if isinstance(value.data, list):
         named = [each.get("name") or each for each in value.items()]
-        hosts = [each.text.strip().lower() for each in named]
+        hosts = [each.text.strip() for each in named]
     else:
-        hosts = [host for host in re.split(r"[\s,]+", value.text.lower()) if host]
-    if not hosts or any(not re.fullmatch(r"[a-z0-9*?.-]+", PLACEHOLDER.sub("x", host)) for host in hosts):
+        hosts = [host for host in re.split(r"[\s,]+", value.text) if host]
+    if not hosts or any(not re.fullmatch(r"[A-Za-z0-9*?.-]+", PLACEHOLDER.sub("x", host)) for host in hosts):
         raise UnfitError("must be the name of a host, such as shop.example.com")
-    return hosts
+    return [re.sub(r"\$\{[^{}]*\}|[A-Z]+", _lower, host) for host in hosts]
+
+
+def _lower(match: re.Match[str]) -> str:
+    """Letters of a host in lower case; a placeholder keeps those of its variable."""
+    return match[0] if match[0].startswith("$") else match[0].lower()
 
 
 def _off(value: SourceValue, block: Block) -> None:

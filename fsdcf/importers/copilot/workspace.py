@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT
 from fsdcf.importers.draft import spec_name
@@ -38,7 +39,7 @@ class Workspace:
 
     ``addons`` and ``overrides`` are by the name of the workload, those of environments by ``environments``. An
     environment that has no manifest, but which others name, has None. Names are those of specs. Without a file that
-    names the application, ``application`` is empty.
+    names the application, ``application`` is empty. ``left`` are manifests with the name of another one, and that one.
     """
 
     application: str = ""
@@ -47,6 +48,12 @@ class Workspace:
     pipelines: dict[str, Source] = field(default_factory=dict)
     addons: dict[str, list[Source]] = field(default_factory=dict)
     overrides: dict[str, list[Source]] = field(default_factory=dict)
+    left: list[tuple[Source, Source]] = field(default_factory=list)
+
+    def take(self, group: dict[str, Any], name: str, source: Source) -> None:
+        """Add a manifest to a group, unless one of this name is there already."""
+        if group.setdefault(name, source) is not source:
+            self.left.append((source, group[name]))
 
     @property
     def balancers(self) -> list[str]:
@@ -107,7 +114,7 @@ def belongs(source: Source) -> bool:
 def workspace_of(sources: Iterable[Source]) -> Workspace:
     """The workspace of the files."""
     workspace = Workspace()
-    for source in sorted(sources, key=lambda each: each.path):
+    for source in sorted(sources, key=lambda each: (each.path.count("/"), each.path)):
         parts = source.path.split("/")
         if parts[-1] == ".workspace":
             workspace.application = _text(source.data.get("application")) or workspace.application
@@ -117,11 +124,11 @@ def workspace_of(sources: Iterable[Source]) -> Workspace:
             group = workspace.addons if folder == "addons" else workspace.overrides
             group.setdefault(owner if owner == "environments" else spec_name(owner), []).append(source)
         elif is_pipeline(source) or (_MANIFEST.search(source.path) and "pipelines" in parts[:-2]):
-            workspace.pipelines.setdefault(_name(source), source)
+            workspace.take(workspace.pipelines, _name(source), source)
         elif type_of(source) == ENVIRONMENT or (_MANIFEST.search(source.path) and "environments" in parts[:-2]):
-            workspace.environments.setdefault(environment_name(_name(source)), source)
+            workspace.take(workspace.environments, environment_name(_name(source)), source)
         elif type_of(source) or _MANIFEST.search(source.path):
-            workspace.workloads.setdefault(spec_name(_name(source)), source)
+            workspace.take(workspace.workloads, spec_name(_name(source)), source)
     for name in _mentioned(workspace):
         workspace.environments.setdefault(environment_name(name), None)
     if not workspace.environments:

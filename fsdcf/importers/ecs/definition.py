@@ -39,6 +39,9 @@ _HELPERS = (
 )
 """Words in the names and images of containers that serve another one."""
 
+_FAST_CGI = 9000
+"""The port of PHP-FPM, which a web server beside it calls, and a load balancer cannot."""
+
 _FARGATE = "Fargate does not have it"
 _EXAMPLE_ROLE = "arn:aws:iam::123456789012:role/example"
 _EXAMPLE_IMAGE = "public.ecr.aws/nginx/nginx:1.29"
@@ -158,6 +161,7 @@ def _main(task: Task, wanted: Sequence[str]) -> int:
         words = f"{_name(container)} {text_at(container, 'image')}".lower()
         helps = at == task.router or any(word in words for word in _HELPERS)
         optional = container.get("essential") is not None and not _is_set(container, "essential")
+        helps = helps or (task.ports.get(at) == _FAST_CGI and re.search(r"php|fpm", words) is not None)
         return helps, at not in task.ports, optional, _name(container) != text_at(task.root, "family"), at
 
     return min(range(len(task.containers)), key=rank, default=0)
@@ -392,6 +396,8 @@ def _compatibility(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _task_size(value: SourceValue, block: Block) -> KeyOutcome | None:
     units = _CPU if value.name == "cpu" else _MEMORY
     to = f"resources.{value.name}"
+    if _amount(value, units) == 0:
+        return changed("zero reserves nothing, and a task on Fargate has a size: the smallest that fits", to)
     if not _amount(value, units):
         raise UnfitError("must be an amount such as 512 or 1 vCPU" if units is _CPU else "must be one such as 2 GB")
     return changed(task_in(block).size_note, to) if task_in(block).size_note else carried(to)
@@ -747,7 +753,7 @@ def _secret(value: SourceValue, block: Block) -> Block | None:
         way = "its source is a placeholder: name it in `valueFrom`, or store the value with `fsdcf secret set`"
         note(value, block, changed(way, place))
         return None
-    put_at = text if text.startswith(("${", "secretsmanager:")) else secret_source(text)
+    put_at = text if text.startswith(("${", "secretsmanager:")) or "${AWS::" in text else secret_source(text)
     block.below("secrets", 0).check("valueFrom", put_at)
     put_secret(block, name.text, put_at)
     note(value, block, carried("secrets"))

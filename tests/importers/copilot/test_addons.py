@@ -212,3 +212,12 @@ def test_what_environments_share_stays_in_copilots_stack(imports: Imports) -> No
 @pytest.mark.parametrize("text", ["", "- 1\n", "Resources: 3\n", "Resources: {A: 1, B: {Type: [1]}}\n", "{{ go }}: {"])
 def test_what_is_not_a_template_is_no_traceback(imports: Imports, text: str) -> None:
     _imported(imports, text)
+
+
+def test_every_part_of_every_file_of_an_environment_is_in_the_report(imports: Imports) -> None:
+    text = f"AWSTemplateFormatVersion: x\nDescription: y\n{HEAD}{BUCKET}"
+    files = {f"copilot/environments/addons/{name}.yml": text for name in ("a", "b")}
+    _, result = _imported(imports, **files)
+    for name in ("a", "b"):
+        keys = {row.key for row in result.report.rows.values() if row.file.endswith(f"addons/{name}.yml")}
+        assert {"AWSTemplateFormatVersion", "Description", "Parameters.App", "Parameters.Env"} <= keys

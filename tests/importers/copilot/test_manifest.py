@@ -152,6 +152,30 @@ secrets:
     assert web.result.drafts[0].data["environment"]["variables"] == {"STAGE": "replace-me"}
 
 
+def test_a_host_may_have_a_variable_of_the_shell(imports: Imports) -> None:
+    web = Imported(imports, WEB, 'http: {alias: ["${ZONE}", "App.${ZONE}"]}')
+    assert web.block["networking"]["loadBalancer"]["hosts"] == ["${ZONE}", "app.${ZONE}"]
+    environment = next(each for each in web.result.drafts if each.kind is ENVIRONMENT)
+    assert environment.block.get("variables") == {"ZONE": "replace-me.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("check", "timeout", "key"),
+    [
+        ("interval: 5s", 4, "interval"),
+        ("timeout: 20s, interval: 6s", 5, "timeout"),
+        ("timeout: 10s", 9, "timeout"),
+        ("interval: 20s", 5, None),
+    ],
+)
+def test_a_check_ends_before_the_next_one(imports: Imports, check: str, timeout: int, key: str | None) -> None:
+    web = Imported(imports, WEB, f"image: {{healthcheck: {{command: [CMD, check], {check}}}}}")
+    assert web.block["healthCheck"]["container"]["timeout"] == timeout
+    changed = [name for name in ("interval", "timeout") if f"image.healthcheck.{name}" in web.outcomes]
+    marked = [each for each in changed if web.became(f"image.healthcheck.{each}") is Treatment.CHANGED]
+    assert marked == ([key] if key else [])
+
+
 def test_no_secret_is_written(imports: Imports) -> None:
     web = Imported(
         imports,

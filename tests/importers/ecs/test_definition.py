@@ -64,6 +64,7 @@ def test_every_key_of_the_api_is_in_the_table() -> None:
         ([{"name": "a", "image": "a:1", "essential": False}, {"name": "b", "image": "b:1"}], "b"),
         ([{"name": "x", "image": "x:1"}, {"name": "y", "image": "y:1"}], "x"),
         ([{**WEB, "name": "envoy", "image": "envoy:1"}, WEB], "shop/web"),
+        ([{"name": "php", "image": "shop/php:1", "portMappings": [{"containerPort": 9000}]}, WEB], "shop/web"),
     ],
 )
 def test_the_main_container_is_found(imports: Imports, containers: list[dict[str, Any]], main: str) -> None:
@@ -78,6 +79,7 @@ def test_the_main_container_is_found(imports: Imports, containers: list[dict[str
         ({"cpu": "1 vCPU", "memory": "2 GB"}, [WEB], (1024, 2048)),
         ({"cpu": 300, "memory": "0.5GB"}, [WEB], (512, 1024)),
         ({}, [{**WEB, "cpu": 128, "memoryReservation": 128}], (256, 512)),
+        ({"cpu": "0", "memory": "500"}, [WEB], (256, 512)),
         (
             {},
             [{**WEB, "cpu": 512, "memory": 900}, {"name": "a", "image": "a:1", "memory": 400, "cpu": 10}],
@@ -112,6 +114,15 @@ def test_an_image_is_a_repository(imports: Imports, image: str, expected: str | 
     result = imports(definition({**WEB, "image": image}))
     assert service_of(result).get("image") == expected
     assert word in outcomes(result)["containerDefinitions[0].image"].note
+
+
+def test_secrets_of_an_account_that_is_a_placeholder(imports: Imports) -> None:
+    source = "arn:aws:secretsmanager:REGION:ACCOUNT_ID:secret:shop/KEY::"
+    result = imports(definition({**WEB, "secrets": [{"name": "KEY", "valueFrom": source}]}, cpu="0"))
+    text = "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:shop/KEY::"
+    assert service_of(result)["secrets"] == [{"name": "KEY", "valueFrom": text}]
+    rows = outcomes(result)
+    assert Treatment.NOT_CARRIED not in (rows["cpu"].treatment, rows["containerDefinitions[0].secrets[0]"].treatment)
 
 
 def test_roles_are_kept_or_made(imports: Imports) -> None:
