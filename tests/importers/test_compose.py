@@ -408,3 +408,14 @@ services:
     assert "the port of app" in found["services.nginx"].note
     assert found["services.app.build.dockerfile"].treatment is Treatment.CHANGED
     assert "--image-sha TAG" in found["services.tagged.image"].note
+
+
+def test_a_password_of_a_person_is_not_that_of_the_database(imports: Imports) -> None:
+    text = """
+services:
+  web: {image: example/web, environment: {DB_HOST: db, DB_PASS: shop, WWW_USER_PASSWORD: shop, SPRING_PASSWORD: shop}}
+  db: {image: postgres, environment: {POSTGRES_USER: shop, POSTGRES_PASSWORD: shop}}
+"""
+    service = spec(imports({"compose.yml": text}), "web")["service"]
+    assert {"DB_PASS", "SPRING_PASSWORD"} <= service["environment"].keys()
+    assert [each["name"] for each in service["secrets"]] == ["WWW_USER_PASSWORD"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fsdcf.importers.copilot.workspace import Workspace, claims, environment_name, workspace_of
+from fsdcf.importers.report import Treatment
 from fsdcf.importers.source import Source
+from tests.importers.conftest import Imports
 
 WEB = "name: web\ntype: Load Balanced Web Service\n"
 FILES = {
@@ -59,3 +61,12 @@ def test_files_are_claimed_by_their_type_or_their_place() -> None:
 
 def test_a_name_of_an_environment_fits_the_language() -> None:
     assert environment_name("Production_EU-with-a-long-name") == "production-eu-with-a"
+
+
+def test_of_two_manifests_with_one_name_copilots_counts(imports: Imports) -> None:
+    files = {"copilot/jobs/web/manifest.yml": WEB, "copilot/web/manifest.yml": f"{WEB}count: 7\n"}
+    result = imports(files)
+    web = next(each for each in result.drafts if each.name == "web")
+    assert web.block.get("resources.desiredCount") == 7
+    left = [row for row in result.report.rows.values() if row.file == "copilot/jobs/web/manifest.yml"]
+    assert [(row.key, row.outcome.treatment) for row in left] == [("", Treatment.NOT_CARRIED)]
