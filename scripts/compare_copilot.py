@@ -11,6 +11,7 @@ internal/pkg/deploy/cloudformation/stack/testdata.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,28 +28,35 @@ from fsdcf.pipeline import Request, SourceFile, run
 REFERENCE = "<reference>"
 """A value that only CloudFormation knows."""
 
-EXPECTED = {
-    "LB_DNS": "the same address, from the export of the environment",
-    "deployment.rollback": "fsdcf always rolls back a deployment that fails",
-}
+EXPECTED = (
+    (r"variables \S+ COPILOT_LB_DNS", r"<import fsdcf-.*>", "the same address, from the export of the environment"),
+    (r"variables main \w+_(TOPIC_ARN|QUEUE_URL)", r"<AWS::.*>", "what a dependency adds, beside Copilot's variables"),
+)
+"""What differs in every import: the fact, what fsdcf makes, and why."""
 
-SOURCES = {
-    "cpu": ("cpu", "type"),
-    "memory": ("memory", "type"),
-    "count": ("count", "type"),
-    "scaling": ("count", "type"),
-    "spot": ("count.range.spot_from", "count.spot"),
-    "port": ("http.target_port", "image.port", "taskdef_overrides", "nlb", "sidecars", "http.additional_rules"),
-    "check": ("http.healthcheck", "http.target_container", "nlb", "http.version", "http.protocolVersion", "type"),
-    "target": ("type", "nlb", "http.additional_rules", "http.target_container", "http.target_port"),
-    "variables": ("env_file", "variables", "sidecars", "logging", "storage"),
-    "secrets": ("secrets", "logging", "sidecars"),
-    "command": ("command", "entrypoint", "sidecars"),
-    "image check": ("image.healthcheck", "sidecars"),
-    "container": ("sidecars", "logging"),
-    "schedule": ("on.schedule", "retries", "timeout"),
-}
-"""The keys of a manifest that may say why a fact differs, by the first word of the fact."""
+_RULE = r"(http\.additional_rules\[\d+\]|nlb\.additional_listeners\[\d+\]|nlb)\."
+_PART = {"main": "", "router": r"logging\."}
+
+EXPLAINED = (
+    (r"(?P<name>cpu|memory)", r"{name}|type"),
+    (r"count", r"count(\..*)?|type"),
+    (r"scaling backlog.*", r"count\.queue_delay\..*"),
+    (r"scaling .*", r"count(\.(?!queue_delay|range\.spot_from).*)?|type"),
+    (r"spot.*", r"count\.range\.spot_from|count\.spot"),
+    (r"(port|target) main \d+", r"http\.target_port|image\.port|taskdef_overrides.*|type"),
+    (r"(port|target) (?P<part>\S+) \d+", r"http\.target_(port|container)|{part}port"),
+    (r"check \d+ stickiness", r"http\.stickiness|type"),
+    (r"check \d+ delay", r"http\.deregistration_delay|type"),
+    (r"check \d+ .*", r"http\.(healthcheck.*|version|protocolVersion|target_port)|type"),
+    (r"check grace period", r"http\.healthcheck\.grace_period|nlb\..*|type"),
+    (r"variables main COPILOT_MOUNT_POINTS", r"storage\.volumes\..*"),
+    (r"(?P<kind>variables|secrets) (?P<part>\S+) (?P<name>\S+)", r"{part}{kind}\.{name}(\..*)?|{part}env_file"),
+    (r"\S+ main.*", r"command|entrypoint|image\..*|type"),
+    (r"(command|container|image check) (?P<part>\S+).*", r"{part}(command|entrypoint|essential|healthcheck.*|image.*)"),
+    (r"queues", r"subscribe\..*"),
+    (r"schedule.*", r"on\.schedule|retries|timeout"),
+)
+"""What may say why a fact differs: the fact, and the keys of a manifest below which the row must be."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -68,7 +76,7 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def resolved(value: Any, template: Mapping[str, Any], params: Mapping[str, str]) -> Any:
-    """A value with its parameters and conditions; None for AWS::NoValue, REFERENCE for what only AWS knows."""
+    """A value with its parameters and conditions; None for AWS::NoValue, and what is referred to for a reference."""
     if isinstance(value, list):
         items = [resolved(each, template, params) for each in value]
         return [each for each in items if each is not None]
@@ -77,19 +85,36 @@ def resolved(value: Any, template: Mapping[str, Any], params: Mapping[str, str])
     if len(value) == 1:
         ((name, inner),) = value.items()
         if name == "Ref":
-            default = template.get("Parameters", {}).get(inner, {}).get("Default", REFERENCE)
+            default = template.get("Parameters", {}).get(inner, {}).get("Default", _resource(inner, template))
             return None if inner == "AWS::NoValue" else params.get(inner, default)
         if name == "Fn::If":
             chosen = inner[1] if _holds({"Condition": inner[0]}, template, params) else inner[2]
             return resolved(chosen, template, params)
-        if name == "Fn::Sub" and isinstance(inner, str):
-            for key, text in params.items():
-                inner = inner.replace(f"${{{key}}}", text)
-            return REFERENCE if "${" in inner else inner
         if name.startswith("Fn::"):
-            return REFERENCE
+            return _function_value(name, resolved(inner, template, params), template, params)
     entries = {key: resolved(each, template, params) for key, each in value.items()}
     return {key: each for key, each in entries.items() if each is not None}
+
+
+def _resource(name: str, template: Mapping[str, Any]) -> str:
+    """A resource that is referred to, by its type: logical ids differ. REFERENCE for one of a type of its own."""
+    kind = template["Resources"].get(name, {}).get("Type", "")
+    return f"<{kind}>" if kind.startswith("AWS::") else REFERENCE
+
+
+def _function_value(name: str, inner: Any, template: Mapping[str, Any], params: Mapping[str, str]) -> str:
+    if name == "Fn::Sub":
+        text, known = (inner[0], {**params, **inner[1]}) if isinstance(inner, list) else (inner, params)
+        for key, each in known.items():
+            text = text.replace(f"${{{key}}}", str(each))
+        return str(text)
+    if name == "Fn::Join" and all(isinstance(each, str) for each in inner[1]):
+        return str(inner[0].join(inner[1]))
+    if name == "Fn::ImportValue" and isinstance(inner, str):
+        return f"<import {inner}>"
+    if name == "Fn::GetAtt":
+        return _resource(inner[0] if isinstance(inner, list) else inner.split(".")[0], template)
+    return REFERENCE
 
 
 def _holds(condition: Any, template: Mapping[str, Any], params: Mapping[str, str]) -> bool:
@@ -106,15 +131,27 @@ def _holds(condition: Any, template: Mapping[str, Any], params: Mapping[str, str
     return first == second
 
 
+_EACH = ("queues", "scaling backlog", "scaling backlog in, out")
+"""Facts of which a template has as many as resources."""
+
+
 def meaning(template: Mapping[str, Any], params: Mapping[str, str], main: str) -> dict[str, str]:
     """What a template means: facts by their names. The container of the workload is ``main``."""
-    found = {}
+    found: dict[str, list[str]] = {}
+    ports = {}
     for resource in template["Resources"].values():
+        balancers = resource.get("Properties", {}).get("LoadBalancers") if "ECS" in resource["Type"] else None
+        for each in balancers if isinstance(balancers, list) else ():
+            ports[each["TargetGroupArn"]["Ref"]] = resolved(each["ContainerPort"], template, params)
+    for logical_id, resource in template["Resources"].items():
         properties = resolved(resource.get("Properties", {}), template, params)
+        if logical_id in ports:
+            properties["Port"] = ports[logical_id]
         for name, value in _facts(resource["Type"], properties, main):
             if value not in (None, "", [], {}):
-                found[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return found
+                text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+                found.setdefault(name, []).append(text)
+    return {name: ", ".join(sorted(texts if name in _EACH else set(texts))) for name, texts in found.items()}
 
 
 def _facts(kind: str, properties: Mapping[str, Any], main: str) -> Iterator[tuple[str, Any]]:
@@ -129,19 +166,14 @@ def _facts(kind: str, properties: Mapping[str, Any], main: str) -> Iterator[tupl
         providers = {each["CapacityProvider"]: each for each in get("CapacityProviderStrategy", ())}
         yield "spot", "FARGATE_SPOT" in providers or None
         yield "spot base", str(providers.get("FARGATE", {}).get("Base") or "")
+        if "FARGATE_SPOT" in providers:
+            yield "spot weights", [providers.get(each, {}).get("Weight", 0) for each in ("FARGATE_SPOT", "FARGATE")]
         balancers = [each for each in get("LoadBalancers", ()) if isinstance(each, dict)]
-        yield "target containers", sorted({_name(each["ContainerName"], main) for each in balancers})
-        yield "target ports", sorted({str(each["ContainerPort"]) for each in balancers})
+        for each in balancers:
+            yield f"target {_name(each['ContainerName'], main)} {each['ContainerPort']}", "balanced"
         yield "check grace period", str(get("HealthCheckGracePeriodSeconds", "")) if balancers else ""
-    elif kind == "AWS::ElasticLoadBalancingV2::TargetGroup" and get("Protocol") in ("HTTP", "HTTPS"):
-        defaults = {"HealthyThresholdCount": 5, "UnhealthyThresholdCount": 2, "HealthCheckIntervalSeconds": 30}
-        defaults |= {"HealthCheckTimeoutSeconds": 5, "HealthCheckPath": "/"}
-        for name, default in defaults.items():
-            yield f"check {name}", str(get(name, default))
-        yield "check codes", str(get("Matcher", {}).get("HttpCode", "200"))
-        attributes = {each["Key"]: str(each["Value"]).lower() for each in get("TargetGroupAttributes", ())}
-        yield "check delay", attributes.get("deregistration_delay.timeout_seconds", "300")
-        yield "check stickiness", attributes.get("stickiness.enabled", "false")
+    elif kind == "AWS::ElasticLoadBalancingV2::TargetGroup":
+        yield from _target_group(properties)
     elif kind == "AWS::ApplicationAutoScaling::ScalableTarget":
         yield "scaling limits", f"{get('MinCapacity')} to {get('MaxCapacity')}"
     elif kind == "AWS::ApplicationAutoScaling::ScalingPolicy":
@@ -152,6 +184,28 @@ def _facts(kind: str, properties: Mapping[str, Any], main: str) -> Iterator[tupl
         name = metric or next((each for part, each in named.items() if part in str(custom)), "backlog")
         yield f"scaling {name}", [float(tracking["TargetValue"])]
         yield f"scaling {name} in, out", [tracking.get("ScaleInCooldown"), tracking.get("ScaleOutCooldown")]
+    elif kind == "AWS::SQS::Queue":
+        defaults = {"DelaySeconds": 0, "VisibilityTimeout": 30, "FifoQueue": False, "ContentBasedDeduplication": False}
+        found = {key: get(key) for key, default in defaults.items() if get(key, default) != default}
+        found |= {key: get(key) for key in ("FifoThroughputLimit", "DeduplicationScope") if get(key)}
+        yield "queues", {**found, "tries": get("RedrivePolicy", {}).get("maxReceiveCount", 0)}
+
+
+def _target_group(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    get = properties.get
+    at = f"check {get('Port')}"
+    attributes = {each["Key"]: str(each["Value"]).lower() for each in get("TargetGroupAttributes", ())}
+    yield f"{at} protocol", f"{get('Protocol')} {get('ProtocolVersion', 'HTTP1')}"
+    yield f"{at} port", str(get("HealthCheckPort", "traffic-port"))
+    yield f"{at} delay", attributes.get("deregistration_delay.timeout_seconds", "300")
+    if get("Protocol") in ("HTTP", "HTTPS"):
+        defaults = {"HealthyThresholdCount": 5, "UnhealthyThresholdCount": 2, "HealthCheckIntervalSeconds": 30}
+        defaults |= {"HealthCheckTimeoutSeconds": 5, "HealthCheckPath": "/"}
+        for name, default in defaults.items():
+            yield f"{at} {name}", str(get(name, default))
+        codes = {"HttpCode": "200", "GrpcCode": "12"} | get("Matcher", {})
+        yield f"{at} codes", str(codes["GrpcCode" if get("ProtocolVersion") == "GRPC" else "HttpCode"])
+        yield f"{at} stickiness", attributes.get("stickiness.enabled", "false")
 
 
 def _name(name: Any, main: str) -> str:
@@ -163,30 +217,37 @@ def _container(container: Mapping[str, Any], main: str) -> Iterator[tuple[str, A
     name = _name(get("Name"), main)
     name = "router" if name in ("firelens_log_router", "log-router") else name
     yield f"container {name}", "essential" if get("Essential", True) else "ends"
-    ports = sorted({str(each["ContainerPort"]) for each in get("PortMappings", ())})
-    yield f"port {name}", ports
+    for each in get("PortMappings", ()):
+        yield f"port {name} {each['ContainerPort']}", each.get("Protocol", "tcp")
     check = get("HealthCheck", {})
     for key in ("Command", "Interval", "Retries", "Timeout"):
         yield f"image check {name} {key}", check.get(key)
     for each in get("Environment", ()):
         if name == "main" or not each["Name"].startswith("COPILOT_"):
             text = str(each.get("Value", ""))
-            yield f"variables {name} {each['Name']}", REFERENCE if "arn:" in text or "{" in text[:1] else text
+            yield f"variables {name} {each['Name']}", sorted(json.loads(text)) if text.startswith("{") else text
     for each in get("Secrets", ()):
-        source = each["ValueFrom"]
-        yield f"secrets {name} {each['Name']}", REFERENCE if source == REFERENCE else source.rpartition("parameter/")[2]
+        source = re.sub(r"^arn:.*:(?:parameter/|(secret:))", r"\1", each["ValueFrom"])
+        yield f"secrets {name} {each['Name']}", source
     yield f"command {name}", get("Command")
     yield f"command {name} entry", get("EntryPoint")
 
 
-def imported(folder: Path, application: str, environment: str) -> ImportResult:
-    """The import of a manifest in a workspace of its own, with the environment of the pair."""
-    place, shared = "copilot/it/manifest.yml", f"copilot/environments/{environment}/manifest.yml"
+_CERTIFICATE = "{certificates: ['arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000']}"
+
+
+def imported(folder: Path, params: Mapping[str, str], manifest: Any) -> ImportResult:
+    """The import of a manifest in a workspace of its own, with its environments and that of the pair."""
     files = {
-        shared: f"name: {environment}\ntype: Environment\n".encode(),
-        "copilot/.workspace": f"application: {application}\n".encode(),
-        place: (folder / "manifest.yml").read_bytes(),
+        "copilot/.workspace": f"application: {params['AppName']}\n".encode(),
+        "copilot/it/manifest.yml": (folder / "manifest.yml").read_bytes(),
     }
+    http = (
+        f"http: {{public: {_CERTIFICATE}, private: {_CERTIFICATE}}}\n" if params.get("HTTPSEnabled") == "true" else ""
+    )
+    for name in {params["EnvName"], *manifest.get("environments", ())}:
+        text = f"name: {name}\ntype: Environment\n{http}"
+        files[f"copilot/environments/{name}/manifest.yml"] = text.encode()
     sources = [Source(path, path, raw, False, "it") for path, raw in files.items()]
 
     def beside(path: str) -> bytes:
@@ -200,7 +261,8 @@ def compare(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     params = json.loads((folder / "params.json").read_text("utf-8"))["Parameters"]
     template = yaml.load((folder / "template.yml").read_text("utf-8"), _Loader)
     environment = params["EnvName"]
-    result = imported(folder, params["AppName"], environment)
+    manifest = yaml.safe_load((folder / "manifest.yml").read_text("utf-8"))
+    result = imported(folder, params, manifest)
     drafts = {
         each.kind is ENVIRONMENT: each
         for each in result.drafts
@@ -216,24 +278,51 @@ def compare(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         return
     ours = meaning(compiled.template.data, {}, spec.name)
     theirs = meaning(template, params, params["WorkloadName"])
+    if not any(each["Type"] == "AWS::ECS::TaskDefinition" for each in template["Resources"].values()):
+        ours = {fact: each for fact, each in ours.items() if fact.split()[0] in {each.split()[0] for each in theirs}}
     for fact in sorted({*ours, *theirs}):
-        if (theirs.get(fact), ours.get(fact)) in ((REFERENCE, ours.get(fact)), (theirs.get(fact), REFERENCE)):
-            continue
-        if theirs.get(fact) != ours.get(fact):
-            yield fact, theirs.get(fact, "-"), ours.get(fact, "-"), _reason(fact, result, environment)
+        before, after = theirs.get(fact, "-"), ours.get(fact, "-")
+        if before != after:
+            expected = [why for name, value, why in EXPECTED if re.fullmatch(name, fact) and re.fullmatch(value, after)]
+            yield fact, before, after, expected[0] if expected else _reason(fact, result, manifest, environment)
 
 
-def _reason(fact: str, result: ImportResult, environment: str) -> str:
-    """The row of the report, or the expectation, that explains a difference; empty if there is none."""
-    for part, why in EXPECTED.items():
-        if part in fact:
-            return why
-    start = next((each for each in sorted(SOURCES, key=len, reverse=True) if fact.startswith(each)), "")
-    for row in result.report.rows.values():
+def _reason(fact: str, result: ImportResult, manifest: Any, environment: str) -> str:
+    """The row of the report that explains a difference; empty if there is none."""
+    rows = [each for each in result.report.rows.values() if each.outcome.treatment is not Treatment.CARRIED]
+    for row in sorted(rows, key=lambda each: not each.key.startswith(f"environments.{environment}.")):
         key = row.key.removeprefix(f"environments.{environment}.")
-        if row.outcome.treatment is not Treatment.CARRIED and key.startswith(SOURCES.get(start, ("/",))):
+        if any(_explains(fact, key, each) for each in (manifest.get("environments", {}).get(environment), manifest)):
             return f"{row.key}: {row.outcome.note}"
     return ""
+
+
+def _explains(fact: str, key: str, manifest: Any) -> bool:
+    """Whether a row at a key of a manifest is about a fact. That of a rule or listener is about where it leads to."""
+    led = re.fullmatch(r"(?:port \S+|target \S+|check) (\d+).*", fact)
+    if led and (rule := re.match(_RULE, key)):
+        return _leads(manifest, rule[1], led[1])
+    for pattern, keys in EXPLAINED:
+        if match := re.fullmatch(pattern, fact):
+            part = match.groupdict().get("part")
+            parts = {"part": _PART.get(part, rf"sidecars\.{re.escape(part)}\.")} if part else {}
+            return bool(re.fullmatch(keys.format(**match.groupdict() | parts), key))
+    return False
+
+
+def _leads(manifest: Any, rule: str, port: str) -> bool:
+    """Whether a rule or a listener of a manifest leads to a port."""
+    value = manifest
+    for step in re.findall(r"[^.\[\]]+", rule):
+        if isinstance(value, list):
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return False
+    sidecar = manifest.get("sidecars", {}).get(value.get("target_container"), {})
+    ports = (value.get("target_port"), value.get("port"), sidecar.get("port"))
+    return any(str(each).partition("/")[0] == port for each in ports)
 
 
 def main(root: Path) -> int:

@@ -151,16 +151,17 @@ def _subscribed(value: SourceValue, block: Block) -> Block | None:
     separate = own is not None and own.data is not False
     entry = _queue(block, queue_name(draft.name, service.text, name.text) if separate else queue_name(draft.name))
     published = _published(draft.workspace.workloads.get(spec_name(service.text)), name.text)
-    fifo = _is_fifo(own.data if own is not None and separate else value.source.data["subscribe"].get("queue"))
+    ordered = _is_fifo(own.data if own is not None and separate else value.source.data["subscribe"].get("queue"))
+    fifo = ordered
     if published and all(_is_fifo(each) != fifo for each in published):
         fifo = not fifo
-    topic = topic_name(service.text, name.text, published, fifo) + (_FIFO if published and fifo else "")
+    topic = topic_name(service.text, name.text, published, fifo) + (_FIFO if fifo else "")
     if {"topic": topic} not in (entry.get("receivesFrom") or ()):
         entry.add("receivesFrom", {"topic": topic})
     if published:
         outcome = changed(f"services/{spec_name(service.text)}.yml subscribes the queue to its topic", entry_key(entry))
     else:
-        queue = entry.data["name"]
+        queue = entry.data["name"] + (_FIFO if ordered else "")
         why = (
             f"the spec of {service.text} must subscribe it: `subscriptions: [{{existingQueue: {queue}}}]` at its topic"
         )
@@ -270,9 +271,8 @@ def variables(draft: WorkloadDraft, source: Source) -> dict[str, str]:
         if isinstance(service, str) and isinstance(topic, str):
             physical = queue_name(draft.name, service, topic)
             if ("aws_sqs_queue", physical) in written:
-                own[f"{_words(service)}{_words(topic)[:1].upper()}{_words(topic)[1:]}EventsQueue"] = (
-                    f"${{sqs:{_local(physical)}:url}}"
-                )
+                word = _words(topic) + ("fifo" if _is_fifo(each.get("queue")) else "")
+                own[f"{_words(service)}{word[:1].upper()}{word[1:]}EventsQueue"] = f"${{sqs:{_local(physical)}:url}}"
     if own:
         found["COPILOT_TOPIC_QUEUE_URIS"] = json_text(own)
     return found

@@ -28,8 +28,8 @@ _RECORD = (
     " to it, when you move"
 )
 _NETWORK_BALANCER = (
-    "fsdcf has no network load balancer: add one as an addon with a listener of its own, or serve HTTP at the load"
-    " balancer of the environment"
+    "fsdcf has no network load balancer: add one as an addon, whose target group the service joins by"
+    " `overrides.Service.Properties.LoadBalancers[+]`"
 )
 _EXISTING = "write the listener of an existing load balancer at `environment.loadBalancers`, as `listenerArn`"
 
@@ -253,6 +253,15 @@ def _rule(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
+def _listener(value: SourceValue, block: Block) -> KeyOutcome | None:
+    http = value.source.root.get("http")
+    if http and isinstance(http.data, dict):
+        return not_carried(
+            f"the service is behind the load balancer of the environment alone, as in `http`: {_NETWORK_BALANCER}"
+        )
+    return not_carried(_NETWORK_BALANCER)
+
+
 _ALIAS = Table(
     TITLE,
     SourceKey("[].name", f"{_BALANCER}.hosts"),
@@ -260,8 +269,8 @@ _ALIAS = Table(
 )
 _NETWORK = (
     *("port", "alias", "alias[].name", "alias[].hosted_zone", "target_container", "target_port", "ssl_policy"),
-    *("stickiness", "healthcheck.port", "healthcheck.healthy_threshold", "healthcheck.unhealthy_threshold"),
-    *("healthcheck.interval", "healthcheck.timeout", "healthcheck.grace_period"),
+    *("stickiness", "deregistration_delay", "healthcheck.port", "healthcheck.healthy_threshold"),
+    *("healthcheck.unhealthy_threshold", "healthcheck.interval", "healthcheck.timeout", "healthcheck.grace_period"),
 )
 
 HTTP = (
@@ -315,9 +324,11 @@ HTTP = (
     ),
     SourceKey("http.private.endpoint", f"{_BALANCER}.name", "at the internal load balancer of the environment"),
     *absent("http.alb", _EXISTING),
-    *absent(" ".join(f"nlb.{each}" for each in _NETWORK), _NETWORK_BALANCER),
-    *absent(
-        " ".join(f"nlb.additional_listeners[].{each}" for each in _NETWORK if "alias" not in each), _NETWORK_BALANCER
+    *(SourceKey(f"nlb.{each}", note=_NETWORK_BALANCER, convert=_listener) for each in _NETWORK),
+    *(
+        SourceKey(f"nlb.additional_listeners[].{each}", note=_NETWORK_BALANCER, convert=_listener)
+        for each in _NETWORK
+        if "alias" not in each
     ),
 )
 

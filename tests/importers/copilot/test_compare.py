@@ -50,6 +50,12 @@ Resources:
         ScaleOutCooldown: 60
         TargetValue: 70
 """
+RULES = "http: {path: /, additional_rules: [{path: /more, target_port: 9090}]}"
+SECOND = """
+  Second:
+    Type: AWS::ECS::Service
+    Properties: {LoadBalancers: [{ContainerName: web, ContainerPort: 9090, TargetGroupArn: !Ref Group}]}
+"""
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,13 @@ Resources:
     [
         (TEMPLATE, 0, ["the same", "1 pairs, 0 differences"]),
         (TEMPLATE.replace("512", "1024"), 1, ["| memory | 1024 | 512 | **not reported** |"]),
+        (TEMPLATE.replace("!ImportValue other", "!ImportValue others"), 1, ["<import others> | <import other> | **"]),
+        (
+            TEMPLATE + SECOND,
+            1,
+            ["| target main 9090 | balanced | - | http.additional_rules[0].path: "],
+        ),
+        (TEMPLATE + SECOND.replace("9090", "9091"), 1, ["target main 9091 | balanced | - | **not reported** |"]),
     ],
 )
 def test_a_difference_must_be_in_the_report(
@@ -68,7 +81,7 @@ def test_a_difference_must_be_in_the_report(
     spec.loader.exec_module(tool)
     (tmp_path / "pair").mkdir()
     for name, text in (
-        ("manifest.yml", MANIFEST),
+        ("manifest.yml", MANIFEST + (RULES if SECOND[:9] in template else "")),
         ("template.yml", template),
         ("params.json", json.dumps({"Parameters": PARAMS})),
     ):

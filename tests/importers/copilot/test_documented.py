@@ -36,7 +36,7 @@ HTTP = [
     *_below("http.additional_rules[]", f"{RULE} allowed_source_ips[]"),
     *_below("http.additional_rules[].healthcheck", CHECK),
 ]
-LISTENER = "port target_container target_port ssl_policy stickiness"
+LISTENER = "port target_container target_port ssl_policy stickiness deregistration_delay"
 NETWORK_CHECK = "port healthy_threshold unhealthy_threshold interval timeout grace_period"
 NETWORK_BALANCER = [
     *_below("nlb", f"{LISTENER} alias alias[].name alias[].hosted_zone"),

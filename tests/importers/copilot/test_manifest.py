@@ -281,6 +281,10 @@ sidecars:
     }
     without = Imported(imports, WEB, "http: false\nnlb: {port: 443/tls}")
     assert without.block["networking"]["loadBalancer"] is False and without.became("nlb.port") is Treatment.NOT_CARRIED
+    both = Imported(imports, WEB, "nlb: {port: 81, additional_listeners: [{port: 82, deregistration_delay: 5s}]}")
+    assert both.block["networking"]["loadBalancer"]["paths"] == ["/*"]
+    for key in ("nlb.port", "nlb.additional_listeners[0].deregistration_delay"):
+        assert both.outcomes[key].treatment is Treatment.NOT_CARRIED and "LoadBalancers[+]" in both.outcomes[key].note
 
 
 def test_the_version_of_http_needs_a_certificate(imports: Imports) -> None:
@@ -430,12 +434,26 @@ count: {range: 1-3, queue_delay: {acceptable_latency: 1m, msg_processing_time: 5
     assert block["autoScaling"]["queueBacklogPerTask"] == 120 and block["autoScaling"]["queue"] == "mailer"
     assert block["environment"]["COPILOT_QUEUE_URI"] == "${sqs:mailer:url}"
     assert json.loads(block["environment"]["COPILOT_TOPIC_QUEUE_URIS"]) == {
-        "webExactEventsQueue": "${sqs:mailer-web-exact:url}"
+        "webExactfifoEventsQueue": "${sqs:mailer-web-exact:url}"
     }
     assert json.loads(publisher.data["service"]["environment"]["COPILOT_SNS_TOPIC_ARNS"]) == {
         "placed": "${sns:web-placed:arn}",
         "exact.fifo": "${sns:web-exact:arn}",
     }
+
+
+def test_a_queue_of_a_topic_that_is_not_in_the_workspace(imports: Imports) -> None:
+    topics = "[{name: paid, service: shop, queue: {fifo: true}}, {name: sent, service: shop, queue: {timeout: 1s}}]"
+    base = {"name": "w", "type": "Worker Service", "image": {"location": "x"}}
+    worker = Imported(imports, base, f"subscribe: {{topics: {topics}}}")
+    queues = {each["name"]: each["receivesFrom"] for each in worker.data["dependencies"] if "receivesFrom" in each}
+    assert queues == {
+        "${ENV}-w-shop-paid": [{"topic": "${ENV}-shop-paid.fifo"}],
+        "${ENV}-w-shop-sent": [{"topic": "${ENV}-shop-sent"}],
+    }
+    assert "{existingQueue: ${ENV}-w-shop-paid.fifo}" in worker.outcomes["subscribe.topics[0].name"].note
+    urls = json.loads(worker.block["environment"]["COPILOT_TOPIC_QUEUE_URIS"])
+    assert urls.keys() == {"shopPaidfifoEventsQueue", "shopSentEventsQueue"}
 
 
 @pytest.mark.parametrize(
