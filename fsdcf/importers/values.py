@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from math import ceil
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
@@ -35,27 +36,51 @@ def seconds(value: SourceValue) -> int:
 
 def put_seconds(to: str, low: int = 0, high: int = 10**9) -> Convert:
     """A conversion that puts a duration, in seconds, at a key that accepts the numbers from ``low`` to ``high``."""
+    return _nearest(to, low, high, seconds, " seconds")
+
+
+def put_number(to: str, low: int = 0, high: int = 10**9) -> Convert:
+    """A conversion that puts a whole number at a key that accepts the numbers from ``low`` to ``high``."""
+    return _nearest(to, low, high, lambda value: value.number)
+
+
+def _nearest(to: str, low: int, high: int, read: Callable[[SourceValue], int], unit: str = "") -> Convert:
+    """A conversion that puts the nearest number that a key accepts."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        number = seconds(value)
+        number = read(value)
         fitting = min(max(number, low), high)
         block.put(to, fitting)
-        return changed(f"{number} seconds are not possible: {fitting}", to) if fitting != number else None
-
-    return convert
-
-
-def put_between(to: str, low: int, high: int) -> Convert:
-    """A conversion that puts a whole number at a key that accepts the numbers from ``low`` to ``high``."""
-
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        fitting = min(max(value.number, low), high)
-        block.put(to, fitting)
-        if fitting == value.number:
+        if fitting == number:
             return None
-        return changed(f"{value.number} is not between {low} and {high}, the limits of AWS: {fitting}", to)
+        limit = "less than the minimum" if number < low else "more than the maximum"
+        return changed(f"{number}{unit} is {limit}: {fitting}", to)
 
     return convert
+
+
+def put_flag(to: str) -> Convert:
+    """A conversion that puts a boolean."""
+    return lambda value, block: block.put(to, value.flag)
+
+
+def put_opposite(to: str) -> Convert:
+    """A conversion that puts a boolean that means the opposite in a spec."""
+    return lambda value, block: block.put(to, not value.flag)
+
+
+def put_true(to: str) -> Convert:
+    """A conversion that puts a boolean at a key whose default is false."""
+    return lambda value, block: block.put(to, True) if value.flag else None
+
+
+def put_port(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put a TCP port, such as ``8080`` or ``8080/tcp``, at ``port``. Raises UnfitError."""
+    text = value.text.strip().removesuffix("/tcp")
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 2**16:
+        raise UnfitError("must be a TCP port from 1 to 65535")
+    block.put("port", int(text))
+    return None
 
 
 def literal(text: str) -> str:

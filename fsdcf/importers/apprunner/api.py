@@ -14,7 +14,6 @@ from fsdcf.importers.apprunner.service import (
     TCP_CODES,
     put_command,
     put_concurrency,
-    put_port,
     put_runtime,
     put_source,
     requests_in_a_minute,
@@ -26,7 +25,7 @@ from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_between, put_image, put_variable
+from fsdcf.importers.values import literal, put_image, put_number, put_port, put_variable
 from fsdcf.masking import contains_secret
 
 # What the API says of a service
@@ -109,7 +108,7 @@ def _path(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 def _interval(value: SourceValue, block: Block) -> KeyOutcome | None:
     service_of(block).values["interval"] = value
-    return put_between("healthCheck.interval", 5, 300)(value, block)
+    return put_number("healthCheck.interval", 5, 300)(value, block)
 
 
 def _scaling_arn(value: SourceValue, block: Block) -> KeyOutcome:
@@ -282,16 +281,16 @@ SERVICE = Table(
                     SourceKey("Protocol", "healthCheck.path healthCheck.successCodes", convert=_protocol),
                     SourceKey("Path", "healthCheck.path", convert=_path),
                     SourceKey("Interval", "healthCheck.interval", convert=_interval),
-                    SourceKey("Timeout", "healthCheck.timeout", convert=put_between("healthCheck.timeout", 2, 120)),
+                    SourceKey("Timeout", "healthCheck.timeout", convert=put_number("healthCheck.timeout", 2, 120)),
                     SourceKey(
                         "HealthyThreshold",
                         "healthCheck.healthyThreshold",
-                        convert=put_between("healthCheck.healthyThreshold", 2, 10),
+                        convert=put_number("healthCheck.healthyThreshold", 2, 10),
                     ),
                     SourceKey(
                         "UnhealthyThreshold",
                         "healthCheck.unhealthyThreshold",
-                        convert=put_between("healthCheck.unhealthyThreshold", 2, 10),
+                        convert=put_number("healthCheck.unhealthyThreshold", 2, 10),
                     ),
                 ),
             ),
@@ -335,7 +334,7 @@ ANSWER = Table(_API, SourceKey("Service", table=SERVICE), SourceKey("OperationId
 
 
 def _put_scale(to: str) -> Convert:
-    return put_between(f"autoScaling.{to}", 1, 5000)
+    return put_number(f"autoScaling.{to}", 1, 5000)
 
 
 def _subnets(value: SourceValue, block: Block) -> KeyOutcome:

@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/apprunner/latest/dg/config-file-ref.html
 from __future__ import annotations
 
 from fsdcf.importers.apprunner.image import PLACE, add_variable, put_version
-from fsdcf.importers.apprunner.service import put_command, put_port, put_runtime, put_source, service_of, step_of
+from fsdcf.importers.apprunner.service import put_command, put_runtime, put_source, service_of, step_of
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_variable
+from fsdcf.importers.values import literal, put_port, put_variable
 
 
 def _port_variable(value: SourceValue, block: Block) -> KeyOutcome | None:

@@ -70,13 +70,6 @@ def put_command(value: SourceValue, block: Block) -> KeyOutcome | None:
     return None
 
 
-def put_port(value: SourceValue, block: Block) -> KeyOutcome | None:
-    if not 0 < value.number < 2**16:
-        raise UnfitError("must be a port")
-    block.put("port", value.number)
-    return None
-
-
 def put_source(value: SourceValue, name: str, source: str, block: Block) -> KeyOutcome:
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         return not_carried("the name of a variable has letters, digits and _, and does not begin with a digit")

@@ -20,7 +20,16 @@ from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import fargate_size, literal, put_image, put_seconds, put_sidecar_image, store
+from fsdcf.importers.values import (
+    fargate_size,
+    literal,
+    put_image,
+    put_number,
+    put_seconds,
+    put_sidecar_image,
+    put_true,
+    store,
+)
 from fsdcf.language.model.common import VARIABLE
 from fsdcf.masking import contains_secret
 
@@ -236,10 +245,6 @@ def _plain_text(to: str) -> Convert:
         block.put(to, literal(value.text))
 
     return convert
-
-
-def _flag(to: str) -> Convert:
-    return lambda value, block: block.put(to, True) if value.flag else None
 
 
 def _target(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -667,17 +672,15 @@ def _retries(value: SourceValue, block: Block) -> KeyOutcome:
     _, part = part_of(block)
     if not _has_check(part):
         return not_carried(_NO_CHECK)
-    block.put(to := f"{_check(block)}.retries", fitting := min(max(value.number, 1), 10))
-    return carried(to) if fitting == value.number else changed(f"ECS has at most 10: {fitting}", to)
+    to = f"{_check(block)}.retries"
+    return put_number(to, 1, 10)(value, block) or carried(to)
 
 
 # Deployment
 
 
 def _count(value: SourceValue, block: Block) -> KeyOutcome | None:
-    if block.get("autoScaling") is None:
-        block.put("resources.desiredCount", max(0, min(value.number, 5000)))
-    return None
+    return put_number("resources.desiredCount", 0, 5000)(value, block) if block.get("autoScaling") is None else None
 
 
 def _failure(value: SourceValue, block: Block) -> KeyOutcome:
@@ -698,10 +701,6 @@ def _order(value: SourceValue, block: Block) -> KeyOutcome | None:
     elif value.text != "start-first":
         raise UnfitError("must be start-first or stop-first")
     return None
-
-
-def _percent(to: str, low: int, high: int) -> Convert:
-    return lambda value, block: block.put(to, max(low, min(value.number, high)))
 
 
 def _policies(value: SourceValue, block: Block) -> KeyOutcome:
@@ -845,8 +844,8 @@ CONTAINER = (
         ),
         enter=_secret_entry,
     ),
-    SourceKey("init", "initProcess", convert=_flag("initProcess")),
-    SourceKey("read_only", "readonlyRootFilesystem", convert=_flag("readonlyRootFilesystem")),
+    SourceKey("init", "initProcess", convert=put_true("initProcess")),
+    SourceKey("read_only", "readonlyRootFilesystem", convert=put_true("readonlyRootFilesystem")),
     SourceKey("stop_grace_period", "stopTimeout", convert=put_seconds("stopTimeout", 2, 120)),
     SourceKey(
         "ulimits.*",
@@ -1059,10 +1058,10 @@ SERVICE_KEYS = Table(
     SourceKey(
         "x-aws-min_percent",
         "deployment.minimumHealthyPercent",
-        convert=_percent("deployment.minimumHealthyPercent", 0, 100),
+        convert=put_number("deployment.minimumHealthyPercent", 0, 100),
     ),
     SourceKey(
-        "x-aws-max_percent", "deployment.maximumPercent", convert=_percent("deployment.maximumPercent", 100, 200)
+        "x-aws-max_percent", "deployment.maximumPercent", convert=put_number("deployment.maximumPercent", 100, 200)
     ),
     SourceKey(
         "x-aws-logs_retention",
@@ -1070,24 +1069,24 @@ SERVICE_KEYS = Table(
         convert=lambda value, block: block.put("observability.logs.retention", value.number),
     ),
     SourceKey(
-        "deploy.x-aws-autoscaling.min", "autoScaling.minCount", convert=_percent("autoScaling.minCount", 0, 5000)
+        "deploy.x-aws-autoscaling.min", "autoScaling.minCount", convert=put_number("autoScaling.minCount", 0, 5000)
     ),
     SourceKey(
-        "deploy.x-aws-autoscaling.max", "autoScaling.maxCount", convert=_percent("autoScaling.maxCount", 1, 5000)
+        "deploy.x-aws-autoscaling.max", "autoScaling.maxCount", convert=put_number("autoScaling.maxCount", 1, 5000)
     ),
     SourceKey(
-        "deploy.x-aws-autoscaling.cpu", "autoScaling.targetCPU", convert=_percent("autoScaling.targetCPU", 1, 100)
+        "deploy.x-aws-autoscaling.cpu", "autoScaling.targetCPU", convert=put_number("autoScaling.targetCPU", 1, 100)
     ),
     SourceKey(
         "deploy.x-aws-autoscaling.memory",
         "autoScaling.targetMemory",
-        convert=_percent("autoScaling.targetMemory", 1, 100),
+        convert=put_number("autoScaling.targetMemory", 1, 100),
     ),
-    SourceKey("x-aws-autoscaling.min", "autoScaling.minCount", convert=_percent("autoScaling.minCount", 0, 5000)),
-    SourceKey("x-aws-autoscaling.max", "autoScaling.maxCount", convert=_percent("autoScaling.maxCount", 1, 5000)),
-    SourceKey("x-aws-autoscaling.cpu", "autoScaling.targetCPU", convert=_percent("autoScaling.targetCPU", 1, 100)),
+    SourceKey("x-aws-autoscaling.min", "autoScaling.minCount", convert=put_number("autoScaling.minCount", 0, 5000)),
+    SourceKey("x-aws-autoscaling.max", "autoScaling.maxCount", convert=put_number("autoScaling.maxCount", 1, 5000)),
+    SourceKey("x-aws-autoscaling.cpu", "autoScaling.targetCPU", convert=put_number("autoScaling.targetCPU", 1, 100)),
     SourceKey(
-        "x-aws-autoscaling.memory", "autoScaling.targetMemory", convert=_percent("autoScaling.targetMemory", 1, 100)
+        "x-aws-autoscaling.memory", "autoScaling.targetMemory", convert=put_number("autoScaling.targetMemory", 1, 100)
     ),
 )
 

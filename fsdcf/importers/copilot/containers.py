@@ -19,10 +19,8 @@ from fsdcf.importers.copilot.workload import (
     PLACEHOLDER,
     TITLE,
     absent,
-    flag,
     json_text,
     note_below,
-    number,
     without_secret,
     workload,
 )
@@ -30,7 +28,18 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_seconds, put_secret, put_variable, seconds, secret_source, store
+from fsdcf.importers.values import (
+    literal,
+    put_flag,
+    put_number,
+    put_port,
+    put_seconds,
+    put_secret,
+    put_variable,
+    seconds,
+    secret_source,
+    store,
+)
 from fsdcf.language.model.common import VARIABLE
 from fsdcf.masking import contains_secret, is_secret_name
 
@@ -322,7 +331,7 @@ CHECK = Table(
     SourceKey("command", "command", convert=_check_command, whole=True),
     SourceKey("interval", "interval", convert=put_seconds("interval", 5, 300)),
     SourceKey("timeout", "timeout", convert=_check_timeout),
-    SourceKey("retries", "retries", convert=number("retries", 1, 10)),
+    SourceKey("retries", "retries", convert=put_number("retries", 1, 10)),
     SourceKey("start_period", "startPeriod", convert=put_seconds("startPeriod", 0, 300)),
 )
 
@@ -467,12 +476,12 @@ _MOUNT = Table(
 def _ephemeral(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.number <= 20:
         return carried("resources.ephemeralStorage")
-    return number("resources.ephemeralStorage", 21, 200)(value, block)
+    return put_number("resources.ephemeralStorage", 21, 200)(value, block)
 
 
 STORAGE = (
     SourceKey("storage.ephemeral", "resources.ephemeralStorage", convert=_ephemeral),
-    SourceKey("storage.readonly_fs", "readonlyRootFilesystem", convert=flag("readonlyRootFilesystem")),
+    SourceKey("storage.readonly_fs", "readonlyRootFilesystem", convert=put_flag("readonlyRootFilesystem")),
     SourceKey("storage.volumes.*", "volumes", table=_VOLUME, enter=_volume),
 )
 
@@ -571,19 +580,11 @@ def _sidecar(value: SourceValue, block: Block) -> Block:
     return block.add("sidecars", {"name": value.name})
 
 
-def _port(value: SourceValue, block: Block) -> KeyOutcome | None:
-    text = value.text.removesuffix("/tcp")
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise UnfitError("must be a port of TCP: fsdcf has no UDP")
-    block.put("port", int(text))
-    return None
-
-
 _BUILD_KEYS = ("dockerfile", "context", "args.*", "target", "cache_from[]")
 
 SIDECAR = Table(
     TITLE,
-    SourceKey("port", "port", convert=_port),
+    SourceKey("port", "port", convert=put_port),
     SourceKey("image", "image", convert=_versioned("image")),
     SourceKey("image.location", "image", convert=_versioned("image")),
     SourceKey(
@@ -594,7 +595,7 @@ SIDECAR = Table(
         enter=_sidecar_build,
         convert=lambda value, block: (_sidecar_build(value, block), None)[1],
     ),
-    SourceKey("essential", "essential", convert=flag("essential")),
+    SourceKey("essential", "essential", convert=put_flag("essential")),
     SourceKey("credentialsParameter", "imageCredentials", convert=_credentials),
     SourceKey("mount_points[]", "mounts", table=_MOUNT, enter=_mount),
     SourceKey("labels.*", ".overrides.TaskDefinition", "as an override of the template", _label),
@@ -617,7 +618,7 @@ CONTAINER = (
     ),
     SourceKey("image.location", "image", convert=_location),
     SourceKey("image.credentials", "imageCredentials", convert=_credentials),
-    SourceKey("image.port", "port", convert=_port),
+    SourceKey("image.port", "port", convert=put_port),
     SourceKey("image.labels.*", ".overrides.TaskDefinition", "as an override of the template", _label),
     SourceKey("image.depends_on.*", "dependsOn", convert=_depends),
     SourceKey(

@@ -16,7 +16,7 @@ from fsdcf.importers.copilot.layers import in_environment, in_shell
 from fsdcf.importers.copilot.messages import PUBLISH, SUBSCRIBE
 from fsdcf.importers.copilot.taskdef import TASKDEF
 from fsdcf.importers.copilot.traffic import COUNT, HTTP, NETWORK, sidecar_of
-from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, number, without_secret, workload
+from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, without_secret, workload
 from fsdcf.importers.copilot.workspace import (
     BACKEND,
     JOB,
@@ -33,7 +33,7 @@ from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import SourceKey, Table, note, report_on
 from fsdcf.importers.report import ImportReport, KeyOutcome, Row, UnfitError, changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
-from fsdcf.importers.values import put_seconds, put_size, seconds
+from fsdcf.importers.values import put_number, put_seconds, put_size, seconds
 from fsdcf.language import model
 
 _BALANCER = "networking.loadBalancer"
@@ -215,7 +215,7 @@ def _counted(number_of: int, unit: str) -> str:
 
 _SCHEDULED = (
     SourceKey("on.schedule", "schedule", convert=_schedule),
-    SourceKey("retries", "retries", convert=number("retries", 0, 10)),
+    SourceKey("retries", "retries", convert=put_number("retries", 0, 10)),
     SourceKey("timeout", "timeout", convert=put_seconds("timeout", 60, 1209600)),
 )
 

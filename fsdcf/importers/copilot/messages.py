@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, flag, json_text, note_below, number, workload
+from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, json_text, note_below, workload
 from fsdcf.importers.copilot.workspace import WORKER, Workspace, type_of
 from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, changed, not_carried
 from fsdcf.importers.source import Source, SourceValue
-from fsdcf.importers.values import put_seconds
+from fsdcf.importers.values import put_flag, put_number, put_seconds
 
 _FIFO = ".fifo"
 _LONGEST = 80 - len(_FIFO)
@@ -103,7 +103,7 @@ def _put_fifo(value: SourceValue, block: Block) -> None:
 
 def _fifo_map(value: SourceValue, block: Block) -> None:
     block.put("fifo", True)
-    flag("contentBasedDeduplication")(value, block)
+    put_flag("contentBasedDeduplication")(value, block)
 
 
 def _workers(value: SourceValue, block: Block) -> KeyOutcome:
@@ -184,7 +184,7 @@ def entry_key(entry: Block) -> str:
 
 
 def _tries(value: SourceValue, block: Block) -> None:
-    number("maxReceiveCount", 1, 1000)(value, block)
+    put_number("maxReceiveCount", 1, 1000)(value, block)
     block.data.pop("deadLetters", None)
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 
 from fsdcf.importers.copilot.containers import exported
-from fsdcf.importers.copilot.workload import PLACEHOLDER, TITLE, absent, flag, note_below, number, workload
+from fsdcf.importers.copilot.workload import PLACEHOLDER, TITLE, absent, note_below, workload
 from fsdcf.importers.copilot.workspace import BACKEND, REQUEST_DRIVEN
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_seconds, seconds
+from fsdcf.importers.values import put_flag, put_number, put_seconds, seconds
 
 _BALANCER = "networking.loadBalancer"
 _MOST_VALUES = 5
@@ -280,17 +280,17 @@ HTTP = (
     SourceKey("http.hosted_zone", _BALANCER, _RECORD, convert=lambda value, block: None),
     SourceKey("http.healthcheck", "healthCheck.path", convert=_check_path),
     SourceKey("http.healthcheck.path", "healthCheck.path", convert=_check_path),
-    SourceKey("http.healthcheck.port", "healthCheck.port", convert=number("healthCheck.port", 1, 65535)),
+    SourceKey("http.healthcheck.port", "healthCheck.port", convert=put_number("healthCheck.port", 1, 65535)),
     SourceKey("http.healthcheck.success_codes", "healthCheck.successCodes", convert=_codes),
     SourceKey(
         "http.healthcheck.healthy_threshold",
         "healthCheck.healthyThreshold",
-        convert=number("healthCheck.healthyThreshold", 2, 10),
+        convert=put_number("healthCheck.healthyThreshold", 2, 10),
     ),
     SourceKey(
         "http.healthcheck.unhealthy_threshold",
         "healthCheck.unhealthyThreshold",
-        convert=number("healthCheck.unhealthyThreshold", 2, 10),
+        convert=put_number("healthCheck.unhealthyThreshold", 2, 10),
     ),
     SourceKey("http.healthcheck.interval", "healthCheck.interval", convert=put_seconds("healthCheck.interval", 5, 300)),
     SourceKey("http.healthcheck.timeout", "healthCheck.timeout", convert=put_seconds("healthCheck.timeout", 2, 120)),
@@ -307,7 +307,7 @@ HTTP = (
     SourceKey("http.target_container", f"{_BALANCER}.container", convert=_target),
     SourceKey("http.targetContainer", f"{_BALANCER}.container", convert=_target),
     SourceKey("http.target_port", "port", convert=_target_port),
-    SourceKey("http.stickiness", f"{_BALANCER}.stickiness", convert=flag(f"{_BALANCER}.stickiness")),
+    SourceKey("http.stickiness", f"{_BALANCER}.stickiness", convert=put_flag(f"{_BALANCER}.stickiness")),
     SourceKey(
         "http.allowed_source_ips",
         ".overrides.ListenerRule",
@@ -369,7 +369,7 @@ def _connect_alias(value: SourceValue, block: Block) -> None:
 _SUBNETS = "the services of an environment share its subnets: `environment.network.privateSubnets` has existing ones"
 
 NETWORK = (
-    SourceKey("network.connect", "networking.serviceConnect", convert=flag("networking.serviceConnect")),
+    SourceKey("network.connect", "networking.serviceConnect", convert=put_flag("networking.serviceConnect")),
     SourceKey("network.connect.alias", "networking.serviceConnect.alias", convert=_connect_alias),
     SourceKey("network.vpc.placement", "networking.assignPublicIp", convert=_placement),
     *absent(
@@ -393,11 +393,11 @@ def _count(value: SourceValue, block: Block) -> KeyOutcome | None:
             f"as App Runner's default: what the configuration {value.text} has instead is not in the manifest",
             "autoScaling",
         )
-    return number("resources.desiredCount", 0, 5000)(value, block)
+    return put_number("resources.desiredCount", 0, 5000)(value, block)
 
 
 def _spot(value: SourceValue, block: Block) -> None:
-    number("resources.desiredCount", 0, 5000)(value, block)
+    put_number("resources.desiredCount", 0, 5000)(value, block)
     block.put("resources.spot", True)
 
 
@@ -496,8 +496,8 @@ COUNT = (
     SourceKey("count", "resources.desiredCount", convert=_count),
     SourceKey("count.spot", "resources.spot resources.desiredCount", convert=_spot),
     SourceKey("count.range", "autoScaling.minCount autoScaling.maxCount", convert=_range),
-    SourceKey("count.range.min", "autoScaling.minCount", convert=number("autoScaling.minCount", 0, 5000)),
-    SourceKey("count.range.max", "autoScaling.maxCount", convert=number("autoScaling.maxCount", 1, 5000)),
+    SourceKey("count.range.min", "autoScaling.minCount", convert=put_number("autoScaling.minCount", 0, 5000)),
+    SourceKey("count.range.max", "autoScaling.maxCount", convert=put_number("autoScaling.maxCount", 1, 5000)),
     SourceKey(
         "count.range.spot_from", "resources.spot", "after the first tasks, nearly all run on FARGATE_SPOT", _spot_from
     ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fsdcf.importers.copilot.workspace import Workspace
 from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.keys import SourceKey, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, changed
+from fsdcf.importers.report import KeyOutcome, UnfitError
 from fsdcf.importers.source import Beside, SourceValue
 from fsdcf.masking import secrets_in, secrets_in_words
 
@@ -64,22 +64,6 @@ def without_secret(value: SourceValue) -> SourceValue:
     if any(secrets_in(value.data, value.name)) or any(secrets_in_words(texts)):
         raise UnfitError("contains what looks like a secret: store it, and give it to the container by `secrets`")
     return value
-
-
-def flag(to: str, meaning: Callable[[bool], Any] = bool) -> Callable[[SourceValue, Block], None]:
-    """A conversion that puts a boolean."""
-    return lambda value, block: block.put(to, meaning(value.flag))
-
-
-def number(to: str, low: int, high: int) -> Callable[[SourceValue, Block], KeyOutcome | None]:
-    """A conversion that puts a whole number, or the nearest one that the key accepts."""
-
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        fitting = min(max(value.number, low), high)
-        block.put(to, fitting)
-        return changed(f"{value.number} is not possible: {fitting}", to) if fitting != value.number else None
-
-    return convert
 
 
 def absent(paths: str, why: str) -> list[SourceKey]:

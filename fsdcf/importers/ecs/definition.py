@@ -26,7 +26,16 @@ from fsdcf.importers.ecs.texts import (
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_secret, put_size, put_variable, secret_source, store
+from fsdcf.importers.values import (
+    literal,
+    put_number,
+    put_secret,
+    put_size,
+    put_true,
+    put_variable,
+    secret_source,
+    store,
+)
 from fsdcf.language.model.container import CONDITIONS, MAIN, MOUNT_PATH, ROUTER
 from fsdcf.language.rules.container import REPOSITORY
 from fsdcf.masking import contains_secret, mask_value
@@ -295,27 +304,6 @@ def _put_text(to: str) -> Convert:
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         block.put_valid(to, rendered(value, block))
-        return None
-
-    return convert
-
-
-def put_number(to: str, low: int, high: int) -> Convert:
-    """A conversion that puts a number, or the nearest one that is possible."""
-
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        number = value.number
-        fitting = min(max(number, low), high)
-        block.put(to, fitting)
-        return changed(f"the values are {low} to {high}: {fitting}", to) if fitting != number else None
-
-    return convert
-
-
-def put_flag(to: str) -> Convert:
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        if value.flag:
-            block.put(to, True)
         return None
 
     return convert
@@ -1152,7 +1140,7 @@ CONTAINER = Table(
     SourceKey("linuxParameters.capabilities.add[]", "capabilities.add", convert=_capability("add")),
     SourceKey("linuxParameters.capabilities.drop[]", "capabilities.drop", convert=_capability("drop")),
     *(SourceKey(f"{_DEVICES}.{name}", note=_FARGATE) for name in ("hostPath", "containerPath", "permissions")),
-    SourceKey("linuxParameters.initProcessEnabled", "initProcess", convert=put_flag("initProcess")),
+    SourceKey("linuxParameters.initProcessEnabled", "initProcess", convert=put_true("initProcess")),
     SourceKey("linuxParameters.sharedMemorySize", note=f"{_FARGATE}: `tmpfs` is memory at a path of its own"),
     SourceKey("linuxParameters.tmpfs[]", table=TMPFS, enter=_tmpfs),
     SourceKey("linuxParameters.maxSwap", note=f"{_FARGATE}: raise `resources.memory`"),
@@ -1175,7 +1163,7 @@ CONTAINER = Table(
     SourceKey("workingDirectory", "workingDirectory", convert=_put_text("workingDirectory")),
     SourceKey("disableNetworking", convert=_unless_false(_FARGATE)),
     SourceKey("privileged", convert=_unless_false(f"{_FARGATE}: leave out what needs a privileged container")),
-    SourceKey("readonlyRootFilesystem", "readonlyRootFilesystem", convert=put_flag("readonlyRootFilesystem")),
+    SourceKey("readonlyRootFilesystem", "readonlyRootFilesystem", convert=put_true("readonlyRootFilesystem")),
     SourceKey("dnsServers[]", note=f"{_FARGATE}: the VPC resolves names"),
     SourceKey("dnsSearchDomains[]", note=f"{_FARGATE}: write the whole names of hosts"),
     SourceKey("extraHosts[].hostname", note=f"{_FARGATE}: a private hosted zone of Route 53 resolves names"),

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fsdcf.importers.draft import Block
-from fsdcf.importers.ecs.definition import put_number, text_at, whole_number
+from fsdcf.importers.ecs.definition import text_at, whole_number
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import Source, SourceValue
+from fsdcf.importers.values import put_number
 
 TITLE = "Application Auto Scaling"
 

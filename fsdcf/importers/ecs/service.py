@@ -9,10 +9,11 @@ import re
 from math import ceil
 
 from fsdcf.importers.draft import Block
-from fsdcf.importers.ecs.definition import TAG, put_flag, put_number, put_tag, task_in, text_at, whole_number
+from fsdcf.importers.ecs.definition import TAG, put_tag, task_in, text_at, whole_number
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
+from fsdcf.importers.values import put_number, put_true
 from fsdcf.language.model.common import EC2_ID
 
 TITLE = "an ECS service definition"
@@ -156,7 +157,7 @@ def _breaker(name: str) -> Convert:
 def _exec(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.flag and block.get("readonlyRootFilesystem"):
         return not_carried("ECS Exec does not work with a read-only root file system: choose one of them")
-    return put_flag("enableExecuteCommand")(value, block)
+    return put_true("enableExecuteCommand")(value, block)
 
 
 def _registries(value: SourceValue, block: Block) -> KeyOutcome | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.draft import Draft, spec_name
+from fsdcf.importers.draft import Draft, spec_name, unused_name
 from fsdcf.importers.flat.container import size
 from fsdcf.importers.flat.dependencies import COMMON, enter
 from fsdcf.importers.flat.fitting import change_rows, fit
@@ -107,11 +107,7 @@ def _begin(document: SourceValue, shared: Sequence[Draft], result: ImportResult)
     named = get(document, "name", "service_name")
     given = named.text if named is not None and not isinstance(named.data, (dict, list)) else document.name
     name = spec_name(given or posixpath.splitext(posixpath.basename(document.source.path))[0])
-    taken = {each.name for each in result.drafts}
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name[: 38 - len(str(number))].rstrip('-')}-{number}"
+    free = unused_name(name, {each.name for each in result.drafts})
     kind = JOB if platform_of(document.data, document.source.data) == "batch" else SERVICE
     security = get(document, "security", "iam")
     role = get(security, "task_role", "task_role_arn", "role", "role_arn", "iam_role", "iam_role_arn")

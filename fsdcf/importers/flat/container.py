@@ -11,14 +11,12 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.reading import (
     cpu,
     document_of,
-    flag,
     get,
     items,
     keys,
     listed,
     memory,
     nothing,
-    number,
     put,
     seconds,
     table,
@@ -28,7 +26,15 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_secret, put_sidecar_image, put_size, put_variable, secret_source
+from fsdcf.importers.values import (
+    put_flag,
+    put_number,
+    put_secret,
+    put_sidecar_image,
+    put_size,
+    put_variable,
+    secret_source,
+)
 from fsdcf.language.model import JOB
 
 
@@ -166,9 +172,9 @@ def container_keys(prefix: str) -> Iterator[SourceKey]:
         ("workdir", "workingDirectory", text("workingDirectory")),
         ("user", "user", text("user")),
         ("run_as_user", "user", text("user")),
-        ("readonly_root_filesystem", "readonlyRootFilesystem", flag("readonlyRootFilesystem")),
-        ("read_only_root_filesystem", "readonlyRootFilesystem", flag("readonlyRootFilesystem")),
-        ("init_process", "initProcess", flag("initProcess")),
+        ("readonly_root_filesystem", "readonlyRootFilesystem", put_flag("readonlyRootFilesystem")),
+        ("read_only_root_filesystem", "readonlyRootFilesystem", put_flag("readonlyRootFilesystem")),
+        ("init_process", "initProcess", put_flag("initProcess")),
         ("stop_timeout", "stopTimeout", seconds("stopTimeout", 2, 120)),
     ):
         yield SourceKey(f"{under}{name}", to, convert=convert)
@@ -288,19 +294,19 @@ COMPUTE = table(
     ),
     *keys("desired_count replicas instances count tasks instance_count task_count", "resources.desiredCount", count),
     *keys("capacity_provider capacity_providers launch_type", "resources", provider, whole=True),
-    *put("spot use_spot fargate_spot", "resources.spot", flag),
+    *put("spot use_spot fargate_spot", "resources.spot", put_flag),
     *keys("architecture cpu_architecture arch", "resources.architecture", _architecture),
     *keys("ephemeral_storage storage disk disk_size ephemeral_storage_gb", "resources.ephemeralStorage", _storage),
     *keys("gpu gpus", note="Fargate has no GPUs: run it on EC2, outside of fsdcf"),
     *keys("instance_type instance_types", note="Fargate has no instance types: `resources` has the size of a task"),
     *keys("platform_version compute_environment.fargate_platform_version", "resources", nothing),
     SourceKey("compute_environment.type", "resources", convert=provider),
-    *put("port container_port", "port", number, 1, 65535),
+    *put("port container_port", "port", put_number, 1, 65535),
     *container_keys(""),
     *container_keys("container"),
     *size_keys("container"),
     SourceKey("container.name", "image", convert=nothing),
-    *put("container.port container.container_port", "port", number, 1, 65535),
+    *put("container.port container.container_port", "port", put_number, 1, 65535),
 )
 
 
@@ -322,10 +328,10 @@ def _sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
 SIDECAR = table(
     SourceKey("name", "name", convert=nothing),
     SourceKey("image", "image", convert=_sidecar_image),
-    SourceKey("essential", "essential", convert=flag("essential")),
-    *put("port container_port", "port", number, 1, 65535),
-    *put("cpu", "cpu", number, 2, 16384),
-    *put("memory", "memory", number, 6, 249856),
+    SourceKey("essential", "essential", convert=put_flag("essential")),
+    *put("port container_port", "port", put_number, 1, 65535),
+    *put("cpu", "cpu", put_number, 2, 16384),
+    *put("memory", "memory", put_number, 6, 249856),
     *(key for key in container_keys("") if key.path not in ("image", "essential")),
     SourceKey("environment.*", "environment", convert=variable, whole=True),
     items("environment[]", "environment", variable_pair),

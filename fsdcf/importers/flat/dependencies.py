@@ -17,14 +17,12 @@ from fsdcf.importers.flat.reading import (
     DEPENDENCY_NAMES,
     add_statement,
     at,
-    flag,
     get,
     items,
     keys,
     listed,
     named,
     nothing,
-    number,
     put,
     seconds,
     snake,
@@ -36,7 +34,7 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_secret, put_variable
+from fsdcf.importers.values import put_flag, put_number, put_secret, put_variable
 from fsdcf.language.foreign import TYPES
 
 READ, WRITE, BOTH = "read", "write", "read_write"
@@ -355,8 +353,8 @@ DYNAMODB = _type(
     *_made_keys("hash_key partition_key primary_key", "keySchema attributes", _key("HASH"), whole=True),
     *_made_keys("range_key sort_key", "keySchema attributes", _key("RANGE"), whole=True),
     *_made_keys("billing_mode", "billingMode", _billing),
-    *_made_put("read_capacity", "readCapacity", number, 1, 40000),
-    *_made_put("write_capacity", "writeCapacity", number, 1, 40000),
+    *_made_put("read_capacity", "readCapacity", put_number, 1, 40000),
+    *_made_put("write_capacity", "writeCapacity", put_number, 1, 40000),
     *_made_keys("ttl time_to_live ttl_attribute", "timeToLive", _ttl, whole=True),
     *(
         items(f"{name}[]", "globalSecondaryIndexes", _index)
@@ -366,7 +364,7 @@ DYNAMODB = _type(
     *keys("streams.view_type stream.view_type streams.view stream_view_type", "stream.view", _stream_view),
     *keys("streams.mode stream.mode streams.permissions", "stream.permissions", _stream_mode, whole=True),
     *keys("point_in_time_recovery pitr", "type", nothing),
-    *_made_put("deletion_protection", "deletionProtection", flag),
+    *_made_put("deletion_protection", "deletionProtection", put_flag),
     *keys(
         "data_pipeline cdc",
         note="fsdcf has no pipeline to Kafka or Snowflake: read the `stream` of the table in a service of your own",
@@ -452,18 +450,18 @@ SQS = _type(
         1209600,
     ),
     *_made_put("delay delay_seconds delivery_delay", "deliveryDelay", seconds, 0, 900),
-    *_made_put("max_receive_count max_receives", "maxReceiveCount", number, 1, 1000),
+    *_made_put("max_receive_count max_receives", "maxReceiveCount", put_number, 1, 1000),
     *_made_put(
         "dead_letter_queue.max_receive_count dlq.max_receive_count dead_letter.max_receive_count "
         "redrive_policy.max_receive_count",
         "maxReceiveCount",
-        number,
+        put_number,
         1,
         1000,
     ),
-    *_made_put("dlq dead_letter_queue dead_letter dlq.enabled dead_letter_queue.enabled", "deadLetters", flag),
-    *_made_put("fifo fifo_queue", "fifo", flag),
-    *_made_put("content_based_deduplication", "contentBasedDeduplication", flag),
+    *_made_put("dlq dead_letter_queue dead_letter dlq.enabled dead_letter_queue.enabled", "deadLetters", put_flag),
+    *_made_put("fifo fifo_queue", "fifo", put_flag),
+    *_made_put("content_based_deduplication", "contentBasedDeduplication", put_flag),
     *keys(
         "batch_size batch_window max_messages max_number_of_messages message_group_id polling", note=_CLIENT, whole=True
     ),
@@ -471,7 +469,7 @@ SQS = _type(
 )
 
 SNS = _type(
-    *_made_put("fifo fifo_topic", "fifo", flag),
+    *_made_put("fifo fifo_topic", "fifo", put_flag),
     *keys(
         "subscriptions subscribers",
         note="write them as `subscriptions`, with `queue`, `existingQueue`, `email` or `https` each",
@@ -487,8 +485,8 @@ def _consumer(value: SourceValue, block: Block) -> None:
 
 
 KINESIS = _type(
-    *_made_put("shards shard_count", "shards", number, 1, 10000),
-    *_made_put("retention_hours retention retention_period", "retentionHours", number, 24, 8760),
+    *_made_put("shards shard_count", "shards", put_number, 1, 10000),
+    *_made_put("retention_hours retention retention_period", "retentionHours", put_number, 24, 8760),
     *keys("enhanced_fan_out.consumer_name consumer_name", "consumers", _consumer),
     *keys("enhanced_fan_out.enabled", "consumers", nothing),
     *keys(
@@ -523,15 +521,15 @@ RDS = _type(
     *put("database database_name db_name", "database", text),
     *keys("credentials credentials_secret secret secret_arn", "unmanaged.secret", _credentials),
     *keys("endpoint host hostname", "unmanaged.endpoint", _endpoint),
-    *put("port", "unmanaged.port", number, 1, 65535),
+    *put("port", "unmanaged.port", put_number, 1, 65535),
     *put("security_group security_group_id", "unmanaged.securityGroupId", text),
     *keys("engine", "engine", lambda value, block: _engine(value, block)),
     *_made_put("engine_version version", "version", text),
     *_made_put("instance_class db_instance_class", "instanceClass", text),
-    *_made_put("allocated_storage storage", "storage", number, 20, 65536),
-    *_made_put("multi_az", "multiAz", flag),
-    *_made_put("backup_retention backup_retention_days backup_retention_period", "backupRetention", number, 0, 35),
-    *_made_put("deletion_protection", "deletionProtection", flag),
+    *_made_put("allocated_storage storage", "storage", put_number, 20, 65536),
+    *_made_put("multi_az", "multiAz", put_flag),
+    *_made_put("backup_retention backup_retention_days backup_retention_period", "backupRetention", put_number, 0, 35),
+    *_made_put("deletion_protection", "deletionProtection", put_flag),
     *keys(
         "ssl_mode ssl tls require_ssl sslmode",
         "type",
@@ -559,12 +557,16 @@ CACHE = _type(
     *keys("engine", "engine", _engine),
     *_made_put("engine_version version", "version", text),
     *keys("endpoint host hostname", "unmanaged.endpoint", _endpoint),
-    *put("port", "unmanaged.port", number, 1, 65535),
+    *put("port", "unmanaged.port", put_number, 1, 65535),
     *put("security_group security_group_id", "unmanaged.securityGroupId", text),
     *_made_put("cluster.node_type node_type cache_node_type", "nodeType", text),
-    *_made_put("cluster.num_shards num_shards shards cluster.shards", "shards", number, 1, 500),
+    *_made_put("cluster.num_shards num_shards shards cluster.shards", "shards", put_number, 1, 500),
     *_made_put(
-        "cluster.replicas_per_shard replicas_per_shard replicas cluster.replicas num_replicas", "replicas", number, 0, 5
+        "cluster.replicas_per_shard replicas_per_shard replicas cluster.replicas num_replicas",
+        "replicas",
+        put_number,
+        0,
+        5,
     ),
     *keys(
         "cluster.mode cluster_mode cluster.enabled",
@@ -683,7 +685,7 @@ SERVICE = _type(
     *keys("discovery.method discovery.type discovery", "type", _discovery),
     SourceKey("discovery.enabled", "type", convert=nothing),
     SourceKey("discovery.namespace", "type", convert=_discovery_namespace),
-    *put("discovery.port port", "port", number, 1, 65535),
+    *put("discovery.port port", "port", put_number, 1, 65535),
     *keys("discovery.name discovery.alias", "alias", _alias),
     *keys(
         "timeout discovery.timeout circuit_breaker retry retries async connection",

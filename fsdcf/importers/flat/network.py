@@ -9,15 +9,12 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.reading import (
     above,
     duration,
-    flag,
     flat,
     get,
-    inverted,
     items,
     keys,
     listed,
     nothing,
-    number,
     put,
     seconds,
     snake,
@@ -29,6 +26,7 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
+from fsdcf.importers.values import put_flag, put_number, put_opposite
 
 
 def _check(value: SourceValue, block: Block) -> None:
@@ -46,12 +44,16 @@ def _check_table() -> Table:
         *put("interval interval_seconds", "healthCheck.interval", seconds, 5, 300),
         *put("timeout timeout_seconds", "healthCheck.timeout", seconds, 2, 120),
         *put(
-            "healthy_threshold healthy_threshold_count success_threshold", "healthCheck.healthyThreshold", number, 2, 10
+            "healthy_threshold healthy_threshold_count success_threshold",
+            "healthCheck.healthyThreshold",
+            put_number,
+            2,
+            10,
         ),
         *put(
             "unhealthy_threshold unhealthy_threshold_count failure_threshold retries",
             "healthCheck.unhealthyThreshold",
-            number,
+            put_number,
             2,
             10,
         ),
@@ -275,8 +277,8 @@ def _balancer_keys() -> Iterator[SourceKey]:
     yield SourceKey("enabled", to, convert=enabled_balancer)
     found = (
         *keys("type", f"{to}.type", _balancer_type),
-        *put("internal private", f"{to}.internal", flag),
-        *put("public external internet_facing", f"{to}.internal", inverted),
+        *put("internal private", f"{to}.internal", put_flag),
+        *put("public external internet_facing", f"{to}.internal", put_opposite),
         *keys("scheme visibility", f"{to}.internal", _scheme),
         *put("idle_timeout idle_timeout_seconds", f"{to}.idleTimeout", seconds, 1, 4000),
         *keys("ssl_policy tls_policy security_policy", f"{to}.sslPolicy", _policy_of_tls),
@@ -287,7 +289,7 @@ def _balancer_keys() -> Iterator[SourceKey]:
         *keys("host hosts host_header host_headers hostnames aliases", f"{to}.hosts", _hosts, whole=True),
         *keys("path paths path_pattern path_patterns path_prefix", f"{to}.paths", _paths, whole=True),
         *keys("priority rule_priority listener.priority", note="a load balancer of its own has no priorities"),
-        *put("sticky stickiness sticky_sessions stickiness.enabled", f"{to}.stickiness", flag),
+        *put("sticky stickiness sticky_sessions stickiness.enabled", f"{to}.stickiness", put_flag),
         *put(
             "deregistration_delay draining_timeout deregistration_delay_seconds",
             f"{to}.deregistrationDelay",
@@ -304,7 +306,7 @@ def _balancer_keys() -> Iterator[SourceKey]:
             texts,
             whole=True,
         ),
-        *put("deletion_protection", f"{to}.deletionProtection", flag),
+        *put("deletion_protection", f"{to}.deletionProtection", put_flag),
         *keys(
             "listener listeners listener_port listener.port port ports listener.protocol protocol",
             to,
@@ -367,7 +369,7 @@ DISCOVERY = table(
 
 
 def _network_keys() -> Iterator[SourceKey]:
-    yield from put("port container_port", "port", number, 1, 65535)
+    yield from put("port container_port", "port", put_number, 1, 65535)
     yield SourceKey("protocol", "networking.loadBalancer.protocol", convert=_port_protocol)
     yield SourceKey("ports", "port", convert=ports_of, whole=True)
     yield from keys("health_check_path healthcheck_path", "healthCheck.path", path_of)
@@ -377,9 +379,9 @@ def _network_keys() -> Iterator[SourceKey]:
         for path in ("load_balancer", "alb", "ingress")
     )
     yield SourceKey("service_discovery", "networking.serviceDiscovery", convert=discovery, table=DISCOVERY)
-    yield from put("internal private", "networking.loadBalancer.internal", flag)
-    yield from put("public", "networking.loadBalancer.internal", inverted)
-    yield from put("assign_public_ip public_ip", "networking.assignPublicIp", flag)
+    yield from put("internal private", "networking.loadBalancer.internal", put_flag)
+    yield from put("public", "networking.loadBalancer.internal", put_opposite)
+    yield from put("assign_public_ip public_ip", "networking.assignPublicIp", put_flag)
     yield from keys("vpc_id vpc.id vpc", "networking.vpc.id", _vpc)
     yield from keys(
         "subnets subnet_ids private_subnets vpc.subnets vpc.private_subnets vpc.subnet_ids",

@@ -11,13 +11,11 @@ from fsdcf.importers.flat.reading import (
     TITLE,
     above,
     add_statement,
-    flag,
     get,
     items,
     keys,
     listed,
     nothing,
-    number,
     percent,
     put,
     snake,
@@ -30,7 +28,7 @@ from fsdcf.importers.flat.scaling import target_of
 from fsdcf.importers.keys import SourceKey, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_variable
+from fsdcf.importers.values import put_flag, put_number, put_variable
 from fsdcf.language.model.common import RETENTION_DAYS
 
 
@@ -216,8 +214,8 @@ OBSERVABILITY = table(
         key
         for name in ("logging", "logs", "log")
         for key in (
-            *put(f"{name}.enabled", "observability.logs.enabled", flag),
-            *put(name, "observability.logs.enabled", flag),
+            *put(f"{name}.enabled", "observability.logs.enabled", put_flag),
+            *put(name, "observability.logs.enabled", put_flag),
             *keys(f"{name}.driver {name}.provider {name}.type {name}.destination", "observability.logs", _log_driver),
             *put(
                 f"{name}.retention_days {name}.retention {name}.retention_in_days {name}.days",
@@ -245,7 +243,7 @@ OBSERVABILITY = table(
         key
         for name in ("tracing", "traces", "trace")
         for key in (
-            *put(f"{name}.enabled {name}", "observability.traces.enabled", flag),
+            *put(f"{name}.enabled {name}", "observability.traces.enabled", put_flag),
             *keys(f"{name}.provider {name}.type {name}.backend", "observability.traces", _provider_of_traces),
             *put(f"{name}.endpoint {name}.otlp_endpoint", "observability.traces.otlpEndpoint", text),
             *keys(
@@ -256,10 +254,10 @@ OBSERVABILITY = table(
             ),
         )
     ),
-    *put("xray xray.enabled", "observability.traces.enabled", flag),
+    *put("xray xray.enabled", "observability.traces.enabled", put_flag),
     SourceKey("metrics.enabled", "observability.metrics.enabled", convert=_metrics_enabled),
-    *put("metrics", "observability.metrics.enabled", flag),
-    *put("metrics.port", "observability.metrics.port", number, 1, 65535),
+    *put("metrics", "observability.metrics.enabled", put_flag),
+    *put("metrics.port", "observability.metrics.port", put_number, 1, 65535),
     *put("metrics.path metrics.endpoint", "observability.metrics.path", text),
     SourceKey("metrics.provider", "observability.metrics", convert=nothing),
     SourceKey("metrics.namespace", "taskRole.statements", convert=_custom),
@@ -279,5 +277,5 @@ OBSERVABILITY = table(
     ),
     SourceKey("alarms.*", "observability.alarms", convert=_alarm_of, whole=True),
     items("alarms[]", "observability.alarms", _alarm),
-    *put("dashboard dashboards dashboard.enabled dashboards.enabled", "observability.dashboard", flag),
+    *put("dashboard dashboards dashboard.enabled dashboards.enabled", "observability.dashboard", put_flag),
 )

@@ -106,28 +106,6 @@ def nothing(value: SourceValue, block: Block) -> None:
     """The key is the form of the document, or the default of a spec."""
 
 
-def number(to: str, low: int = 0, high: int = 10**9) -> Convert:
-    """A conversion of a whole number within limits."""
-
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        given = value.number
-        fitting = min(max(given, low), high)
-        block.put(to, fitting)
-        return changed(f"{given} is not possible: {fitting}", to) if fitting != given else None
-
-    return convert
-
-
-def flag(to: str) -> Convert:
-    """A conversion of a boolean."""
-    return lambda value, block: block.put(to, value.flag)
-
-
-def inverted(to: str) -> Convert:
-    """A conversion of a boolean that means the opposite in a spec."""
-    return lambda value, block: block.put(to, not value.flag)
-
-
 def text(to: str) -> Convert:
     """A conversion of a text, with its placeholders."""
     return lambda value, block: block.put(to, translated(value, value.text))

@@ -10,7 +10,6 @@ from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.container import container_keys, unless
 from fsdcf.importers.flat.network import group, network_mode
 from fsdcf.importers.flat.reading import (
-    flag,
     flat,
     get,
     items,
@@ -25,6 +24,7 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey, note
 from fsdcf.importers.report import UnfitError, carried
 from fsdcf.importers.source import SourceValue
+from fsdcf.importers.values import put_flag
 
 
 def _role(to: str) -> Convert:
@@ -110,7 +110,7 @@ SECURITY = table(
     SourceKey("network_mode", "networking", convert=network_mode),
     *(items(f"{name}[]", "networking.securityGroups", group) for name in ("security_groups", "security_group_ids")),
     *(key for key in container_keys("") if key.path not in ("image", "command", "cmd", "args", "essential")),
-    *put("exec enable_exec execute_command enable_execute_command", "enableExecuteCommand", flag),
+    *put("exec enable_exec execute_command enable_execute_command", "enableExecuteCommand", put_flag),
     *put("kms_key kms_key_arn encryption.kms_key encryption.kms_key_arn", "encryption", text),
     *keys(
         "encryption encryption.enabled encryption.at_rest", "encryption", unless(True, "the stack encrypts the data")

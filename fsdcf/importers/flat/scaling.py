@@ -13,7 +13,6 @@ from fsdcf.importers.flat.reading import (
     items,
     keys,
     nothing,
-    number,
     percent,
     put,
     report_all,
@@ -25,6 +24,7 @@ from fsdcf.importers.flat.reading import (
 from fsdcf.importers.keys import Convert, SourceKey
 from fsdcf.importers.report import KeyOutcome, UnfitError, changed
 from fsdcf.importers.source import SourceValue
+from fsdcf.importers.values import put_number
 
 # Scaling
 
@@ -199,8 +199,8 @@ def _whether_scaling(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 SCALING = table(
     SourceKey("enabled", "autoScaling", convert=_whether_scaling),
-    *put(" ".join(f"min{end}" for end in _ENDS), "autoScaling.minCount", number, 0, 5000),
-    *put(" ".join(f"max{end}" for end in _ENDS), "autoScaling.maxCount", number, 1, 5000),
+    *put(" ".join(f"min{end}" for end in _ENDS), "autoScaling.minCount", put_number, 0, 5000),
+    *put(" ".join(f"max{end}" for end in _ENDS), "autoScaling.maxCount", put_number, 1, 5000),
     *keys(
         "desired desired_count desired_capacity", "autoScaling", nothing, note="auto scaling sets the number of tasks"
     ),

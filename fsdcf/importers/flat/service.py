@@ -37,13 +37,11 @@ from fsdcf.importers.flat.observability import OBSERVABILITY
 from fsdcf.importers.flat.reading import (
     ITEMS,
     OVERRIDES,
-    flag,
     get,
     items,
     keys,
     listed,
     nothing,
-    number,
     put,
     seconds,
     snake,
@@ -57,6 +55,7 @@ from fsdcf.importers.flat.scaling import SCALING
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
+from fsdcf.importers.values import put_flag, put_number
 from fsdcf.language.model import JOB
 
 
@@ -103,19 +102,27 @@ def _strategy(value: SourceValue, block: Block) -> KeyOutcome | None:
 _LATER = "a deployment is rolling: its circuit breaker rolls a failure back"
 DEPLOYMENT = table(
     *keys("type strategy controller", "deployment.strategy", _strategy),
-    *put("minimum_healthy_percent min_healthy_percent min_healthy", "deployment.minimumHealthyPercent", number, 0, 100),
+    *put(
+        "minimum_healthy_percent min_healthy_percent min_healthy",
+        "deployment.minimumHealthyPercent",
+        put_number,
+        0,
+        100,
+    ),
     *put(
         "maximum_percent max_percent maximum_healthy_percent max_healthy_percent max_surge",
         "deployment.maximumPercent",
-        number,
+        put_number,
         100,
         200,
     ),
-    *put("circuit_breaker.enabled circuit_breaker.enable circuit_breaker", "deployment.circuitBreaker.enabled", flag),
+    *put(
+        "circuit_breaker.enabled circuit_breaker.enable circuit_breaker", "deployment.circuitBreaker.enabled", put_flag
+    ),
     *put(
         "circuit_breaker.rollback rollback auto_rollback rollback_on_failure",
         "deployment.circuitBreaker.rollback",
-        flag,
+        put_flag,
     ),
     *keys("canary blue_green bake_time canary_percent traffic_shift", note=_LATER, whole=True),
 )
@@ -141,7 +148,7 @@ _ARRAY = "a run is one task: start one for each part with `fsdcf run`, or let on
 
 WORK = table(
     SourceKey("type", ".kind", convert=_job_type),
-    *put("retry_attempts retries attempts retry_strategy.attempts", "retries", number, 0, 10),
+    *put("retry_attempts retries attempts retry_strategy.attempts", "retries", put_number, 0, 10),
     SourceKey(
         "retry_strategy.evaluate_on_exit[]", note="a failed run is started again, whatever it ended with", whole=True
     ),
@@ -154,7 +161,7 @@ WORK = table(
             SourceKey(f"{name}.rate", "schedule.rate", convert=_schedule_of_job),
             *put(f"{name}.timezone {name}.time_zone", "schedule.timezone", text),
             SourceKey(f"{name}.type", "schedule", convert=nothing),
-            *put(f"{name}.enabled", "schedule.enabled", flag),
+            *put(f"{name}.enabled", "schedule.enabled", put_flag),
         )
     ),
     *keys("size array_properties array_size", note=_ARRAY, whole=True),
@@ -197,7 +204,7 @@ def _service_keys() -> Iterator[SourceKey]:
     yield SourceKey("deployment", table=DEPLOYMENT)
     yield SourceKey("job", table=WORK)
     yield from keys("schedule", "schedule.cron", _only_jobs(_schedule_of_job))
-    yield from put("port container_port", "port", number, 1, 65535)
+    yield from put("port container_port", "port", put_number, 1, 65535)
     yield from size_keys("")
     yield from keys("desired_count replicas instances count", "resources.desiredCount", count)
     yield from keys("capacity_provider launch_type", "resources", provider, whole=True)
@@ -225,7 +232,7 @@ CONTAINER = table(
     *container_keys(""),
     *size_keys(""),
     SourceKey("name", "image", convert=nothing),
-    *put("port container_port", "port", number, 1, 65535),
+    *put("port container_port", "port", put_number, 1, 65535),
     *keys("ports", "port", ports_of, whole=True),
     *(SourceKey(path, table=CHECK) for path in ("health_check", "healthcheck")),
 )
