@@ -7,13 +7,13 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from fsdcf.conventions import environment_path
 from fsdcf.diagnostics import SpecPath
-from fsdcf.importers.report import ImportReport, UnfitError
+from fsdcf.importers.report import ImportReport, Row, UnfitError
 from fsdcf.language.model import ENVIRONMENT, SpecKind
 from fsdcf.language.model.common import NAME
 from fsdcf.language.placeholders import matches, parse, sample
@@ -28,6 +28,8 @@ LONGEST_NAME = 40
 """Maximum length of a service's name, in characters."""
 
 _LONGEST_LINE = 100
+_ALIKE = ("environments", "metadata")
+"""Blocks of a spec that an environment has no other values of."""
 
 
 @dataclass(eq=False, repr=False)
@@ -83,6 +85,20 @@ class Draft:
                 return Block(self, ("dependencies", index))
         entries.append({"type": type_name, "name": name})
         return Block(self, ("dependencies", len(entries) - 1))
+
+    def put_environment(self, name: str, other: Draft, lines: Mapping[str, int], above: str) -> None:
+        """Put what another draft of the same source has different at the part of an environment, and report it.
+
+        ``lines`` are the lines of the keys that the source has for the environment, which are below the key ``above``.
+        """
+        if difference := _difference(self.data, other.data, _ALIKE):
+            self.data.setdefault("environments", {})[name] = difference
+        self.to_store += [each for each in other.to_store if each not in self.to_store]
+        for row in other.report.rows.values():
+            if row.key in lines:
+                to = " ".join(f"environments.{name}.{each}" for each in row.outcome.to.split())
+                outcome = replace(row.outcome, to=to)
+                self.report.add(Row(row.file, lines[row.key], f"{above}.{row.key}", outcome, self.path))
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -237,6 +253,20 @@ def unused_name(text: str, taken: Container[str]) -> str:
     name = spec_name(text)
     numbered = (f"{name[: LONGEST_NAME - 5].rstrip('-')}-{number}" for number in count(2))
     return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def _difference(base: Mapping[str, Any], other: Mapping[str, Any], alike: Container[str] = ()) -> dict[str, Any]:
+    """What must be merged over a map to make it another one: maps deeply, lists whole, null for what goes."""
+    found: dict[str, Any] = {}
+    for key in dict.fromkeys((*base, *other)):
+        before, after = base.get(key), other.get(key)
+        if key in alike or before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            found[key] = _difference(before, after)
+        else:
+            found[key] = after
+    return found
 
 
 def _fits_block(text: str) -> bool:

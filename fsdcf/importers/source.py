@@ -221,6 +221,12 @@ class SourceValue:
             for index, data in enumerate(self.data):
                 yield "[]", SourceValue(self.source, (*self.path, index), data)
 
+    def descendants(self) -> Iterator[SourceValue]:
+        """Every value below a map or a list."""
+        for _, child in self.children():
+            yield child
+            yield from child.descendants()
+
     def items(self) -> list[SourceValue]:
         """The items of a list. Raises UnfitError for another value."""
         if not isinstance(self.data, list):

@@ -6,7 +6,6 @@ Sources: https://aws.github.io/copilot-cli/docs/manifest/lb-web-service/ and the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from fsdcf.importers import ImportResult
@@ -290,7 +289,7 @@ def convert(
     if isinstance(overrides, dict):
         for environment, override in overrides.items():
             if override is not None:
-                _override(draft, whole, str(environment), result.report, read)
+                _override(draft, whole, str(environment), read)
     elif overrides is not None:
         value = SourceValue(whole, ("environments",), overrides)
         note(value, draft.block, not_carried("it must be a map"))
@@ -327,7 +326,7 @@ def _converted(
     return draft
 
 
-def _override(draft: WorkloadDraft, whole: Source, environment: str, report: ImportReport, read: Beside) -> None:
+def _override(draft: WorkloadDraft, whole: Source, environment: str, read: Beside) -> None:
     """Put what differs in an environment at ``environments`` of the spec."""
     at = ("environments", environment)
     data = whole.data["environments"][environment]
@@ -336,36 +335,8 @@ def _override(draft: WorkloadDraft, whole: Source, environment: str, report: Imp
         return
     layer = in_environment(whole, environment)
     other = _converted(draft.name, draft.type, layer, draft.workspace, read, ImportReport())
-    name = environment_name(environment)
-    if difference := _difference(draft.data, other.data):
-        draft.data.setdefault("environments", {})[name] = difference
-    draft.to_store += [each for each in other.to_store if each not in draft.to_store]
-    keys = set(_keys(SourceValue(layer, (), data)))
-    for row in other.report.rows.values():
-        if row.key in keys:
-            to = " ".join(f"environments.{name}.{each}" for each in row.outcome.to.split())
-            outcome = KeyOutcome(row.outcome.treatment, to, row.outcome.note)
-            report.add(Row(row.file, row.line, f"environments.{environment}.{row.key}", outcome, draft.path))
-
-
-def _keys(value: SourceValue) -> Iterator[str]:
-    for _, child in value.children():
-        yield child.key
-        yield from _keys(child)
-
-
-def _difference(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """What must be merged over a map to make it another one: maps deeply, lists whole, null for what goes."""
-    found: dict[str, Any] = {}
-    for key in (*base, *(each for each in other if each not in base)):
-        before, after = base.get(key), other.get(key)
-        if key in ("environments", "metadata") or before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            found[key] = _difference(before, after)
-        else:
-            found[key] = after
-    return found
+    lines = {each.key: each.line for each in SourceValue(layer, (), data).descendants()}
+    draft.put_environment(environment_name(environment), other, lines, f"environments.{environment}")
 
 
 # What depends on several keys

@@ -23,7 +23,7 @@ from fsdcf.importers.flat.fitting import change_rows, fit
 from fsdcf.importers.flat.reading import OVERRIDES, FlatDraft, get, snake
 from fsdcf.importers.flat.service import tables
 from fsdcf.importers.keys import SourceKey, note, report_on
-from fsdcf.importers.report import ImportReport, KeyOutcome, Row, changed, not_carried
+from fsdcf.importers.report import ImportReport, changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
 from fsdcf.language.foreign import ON_ECS, OTHER_PLATFORM, PLATFORMS, is_flat, platform_of
 from fsdcf.language.model import ENVIRONMENT, JOB, SERVICE
@@ -143,28 +143,8 @@ def _override(document: SourceValue, draft: FlatDraft) -> None:
             draft.kind, draft.name, ImportReport(), shared=shared, has_role=draft.has_role, overrides=True
         )
         _fill(Source(document.source.name, document.source.path, text.encode()).root, other)
-        _compare(name, part, draft, other)
-
-
-def _compare(name: str, part: SourceValue, draft: FlatDraft, other: FlatDraft) -> None:
-    own = [draft.kind.block, "dependencies"]
-    differs = _difference({key: draft.data.get(key) for key in own}, {key: other.data.get(key) for key in own})
-    if differs:
-        draft.root.put(f"environments.{name}", differs)
-    draft.to_store.extend(each for each in other.to_store if each not in draft.to_store)
-    lines = {each.key[len(part.key) + 1 :]: each.line for each in _below(part)}
-    for row in other.report.rows.values():
-        if row.key not in lines:
-            continue
-        to = " ".join(f"environments.{name}.{each}" for each in row.outcome.to.split())
-        outcome = KeyOutcome(row.outcome.treatment, to, row.outcome.note)
-        draft.report.add(Row(row.file, lines[row.key], f"{part.key}.{row.key}", outcome, draft.path))
-
-
-def _below(value: SourceValue) -> Iterator[SourceValue]:
-    for _, child in value.children():
-        yield child
-        yield from _below(child)
+        lines = {each.key[len(part.key) + 1 :]: each.line for each in part.descendants()}
+        draft.put_environment(name, other, lines, part.key)
 
 
 def _merged(base: Any, over: Any) -> Any:
@@ -177,19 +157,6 @@ def _merged(base: Any, over: Any) -> Any:
         before = spelled.get(snake(name), name)
         merged[name] = _merged(merged.pop(before), value) if before in merged else value
     return merged
-
-
-def _difference(base: Any, other: Any) -> Any:
-    """What to merge over a map to get another: keys that are not in that one are null."""
-    found = {}
-    for name in [*base, *(each for each in other if each not in base)]:
-        before, after = base.get(name), other.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            if below := _difference(before, after):
-                found[name] = below
-        elif before != after:
-            found[name] = after
-    return found
 
 
 def _is_internal(document: SourceValue) -> bool:
