@@ -1,4 +1,4 @@
-"""Values that several formats share: durations, images, sizes of tasks, variables and secrets."""
+"""Values that several formats share: durations, numbers, sizes of tasks, variables and secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from math import ceil
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
-from fsdcf.cloudformation.registries import parts_of_image
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import Convert
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
@@ -16,6 +15,9 @@ from fsdcf.language.model.common import VARIABLE
 from fsdcf.language.model.container import SECRET_SOURCE
 from fsdcf.language.placeholders import STORED_NAMES
 from fsdcf.masking import contains_secret
+
+PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
+"""A placeholder in a text of a spec."""
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
@@ -86,33 +88,6 @@ def put_port(value: SourceValue, block: Block) -> KeyOutcome | None:
 def literal(text: str) -> str:
     """A text of another tool as a spec has it: ``${`` does not begin a placeholder there."""
     return text.replace("${", "$${")
-
-
-def put_image(value: SourceValue, block: Block) -> KeyOutcome:
-    """Put the repository of an image at ``image``; its tag is an option of a deploy.  Raises UnfitError."""
-    text = value.text.strip()
-    repository, tag, digest = parts_of_image(text)
-    if not repository or re.search(r"[\s{}<>$]", repository):
-        raise UnfitError("must be an image: REPOSITORY:TAG")
-    block.put("image", repository)
-    if not re.fullmatch(r"\w[\w.-]{0,127}", tag or "latest", re.ASCII):
-        return changed("without its tag, which is not one: `fsdcf deploy --image-sha TAG` deploys an image", "image")
-    if tag or digest:
-        return changed(f"without the tag: `fsdcf deploy --image-sha {digest or tag}` deploys this one", "image")
-    return carried("image")
-
-
-def put_sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
-    """Put the image of a sidecar at ``image``; one without a tag gets ``latest``. Raises UnfitError."""
-    text = value.text.strip()
-    repository, tag, digest = parts_of_image(text)
-    if not repository or re.search(r"[\s{}<>$]", repository):
-        raise UnfitError("must be an image: REPOSITORY:TAG")
-    if tag or digest:
-        block.put("image", text)
-        return carried("image")
-    block.put("image", f"{repository}:latest")
-    return changed("with the tag that registries assume; name a version instead", "image")
 
 
 def fargate_size(cpu: float | None, memory: float | None) -> tuple[int, int]:

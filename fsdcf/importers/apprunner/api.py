@@ -21,11 +21,12 @@ from fsdcf.importers.apprunner.service import (
     step_of,
     units,
 )
+from fsdcf.importers.container import put_source_image
 from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_image, put_number, put_port, put_variable
+from fsdcf.importers.values import literal, put_number, put_port, put_variable
 from fsdcf.masking import contains_secret
 
 # What the API says of a service
@@ -231,7 +232,7 @@ _CODE = Table(
 )
 _IMAGE = Table(
     _API,
-    *_filled(SourceKey("ImageIdentifier", "image", convert=put_image)),
+    *_filled(SourceKey("ImageIdentifier", "image", convert=put_source_image)),
     SourceKey("ImageRepositoryType", "image", convert=_kept),
     SourceKey("ImageConfiguration", table=Table(_API, *_VARIABLES)),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,14 @@ from fsdcf.importers.compose.connections import check_no_secret, part_of, put_co
 from fsdcf.importers.compose.images import ComposeRole
 from fsdcf.importers.compose.plan import ComposeMount, ComposeService, listed, mount_of, ports_of
 from fsdcf.importers.compose.project import MergedSource
+from fsdcf.importers.container import (
+    put_capability,
+    put_credentials,
+    put_limit,
+    put_source_image,
+    put_version,
+    split_words,
+)
 from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, not_carried
@@ -23,10 +30,8 @@ from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import (
     fargate_size,
     literal,
-    put_image,
     put_number,
     put_seconds,
-    put_sidecar_image,
     put_true,
     store,
 )
@@ -124,12 +129,16 @@ def has_proxy(block: Block) -> bool:
 def _image(value: SourceValue, block: Block) -> KeyOutcome:
     _, part = part_of(block)
     if block.at and block.at[-2:-1] == ("sidecars",):
-        return put_sidecar_image(value, block) if not part.is_built else changed("the image of the service", "name")
+        return (
+            put_version(literal(value.text), block)
+            if not part.is_built
+            else changed("the image of the service", "name")
+        )
     text = value.text.strip()
     host = text.partition("/")[0]
     if part.is_built and not ("." in host or (":" in host and "/" in text)):
         return changed("left out: it is built, and pushed to the ECR repository of the service", "build")
-    return put_image(value, block)
+    return put_source_image(value, block)
 
 
 def _beside(value: SourceValue, block: Block) -> str:
@@ -226,10 +235,7 @@ def _command(to: str) -> Convert:
                 raise UnfitError("contains the value of a secret: let the program read it from a variable of `secrets`")
             words = value.words
         else:
-            try:
-                words = shlex.split(value.text)
-            except ValueError:
-                raise UnfitError("must have a closing quote for each opening one") from None
+            words = split_words(value)
         if not words:
             return changed("it is empty, which means that of the image")
         different = put_words(block, to, words)
@@ -258,12 +264,9 @@ def _target(value: SourceValue, block: Block) -> KeyOutcome | None:
     return None
 
 
-def _credentials(value: SourceValue, block: Block) -> KeyOutcome | None:
+def _credentials(value: SourceValue, block: Block) -> KeyOutcome:
     _, part = part_of(block)
-    if ".dkr.ecr." in part.image:
-        return changed("left out: the execution role may pull from ECR")
-    block.put("imageCredentials", value.text)
-    return None
+    return put_credentials(part.image, value.text, block)
 
 
 def _platform(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -277,40 +280,20 @@ def _platform(value: SourceValue, block: Block) -> KeyOutcome | None:
     return None
 
 
-_ULIMITS = (
-    *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio"),
-    *("rttime", "sigpending", "stack"),
-)
-
-
 def _one_ulimit(value: SourceValue, block: Block) -> KeyOutcome:
-    name = "ulimits" if value.name in _ULIMITS else ""
-    if not name:
-        raise UnfitError(f"must be one of {', '.join(_ULIMITS)}")
-    block.add("ulimits", {"name": value.name, "softLimit": value.number, "hardLimit": value.number})
-    return carried("ulimits")
+    return put_limit(value.name, value.number, value.number, block)
 
 
 def _ulimit(value: SourceValue, block: Block) -> Block | None:
-    soft = value.get("soft") if isinstance(value.data, dict) else value
-    hard = value.get("hard") if isinstance(value.data, dict) else value
-    if value.name not in _ULIMITS or soft is None or hard is None:
-        note(value, block, not_carried(f"must be one of {', '.join(_ULIMITS)}, with `soft` and `hard`"))
-        return None
-    block.add("ulimits", {"name": value.name, "softLimit": soft.number, "hardLimit": hard.number})
-    note(value, block, carried("ulimits"))
+    soft, hard = value.get("soft"), value.get("hard")
+    if soft is None or hard is None:
+        raise UnfitError("must have `soft` and `hard`")
+    note(value, block, put_limit(value.name, soft.number, hard.number, block))
     return None
 
 
-def _capability(value: SourceValue, block: Block) -> KeyOutcome | None:
-    name = value.text.upper().removeprefix("CAP_")
-    if value.path[-2] == "cap_drop":
-        block.put("capabilities.drop", [*(block.get("capabilities.drop") or ()), name])
-        return carried("capabilities.drop")
-    if name == "SYS_PTRACE":
-        block.put("capabilities.add", [name])
-        return carried("capabilities.add")
-    return not_carried("Fargate adds SYS_PTRACE alone: let the program do without it")
+def _capability(value: SourceValue, block: Block) -> KeyOutcome:
+    return put_capability("drop" if value.path[-2] == "cap_drop" else "add", value.text, block)
 
 
 def _tmpfs(value: SourceValue, block: Block) -> KeyOutcome | None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 
-from fsdcf.cloudformation.registries import parts_of_image
+from fsdcf.importers.container import put_credentials, put_image, put_version, split_words
 from fsdcf.importers.copilot.layers import SHELL
 from fsdcf.importers.copilot.workload import (
-    PLACEHOLDER,
     TITLE,
     absent,
     json_text,
@@ -29,6 +27,7 @@ from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import (
+    PLACEHOLDER,
     literal,
     put_flag,
     put_number,
@@ -57,43 +56,12 @@ _ROUTER_ENVIRONMENT = (
 # Images
 
 
-def _image_parts(value: SourceValue) -> tuple[str, str]:
-    """The repository of an image and its tag or digest, in which placeholders of a spec may be."""
-    text = value.text.strip()
-    placeholders = PLACEHOLDER.findall(text)
-    sample = text
-    for index, each in enumerate(placeholders):
-        sample = sample.replace(each, f"0q{index}q0", 1)
-    repository, tag, digest = parts_of_image(sample)
-    if not repository or re.search(r"[\s{}<>$]", sample):
-        raise UnfitError("must be an image: REPOSITORY:TAG")
-
-    def restored(part: str) -> str:
-        return re.sub(r"0q(\d+)q0", lambda match: placeholders[int(match[1])], part)
-
-    return restored(repository), restored(tag or digest or "")
+def _location(value: SourceValue, block: Block) -> KeyOutcome:
+    return put_image(value.text, block)
 
 
-def _location(value: SourceValue, block: Block) -> KeyOutcome | None:
-    repository, version = _image_parts(value)
-    block.put("image", repository)
-    if not version:
-        return None
-    if "${" in version:
-        return changed("without the tag, which is an option of a deploy: --image-sha", "image")
-    return changed(f"without the tag: `fsdcf deploy --image-sha {version}` deploys this one", "image")
-
-
-def _versioned(to: str) -> Convert:
-    """A conversion that puts an image with its tag or digest."""
-
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        repository, version = _image_parts(value)
-        separator = "@" if version.startswith("sha256:") else ":"
-        block.put(to, f"{repository}{separator}{version or 'latest'}")
-        return None if version else changed("with the tag that registries assume; name a version instead", to)
-
-    return convert
+def _sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
+    return put_version(value.text, block)
 
 
 def _sidecar_build(value: SourceValue, block: Block) -> Block | None:
@@ -105,12 +73,8 @@ def _sidecar_build(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
-def _credentials(value: SourceValue, block: Block) -> KeyOutcome | None:
-    image = block.get("image") or ""
-    if ".dkr.ecr." in image:
-        return changed("without them: the execution role may pull from ECR", "image")
-    block.put("imageCredentials", value.text)
-    return None
+def _credentials(value: SourceValue, block: Block) -> KeyOutcome:
+    return put_credentials(block.get("image") or "", value.text, block)
 
 
 def _beside(value: SourceValue, block: Block, text: str) -> str:
@@ -197,11 +161,7 @@ def _words(to: str) -> Convert:
         if isinstance(value.data, list):
             block.put(to, without_secret(value).words)
             return
-        try:
-            words = shlex.split(value.text)
-        except ValueError:
-            raise UnfitError("must be words, with quotes in pairs") from None
-        if words:
+        if words := split_words(value):
             without_secret(SourceValue(value.source, value.path, words))
             block.put(to, words)
 
@@ -511,7 +471,7 @@ def _option(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 def _router_image(value: SourceValue, block: Block) -> KeyOutcome | None:
     _routed(block)
-    return _versioned("observability.logs.router.image")(value, block)
+    return put_version(value.text, block, "observability.logs.router.image")
 
 
 def _secret_option(value: SourceValue, block: Block) -> None:
@@ -585,8 +545,8 @@ _BUILD_KEYS = ("dockerfile", "context", "args.*", "target", "cache_from[]")
 SIDECAR = Table(
     TITLE,
     SourceKey("port", "port", convert=put_port),
-    SourceKey("image", "image", convert=_versioned("image")),
-    SourceKey("image.location", "image", convert=_versioned("image")),
+    SourceKey("image", "image", convert=_sidecar_image),
+    SourceKey("image.location", "image", convert=_sidecar_image),
     SourceKey(
         "image.build",
         "image",

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 
 from fsdcf.importers.copilot.containers import exported
-from fsdcf.importers.copilot.workload import PLACEHOLDER, TITLE, absent, note_below, workload
+from fsdcf.importers.copilot.workload import TITLE, absent, note_below, workload
 from fsdcf.importers.copilot.workspace import BACKEND, REQUEST_DRIVEN
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_flag, put_number, put_seconds, seconds
+from fsdcf.importers.values import PLACEHOLDER, put_flag, put_number, put_seconds, seconds
 
 _BALANCER = "networking.loadBalancer"
 _MOST_VALUES = 5

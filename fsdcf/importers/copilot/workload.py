@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,6 @@ from fsdcf.importers.source import Beside, SourceValue
 from fsdcf.masking import secrets_in, secrets_in_words
 
 TITLE = "a Copilot manifest"
-PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
 
 
 def _unreadable(path: str) -> bytes:

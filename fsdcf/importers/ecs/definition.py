@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from fsdcf.cloudformation.registries import PUBLIC_ECR, parts_of_image, registry_host
+from fsdcf.cloudformation.registries import parts_of_image
+from fsdcf.importers.container import put_capability, put_credentials, put_limit, put_version, without_tag
 from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.ecs.texts import (
     account_text,
@@ -582,15 +583,11 @@ def _image(value: SourceValue, block: Block) -> KeyOutcome | None:
         return changed("the container has the image of the service, without a key of its own", "image")
     if not _plain_repository(repository):
         return _open_image(_name_of(value), block)
-    if not tag:
-        block.put_valid("image", f"{repository}:latest")
-        return changed("with the tag that registries assume; name a version instead", "image")
-    if is_open(tag):
+    if tag and is_open(tag):
         name = variable_name(f"{_name_of(value)}_TAG")
         block.put("image", f"{repository}:{placeholder(block, name, '1')}")
         return changed(f"the tag is a placeholder: `--var {name}=TAG` names it", "image")
-    block.put_valid("image", f"{repository}{'@' if ':' in tag else ':'}{tag}")
-    return carried("image")
+    return put_version(f"{repository}{'@' if ':' in tag else ':' if tag else ''}{tag}", block)
 
 
 def _open_image(container: str, block: Block) -> KeyOutcome:
@@ -605,9 +602,7 @@ def _main_image(repository: str, tag: str, block: Block) -> KeyOutcome:
         way = f"the image is that of the ECR repository `{block.draft.name}`: name another one in `image`"
         return changed(f"it is a placeholder: {way}", "image")
     block.put("image", repository)
-    if not tag or is_open(tag):
-        return carried("image")
-    return changed(f"without the tag: `fsdcf deploy --image-sha {tag}` deploys this one", "image")
+    return without_tag("" if is_open(tag) else tag)
 
 
 def _name_of(value: SourceValue) -> str:
@@ -617,13 +612,8 @@ def _name_of(value: SourceValue) -> str:
 
 def _registry_secret(value: SourceValue, block: Block) -> KeyOutcome | None:
     image = str(block.get("image") or "")
-    if not image or ".dkr.ecr." in image or registry_host(image) == PUBLIC_ECR:
-        return changed("ECR takes no stored credentials: the execution role may pull", "image")
     source = account_text(rendered(value, block))
-    if not source.startswith("arn:"):
-        source = f"secretsmanager:{source}"
-    block.put_valid("imageCredentials", source)
-    return None
+    return put_credentials(image, source, block)
 
 
 def _amount_of(units: Mapping[str, int]) -> Convert:
@@ -829,17 +819,7 @@ def _waits_for(value: SourceValue, block: Block) -> Block | None:
 
 
 def _capability(key: str) -> Convert:
-    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        name = value.text.upper().removeprefix("CAP_")
-        named = [*(block.get("capabilities.add") or ()), *(block.get("capabilities.drop") or ())]
-        if key == "add" and name != "SYS_PTRACE":
-            return not_carried("Fargate adds no capability but SYS_PTRACE")
-        if name not in named:
-            block.check(f"capabilities.{key}", [name])
-            block.add(f"capabilities.{key}", name)
-        return None
-
-    return convert
+    return lambda value, block: put_capability(key, value.text, block)
 
 
 def _tmpfs(value: SourceValue, block: Block) -> Block | None:
@@ -864,18 +844,7 @@ def _limit(value: SourceValue, block: Block) -> Block | None:
     name, soft, hard = value.get("name"), value.get("softLimit"), value.get("hardLimit")
     if name is None or soft is None or hard is None:
         raise UnfitError("must have a `name`, a `softLimit` and a `hardLimit`")
-    entry = block.below("ulimits", 0)
-    entry.check("name", name.text)
-    most = 2**31 - 1
-    low, high = min(soft.number, most), min(hard.number, most)
-    if any(each["name"] == name.text for each in block.get("ulimits") or ()):
-        raise UnfitError("must not be there twice")
-    low = high if high != -1 and (low > high or low == -1) else low
-    entry.check("softLimit", low)
-    entry.check("hardLimit", high)
-    block.add("ulimits", {"name": name.text, "softLimit": low, "hardLimit": high})
-    same = (low, high) == (soft.number, hard.number)
-    note(value, block, carried("ulimits") if same else changed("the nearest limits that are possible", "ulimits"))
+    note(value, block, put_limit(name.text, soft.number, hard.number, block))
     return None
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from fsdcf.importers.container import put_capability, put_version
 from fsdcf.importers.draft import Block
 from fsdcf.importers.flat.reading import (
     cpu,
@@ -24,13 +25,13 @@ from fsdcf.importers.flat.reading import (
     translated,
 )
 from fsdcf.importers.keys import Convert, SourceKey, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
+from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import (
+    literal,
     put_flag,
     put_number,
     put_secret,
-    put_sidecar_image,
     put_size,
     put_variable,
     secret_source,
@@ -130,19 +131,12 @@ def _secret_pair(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
-def _added(value: SourceValue, block: Block) -> KeyOutcome | None:
-    words = [each.text.upper().removeprefix("CAP_") for each in listed(value)]
-    fitting = [each for each in words if each == "SYS_PTRACE"]
-    if fitting:
-        block.put("capabilities.add", fitting)
-    if fitting == words:
-        return None
-    lost = ", ".join(each for each in words if each not in fitting)
-    return not_carried(f"Fargate adds SYS_PTRACE alone, not {lost}: listen on a port above 1023, and run without it")
+def _capabilities(key: str) -> Convert:
+    def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
+        outcomes = [put_capability(key, each.text, block) for each in listed(value)]
+        return next((each for each in outcomes if each.treatment is Treatment.NOT_CARRIED), None)
 
-
-def _dropped(value: SourceValue, block: Block) -> None:
-    block.put("capabilities.drop", [each.text.upper().removeprefix("CAP_") for each in listed(value)])
+    return convert
 
 
 def unless(expected: bool, reason: str) -> Convert:
@@ -181,10 +175,10 @@ def container_keys(prefix: str) -> Iterator[SourceKey]:
     yield SourceKey(f"{under}essential", "image", convert=unless(True, "the container of a service is essential"))
     privileged = "Fargate does not run containers with privileges: run without them, or on EC2"
     yield SourceKey(f"{under}privileged", "capabilities", convert=unless(False, privileged))
-    yield SourceKey(f"{under}drop_capabilities", "capabilities.drop", convert=_dropped, whole=True)
-    yield SourceKey(f"{under}add_capabilities", "capabilities.add", convert=_added, whole=True)
-    yield SourceKey(f"{under}capabilities.drop", "capabilities.drop", convert=_dropped, whole=True)
-    yield SourceKey(f"{under}capabilities.add", "capabilities.add", convert=_added, whole=True)
+    yield SourceKey(f"{under}drop_capabilities", "capabilities.drop", convert=_capabilities("drop"), whole=True)
+    yield SourceKey(f"{under}add_capabilities", "capabilities.add", convert=_capabilities("add"), whole=True)
+    yield SourceKey(f"{under}capabilities.drop", "capabilities.drop", convert=_capabilities("drop"), whole=True)
+    yield SourceKey(f"{under}capabilities.add", "capabilities.add", convert=_capabilities("add"), whole=True)
     yield SourceKey(
         f"{under}no_new_privileges",
         note="Fargate has no such option: run as a user that is not root, with `capabilities: {drop: [ALL]}`",
@@ -322,7 +316,7 @@ def _sidecar_image(value: SourceValue, block: Block) -> KeyOutcome:
     if "${git:" in value.text:
         raise UnfitError("must have a tag of its own")
     block.put("image", translated(value, value.text.strip()))
-    return carried("image") if re.search(r"[:@][^/]+$", value.text) else put_sidecar_image(value, block)
+    return carried("image") if re.search(r"[:@][^/]+$", value.text) else put_version(literal(value.text), block)
 
 
 SIDECAR = table(
