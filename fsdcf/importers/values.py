@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import ceil
 
 from fsdcf.cloudformation.limits import FARGATE_MEMORY
+from fsdcf.conventions import TAG_PREFIX
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import Convert
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
@@ -88,6 +89,23 @@ def put_port(value: SourceValue, block: Block) -> KeyOutcome | None:
 def literal(text: str) -> str:
     """A text of another tool as a spec has it: ``${`` does not begin a placeholder there."""
     return text.replace("${", "$${")
+
+
+_TAG_TEXT = r"[\w .:/=+@-]"
+"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html"""
+
+
+def put_tag(name: str, text: str, block: Block) -> KeyOutcome:
+    """Put a tag, whose text is one of the spec, at the tags of the spec."""
+    if name.lower().startswith(("aws:", TAG_PREFIX)):
+        return not_carried("a tag that begins with `aws:` or `fsdcf:` belongs to AWS or fsdcf")
+    sample = PLACEHOLDER.sub("x", text)
+    if not (re.fullmatch(rf"{_TAG_TEXT}{{1,128}}", name) and re.fullmatch(rf"{_TAG_TEXT}{{1,256}}", sample)):
+        return not_carried("it is empty or too long, or has characters that a tag cannot have everywhere in AWS")
+    if contains_secret(text, name):
+        return not_carried("it looks like a secret, which a tag must not contain")
+    block.draft.root.put_at("metadata.tags", name, text)
+    return carried(".metadata.tags")
 
 
 def fargate_size(cpu: float | None, memory: float | None) -> tuple[int, int]:

@@ -359,6 +359,17 @@ def test_other_files_are_not_claimed(text: str) -> None:
     assert not is_flat(source.data) and "flat" not in recognized([source])
 
 
+def test_tags(imports: Imports) -> None:
+    _, result = service(
+        imports,
+        "tags: {stage: '${env}', note: 'a;b', api-token: ghp_0123456789abcdefghijklmnopqrstuvwxyzAB, 'aws:x': y}\n",
+    )
+    (draft,) = result.drafts
+    assert draft.data["metadata"]["tags"] == {"stage": "${ENV}", "note": "a-b"}
+    lost = {row.key for row in result.report.rows.values() if row.outcome.treatment is Treatment.NOT_CARRIED}
+    assert lost == {"tags.api-token", "tags.aws:x"}
+
+
 WORDS = (
     "compute cpu memory networking port health_check path load_balancer waf scaling policies metric target "
     "schedule observability alarms logging tracing security secrets iam policy_statements dependencies "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from fsdcf.conventions import TAG_PREFIX
 from fsdcf.importers.apprunner.image import PLACE
 from fsdcf.importers.apprunner.service import (
     TCP_CODES,
@@ -26,8 +25,7 @@ from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import literal, put_number, put_port, put_variable
-from fsdcf.masking import contains_secret
+from fsdcf.importers.values import literal, put_number, put_port, put_tag, put_variable
 
 # What the API says of a service
 
@@ -171,16 +169,7 @@ def _tag(value: SourceValue, block: Block) -> Block | None:
     name, text = value.get("Key"), value.get("Value")
     if name is None:
         raise UnfitError("must have a `Key`")
-    key, content = name.text, text.text if text else ""
-    if key.lower().startswith(("aws:", TAG_PREFIX)):
-        note(value, block, not_carried("a tag that begins with `aws:` or `fsdcf:` belongs to AWS or fsdcf"))
-    elif not (re.fullmatch(rf"{_TAG_TEXT}{{1,128}}", key) and re.fullmatch(rf"{_TAG_TEXT}{{1,256}}", content)):
-        note(value, block, not_carried("it is empty, or has characters that a tag cannot have everywhere in AWS"))
-    elif contains_secret(content, key):
-        note(value, block, not_carried("it looks like a secret, which a tag must not contain"))
-    else:
-        block.draft.root.put_at("metadata.tags", key, literal(content))
-        note(value, block, carried(".metadata.tags"))
+    note(value, block, put_tag(name.text, literal(text.text) if text else "", block))
     return None
 
 
@@ -201,7 +190,6 @@ def _filled(*keys: SourceKey) -> list[SourceKey]:
 
 
 _API = "an App Runner service"
-_TAG_TEXT = r"[\w .:/=+@-]"
 _TAG = Table(_API, SourceKey("Key", ".metadata.tags"), SourceKey("Value", ".metadata.tags"))
 _VARIABLES = (
     SourceKey("RuntimeEnvironmentVariables.*", "environment", convert=_set_variable),

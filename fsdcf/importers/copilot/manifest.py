@@ -15,7 +15,7 @@ from fsdcf.importers.copilot.layers import in_environment, in_shell
 from fsdcf.importers.copilot.messages import PUBLISH, SUBSCRIBE
 from fsdcf.importers.copilot.taskdef import TASKDEF
 from fsdcf.importers.copilot.traffic import COUNT, HTTP, NETWORK, sidecar_of
-from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, without_secret, workload
+from fsdcf.importers.copilot.workload import TITLE, WorkloadDraft, absent, workload
 from fsdcf.importers.copilot.workspace import (
     BACKEND,
     JOB,
@@ -32,7 +32,7 @@ from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import SourceKey, Table, note, report_on
 from fsdcf.importers.report import ImportReport, KeyOutcome, Row, UnfitError, changed, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
-from fsdcf.importers.values import put_number, put_seconds, put_size, seconds
+from fsdcf.importers.values import put_number, put_seconds, put_size, put_tag, seconds
 from fsdcf.language import model
 
 _BALANCER = "networking.loadBalancer"
@@ -238,8 +238,8 @@ def _requested(key: SourceKey) -> bool:
     )
 
 
-def _tag(value: SourceValue, block: Block) -> None:
-    block.draft.root.put_at("metadata.tags", value.name, without_secret(value).text)
+def _tag(value: SourceValue, block: Block) -> KeyOutcome:
+    return put_tag(value.name, value.text, block)
 
 
 TABLES = {

@@ -32,6 +32,7 @@ from fsdcf.importers.values import (
     put_number,
     put_secret,
     put_size,
+    put_tag,
     put_true,
     put_variable,
     secret_source,
@@ -414,36 +415,13 @@ def _disk(value: SourceValue, block: Block) -> KeyOutcome | None:
     return carried("resources.ephemeralStorage")
 
 
-def _tag(value: SourceValue, block: Block) -> Block | None:
-    put_tag(value, block)
-    return None
-
-
-_TAG_TEXT = r"[\w .:/=+@-]*"
-"""Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html"""
-
-
-def put_tag(value: SourceValue, block: Block) -> None:
-    """Put a tag, a map of `key` and `value`, at the tags of the spec."""
+def enter_tag(value: SourceValue, block: Block) -> Block | None:
+    """Put a tag, a map of `key` and `value`, at the tags of the spec. Raises UnfitError."""
     name, text = value.get("key"), value.get("value")
     if name is None:
         raise UnfitError("must have a `key` and a `value`")
-    tag, content = name.text, rendered(text, block) if text is not None else ""
-    possible = re.fullmatch(_TAG_TEXT, tag) and re.fullmatch(_TAG_TEXT, re.sub(r"\$\{[^{}]*\}", "", content))
-    if (
-        not possible
-        or not tag
-        or not content
-        or tag.lower().startswith(("aws:", "fsdcf:"))
-        or len(tag) > 128
-        or len(content) > 256
-    ):
-        note(value, block, not_carried("the name or value of the tag is not possible: write it to `metadata.tags`"))
-    elif contains_secret(content, tag):
-        note(value, block, not_carried("it looks like a secret, which a tag must not contain"))
-    else:
-        block.draft.root.put_at("metadata.tags", tag, content)
-        note(value, block, carried(".metadata.tags"))
+    note(value, block, put_tag(name.text, rendered(text, block) if text is not None else "", block))
+    return None
 
 
 TAG = Table(TITLE, SourceKey("key", ".metadata.tags"), SourceKey("value", ".metadata.tags"))
@@ -1210,7 +1188,7 @@ DEFINITION = Table(
     SourceKey("requiresCompatibilities[]", "type", convert=_compatibility, form=True),
     SourceKey("cpu", "resources.cpu", convert=_task_size),
     SourceKey("memory", "resources.memory", convert=_task_size),
-    SourceKey("tags[]", table=TAG, enter=_tag),
+    SourceKey("tags[]", table=TAG, enter=enter_tag),
     SourceKey("pidMode", note=f"{_FARGATE} in a spec: `overrides` can set `PidMode: task`"),
     SourceKey("ipcMode", note=_FARGATE),
     *(

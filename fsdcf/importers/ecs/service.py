@@ -9,7 +9,7 @@ import re
 from math import ceil
 
 from fsdcf.importers.draft import Block
-from fsdcf.importers.ecs.definition import TAG, put_tag, task_in, text_at, whole_number
+from fsdcf.importers.ecs.definition import TAG, enter_tag, task_in, text_at, whole_number
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
@@ -194,11 +194,6 @@ def _name(value: SourceValue, block: Block) -> KeyOutcome | None:
     return carried(".metadata.name") if same else changed("the stack gives the service a name", ".metadata.name")
 
 
-def _tag(value: SourceValue, block: Block) -> Block | None:
-    put_tag(value, block)
-    return None
-
-
 def _spread(value: SourceValue, block: Block) -> KeyOutcome | None:
     return formal("Fargate spreads the tasks over the zones")
 
@@ -275,7 +270,7 @@ SERVICE_DEFINITION = Table(
     ),
     SourceKey("schedulingStrategy", convert=_only("REPLICA", "Fargate has no hosts that could each run one task", "")),
     SourceKey("deploymentController.type", convert=_only("ECS", _ROLLING, "")),
-    SourceKey("tags[]", table=TAG, enter=_tag),
+    SourceKey("tags[]", table=TAG, enter=enter_tag),
     SourceKey(
         "enableECSManagedTags",
         ".metadata.tags",

@@ -55,7 +55,7 @@ from fsdcf.importers.flat.scaling import SCALING
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
-from fsdcf.importers.values import put_flag, put_number
+from fsdcf.importers.values import put_flag, put_number, put_tag
 from fsdcf.language.model import JOB
 
 
@@ -69,24 +69,22 @@ def _owners(value: SourceValue, block: Block) -> None:
     block.draft.root.put("metadata.owners", [*owners, *(each for each in more if each not in owners)])
 
 
-def _tag(value: SourceValue, block: Block) -> KeyOutcome | None:
+def _tag(value: SourceValue, block: Block) -> KeyOutcome:
     return _put_tag(value.name, value, block)
 
 
-def _put_tag(name: str, value: SourceValue, block: Block) -> KeyOutcome | None:
-    given = re.sub(r"[^\w .:/=+@-]", "-", translated(value, value.text))[:256]
-    if not re.fullmatch(r"[\w .:/=+@-]{1,128}", name) or name.lower().startswith("aws:"):
-        return not_carried("AWS does not allow a tag of this name")
-    block.draft.root.put_at("metadata.tags", name, given)
-    return carried(f".metadata.tags.{name}") if " " not in name else None
+def _put_tag(name: str, value: SourceValue, block: Block) -> KeyOutcome:
+    given = translated(value, value.text)
+    text = re.sub(r"\$\$\{|\$\{[^{}]*\}|[^\w .:/=+@-]", lambda match: match[0] if match[0][:2] == "${" else "-", given)
+    outcome = put_tag(name, text[:256], block)
+    return carried(f"{outcome.to}.{name}") if outcome.to and " " not in name else outcome
 
 
 def _tag_pair(value: SourceValue, block: Block) -> Block | None:
     name, given = get(value, "key", "name"), get(value, "value")
     if name is None or given is None:
         raise UnfitError("must have a `key` and a `value`")
-    outcome = _put_tag(name.text, given, block)
-    note(value, block, outcome or carried(".metadata.tags"))
+    note(value, block, _put_tag(name.text, given, block))
     return None
 
 
