@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from fsdcf.cloudformation.references import (
 )
 from fsdcf.diagnostics import Diagnostic, Severity, Span
 from fsdcf.importers import ImportResult
+from fsdcf.importers.copilot.resources import HELPERS, REFUSED, REPLACED, TABLE, ReplacedResource, arn_start, maps_in
 from fsdcf.importers.copilot.workspace import Workspace
 from fsdcf.importers.draft import SERVICES, Block, Draft, NoDraft, spec_name
 from fsdcf.importers.keys import note, report_on
@@ -56,230 +57,6 @@ _PSEUDO = frozenset({"AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::UR
 
 ENVIRONMENTS = "environments"
 """The owner of the addons of environments."""
-
-
-@dataclass(frozen=True)
-class _Replacement:
-    """The dependency type that replaces a resource: its name, its kind in placeholders, the property with the physical
-    name, the attributes by what CloudFormation calls them, and the keys that would make it."""
-
-    name: str
-    kind: str
-    named: str
-    attributes: Mapping[str, str]
-    keys: Callable[[Mapping[str, Any]], dict[str, Any]]
-    arn: str = ""
-
-
-def _table(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a table."""
-    stream = properties.get("StreamSpecification")
-    expiry = properties.get("TimeToLiveSpecification")
-    keys: dict[str, Any] = {
-        "keySchema": _pairs(properties.get("KeySchema"), "KeyType"),
-        "attributes": _pairs(properties.get("AttributeDefinitions"), "AttributeType"),
-    }
-    for key in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
-        indexes = [_index(each) for each in _maps(properties.get(key))]
-        if indexes:
-            keys[key[0].lower() + key[1:]] = indexes
-    if isinstance(expiry, dict) and isinstance(expiry.get("AttributeName"), str):
-        keys["timeToLive"] = expiry["AttributeName"]
-    if isinstance(stream, dict) and isinstance(stream.get("StreamViewType"), str):
-        keys["stream"] = stream["StreamViewType"]
-    if properties.get("BillingMode") == "PROVISIONED" or "ProvisionedThroughput" in properties:
-        keys["billingMode"] = "PROVISIONED"
-        units = properties.get("ProvisionedThroughput")
-        for key, name in (("readCapacity", "ReadCapacityUnits"), ("writeCapacity", "WriteCapacityUnits")):
-            if isinstance(units, dict) and isinstance(units.get(name), int):
-                keys[key] = units[name]
-    return keys
-
-
-def _index(data: Mapping[str, Any]) -> dict[str, Any]:
-    projection = data.get("Projection")
-    index: dict[str, Any] = {"name": data.get("IndexName"), "keySchema": _pairs(data.get("KeySchema"), "KeyType")}
-    if isinstance(projection, dict) and projection.get("ProjectionType") not in (None, "ALL"):
-        index["projection"] = projection["ProjectionType"]
-        if isinstance(projection.get("NonKeyAttributes"), list):
-            index["nonKeyAttributes"] = projection["NonKeyAttributes"]
-    return index
-
-
-def _pairs(data: Any, kind: str) -> list[dict[str, Any]]:
-    return [{"name": each.get("AttributeName"), "type": each.get(kind)} for each in _maps(data)]
-
-
-def _maps(data: Any) -> list[Mapping[str, Any]]:
-    return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
-
-
-def _bucket(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a bucket."""
-    rules = properties.get("CorsConfiguration")
-    cors = [
-        {
-            to: each[name]
-            for to, name in (
-                ("origins", "AllowedOrigins"),
-                ("methods", "AllowedMethods"),
-                ("headers", "AllowedHeaders"),
-                ("exposeHeaders", "ExposedHeaders"),
-                ("maxAge", "MaxAge"),
-            )
-            if name in each
-        }
-        for each in _maps(rules.get("CorsRules") if isinstance(rules, dict) else None)
-    ]
-    lifecycle = properties.get("LifecycleConfiguration")
-    expiry = [
-        {"prefix": each.get("Prefix") or "", "expireAfterDays": each["ExpirationInDays"]}
-        for each in _maps(lifecycle.get("Rules") if isinstance(lifecycle, dict) else None)
-        if "ExpirationInDays" in each
-    ]
-    return {key: value for key, value in (("cors", cors), ("lifecycle", expiry)) if value}
-
-
-def _queue(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a queue."""
-    redrive = properties.get("RedrivePolicy")
-    received = {"maxReceiveCount": redrive.get("maxReceiveCount")} if isinstance(redrive, dict) else {}
-    return _plain({**properties, **received}, _QUEUE_KEYS)
-
-
-_QUEUE_KEYS = {
-    "FifoQueue": "fifo",
-    "ContentBasedDeduplication": "contentBasedDeduplication",
-    "VisibilityTimeout": "visibilityTimeout",
-    "DelaySeconds": "deliveryDelay",
-    "ReceiveMessageWaitTimeSeconds": "receiveWaitTime",
-    "MaximumMessageSize": "maximumMessageSize",
-    "MessageRetentionPeriod": "messageRetention",
-    "maxReceiveCount": "maxReceiveCount",
-}
-
-
-def _plain(properties: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The properties that are texts, numbers or booleans, by their keys in the language."""
-    return {
-        to: properties[name]
-        for name, to in names.items()
-        if isinstance(properties.get(name), (str, int)) and properties[name] != ""
-    }
-
-
-def _topic(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a topic."""
-    names = {"FifoTopic": "fifo", "ContentBasedDeduplication": "contentBasedDeduplication"}
-    return _plain(properties, names)
-
-
-def _stream(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a stream."""
-    return _plain(properties, {"ShardCount": "shards", "RetentionPeriodHours": "retentionHours"})
-
-
-def _database(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a database."""
-    keys: dict[str, Any] = {"engine": _engine(properties)}
-    version = properties.get("EngineVersion")
-    if isinstance(version, (str, float)) and (match := re.match(r"\d+(?:\.\d+)?", str(version))):
-        keys["version"] = match[0] if keys["engine"] != "postgres" else match[0].split(".")[0]
-    if "Engine" in properties and str(properties["Engine"]).startswith("aurora"):
-        keys["serverless"] = {"min": 0.5, "max": 8}
-    names = {"DBInstanceClass": "instanceClass", "MultiAZ": "multiAz", "BackupRetentionPeriod": "backupRetention"}
-    return {**keys, **_plain(properties, {**names, "DBName": "database", "DatabaseName": "database"})}
-
-
-def _engine(properties: Mapping[str, Any]) -> str:
-    engine = str(properties.get("Engine", ""))
-    return "mariadb" if engine == "mariadb" else "mysql" if "mysql" in engine else "postgres"
-
-
-def _cache(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a cache."""
-    names = {"Engine": "engine", "CacheNodeType": "nodeType", "SnapshotRetentionLimit": "snapshots"}
-    return _plain(properties, names)
-
-
-def _arn(service: str, folder: str = "") -> str:
-    """How the ARN of a resource in the region and account of the stack begins."""
-    return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{folder}"
-
-
-def _nothing(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
-
-
-_TABLE = _Replacement(
-    "aws_dynamodb_table", "dynamodb", "TableName", {"Ref": "name", "Arn": "arn"}, _table, _arn("dynamodb", "table/")
-)
-_DATABASE = {"Endpoint.Address": "endpoint", "Endpoint.Port": "port", "ReadEndpoint.Address": "readEndpoint"}
-_CACHE = {
-    f"{point}.{part}": to
-    for point in ("RedisEndpoint", "PrimaryEndPoint", "ConfigurationEndPoint", "ConfigurationEndpoint", "Endpoint")
-    for part, to in (("Address", "host"), ("Port", "port"))
-}
-TYPES: Mapping[str, _Replacement] = {
-    "AWS::DynamoDB::Table": _TABLE,
-    "AWS::DynamoDB::GlobalTable": _TABLE,
-    "AWS::S3::Bucket": _Replacement(
-        "aws_s3_bucket",
-        "s3",
-        "BucketName",
-        {"Ref": "name", "Arn": "arn", "RegionalDomainName": "domainName"},
-        _bucket,
-        "arn:${AWS::Partition}:s3:::",
-    ),
-    "AWS::SQS::Queue": _Replacement(
-        "aws_sqs_queue",
-        "sqs",
-        "QueueName",
-        {"Ref": "url", "QueueUrl": "url", "Arn": "arn", "QueueName": "name"},
-        _queue,
-        _arn("sqs"),
-    ),
-    "AWS::SNS::Topic": _Replacement(
-        "aws_sns_topic", "sns", "TopicName", {"Ref": "arn", "TopicArn": "arn", "TopicName": "name"}, _topic, _arn("sns")
-    ),
-    "AWS::Kinesis::Stream": _Replacement(
-        "aws_kinesis_stream", "kinesis", "Name", {"Ref": "name", "Arn": "arn"}, _stream, _arn("kinesis", "stream/")
-    ),
-    "AWS::RDS::DBCluster": _Replacement("aws_rds_instance", "rds", "", _DATABASE, _database),
-    "AWS::RDS::DBInstance": _Replacement("aws_rds_instance", "rds", "", _DATABASE, _database),
-    "AWS::ElastiCache::ReplicationGroup": _Replacement("aws_elasticache", "elasticache", "", _CACHE, _cache),
-    "AWS::ElastiCache::CacheCluster": _Replacement("aws_elasticache", "elasticache", "", _CACHE, _cache),
-    "AWS::ElastiCache::ServerlessCache": _Replacement("aws_elasticache", "elasticache", "", _CACHE, _cache),
-    "AWS::OpenSearchService::Domain": _Replacement(
-        "aws_opensearch", "opensearch", "", {"DomainEndpoint": "endpoint", "Arn": "arn"}, _nothing
-    ),
-}
-"""The resources that a dependency replaces."""
-
-_HELPERS = frozenset(
-    {
-        *("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::SNS::Subscription"),
-        *("AWS::RDS::DBSubnetGroup", "AWS::RDS::DBClusterParameterGroup", "AWS::RDS::DBParameterGroup"),
-        *("AWS::SecretsManager::SecretTargetAttachment", "AWS::SecretsManager::RotationSchedule"),
-        *("AWS::ElastiCache::SubnetGroup", "AWS::ElastiCache::ParameterGroup", "AWS::EC2::SecurityGroup"),
-        *("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", MANAGED_POLICY),
-        *("AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::KMS::Key", "AWS::KMS::Alias"),
-        *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"),
-    }
-)
-"""The resources that belong to one that a dependency replaces."""
-
-_REFUSED = {
-    "AWS::IAM::User": "the task role has the permissions: an access key is not needed",
-    "AWS::IAM::AccessKey": "the task role has the permissions: an access key is not needed",
-    "AWS::EFS::FileSystem": "a file system stays in its network: docs/how-to/share-files.md has the ways to its files",
-    "AWS::EFS::AccessPoint": "it belongs to a file system, which stays in its network",
-    "AWS::EFS::MountTarget": "it belongs to a file system, which stays in its network",
-    "AWS::CloudFormation::Stack": "fsdcf deploys no nested stacks: deploy this one as a stack of its own",
-    "AWS::CloudFormation::Macro": "fsdcf runs no macros: deploy this one in a stack of its own",
-    "AWS::CloudFormation::CustomResource": "fsdcf runs no custom resources: deploy this one in a stack of its own",
-}
-"""What neither a dependency nor a template of `addons` can be, and what to do instead."""
 
 _REPLACE = (
     f"replace the stand-ins `{STAND_IN}` in the files of the environments by the names that `aws cloudformation "
@@ -383,7 +160,7 @@ class Values:
 
     def _physical(self, resource: str, attribute: str) -> str | None:
         """The physical name of a resource, if the attribute is that and the template has it."""
-        kind = TYPES.get(self.type_of(resource))
+        kind = REPLACED.get(self.type_of(resource))
         if kind is None or kind.attributes.get(attribute) != "name" or kind.named not in self.properties(resource):
             return None
         return self.text(self.properties(resource)[kind.named])
@@ -440,7 +217,7 @@ class Values:
 
     def statements_of(self, document: Any) -> list[Mapping[str, Any]]:
         """The statements of a policy document."""
-        return _maps(_listed(document.get("Statement") if isinstance(document, dict) else None))
+        return maps_in(_listed(document.get("Statement") if isinstance(document, dict) else None))
 
     def statement(self, statement: Mapping[str, Any], resources: Sequence[Any] | None = None) -> dict[str, Any] | None:
         """A statement as a spec has it, about some of its resources or all of them; None if a part is not known."""
@@ -467,13 +244,13 @@ class _Addons(Values):
     draft: Draft = field(kw_only=True)
     beside: list[tuple[str, SourceValue]] = field(default_factory=list)
     files: list[TemplateSource] = field(default_factory=list)
-    dependencies: dict[str, tuple[_Replacement, Block]] = field(default_factory=dict)
+    dependencies: dict[str, tuple[ReplacedResource, Block]] = field(default_factory=dict)
     unsaid: list[str] = field(default_factory=list)
 
     def attribute(self, resource: str, attribute: str) -> str | None:
         """An attribute of a resource that a dependency replaces."""
         if self.type_of(resource) == SECRET and attribute in ("Ref", "Id"):
-            return f"{_arn('secretsmanager')}secret:{self.secret(resource).partition(':')[2]}-??????"
+            return f"{arn_start('secretsmanager')}secret:{self.secret(resource).partition(':')[2]}-??????"
         kind, block = self.dependencies.get(resource, (None, None))
         if kind is None or block is None or attribute not in kind.attributes:
             return super().attribute(resource, attribute)
@@ -503,7 +280,7 @@ class _Addons(Values):
     def target(self, data: Any) -> str:
         """The resource of a dependency that an ARN in a policy is of; empty for any other."""
         named = {each.target for each in references(data) if each.target not in _PSEUDO}
-        return next(iter(named)) if len(named) == 1 and self.type_of(next(iter(named))) in TYPES else ""
+        return next(iter(named)) if len(named) == 1 and self.type_of(next(iter(named))) in REPLACED else ""
 
     def statements(self) -> Iterator[Mapping[str, Any]]:
         """The statements of the policies that the outputs attach to the task role."""
@@ -519,7 +296,7 @@ class _Addons(Values):
 
     def depend(self, resource: str, actions: Sequence[str]) -> None:
         """Add the dependency in the place of a resource, as one that exists."""
-        kind, properties = TYPES[self.type_of(resource)], self.properties(resource)
+        kind, properties = REPLACED[self.type_of(resource)], self.properties(resource)
         physical = self.text(properties[kind.named]) if kind.named in properties else None
         keys = kind.keys(properties)
         if not kind.named:
@@ -542,17 +319,17 @@ class _Addons(Values):
         self.dependencies[resource] = kind, block
         self.say("Resources", resource, changed(how, f".dependencies[{block.at[-1]}]"))
 
-    def _existing(self, resource: str, kind: _Replacement, physical: str | None, keys: dict[str, Any]) -> Block:
+    def _existing(self, resource: str, kind: ReplacedResource, physical: str | None, keys: dict[str, Any]) -> Block:
         """The dependency of a resource that is known by its name."""
         name = physical or self.variable(resource, "name", f"{STAND_IN}-ENV", "the name")
-        if kind is _TABLE or (physical is not None and not physical.endswith(".fifo")):
+        if kind is TABLE or (physical is not None and not physical.endswith(".fifo")):
             return self.draft.dependency(kind.name, name)
         block = self.draft.dependency(kind.name, _label(resource))
         block.put("unmanaged.arn", f"{kind.arn}{name}")
         keys["name"] = name.removesuffix(".fifo")
         return block
 
-    def _in_network(self, resource: str, kind: _Replacement, keys: dict[str, Any]) -> Block:
+    def _in_network(self, resource: str, kind: ReplacedResource, keys: dict[str, Any]) -> Block:
         """The dependency of a database, a cache or a domain that is known by its address."""
         block = self.draft.dependency(kind.name, _label(resource))
         host = f"{STAND_IN}.ENV.internal"
@@ -757,7 +534,7 @@ def _about(section: str, name: str) -> KeyOutcome:
 
 def _is_used(addons: _Addons, name: str, grants: Mapping[str, Any]) -> bool:
     """Whether a dependency replaces a resource: the service has access to it, by a policy or by the network."""
-    kind = TYPES.get(addons.type_of(name))
+    kind = REPLACED.get(addons.type_of(name))
     if kind is None or "DBClusterIdentifier" in addons.properties(name):
         return False
     return name in grants or (not kind.named and (kind.kind != "rds" or bool(addons.secrets_of(name))))
@@ -766,7 +543,7 @@ def _is_used(addons: _Addons, name: str, grants: Mapping[str, Any]) -> bool:
 def _is_rest(addons: _Addons, name: str) -> bool:
     """Whether a resource is neither replaced by a dependency nor belongs to one that is."""
     kind = addons.type_of(name)
-    return kind not in TYPES and kind not in _HELPERS
+    return kind not in REPLACED and kind not in HELPERS
 
 
 def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
@@ -790,8 +567,8 @@ def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
         if not place.startswith("secretsmanager:${"):
             return carried("secrets")
         return changed(f"its name is the variable {place.partition(':')[2]}: replace the stand-in", "secrets")
-    if addons.type_of(output.resource) in _REFUSED:
-        return not_carried(_REFUSED[addons.type_of(output.resource)])
+    if addons.type_of(output.resource) in REFUSED:
+        return not_carried(REFUSED[addons.type_of(output.resource)])
     value = data[name].get("Value")
     text = addons.text(value.data) if value is not None else None
     if text is None:
@@ -832,7 +609,7 @@ def _keep(addons: _Addons, rest: Sequence[str]) -> set[str]:
     for name in rest:
         kind = addons.type_of(name)
         if _is_refused(kind):
-            reason = _REFUSED.get(kind, _REFUSED["AWS::CloudFormation::CustomResource"])
+            reason = REFUSED.get(kind, REFUSED["AWS::CloudFormation::CustomResource"])
             addons.say("Resources", name, not_carried(reason))
     for template in addons.files:
         own = {name: one for name, one in _map(template.data.get("Resources")).items() if addons.type_of(name)}
@@ -878,7 +655,7 @@ def _map(data: Any) -> dict[str, Any]:
 
 
 def _is_refused(kind: str) -> bool:
-    return kind in _REFUSED or kind.startswith("Custom::")
+    return kind in REFUSED or kind.startswith("Custom::")
 
 
 def _closure(addons: _Addons, own: Mapping[str, Any], roots: Sequence[str]) -> list[str]:
@@ -889,7 +666,7 @@ def _closure(addons: _Addons, own: Mapping[str, Any], roots: Sequence[str]) -> l
             names.add(name)
     while True:
         needed = {each.target for name in names for each in references(own[name]) if each.target in own}
-        more = {each for each in needed - names if addons.type_of(each) in _HELPERS}
+        more = {each for each in needed - names if addons.type_of(each) in HELPERS}
         if not more:
             return [each for each in own if each in names]
         names |= more
@@ -959,7 +736,7 @@ def _adapted(data: Any, addons: _Addons) -> Any:
 def _outside(data: Any, addons: _Addons) -> Any:
     """The physical name or the ARN of a resource that stays in Copilot's stack, by the name that it has there."""
     target = next(iter(references(data)), None) if function_of(data) in ("Ref", "Fn::GetAtt") else None
-    kind = TYPES.get(addons.type_of(target.target)) if target else None
+    kind = REPLACED.get(addons.type_of(target.target)) if target else None
     if target is None or kind is None:
         return None
     name = addons.properties(target.target).get(kind.named)
@@ -1018,9 +795,9 @@ def _shared(addons: _Addons, section: str, name: str) -> KeyOutcome:
             return changed(f"a spec reads it by ${{import:{known}}} while Copilot's stack exists")
         return not_carried("it has no export: write its value where a spec needs it")
     kind = addons.type_of(name)
-    if kind in TYPES:
-        how = f"`{TYPES[kind].name}` with `unmanaged` names it in the spec of a service that uses it"
-    elif kind in _HELPERS:
+    if kind in REPLACED:
+        how = f"`{REPLACED[kind].name}` with `unmanaged` names it in the spec of a service that uses it"
+    elif kind in HELPERS:
         return changed("it stays in Copilot's stack, with what it belongs to")
     else:
         how = "its exports are values of specs"
