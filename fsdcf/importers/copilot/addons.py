@@ -48,7 +48,7 @@ from fsdcf.language.model import ENVIRONMENT, SERVICE
 from fsdcf.language.placeholders import EXPORT
 from fsdcf.language.source import parse_fragment, scalar_text
 from fsdcf.links import REPOSITORY
-from fsdcf.masking import secrets_in
+from fsdcf.masking import hidden_parts, secrets_in
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
 _PARAMETERS = re.compile(r"(?:^|/)addons\.parameters\.ya?ml$")
@@ -681,7 +681,8 @@ def _file(addons: _Addons, template: TemplateSource, names: Sequence[str]) -> st
         if isinstance(each.get("DependsOn"), (str, list)):
             each["DependsOn"] = [one for one in depends_on(each) if one in names]
     whole = list(names) == list(resources) and all(adapted[name] == resources[name] for name in names)
-    if whole and not (_map(data.get("Parameters")).keys() & addons.given.keys()):
+    is_open = any(hidden_parts(line) for line in template.lines if "#" in line)  # a secret in a comment
+    if whole and not is_open and not (_map(data.get("Parameters")).keys() & addons.given.keys()):
         return template.text
     outputs = {
         name: {key: one for key, one in each.items() if key != "Export"}

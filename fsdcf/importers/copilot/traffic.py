@@ -348,7 +348,9 @@ def _placement(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _group(value: SourceValue, block: Block) -> KeyOutcome | None:
     inner = value.get("from_cfn") if isinstance(value.data, dict) else None
     text = exported(inner) if inner else value.text.strip()
-    if not inner and not re.fullmatch(r"sg-[0-9a-f]{8,40}|\$\{[^{}]*\}", text):
+    if found := re.fullmatch(r"Fn::ImportValue:\s*['\"]?([^\s'\"]{1,255})['\"]?", text):
+        text = f"${{import:{found[1]}}}"  # which Copilot wrote into its template as it is
+    if not inner and not found and not re.fullmatch(r"sg-[0-9a-f]{8,40}|\$\{[^{}]*\}", text):
         raise UnfitError("must be an id such as sg-0123456789abcdef0")
     if len(block.get("networking.securityGroups") or ()) >= 4:
         return not_carried("a service has at most 4 further security groups")

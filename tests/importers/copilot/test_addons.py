@@ -221,3 +221,10 @@ def test_every_part_of_every_file_of_an_environment_is_in_the_report(imports: Im
     for name in ("a", "b"):
         keys = {row.key for row in result.report.rows.values() if row.file.endswith(f"addons/{name}.yml")}
         assert {"AWSTemplateFormatVersion", "Description", "Parameters.App", "Parameters.Env"} <= keys
+
+
+def test_a_kept_file_has_no_secret_of_a_comment(imports: Imports) -> None:
+    alarm = "Resources:\n  Bell:\n    Type: AWS::CloudWatch::Dashboard # DB_PASSWORD=never-in-an-addon-7\n"
+    _, result = _imported(imports, f"{alarm}    Properties: {{DashboardBody: '{{}}'}}\n")
+    assert [each for each in result.files if each.endswith(".yml")]
+    assert "never-in-an-addon" not in str(result.files)

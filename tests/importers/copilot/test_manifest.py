@@ -323,6 +323,14 @@ network:
     assert Treatment.NOT_CARRIED in {each.treatment for key, each in subnets.outcomes.items() if "subnets" in key}
 
 
+def test_an_imported_security_group_may_be_a_text(imports: Imports) -> None:
+    group = "\"Fn::ImportValue: 'shop-${COPILOT_ENVIRONMENT_NAME}-Db'\""
+    api = Imported(imports, API, f"network: {{vpc: {{security_groups: [{group}, sg-0123456789abcdef0, nonsense]}}}}")
+    groups = api.block["networking"]["securityGroups"]
+    assert groups == ["${import:shop-${ENV}-Db}", "sg-0123456789abcdef0"]
+    assert api.became("network.vpc.security_groups[2]") is Treatment.NOT_CARRIED
+
+
 def test_sidecars_and_volumes(imports: Imports) -> None:
     web = Imported(
         imports,
