@@ -19,7 +19,7 @@ from fsdcf.lint.runner import Linter
 from fsdcf.pipeline import Request, Result, SourceFile, run
 from fsdcf.repository import reader_beside
 from fsdcf.sandbox.store import Store
-from tests import fuzz, machine, printed
+from tests import fuzz, machine, printed, quick_lint
 
 ROOT = Path(__file__).resolve().parent.parent
 Compile = Callable[..., Result]
@@ -27,6 +27,7 @@ Compile = Callable[..., Result]
 machine.forget(os.environ)
 fuzz.load()
 printed.watch()
+quick_lint.remember()
 
 # Thousands of collected tests and their modules live until the end: searching them for garbage takes 10 % of the time.
 gc.set_threshold(20_000, 20, 50)

@@ -63,7 +63,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], folder, folder)
     python = folder / "venv" / "bin" / "python"
-    run([sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", wheel], folder, folder)
+    options = ["--no-deps", "--no-compile", "--quiet"]
+    run([sys.executable, "-m", "pip", "--python", python, "install", *options, wheel], folder, folder)
     (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return python
