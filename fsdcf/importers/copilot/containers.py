@@ -359,7 +359,7 @@ def _put_volume(value: SourceValue, block: Block, path: str, locked: bool, efs: 
 def _existing_volume(value: SourceValue, block: Block, path: str, locked: bool, efs: SourceValue) -> KeyOutcome:
     identity, root, point = efs.get("id"), efs.get("root_dir"), efs.get("auth.access_point_id")
     name = exported(inner) if identity and (inner := identity.get("from_cfn")) else identity.text if identity else ""
-    if not re.fullmatch(r"fs-[0-9a-f]{8,40}", name):
+    if not re.fullmatch(r"fs-[0-9a-f]{8,40}|\$\{import:[^{}]*\}", name):
         return not_carried(
             "a spec names a file system by its id: write `efs.fileSystemId`, or an aws_efs_file_system with `unmanaged`"
         )

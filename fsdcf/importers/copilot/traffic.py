@@ -253,13 +253,10 @@ def _rule(value: SourceValue, block: Block) -> Block | None:
     return None
 
 
-def _listener(value: SourceValue, block: Block) -> KeyOutcome | None:
+def _listener(value: SourceValue, block: Block) -> KeyOutcome:
     http = value.source.root.get("http")
-    if http and isinstance(http.data, dict):
-        return not_carried(
-            f"the service is behind the load balancer of the environment alone, as in `http`: {_NETWORK_BALANCER}"
-        )
-    return not_carried(_NETWORK_BALANCER)
+    both = "`http` is carried, and `nlb` is not: " if http and isinstance(http.data, dict) else ""
+    return not_carried(both + _NETWORK_BALANCER)
 
 
 _ALIAS = Table(
@@ -412,12 +409,20 @@ def _range(value: SourceValue, block: Block) -> None:
 
 
 def _spot_from(value: SourceValue, block: Block) -> KeyOutcome | None:
-    first = value.number
-    if first <= 1:
+    """Put the share of FARGATE_SPOT. Copilot takes no other below the least number of tasks.
+
+    Source: capacityProviders in internal/pkg/deploy/cloudformation/stack/transformers.go of
+    https://github.com/aws/copilot-cli
+    """
+    first, least = value.number, value.source.root.get("count.range.min")
+    if not 0 <= first <= 5000:
+        raise UnfitError("must be a number of tasks, at most 5,000")
+    if first <= 1 or (least is not None and first < least.number):
         block.put("resources.spot", True)
         return carried("resources.spot")
-    block.put("resources.spot", {"base": min(first - 1, 100000), "weight": 1000})
-    return changed("after the first tasks, 1,000 run on FARGATE_SPOT for each further one on FARGATE", "resources.spot")
+    block.put("resources.spot", {"base": first - 1, "weight": 1000})
+    why = f"after {first - 1:,} on FARGATE, 1,000 tasks run on FARGATE_SPOT for each further one on FARGATE"
+    return changed(why, "resources.spot")
 
 
 def _cooldown(to: str) -> SourceKey:

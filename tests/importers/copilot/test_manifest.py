@@ -223,6 +223,7 @@ def test_a_file_of_variables_is_read(imports: Imports) -> None:
             },
             {"spot": {"base": 3, "weight": 1000}},
         ),
+        ("count: {range: {min: 3, max: 9, spot_from: 2}}", {"minCount": 3, "maxCount": 9}, {"spot": True}),
         (
             "count: {range: 1-2, memory_percentage: {value: 80, cooldown: {out: 45s}}}",
             {
@@ -344,6 +345,7 @@ storage:
     scratch: {path: /s}
     own: {path: /o, read_only: false, efs: {uid: 7, gid: 8}}
     part: {path: /p, efs: {id: fs-0123456789abcdef0, root_dir: /x}}
+    exported: {path: /q, efs: {id: {from_cfn: shop-files}}}
     old: {path: /e, read_only: false, efs: {id: fs-01234567, auth: {access_point_id: fsap-01234567}}}
 sidecars:
   init:
@@ -374,6 +376,10 @@ exec: true
         {
             **{"type": "aws_efs_file_system", "name": "${ENV}-web", "mountPoint": "/o"},
             "posixUser": {"uid": 7, "gid": 8},
+        },
+        {
+            **{"type": "aws_efs_file_system", "name": "${import:shop-files}", "mountPoint": "/q"},
+            "unmanaged": {"permissions": "read"},
         },
         {
             **{"type": "aws_efs_file_system", "name": "fs-01234567", "mountPoint": "/e"},
