@@ -14,32 +14,12 @@ from collections.abc import Sequence
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.compose.connections import (
-    ComposeDraft,
-    attach,
-    credentials,
-    dependency_name,
-    endpoint,
-    fitting,
-)
+from fsdcf.importers.compose.connections import ComposeDraft, attach, credentials, dependency_name, endpoint, fitting
+from fsdcf.importers.compose.container import TITLE
 from fsdcf.importers.compose.images import ComposeRole, engine_version, known_data
 from fsdcf.importers.compose.plan import ComposePlan, ComposeService, mount_of, planned
-from fsdcf.importers.compose.project import (
-    ComposeNode,
-    ComposeProject,
-    MergedSource,
-    environment_of,
-    is_first_version,
-)
-from fsdcf.importers.compose.services import (
-    SERVICE_KEYS,
-    STEP_KEYS,
-    TITLE,
-    finish,
-    has_proxy,
-    is_called,
-    task_size,
-)
+from fsdcf.importers.compose.project import ComposeNode, ComposeProject, MergedSource, environment_of, is_first_version
+from fsdcf.importers.compose.services import SERVICE_KEYS, STEP_KEYS, finish, has_proxy, is_called, task_size
 from fsdcf.importers.draft import Block, Draft, spec_name
 from fsdcf.importers.keys import SourceKey, Table, report_on
 from fsdcf.importers.report import KeyOutcome, Treatment, UnfitError, changed, not_carried
