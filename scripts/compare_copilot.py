@@ -30,9 +30,20 @@ REFERENCE = "<reference>"
 
 EXPECTED = (
     (r"variables \S+ COPILOT_LB_DNS", r"<import fsdcf-.*>", "the same address, from the export of the environment"),
-    (r"variables main \w+_(TOPIC_ARN|QUEUE_URL)", r"<AWS::.*>", "what a dependency adds, beside Copilot's variables"),
+    (r"variables router COPILOT_.*", "-", "a router has no variables, which only a file of its own would read"),
+    (r"variables main \w+_(TOPIC_ARN|QUEUE_URL|FILE_SYSTEM_ID)", r"<AWS::.*>", "what a dependency adds, beside Copilot's variables"),
 )
 """What differs in every import: the fact, what fsdcf makes, and why."""
+
+LACKING = (
+    (r"variables \S+ COPILOT_(LB_DNS|SERVICE_DISCOVERY_ENDPOINT)", "later versions and deployments of Copilot have it"),
+    (r"check grace period", "later versions of Copilot have it"),
+    (r"public address", "the pair is a part, without the network, or of App Runner"),
+)
+"""What a template of Copilot's tests may lack, and why."""
+
+WHOLE = {"AWS::ECS::Service", "AWS::StepFunctions::StateMachine", "AWS::AppRunner::Service"}
+"""A template without any of these types is a part: it is compared by the facts that it has."""
 
 _RULE = r"(http\.additional_rules\[\d+\]|nlb\.additional_listeners\[\d+\]|nlb)\."
 _PART = {"main": "", "router": r"logging\."}
@@ -53,6 +64,7 @@ EXPLAINED = (
     (r"(?P<kind>variables|secrets) (?P<part>\S+) (?P<name>\S+)", r"{part}{kind}\.{name}(\..*)?|{part}env_file"),
     (r"\S+ main.*", r"command|entrypoint|image\..*|type"),
     (r"(command|container|image check) (?P<part>\S+).*", r"{part}(command|entrypoint|essential|healthcheck.*|image.*)"),
+    (r"public address", r"network\.vpc\..*|type"),
     (r"queues", r"subscribe\..*"),
     (r"schedule.*", r"on\.schedule|retries|timeout"),
 )
@@ -162,33 +174,72 @@ def _facts(kind: str, properties: Mapping[str, Any], main: str) -> Iterator[tupl
         for container in get("ContainerDefinitions", ()):
             yield from _container(container, main)
     elif kind == "AWS::ECS::Service":
-        yield "count", str(get("DesiredCount", REFERENCE))
-        providers = {each["CapacityProvider"]: each for each in get("CapacityProviderStrategy", ())}
-        yield "spot", "FARGATE_SPOT" in providers or None
-        yield "spot base", str(providers.get("FARGATE", {}).get("Base") or "")
-        if "FARGATE_SPOT" in providers:
-            yield "spot weights", [providers.get(each, {}).get("Weight", 0) for each in ("FARGATE_SPOT", "FARGATE")]
-        balancers = [each for each in get("LoadBalancers", ()) if isinstance(each, dict)]
-        for each in balancers:
-            yield f"target {_name(each['ContainerName'], main)} {each['ContainerPort']}", "balanced"
-        yield "check grace period", str(get("HealthCheckGracePeriodSeconds", "")) if balancers else ""
+        yield from _service(properties, main)
+    elif kind == "AWS::AppRunner::Service":
+        yield from _app_runner(properties)
     elif kind == "AWS::ElasticLoadBalancingV2::TargetGroup":
         yield from _target_group(properties)
     elif kind == "AWS::ApplicationAutoScaling::ScalableTarget":
         yield "scaling limits", f"{get('MinCapacity')} to {get('MaxCapacity')}"
     elif kind == "AWS::ApplicationAutoScaling::ScalingPolicy":
-        tracking = get("TargetTrackingScalingPolicyConfiguration", {})
-        metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
-        custom = tracking.get("CustomizedMetricSpecification", {})
-        named = {"RequestCountPerTarget": "ALBRequestCountPerTarget", "TargetResponseTime": "TargetResponseTime"}
-        name = metric or next((each for part, each in named.items() if part in str(custom)), "backlog")
-        yield f"scaling {name}", [float(tracking["TargetValue"])]
-        yield f"scaling {name} in, out", [tracking.get("ScaleInCooldown"), tracking.get("ScaleOutCooldown")]
-    elif kind == "AWS::SQS::Queue":
+        yield from _scaling(get("TargetTrackingScalingPolicyConfiguration", {}))
+    else:
+        yield from _messages_and_runs(kind, properties)
+
+
+def _service(properties: Mapping[str, Any], main: str) -> Iterator[tuple[str, Any]]:
+    get = properties.get
+    yield "count", str(get("DesiredCount", REFERENCE))
+    providers = {each["CapacityProvider"]: each for each in get("CapacityProviderStrategy", ())}
+    yield "spot", "FARGATE_SPOT" in providers or None
+    yield "spot base", str(providers.get("FARGATE", {}).get("Base") or "")
+    if "FARGATE_SPOT" in providers:
+        yield "spot weights", [providers.get(each, {}).get("Weight", 0) for each in ("FARGATE_SPOT", "FARGATE")]
+    balancers = [each for each in get("LoadBalancers", ()) if isinstance(each, dict)]
+    for each in balancers:
+        yield f"target {_name(each['ContainerName'], main)} {each['ContainerPort']}", "balanced"
+    yield "check grace period", str(get("HealthCheckGracePeriodSeconds", "")) if balancers else ""
+    yield "public address", get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {}).get("AssignPublicIp")
+
+
+def _app_runner(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The facts of a service of App Runner, which has one container and a load balancer of its own."""
+    size = properties["InstanceConfiguration"]
+    yield "cpu", str(size["Cpu"])
+    yield "memory", str(size["Memory"])
+    get = properties["SourceConfiguration"]["ImageRepository"]["ImageConfiguration"].get
+    secrets = [{"Name": each["Name"], "ValueFrom": each["Value"]} for each in get("RuntimeEnvironmentSecrets", ())]
+    container: dict[str, Any] = {"Name": "main", "PortMappings": [{"ContainerPort": get("Port")}], "Secrets": secrets}
+    container["Environment"] = get("RuntimeEnvironmentVariables", ())
+    container["Command"] = str(get("StartCommand", "")).split()
+    yield from _container(container, "main")
+    yield "scaling configuration", properties.get("AutoScalingConfigurationArn")
+
+
+def _scaling(tracking: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
+    custom = tracking.get("CustomizedMetricSpecification", {})
+    named = {"RequestCountPerTarget": "ALBRequestCountPerTarget", "TargetResponseTime": "TargetResponseTime"}
+    name = metric or next((each for part, each in named.items() if part in str(custom)), "backlog")
+    yield f"scaling {name}", [float(tracking["TargetValue"])]
+    yield f"scaling {name} in, out", [tracking.get("ScaleInCooldown"), tracking.get("ScaleOutCooldown")]
+
+
+def _messages_and_runs(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    get = properties.get
+    if kind == "AWS::SQS::Queue":
         defaults = {"DelaySeconds": 0, "VisibilityTimeout": 30, "FifoQueue": False, "ContentBasedDeduplication": False}
         found = {key: get(key) for key, default in defaults.items() if get(key, default) != default}
         found |= {key: get(key) for key in ("FifoThroughputLimit", "DeduplicationScope") if get(key)}
         yield "queues", {**found, "tries": get("RedrivePolicy", {}).get("maxReceiveCount", 0)}
+    elif kind in ("AWS::Events::Rule", "AWS::Scheduler::Schedule"):
+        yield "schedule", get("ScheduleExpression")
+    elif kind == "AWS::StepFunctions::StateMachine":
+        definition = get("Definition") or json.loads(get("DefinitionString", "{}"))
+        run = definition["States"][definition["StartAt"]]
+        yield "schedule retries", sum(each["MaxAttempts"] for each in run.get("Retry", ()))
+        yield "schedule timeout", definition.get("TimeoutSeconds") or run.get("TimeoutSeconds")
+        yield "schedule timeout of", "all retries" if "TimeoutSeconds" in definition and "Retry" in run else "each run"
 
 
 def _target_group(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -223,9 +274,8 @@ def _container(container: Mapping[str, Any], main: str) -> Iterator[tuple[str, A
     for key in ("Command", "Interval", "Retries", "Timeout"):
         yield f"image check {name} {key}", check.get(key)
     for each in get("Environment", ()):
-        if name == "main" or not each["Name"].startswith("COPILOT_"):
-            text = str(each.get("Value", ""))
-            yield f"variables {name} {each['Name']}", sorted(json.loads(text)) if text.startswith("{") else text
+        text = str(each.get("Value", ""))
+        yield f"variables {name} {each['Name']}", sorted(json.loads(text)) if text.startswith("{") else text
     for each in get("Secrets", ()):
         source = re.sub(r"^arn:.*:(?:parameter/|(secret:))", r"\1", each["ValueFrom"])
         yield f"secrets {name} {each['Name']}", source
@@ -278,12 +328,14 @@ def compare(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         return
     ours = meaning(compiled.template.data, {}, spec.name)
     theirs = meaning(template, params, params["WorkloadName"])
-    if not any(each["Type"] == "AWS::ECS::TaskDefinition" for each in template["Resources"].values()):
+    if not WHOLE & {each["Type"] for each in template["Resources"].values()}:
         ours = {fact: each for fact, each in ours.items() if fact.split()[0] in {each.split()[0] for each in theirs}}
     for fact in sorted({*ours, *theirs}):
         before, after = theirs.get(fact, "-"), ours.get(fact, "-")
         if before != after:
             expected = [why for name, value, why in EXPECTED if re.fullmatch(name, fact) and re.fullmatch(value, after)]
+            if before == "-":
+                expected += [why for name, why in LACKING if re.fullmatch(name, fact)]
             yield fact, before, after, expected[0] if expected else _reason(fact, result, manifest, environment)
 
 

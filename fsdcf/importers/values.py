@@ -137,7 +137,7 @@ def put_variable(block: Block, name: str, text: str) -> KeyOutcome:
     secret is not written anywhere: the user stores it.
     """
     if not re.fullmatch(VARIABLE, name):
-        return not_carried(f"a variable must match {VARIABLE}")
+        return not_carried(f"a variable must match {VARIABLE}: rename it, here and in the program")
     if (source := _referenced(text)) and re.fullmatch(SECRET_SOURCE, source):
         put_secret(block, name, source)
         return changed("ECS reads the value when a task starts", "secrets")

@@ -172,7 +172,7 @@ def _name_of(value: SourceValue) -> str:
     """The variable that a value below ``variables`` or ``secrets`` is for."""
     name = str(value.path[-2] if value.name in ("from_cfn", "secretsmanager") else value.path[-1])
     if not re.fullmatch(VARIABLE, name):
-        raise UnfitError(f"is not possible: a variable must match {VARIABLE}")
+        raise UnfitError(f"must match {VARIABLE}, as each variable: rename it, here and in the program")
     return name
 
 
@@ -375,11 +375,19 @@ def _existing_volume(value: SourceValue, block: Block, path: str, locked: bool, 
     return carried(f".{entry.key('')}")
 
 
-def mounted(block: Block, source: SourceValue) -> str:
-    """Copilot's variable with the paths of the volumes by their names; empty without volumes."""
-    volumes = source.get("storage.volumes")
-    paths = {name: each.get("path") for name, each in volumes.children()} if volumes else {}
-    return json_text({name: path.text for name, path in paths.items() if path and path.is_text()} if paths else {})
+def mounted(source: SourceValue, sidecar: str = "") -> str:
+    """Copilot's variable with the paths of the volumes by their names, in the main container or in a sidecar."""
+    if sidecar:
+        sidecars = source.get("sidecars")
+        found = dict(sidecars.children()).get(sidecar) if sidecars else None
+        points = found.get("mount_points") if found else None
+        named = [(each.get("source_volume"), each) for _, each in points.children()] if points else []
+        volumes = [(name.text, each) for name, each in named if name and name.is_text()]
+    else:
+        declared = source.get("storage.volumes")
+        volumes = list(declared.children()) if declared else []
+    paths = {name: each.get("path") for name, each in volumes}
+    return json_text({name: path.text for name, path in paths.items() if path and path.is_text()})
 
 
 def _mount(value: SourceValue, block: Block) -> Block | None:

@@ -6,6 +6,7 @@ Sources: https://aws.github.io/copilot-cli/docs/manifest/lb-web-service/ and the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fsdcf.importers import ImportResult
@@ -212,10 +213,18 @@ def _counted(number_of: int, unit: str) -> str:
     return f"{number_of} {unit}{'' if number_of == 1 else 's'}"
 
 
+def _timeout(value: SourceValue, block: Block) -> KeyOutcome | None:
+    outcome = put_seconds("timeout", 60, 1209600)(value, block)
+    retries = value.source.root.get("retries")
+    if outcome is None and retries and retries.data not in (0, "0"):
+        return changed("of each run, and not of a run with all its retries together", "timeout")
+    return outcome
+
+
 _SCHEDULED = (
     SourceKey("on.schedule", "schedule", convert=_schedule),
     SourceKey("retries", "retries", convert=put_number("retries", 0, 10)),
-    SourceKey("timeout", "timeout", convert=put_seconds("timeout", 60, 1209600)),
+    SourceKey("timeout", "timeout", convert=_timeout),
 )
 
 
@@ -486,19 +495,27 @@ def _route_logs(block: Block) -> None:
 
 
 def _variables(draft: WorkloadDraft, source: Source) -> None:
-    """The variables that Copilot sets, which the application may read."""
+    """The variables that Copilot sets in all containers, which the application may read.
+
+    Source: envvars-common.yml and sidecars.yml in internal/pkg/template/templates/workloads/partials/cf of
+    https://github.com/aws/copilot-cli
+    """
     application = draft.workspace.application
     found = {"COPILOT_APPLICATION_NAME": application} if application else {}
-    found |= {"COPILOT_ENVIRONMENT_NAME": "${ENV}"}
-    found["COPILOT_JOB_NAME" if draft.type == JOB else "COPILOT_SERVICE_NAME"] = draft.main
+    found |= {"COPILOT_ENVIRONMENT_NAME": "${ENV}", "COPILOT_SERVICE_NAME": draft.main}
     namespace = f"{spec_name(application)}.local" if application else "internal"
     found["COPILOT_SERVICE_DISCOVERY_ENDPOINT"] = f"${{ENV}}.{namespace}"
-    balancer = draft.block.get(_BALANCER)
-    if draft.type == LOAD_BALANCED and isinstance(balancer, dict):
-        found["COPILOT_LB_DNS"] = "${import:fsdcf-${ENV}-PublicLoadBalancerDnsName}"
-    if (paths := mounted(draft.block, source.root)) != "{}":
-        found["COPILOT_MOUNT_POINTS"] = paths
+    side = {LOAD_BALANCED: "Public", BACKEND: "Internal"}.get(draft.type)
+    if side and isinstance(draft.block.get(_BALANCER), dict):
+        found["COPILOT_LB_DNS"] = f"${{import:fsdcf-${{ENV}}-{side}LoadBalancerDnsName}}"
     found |= messages.variables(draft, source)
-    written = draft.block.get("environment") or {}
-    named = {each["name"] for each in draft.block.get("secrets") or ()}
-    draft.block.put("environment", {name: text for name, text in found.items() if name not in named} | written)
+    draft.block.put("environment", _environment(draft.block.data, found, mounted(source.root)))
+    for sidecar in draft.block.get("sidecars") or ():
+        sidecar["environment"] = _environment(sidecar, found, mounted(source.root, sidecar["name"]))
+
+
+def _environment(container: Mapping[str, Any], common: Mapping[str, str], paths: str) -> dict[str, str]:
+    """The variables of a container, after Copilot's that it does not set itself."""
+    found = dict(common) | ({"COPILOT_MOUNT_POINTS": paths} if paths != "{}" else {})
+    named = {each["name"] for each in container.get("secrets") or ()}
+    return {name: text for name, text in found.items() if name not in named} | (container.get("environment") or {})

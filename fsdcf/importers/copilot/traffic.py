@@ -17,6 +17,7 @@ from fsdcf.importers.keys import SourceKey, Table, note
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import PLACEHOLDER, put_flag, put_number, put_seconds, seconds
+from fsdcf.language.model.service import MOST_GROUPS
 
 _BALANCER = "networking.loadBalancer"
 _MOST_VALUES = 5
@@ -342,6 +343,11 @@ def _placement(value: SourceValue, block: Block) -> KeyOutcome | None:
     return None
 
 
+def _subnets(value: SourceValue, block: Block) -> KeyOutcome:
+    block.put("networking.assignPublicIp", False)
+    return not_carried(_SUBNETS)
+
+
 def _group(value: SourceValue, block: Block) -> KeyOutcome | None:
     inner = value.get("from_cfn") if isinstance(value.data, dict) else None
     text = exported(inner) if inner else value.text.strip()
@@ -349,8 +355,11 @@ def _group(value: SourceValue, block: Block) -> KeyOutcome | None:
         text = f"${{import:{found[1]}}}"  # which Copilot wrote into its template as it is
     if not inner and not found and not re.fullmatch(r"sg-[0-9a-f]{8,40}|\$\{[^{}]*\}", text):
         raise UnfitError("must be an id such as sg-0123456789abcdef0")
-    if len(block.get("networking.securityGroups") or ()) >= 4:
-        return not_carried("a service has at most 4 further security groups")
+    if len(block.get("networking.securityGroups") or ()) >= MOST_GROUPS - 2:
+        return not_carried(
+            f"a task has at most {MOST_GROUPS} groups, with its own and the environment's: move the rules of this one "
+            "to another of the list"
+        )
     block.add("networking.securityGroups", text)
     return None
 
@@ -365,15 +374,18 @@ def _connect_alias(value: SourceValue, block: Block) -> None:
     block.put("networking.serviceConnect.alias", value.text.lower())
 
 
-_SUBNETS = "the services of an environment share its subnets: `environment.network.privateSubnets` has existing ones"
+_SUBNETS = (
+    "the tasks are in the private subnets that the services of an environment share: "
+    "`environment.network.privateSubnets` has existing ones"
+)
 
 NETWORK = (
     SourceKey("network.connect", "networking.serviceConnect", convert=put_flag("networking.serviceConnect")),
     SourceKey("network.connect.alias", "networking.serviceConnect.alias", convert=_connect_alias),
     SourceKey("network.vpc.placement", "networking.assignPublicIp", convert=_placement),
-    *absent(
-        "network.vpc.placement.subnets network.vpc.placement.subnets[] network.vpc.placement.subnets.from_tags.*",
-        _SUBNETS,
+    *(
+        SourceKey(f"network.vpc.placement.subnets{each}", note=_SUBNETS, convert=_subnets)
+        for each in ("", "[]", ".from_tags.*")
     ),
     SourceKey("network.vpc.security_groups[]", "networking.securityGroups", convert=_group, whole=True),
     SourceKey("network.vpc.security_groups[].from_cfn", "networking.securityGroups"),

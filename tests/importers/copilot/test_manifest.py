@@ -305,6 +305,32 @@ def test_a_name_without_a_certificate_is_served_by_http(imports: Imports, alias:
     assert outcome.treatment is Treatment.CHANGED and "certificateArn" in outcome.note
 
 
+def test_every_container_has_the_variables_of_copilot(imports: Imports) -> None:
+    web = Imported(
+        imports,
+        {**WEB, "type": "Backend Service"},
+        """
+storage: {volumes: {data: {path: /data}}}
+sidecars:
+  proxy:
+    image: "example/proxy:1"
+    variables: {LEVEL: debug, COPILOT_SERVICE_NAME: own}
+    secrets: {COPILOT_ENVIRONMENT_NAME: name}
+    mount_points: [{source_volume: data, path: /var/www}]
+""",
+    )
+    assert web.block["environment"]["COPILOT_LB_DNS"] == "${import:fsdcf-${ENV}-InternalLoadBalancerDnsName}"
+    assert web.block["environment"]["COPILOT_MOUNT_POINTS"] == '{"data":"/data"}'
+    assert web.block["sidecars"][0]["environment"] == {
+        "COPILOT_APPLICATION_NAME": "shop",
+        "COPILOT_SERVICE_NAME": "own",
+        "COPILOT_SERVICE_DISCOVERY_ENDPOINT": "${ENV}.shop.local",
+        "COPILOT_LB_DNS": "${import:fsdcf-${ENV}-InternalLoadBalancerDnsName}",
+        "COPILOT_MOUNT_POINTS": '{"data":"/var/www"}',
+        "LEVEL": "debug",
+    }
+
+
 def test_the_network(imports: Imports) -> None:
     web = Imported(
         imports,
@@ -322,6 +348,21 @@ network:
     subnets = Imported(imports, WEB, "network: {connect: true, vpc: {placement: {subnets: [subnet-1]}}}")
     assert subnets.block["networking"]["serviceConnect"] is True
     assert Treatment.NOT_CARRIED in {each.treatment for key, each in subnets.outcomes.items() if "subnets" in key}
+    assert subnets.block["networking"]["assignPublicIp"] is False
+
+
+@pytest.mark.parametrize("placement", ["{subnets: [subnet-1]}", "{subnets: {from_tags: {tier: [web, app]}}}"])
+def test_tasks_in_subnets_of_their_own_have_no_public_addresses(imports: Imports, placement: str) -> None:
+    web = Imported(imports, WEB, f"environments: {{prod: {{network: {{vpc: {{placement: {placement}}}}}}}}}")
+    assert web.block["networking"]["assignPublicIp"] is True
+    assert web.data["environments"]["prod"]["service"]["networking"] == {"assignPublicIp": False}
+
+
+def test_no_more_groups_than_a_task_can_have(imports: Imports) -> None:
+    groups = [f"sg-0123456{number}" for number in range(4)]
+    web = Imported(imports, WEB, f"network: {{vpc: {{security_groups: [{', '.join(groups)}]}}}}")
+    assert web.block["networking"]["securityGroups"] == groups[:3]
+    assert web.became("network.vpc.security_groups[3]") is Treatment.NOT_CARRIED
 
 
 def test_an_imported_security_group_may_be_a_text(imports: Imports) -> None:
@@ -487,6 +528,7 @@ def test_schedules_of_jobs(imports: Imports, schedule: str, expected: dict[str, 
     job = Imported(imports, JOB, json.dumps({"on": {"schedule": schedule}, "retries": 20, "timeout": "10s"}))
     assert job.block.get("schedule") == expected and job.data["kind"] == "Job"
     assert (job.block["retries"], job.block["timeout"]) == (10, 60)
+    assert job.block["environment"]["COPILOT_SERVICE_NAME"] == job.draft.main
 
 
 def test_a_request_driven_service_shares_the_load_balancer(imports: Imports) -> None:
