@@ -31,13 +31,18 @@ REFERENCE = "<reference>"
 EXPECTED = (
     (r"variables \S+ COPILOT_LB_DNS", r"<import fsdcf-.*>", "the same address, from the export of the environment"),
     (r"variables router COPILOT_.*", "-", "a router has no variables, which only a file of its own would read"),
-    (r"variables main \w+_(TOPIC_ARN|QUEUE_URL|FILE_SYSTEM_ID)", r"<AWS::.*>", "what a dependency adds, beside Copilot's variables"),
+    (
+        r"variables main \w+_(TOPIC_ARN|QUEUE_URL|FILE_SYSTEM_ID)",
+        r"<AWS::.*>",
+        "what a dependency adds, beside Copilot's variables",
+    ),
 )
 """What differs in every import: the fact, what fsdcf makes, and why."""
 
 LACKING = (
     (r"variables \S+ COPILOT_(LB_DNS|SERVICE_DISCOVERY_ENDPOINT)", "later versions and deployments of Copilot have it"),
     (r"check grace period", "later versions of Copilot have it"),
+    (r"queues", "a job has a queue for the runs that failed"),
     (r"public address", "the pair is a part, without the network, or of App Runner"),
 )
 """What a template of Copilot's tests may lack, and why."""

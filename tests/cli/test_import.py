@@ -170,3 +170,23 @@ def test_a_document_for_another_platform_alone_writes_nothing() -> None:
     ended = imported("web.yml")
     assert ended.exit_code == 4 and not written() and "Usage" not in ended.output
     assert "fsdcf does not deploy to Kubernetes" in ended.output
+
+
+def test_a_manifest_alone_has_what_its_workspace_says_of_it() -> None:
+    files = {
+        ".workspace": "application: shop\n",
+        "environments/test/manifest.yml": "name: test\ntype: Environment\n",
+        "web/manifest.yml": "name: web\ntype: Backend Service\nimage: {location: 'nginx:1.27'}\n",
+        "web/addons/mail.yml": "Resources: {Mail: {Type: 'AWS::SES::Template'}}\n",
+        "api/manifest.yml": "name: api\ntype: Backend Service\nimage: {location: 'nginx:1.27'}\n",
+    }
+    for name, text in files.items():
+        path = Path("copilot", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    ended = imported("copilot/web/manifest.yml", "--no-lint")
+    assert ended.exit_code == 0, ended.output
+    assert "fsdcf validate services/web.yml --env test" in ended.stderr
+    found = sorted(path.as_posix() for path in Path().rglob("*.yml") if "copilot" not in path.parts)
+    assert found == ["environments/test.yml", "services/addons/web/mail.yml", "services/web.yml", "web.yml"]
+    assert "pack: shop" in Path("services/web.yml").read_text(encoding="utf-8")

@@ -130,10 +130,22 @@ def _sources(paths: Sequence[Path], output: Path) -> Iterator[Source]:
         if not path.is_dir():
             yield from source(path, True)
     for path in paths:
-        beside = _files(path) if path.is_dir() else (each for each in sorted(path.parent.iterdir()) if _is_source(each))
+        beside = _files(path) if path.is_dir() else _beside_file(path)
         for each in beside:
             with suppress(click.UsageError):  # not an argument, and cannot be read
                 yield from source(each, False)
+
+
+def _beside_file(path: Path) -> Iterator[Path]:
+    """The files beside one that may be sources; of a Copilot workspace also those that tell more of this workload."""
+    folder = path.absolute().parent
+    yield from (each for each in sorted(path.parent.iterdir()) if _is_source(each))
+    if path.stem == "manifest" and folder.parent.name == "copilot":
+        above = Path(os.path.normpath(path.parent / ".."))
+        for each in (path.parent / "addons", path.parent / "overrides", above / "environments"):
+            yield from _files(each)
+        if _is_source(above / ".workspace"):
+            yield above / ".workspace"
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -318,8 +330,11 @@ def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
         for name in dict.fromkeys(draft.to_store)
     ]
     services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
+    services = services or [str(output / each.path) for each in imported.drafts[:1]]
     variables = {name: f"{name}={text}" for each in imported.drafts for name, text in each.variables.items()}
     places = services if len(services) < 2 else [str(output / SERVICES)]
     places = places or [str(output / each.path) for each in imported.drafts]
-    validate = [suggested("validate", *places, var=tuple(variables.values()))] if written else []
+    names = [each.name for each in imported.drafts if each.kind is ENVIRONMENT]
+    environment = names[0] if names and DEFAULT_ENVIRONMENT not in names else None
+    validate = [suggested("validate", *places, env=environment, var=tuple(variables.values()))] if written else []
     click.echo("\n".join(next_lines([*imported.next, *commands, *validate], painter(sys.stderr))), err=True)

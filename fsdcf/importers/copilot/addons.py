@@ -27,6 +27,7 @@ from fsdcf.cloudformation.references import (
 from fsdcf.diagnostics import Diagnostic, Severity, Span
 from fsdcf.importers import ImportResult
 from fsdcf.importers.copilot.resources import HELPERS, REFUSED, REPLACED, TABLE, ReplacedResource, arn_start, maps_in
+from fsdcf.importers.copilot.workload import TOO_MANY_GROUPS
 from fsdcf.importers.copilot.workspace import Workspace
 from fsdcf.importers.draft import SERVICES, Block, Draft, NoDraft, spec_name
 from fsdcf.importers.keys import note, report_on
@@ -45,12 +46,15 @@ from fsdcf.language.addon import (
 )
 from fsdcf.language.document import Document, Mark
 from fsdcf.language.model import ENVIRONMENT, SERVICE
+from fsdcf.language.model.service import MOST_GROUPS
 from fsdcf.language.placeholders import EXPORT
 from fsdcf.language.source import parse_fragment, scalar_text
 from fsdcf.links import REPOSITORY
 from fsdcf.masking import hidden_parts, secrets_in
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
+_ABOUT = ("AWSTemplateFormatVersion", "Description", "Metadata")
+_NO_SECTION = "it is not a section of a template: move it below `Resources`, `Outputs` or another one, as a map"
 _PARAMETERS = re.compile(r"(?:^|/)addons\.parameters\.ya?ml$")
 STAND_IN = "replace-me"
 _PSEUDO = frozenset({"AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::URLSuffix"})
@@ -472,14 +476,20 @@ def _read(addons: _Addons, sources: Sequence[Source]) -> None:
         else:
             addons.files.append(template)
             for name, value in template.root.children():
-                if name in _SECTIONS and isinstance(value.data, dict):
-                    addons.sections[name].update(_entries(addons, name, value))
-                    if name not in ("Resources", "Outputs"):
-                        addons.beside += ((name, each) for _, each in value.children())
-                elif name in ("Transform", "Hooks"):
-                    note(value, addons.draft.root, not_carried("fsdcf runs no macros: write what this one makes of it"))
-                else:
-                    note(value, addons.draft.root, formal("it is about the template, and makes nothing"))
+                _read_section(addons, name, value)
+
+
+def _read_section(addons: _Addons, name: str, value: SourceValue) -> None:
+    if name in _SECTIONS and isinstance(value.data, dict):
+        addons.sections[name].update(_entries(addons, name, value))
+        if name not in ("Resources", "Outputs"):
+            addons.beside += ((name, each) for _, each in value.children())
+    elif name in ("Transform", "Hooks"):
+        note(value, addons.draft.root, not_carried("fsdcf runs no macros: write what this one makes of it"))
+    elif name in _ABOUT:
+        note(value, addons.draft.root, formal("it is about the template, and makes nothing"))
+    else:
+        note(value, addons.draft.root, not_carried(_NO_SECTION))
 
 
 _STAYING = {
@@ -580,6 +590,9 @@ def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
 
 def _group(addons: _Addons, output: AddonOutput) -> KeyOutcome:
     """A security group is in the network of Copilot's environment: tasks in another one cannot have it."""
+    groups = addons.draft.block.get("networking.securityGroups") or ()
+    if addons.is_network_shared and len(groups) >= MOST_GROUPS - 2:
+        return not_carried(TOO_MANY_GROUPS)
     if addons.is_network_shared:
         name = output.resource or output.variable.title().replace("_", "")
         group = addons.variable(name, "id", _STAND_IN_GROUP, "the id")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from fsdcf.importers.copilot.containers import exported
-from fsdcf.importers.copilot.workload import TITLE, absent, note_below, workload
+from fsdcf.importers.copilot.workload import TITLE, TOO_MANY_GROUPS, absent, note_below, workload
 from fsdcf.importers.copilot.workspace import BACKEND, REQUEST_DRIVEN
 from fsdcf.importers.draft import Block
 from fsdcf.importers.keys import SourceKey, Table, note
@@ -55,12 +55,14 @@ def host_names(value: SourceValue) -> list[str]:
         hosts = [host for host in re.split(r"[\s,]+", value.text) if host]
     if not hosts or any(not re.fullmatch(r"[A-Za-z0-9*?.-]+", PLACEHOLDER.sub("x", host)) for host in hosts):
         raise UnfitError("must be the name of a host, such as shop.example.com")
-    return [re.sub(r"\$\{[^{}]*\}|[A-Z]+", _lower, host) for host in hosts]
+    return [_lower(host) for host in hosts]
 
 
-def _lower(match: re.Match[str]) -> str:
-    """Letters of a host in lower case; a placeholder keeps those of its variable."""
-    return match[0] if match[0].startswith("$") else match[0].lower()
+def _lower(text: str) -> str:
+    """A host in lower case; a placeholder keeps the letters of its variable."""
+    return re.sub(
+        r"\$\{[^{}]*\}|[A-Z]+", lambda match: match[0] if match[0].startswith("$") else match[0].lower(), text
+    )
 
 
 def _off(value: SourceValue, block: Block) -> None:
@@ -356,10 +358,7 @@ def _group(value: SourceValue, block: Block) -> KeyOutcome | None:
     if not inner and not found and not re.fullmatch(r"sg-[0-9a-f]{8,40}|\$\{[^{}]*\}", text):
         raise UnfitError("must be an id such as sg-0123456789abcdef0")
     if len(block.get("networking.securityGroups") or ()) >= MOST_GROUPS - 2:
-        return not_carried(
-            f"a task has at most {MOST_GROUPS} groups, with its own and the environment's: move the rules of this one "
-            "to another of the list"
-        )
+        return not_carried(TOO_MANY_GROUPS)
     block.add("networking.securityGroups", text)
     return None
 
@@ -371,7 +370,7 @@ def _deny(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _connect_alias(value: SourceValue, block: Block) -> None:
-    block.put("networking.serviceConnect.alias", value.text.lower())
+    block.put("networking.serviceConnect.alias", _lower(value.text))
 
 
 _SUBNETS = (

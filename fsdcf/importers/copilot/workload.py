@@ -12,9 +12,14 @@ from fsdcf.importers.draft import Block, Draft
 from fsdcf.importers.keys import SourceKey, note
 from fsdcf.importers.report import KeyOutcome, UnfitError
 from fsdcf.importers.source import Beside, SourceValue
+from fsdcf.language.model.service import MOST_GROUPS
 from fsdcf.masking import secrets_in, secrets_in_words
 
 TITLE = "a Copilot manifest"
+TOO_MANY_GROUPS = (
+    f"a task has at most {MOST_GROUPS} groups, with its own and the environment's: move the rules of this one to "
+    "another of the list"
+)
 
 
 def _unreadable(path: str) -> bytes:

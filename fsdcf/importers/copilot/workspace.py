@@ -31,6 +31,7 @@ TYPES = {
 
 _MANIFEST = re.compile(r"(?:^|/)manifest\.ya?ml$")
 _LONGEST_ENVIRONMENT = 20
+_OF_THE_SHELL = re.compile(r"\$\{(?!AWS_)")
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Workspace:
         """Whether the manifests of all environments name a certificate of a load balancer."""
         side = "private" if balancer == "internal" else "public"
         sources = self.environments.values()
-        return all(source is not None and source.root.get(f"http.{side}.certificates") for source in sources)
+        found = [source.root.get(f"http.{side}.certificates") if source is not None else None for source in sources]
+        return all(each is not None and not _OF_THE_SHELL.search(str(each.data)) for each in found)
 
 
 def type_of(source: Source) -> str:
@@ -108,7 +110,7 @@ def is_pipeline(source: Source) -> bool:
 
 def belongs(source: Source) -> bool:
     """Whether a file may be an addon, an override or another file of a workspace."""
-    return bool(re.search(r"(?:^|/)(?:copilot|addons|overrides)/", source.path))
+    return bool(re.search(r"(?:^|/)(?:copilot|addons|overrides|environments)/|(?:^|/)\.workspace$", source.path))
 
 
 def workspace_of(sources: Iterable[Source]) -> Workspace:
@@ -118,22 +120,40 @@ def workspace_of(sources: Iterable[Source]) -> Workspace:
         parts = source.path.split("/")
         if parts[-1] == ".workspace":
             workspace.application = _text(source.data.get("application")) or workspace.application
-        elif "addons" in parts[1:-1] or "overrides" in parts[1:-1]:
-            folder = next(each for each in reversed(parts) if each in ("addons", "overrides"))
-            owner = parts[len(parts) - 2 - parts[::-1].index(folder)]
+        elif part := _part_of_a_workload(parts[:-1]):
+            owner, folder = part
             group = workspace.addons if folder == "addons" else workspace.overrides
-            group.setdefault(owner if owner == "environments" else spec_name(owner), []).append(source)
+            group.setdefault(owner if owner in ("", "environments") else spec_name(owner), []).append(source)
         elif is_pipeline(source) or (_MANIFEST.search(source.path) and "pipelines" in parts[:-2]):
             workspace.take(workspace.pipelines, _name(source), source)
         elif type_of(source) == ENVIRONMENT or (_MANIFEST.search(source.path) and "environments" in parts[:-2]):
             workspace.take(workspace.environments, environment_name(_name(source)), source)
         elif type_of(source) or _MANIFEST.search(source.path):
             workspace.take(workspace.workloads, spec_name(_name(source)), source)
+    _give_owners(workspace)
     for name in _mentioned(workspace):
         workspace.environments.setdefault(environment_name(name), None)
     if not workspace.environments:
         workspace.environments[DEFAULT_ENVIRONMENT] = None
     return workspace
+
+
+def _give_owners(workspace: Workspace) -> None:
+    """Addons and overrides in the folder of a single workload are its own."""
+    for group in (workspace.addons, workspace.overrides):
+        if (files := group.pop("", None)) and len(workspace.workloads) == 1:
+            group.setdefault(next(iter(workspace.workloads)), []).extend(files)
+
+
+def _part_of_a_workload(folders: list[str]) -> tuple[str, str] | None:
+    """The owner and the folder of an addon or override, by the folders above it; the owner is empty if the path begins
+    below it."""
+    is_whole = "copilot" in folders
+    inside = folders[len(folders) - folders[::-1].index("copilot") :] if is_whole else folders
+    for index, folder in enumerate(inside):
+        if folder in ("addons", "overrides") and (index or not is_whole):
+            return inside[index - 1] if index else "", folder
+    return None
 
 
 def environment_name(text: str) -> str:

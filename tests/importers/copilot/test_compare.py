@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,11 @@ Resources:
             - {Name: COPILOT_SERVICE_DISCOVERY_ENDPOINT, Value: test.shop.local}
             - {Name: LEVEL, Value: info}
             - {Name: FROM, Value: !ImportValue other}
-  Service: {Type: AWS::ECS::Service, Properties: {DesiredCount: !GetAtt Count.Value}}
+  Service:
+    Type: AWS::ECS::Service
+    Properties:
+      DesiredCount: !GetAtt Count.Value
+      NetworkConfiguration: {AwsvpcConfiguration: {AssignPublicIp: ENABLED}}
   Target: {Type: AWS::ApplicationAutoScaling::ScalableTarget, Properties: {MinCapacity: 1, MaxCapacity: 3}}
   Policy:
     Type: AWS::ApplicationAutoScaling::ScalingPolicy
@@ -58,10 +63,52 @@ SECOND = """
 """
 
 
+def _tool() -> Any:
+    spec = importlib.util.spec_from_file_location("compare_copilot", ROOT / "scripts" / "compare_copilot.py")
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def test_what_jobs_and_services_of_app_runner_mean() -> None:
+    definition = {"TimeoutSeconds": 60, "StartAt": "Run", "States": {"Run": {"Retry": [{"MaxAttempts": 3}]}}}
+    image = {"Port": 80, "StartCommand": "run it", "RuntimeEnvironmentSecrets": [{"Name": "KEY", "Value": "key"}]}
+    service = {
+        "InstanceConfiguration": {"Cpu": 1024, "Memory": 2048},
+        "SourceConfiguration": {"ImageRepository": {"ImageConfiguration": image}},
+    }
+    resources = {
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(1 day)"}},
+        "Runs": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {"DefinitionString": json.dumps(definition)},
+        },
+        "Service": {"Type": "AWS::AppRunner::Service", "Properties": service},
+    }
+    assert _tool().meaning({"Resources": resources}, {}, "web") == {
+        "schedule": "rate(1 day)",
+        "schedule retries": "3",
+        "schedule timeout": "60",
+        "schedule timeout of": "all retries",
+        "cpu": "1024",
+        "memory": "2048",
+        "container main": "essential",
+        "port main 80": "tcp",
+        "secrets main KEY": "key",
+        "command main": '["run", "it"]',
+    }
+
+
 @pytest.mark.parametrize(
     ("template", "code", "words"),
     [
         (TEMPLATE, 0, ["the same", "1 pairs, 0 differences"]),
+        (
+            TEMPLATE.replace("name: web", "").replace("FROM", "OTHER"),
+            1,
+            ["| variables main OTHER | <import other> | - |"],
+        ),
         (TEMPLATE.replace("512", "1024"), 1, ["| memory | 1024 | 512 | **not reported** |"]),
         (TEMPLATE.replace("!ImportValue other", "!ImportValue others"), 1, ["<import others> | <import other> | **"]),
         (
@@ -75,10 +122,7 @@ SECOND = """
 def test_a_difference_must_be_in_the_report(
     template: str, code: int, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = importlib.util.spec_from_file_location("compare_copilot", ROOT / "scripts" / "compare_copilot.py")
-    assert spec and spec.loader
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = _tool()
     (tmp_path / "pair").mkdir()
     for name, text in (
         ("manifest.yml", MANIFEST + (RULES if SECOND[:9] in template else "")),

@@ -548,6 +548,37 @@ def test_a_request_driven_service_shares_the_load_balancer(imports: Imports) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("arn", "treatment"),
+    [
+        ("${CERTIFICATE}", Treatment.CHANGED),
+        ("arn:aws:acm:${AWS_REGION}:${AWS_ACCOUNT_ID}:certificate/1", Treatment.CARRIED),
+    ],
+)
+def test_a_host_has_https_by_a_certificate_that_is_carried(imports: Imports, arn: str, treatment: Treatment) -> None:
+    environment = f'{{name: test, type: Environment, http: {{public: {{certificates: ["{arn}"]}}}}}}'
+    files = {"copilot/environments/test/manifest.yml": environment}
+    assert Imported(imports, WEB, "http: {alias: shop.example.com}", **files).became("http.alias") is treatment
+
+
+@pytest.mark.parametrize("folder", ["addons/copilot/web/", "copilot/web/", "web/", ""])
+def test_addons_belong_to_the_folder_above(imports: Imports, folder: str) -> None:
+    files = {
+        "addons/rest.yml": "Resources: {Rest: {Type: 'AWS::SES::Template'}}",
+        "addons/table.yml": "Table: {Type: x}",
+    }
+    files["manifest.yml"] = json.dumps(WEB)
+    result = imports({f"{folder}{name}": text for name, text in files.items()})
+    web = next(each for each in result.drafts if each.kind is not ENVIRONMENT)
+    assert web.name == "web" and web.data["addons"] == ["addons/web/rest.yml"]
+    assert outcomes(result)["Table"].treatment is Treatment.NOT_CARRIED
+
+
+def test_a_workload_may_be_called_addons(imports: Imports) -> None:
+    result = imports({"copilot/addons/manifest.yml": json.dumps({**WEB, "name": "addons"})})
+    assert "addons" in {each.name for each in result.drafts}
+
+
 def test_a_static_site_is_not_a_service(imports: Imports) -> None:
     result = imports({"copilot/site/manifest.yml": "name: site\ntype: Static Site\nfiles: [{source: public}]\n"})
     assert [each.kind for each in result.drafts] == [ENVIRONMENT]
