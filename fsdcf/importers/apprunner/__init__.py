@@ -86,6 +86,7 @@ class _Conversion:
         self.used: set[int] = set()
 
     def run(self) -> ImportResult:
+        """Convert all services."""
         for source, service in self.services:
             configuration = self._configuration(source, service)
             if source in self.claimed or configuration in self.claimed:

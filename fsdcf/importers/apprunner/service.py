@@ -71,6 +71,7 @@ def put_command(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def put_source(value: SourceValue, name: str, source: str, block: Block) -> KeyOutcome:
+    """Put a secret variable by the ARN or name of its source. Raises UnfitError."""
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         return not_carried("the name of a variable has letters, digits and _, and does not begin with a digit")
     put_secret(block, name, secret_source(source))
@@ -78,6 +79,7 @@ def put_source(value: SourceValue, name: str, source: str, block: Block) -> KeyO
 
 
 def put_runtime(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Report the Dockerfile that takes the place of a runtime."""
     image = service_of(block).image
     if image.existing:
         return changed(f"`{image.existing}` is there, and builds the image", PLACE)
@@ -93,6 +95,7 @@ def put_runtime(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def step_of(steps: str) -> Convert:
+    """A conversion that adds a command to a step of the Dockerfile."""
     return lambda value, block: add_step(service_of(block).image, getattr(service_of(block).image, steps), value)
 
 
@@ -107,6 +110,7 @@ def units(value: SourceValue) -> int:
 
 
 def requests_in_a_minute(concurrency: int) -> str:
+    """A number of simultaneous requests as a rate, in a sentence."""
     requests = f"{concurrency * 60:,} requests a minute"
     faster = f"with 200 ms it is {concurrency * 300:,}"
     return f"{counted(concurrency, 'request')} at a time are {requests} if a response takes 1 s on average; {faster}"

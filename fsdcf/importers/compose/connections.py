@@ -35,11 +35,9 @@ _RESERVED = frozenset(
     ]
 )
 """Names of users and databases that RDS refuses, of those that people choose."""
-_PORTS = {"postgres": 5432, "mysql": 3306, "mariadb": 3306, "valkey": 6379, "memcached": 11211, "": 9200}
 _LOCAL_KEYS = re.compile(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)")
 _LOCAL_TYPES = frozenset({"aws_s3_bucket", "aws_sqs_queue", "aws_dynamodb_table", "aws"})
 """The types whose local stand-ins need an address and credentials, which the SDK has on AWS."""
-_STORES = ("aws_s3_bucket", "aws_sqs_queue", "aws_dynamodb_table", "aws_sns_topic")
 _NAMED = (
     (re.compile(r"(?:^|_)BUCKET(?:_NAME)?$"), "aws_s3_bucket"),
     (re.compile(r"(?:^|_)QUEUE(?:_NAME|_URL)?$"), "aws_sqs_queue"),

@@ -1,6 +1,7 @@
 """The container of a service of a Compose file: its image and build, its variables and secrets, and its health check.
 
-Source: https://docs.docker.com/reference/compose-file/services/ and https://docs.docker.com/reference/compose-file/build/
+Sources: https://docs.docker.com/reference/compose-file/services/ and
+https://docs.docker.com/reference/compose-file/build/
 """
 
 from __future__ import annotations

@@ -102,10 +102,12 @@ class MergedSource(Source):
         return self.nodes[path]
 
     def place(self, path: SpecPath) -> WrittenAt:
+        """Where a value is written, in any of the merged files."""
         node = self.node(path)
         return node.source.place(node.path)
 
     def scalar(self, path: SpecPath) -> str | None:
+        """The text of a scalar as it is written; None for another value."""
         node = self.node(path)
         return node.source.scalar(node.path)
 

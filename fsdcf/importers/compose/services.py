@@ -368,7 +368,6 @@ def _role(value: SourceValue, block: Block) -> KeyOutcome | None:
 _DOCKER = "Fargate does not offer it: leave it out"
 _HOST = "it is about the Docker host, which Fargate does not have"
 _SHARED = "tasks have their own namespaces: what containers share, such as files, belongs into a volume"
-_FILES = "a task does not see files of the Docker host: COPY them into the image, or keep them in S3 or EFS"
 _GPU = "Fargate has no GPUs: run the service on EC2, or use an API"
 _SWARM = "it is for Docker Swarm: ECS chooses the place of each task"
 _DECIDES = "ECS decides it: see `deployment` in the reference"

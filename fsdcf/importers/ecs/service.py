@@ -10,7 +10,7 @@ from math import ceil
 
 from fsdcf.importers.draft import Block
 from fsdcf.importers.ecs.definition import TAG, enter_tag, task_in, text_at, whole_number
-from fsdcf.importers.keys import Convert, SourceKey, Table, note
+from fsdcf.importers.keys import Convert, SourceKey, Table
 from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import put_number, put_true
@@ -48,19 +48,6 @@ def _never(reason: str, *off: str) -> Convert:
         return not_carried(reason)
 
     return convert
-
-
-def _balancer(value: SourceValue, block: Block) -> Block | None:
-    task, name = task_in(block), text_at(value, "containerName")
-    behind = task.index(name) if name else None
-    first = block.get(_BALANCER) is None and int(value.path[-1]) == 0
-    if not first:
-        note(value, block, not_carried("a service has one load balancer: its `hosts` and `paths` can be several"))
-        return None
-    if behind is None and name:
-        note(value, block, not_carried("the task definition has no container of this name"))
-        return None
-    return block
 
 
 def _container(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -192,10 +179,6 @@ def _volume(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _name(value: SourceValue, block: Block) -> KeyOutcome | None:
     same = value.text == block.draft.name
     return carried(".metadata.name") if same else changed("the stack gives the service a name", ".metadata.name")
-
-
-def _spread(value: SourceValue, block: Block) -> KeyOutcome | None:
-    return formal("Fargate spreads the tasks over the zones")
 
 
 _SET_BY_ECS = "ECS reports it"

@@ -73,6 +73,7 @@ def _words(to: str) -> Convert:
 
 
 def variable(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put a variable of a map, or the reference to a secret that it is. Raises UnfitError."""
     if isinstance(value.data, dict):
         source = get(value, "value_from", "secret", "from")
         if source is None:
@@ -83,6 +84,7 @@ def variable(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def variable_pair(value: SourceValue, block: Block) -> Block | None:
+    """Put a variable of a list: ``NAME=VALUE``, or a map with a name and a value. Raises UnfitError."""
     if isinstance(value.data, str) and "=" in value.data:
         name, _, given = value.data.partition("=")
         note(value, block, put_variable(block, name.strip(), translated(value, given)))
@@ -220,6 +222,7 @@ def _whole(amount: float) -> float:
 
 
 def count(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put the number of tasks at ``resources.desiredCount``. Raises UnfitError."""
     if block.draft.kind is JOB:
         return not_carried("a job runs one task at a time: a larger one has more CPU and memory")
     scaling = get(document_of(value), "scaling", "autoscaling", "auto_scaling")
@@ -231,6 +234,7 @@ def count(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def provider(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put whether the tasks run on Fargate Spot. Raises UnfitError."""
     words = {each.text.upper() for each in listed(value)}
     if "FARGATE_SPOT" in words or "SPOT" in words:
         block.put("resources.spot", True)
@@ -260,6 +264,7 @@ def _storage(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def size_keys(prefix: str) -> Iterator[SourceKey]:
+    """The keys of the size of a task, which documents have at several places."""
     under = prefix and f"{prefix}."
     for name in ("cpu", "vcpu", "vcpus", "cpu_units"):
         yield SourceKey(f"{under}{name}", "resources.cpu", convert=_sized(cpu))

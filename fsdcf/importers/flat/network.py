@@ -74,6 +74,7 @@ def _check_table() -> Table:
 
 
 def path_of(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put the path of a health check, without its host. Raises UnfitError."""
     given = translated(value, value.text)
     path = given if given.startswith("/") else "/" + re.sub(r"^https?://[^/]*/?", "", given)
     block.put("healthCheck.path", path)
@@ -129,6 +130,7 @@ def _port_protocol(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def group(value: SourceValue, block: Block) -> Block | None:
+    """Add a security group by its id. Raises UnfitError."""
     given = value.text
     if not re.fullmatch(r"sg-[0-9a-z]{8,17}", given):
         raise UnfitError("must be the id of a security group: write it as networking.securityGroups: [sg-…]")
@@ -186,6 +188,7 @@ def _balancer_type(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def enabled_balancer(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Switch the load balancer off if its flag is false. Raises UnfitError."""
     if not value.flag:
         block.put("networking.loadBalancer", False)
     return carried("networking.loadBalancer")
@@ -263,6 +266,7 @@ def _paths(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def discovery(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Register the tasks for service discovery if the flag is true. Raises UnfitError."""
     if value.flag:
         block.put("networking.serviceDiscovery", True)
     return None
@@ -400,6 +404,7 @@ def _network_keys() -> Iterator[SourceKey]:
 
 
 def ports_of(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Put the first one of several ports of a container. Raises UnfitError."""
     ports = listed(value)
     first = ports[0] if ports else value
     given = get(first, "container_port", "port", "target_port") if isinstance(first.data, dict) else first
@@ -435,6 +440,7 @@ def _subnets(name: str) -> Convert:
 
 
 def network_mode(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """Report the network mode, which is ``awsvpc`` on Fargate. Raises UnfitError."""
     if value.text.lower() == "awsvpc":
         return None
     return not_carried("tasks on Fargate have a network interface each, which is `awsvpc`")

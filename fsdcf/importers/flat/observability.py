@@ -38,9 +38,6 @@ def _log_driver(value: SourceValue, block: Block) -> KeyOutcome | None:
     return not_carried("the stack writes to CloudWatch Logs: `observability.logs.driver` has the others")
 
 
-_GROUP = "the stack has a log group of its own, /fsdcf/… or that of its name"
-
-
 def _provider_of_traces(value: SourceValue, block: Block) -> KeyOutcome | None:
     given = value.text.lower()
     if given in ("xray", "x-ray", "aws-xray", "otel", "opentelemetry", "adot", "otlp"):

@@ -349,6 +349,7 @@ def seconds(to: str, low: int = 0, high: int = 10**9) -> Convert:
 
 
 def report_all(value: SourceValue, block: Block, to: str, known: frozenset[str]) -> None:
+    """Report the entries of a map: a known one is carried at ``to``."""
     for name, child in value.children():
         if child.data is None:
             continue
