@@ -12,16 +12,17 @@ from typing import Any
 
 from fsdcf.diagnostics import SpecPath
 from fsdcf.importers import Format, ImportResult
-from fsdcf.importers.draft import unused_name
+from fsdcf.importers.draft import spec_name, unused_name
 from fsdcf.importers.ecs.definition import DEFINITION, TaskDraft, finish, prepare, task_of, text_at, whole_number
 from fsdcf.importers.ecs.scaling import finish_scaling, put_scaling, scaling_in, service_named
+from fsdcf.importers.ecs.schedule import ScheduledTask, put_schedule
 from fsdcf.importers.ecs.service import SERVICE_DEFINITION
 from fsdcf.importers.ecs.texts import RENDER, default_of, is_open
 from fsdcf.importers.ecs.workflow import DeployingJob, is_workflow, pipelines, put_pipeline
 from fsdcf.importers.keys import SourceKey, Table, note, report_on
 from fsdcf.importers.report import formal, not_carried
 from fsdcf.importers.source import Beside, Source, SourceValue
-from fsdcf.language.model import SERVICE
+from fsdcf.language.model import JOB, SERVICE
 
 _FREE = frozenset({"options", "dockerLabels", "driverOpts", "labels"})
 """Maps whose keys are not those of ECS."""
@@ -67,6 +68,18 @@ class _Found:
     configurations: list[Source] = field(default_factory=list)
     pipelines: list[DeployingJob] = field(default_factory=list)
     scaling: list[SourceValue] = field(default_factory=list)
+    rules: list[SourceValue] = field(default_factory=list)
+    targets: list[SourceValue] = field(default_factory=list)
+    scheduled: list[ScheduledTask] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """A spec to make: of a task definition alone, of one of its services, or of a schedule that runs it."""
+
+    root: SourceValue
+    service: SourceValue | None = None
+    scheduled: ScheduledTask | None = None
 
 
 def _spelling(path: SpecPath, name: str) -> str:
@@ -122,6 +135,44 @@ def _services(source: Source) -> list[SourceValue]:
     return roots
 
 
+def _map_at(data: Any, path: SpecPath) -> dict[str, Any]:
+    """The map at a path; empty if there is none."""
+    for step in path:
+        data = data[step] if isinstance(step, int) else data.get(step) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _read_schedules(source: Source, found: _Found) -> bool:
+    """Add the schedules, rules and targets in a file that run a task. Returns whether there are any."""
+    if not (source.mentions("ScheduleExpression") or source.mentions("EcsParameters")):
+        return False
+    listed = source.data.get("Rules")
+    rules = len(listed) if isinstance(listed, list) else 0
+    before = len(found.rules) + len(found.targets) + len(found.scheduled)
+    for path in ((), ("Properties",), *(("Rules", index) for index in range(rules))):
+        held = _map_at(source.data, path)
+        target, targets = held.get("Target"), held.get("Targets")
+        if "ScheduleExpression" in held and isinstance(target, dict) and isinstance(target.get("EcsParameters"), dict):
+            schedule = _respelled(source, path)
+            place = (*schedule.path, "target")
+            found.scheduled.append(ScheduledTask(schedule.source.root_at(place), schedule))
+        elif "ScheduleExpression" in held and target is None:
+            found.rules.append(_respelled(source, path))
+        for index, each in enumerate(targets if isinstance(targets, list) else ()):
+            if isinstance(each, dict) and isinstance(each.get("EcsParameters"), dict):
+                found.targets.append(_respelled(source, (*path, "Targets", index)))
+    return len(found.rules) + len(found.targets) + len(found.scheduled) > before
+
+
+def _rule_of(target: SourceValue, found: _Found) -> SourceValue | None:
+    """The rule of a target: the one around it, the one that is named beside it, or the only one."""
+    above = [each for each in found.rules if each.path and each.path == target.path[: len(each.path)]]
+    around = next((each for each in above if each.source.path == target.source.path), None)
+    named = text_at(target.source.root, "rule")
+    by_name = next((each for each in found.rules if named and text_at(each, "name") == named), None)
+    return around or by_name or (found.rules[0] if len(found.rules) == 1 and not named else None)
+
+
 def _is_configuration(source: Source) -> bool:
     return source.mentions("_definition") and bool(source.data.keys() & {"task_definition", "service_definition"})
 
@@ -129,19 +180,13 @@ def _is_configuration(source: Source) -> bool:
 def _claims(source: Source) -> bool:
     if _definition(source) is not None or _is_configuration(source) or _services(source):
         return True
-    return source.named and (is_workflow(source) or bool(scaling_in(source)))
+    return source.named and (is_workflow(source) or bool(scaling_in(source)) or _read_schedules(source, _Found()))
 
 
 def _belongs(source: Source) -> bool:
-    words = (
-        "ontainerDefinitions",
-        "_definition",
-        "amazon-ecs-",
-        "ScalableDimension",
-        "TargetValue",
-        *(name[1:] for name in _SERVICE_KEYS),
-    )
-    return any(word in source.text for word in words)
+    words = ("ontainerDefinitions", "_definition", "amazon-ecs-", *(name[1:] for name in _SERVICE_KEYS))
+    scaling, schedules = ("ScalableDimension", "TargetValue"), ("ScheduleExpression", "EcsParameters")
+    return any(word in source.text for word in (*words, *scaling, *schedules))
 
 
 # Which files belong together
@@ -158,8 +203,9 @@ def _found(claimed: Sequence[Source], related: Sequence[Source], beside: Beside)
             found.pipelines += pipelines(source)
         elif values := scaling_in(source):
             found.scaling += values
-        else:
+        elif not _read_schedules(source, found):
             found.services += _services(source)
+    found.scheduled += [ScheduledTask(target, _rule_of(target, found)) for target in found.targets]
     for source in found.configurations:
         _read_named(source, claimed, [*claimed, *related], beside, found)
     return found
@@ -227,27 +273,46 @@ def _services_of(root: SourceValue, found: _Found) -> list[SourceValue]:
     return sorted(own, key=lambda each: (each.source.path not in named, each.source.folder != folder))
 
 
-def _pairs(found: _Found) -> list[tuple[SourceValue, SourceValue | None]]:
-    """Each task definition with its service definition, then with every other one that has a name of its own."""
-    pairs: list[tuple[SourceValue, SourceValue | None]] = []
+def _planned(found: _Found) -> list[_Planned]:
+    """Each task definition with its service definition or its schedule, then with every other one of them. A service
+    definition needs a name of its own for that."""
+    plans: list[_Planned] = []
     free = list(found.services)
     for root in found.tasks:
         service = next((each for each in _services_of(root, found) if each in free), None)
         if service is not None:
             free.remove(service)
-        pairs.append((root, service))
-    for root in found.tasks:
-        names = {text_at(each, "serviceName") for task, each in pairs if task is root and each is not None}
+        scheduled = _scheduled_of(root, found)
+        plans.append(_Planned(root, service, scheduled[0] if scheduled and service is None else None))
+    for root, first in zip(found.tasks, [*plans], strict=True):
+        names = {text_at(first.service, "serviceName")} if first.service is not None else set()
         for service in _services_of(root, found):
-            configuration = _configuration_of(root, service, found)
-            names_it = configuration and _file_of(configuration, "service_definition") == service.source.path
-            other = str(configuration.data.get("service") or "") if configuration and names_it else ""
-            name = text_at(service, "serviceName") or other
+            name = text_at(service, "serviceName") or _name_in_configuration(root, service, found)
             if service in free and names and name and name not in names:
                 names.add(name)
                 free.remove(service)
-                pairs.append((root, service))
-    return pairs
+                plans.append(_Planned(root, service))
+        further = [each for each in _scheduled_of(root, found) if each is not first.scheduled]
+        plans += [_Planned(root, None, each) for each in further]
+    return plans
+
+
+def _name_in_configuration(root: SourceValue, service: SourceValue, found: _Found) -> str:
+    """The name of a service in the configuration of ecspresso that names its definition; empty if none does."""
+    configuration = _configuration_of(root, service, found)
+    if configuration is None or _file_of(configuration, "service_definition") != service.source.path:
+        return ""
+    return str(configuration.data.get("service") or "")
+
+
+def _scheduled_of(root: SourceValue, found: _Found) -> list[ScheduledTask]:
+    """The schedules that run a task definition: those of its family, or all if there is no other one."""
+    family = _family(root)
+    return [
+        each
+        for each in found.scheduled
+        if _family_in(each.task_definition) == family or (len(found.tasks) == 1 and is_open(each.task_definition))
+    ]
 
 
 def _family_in(reference: str) -> str:
@@ -268,29 +333,59 @@ def _pipeline_of(root: SourceValue, found: _Found) -> DeployingJob | None:
 
 def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Beside) -> ImportResult:
     result, found = ImportResult(), _found(claimed, related, beside)
-    names: set[str] = set()
-    pairs, scaled = _pairs(found), list[SourceValue]()
-    for root, service in pairs:
-        pipeline = _pipeline_of(root, found)
-        draft = _draft(root, service, pipeline, names, found, result)
-        _put(draft, root, service, pipeline, found, beside)
-        for value in _scaling_of(draft, service, len(pairs) == 1, found):
-            _note_form(value, draft)
-            put_scaling(value, draft.block)
-            scaled.append(value)
-        finish_scaling(service, draft.block)
+    plans, scaled, names = _planned(found), list[SourceValue](), set[str]()
+    for plan in plans:
+        pipeline = _pipeline_of(plan.root, found)
+        draft = _draft(plan, pipeline, names, found, result)
+        _put(draft, plan, pipeline, found, beside)
+        if draft.kind is SERVICE:
+            scaled += _put_scaling(draft, plan.service, len(plans) == 1, found)
         result.drafts.append(draft)
         if pipeline is not None and not any("ci github" in each for each in result.next):
             result.next.append("fsdcf ci github")
+        if draft.is_worker and plan.service is None:
+            result.next.append(f"{draft.path} {_WORKER}")
     for source in found.configurations:
         if source in claimed:
             _report_unread(source, found, result)
-    used = [service for _, service in pairs]
+    used = [plan.service for plan in plans]
     for service in found.services:
         if service not in used and any(each.path == service.source.path for each in claimed):
             report_on(service, result.report, not_carried(_unused(service, found)))
     _report_unscaled(scaled, claimed, found, result)
+    _report_unscheduled(plans, claimed, found, result)
     return result
+
+
+_WORKER = (
+    "is a worker, which runs all the time. If a schedule starts the task, import it with the output of "
+    "`aws scheduler get-schedule`, or of `aws events list-targets-by-rule` and `describe-rule`, beside it"
+)
+
+
+def _put_scaling(draft: TaskDraft, service: SourceValue | None, alone: bool, found: _Found) -> list[SourceValue]:
+    """Put what Application Auto Scaling knows about a service into its spec. Returns what that is."""
+    scaling = _scaling_of(draft, service, alone, found)
+    for value in scaling:
+        _note_form(value, draft)
+        put_scaling(value, draft.block)
+    finish_scaling(service, draft.block)
+    return scaling
+
+
+def _report_unscheduled(
+    plans: Sequence[_Planned], claimed: Sequence[Source], found: _Found, result: ImportResult
+) -> None:
+    """Report the schedules of task definitions that are not there, and rules without a target."""
+    used = [each for plan in plans if plan.scheduled for each in (plan.scheduled.target, *plan.scheduled.parts)]
+    rest = [*found.rules, *(each.target for each in found.scheduled)]
+    for value in rest:
+        if value not in used and any(each.path == value.source.path for each in claimed):
+            family = _family_in(text_at(value, "ecsParameters.taskDefinitionArn"))
+            describe = f"aws ecs describe-task-definition --task-definition {family} > task-definition.json"
+            way = describe if family else "aws events list-targets-by-rule --rule RULE > targets.json"
+            missing = "its task definition" if family else "its target"
+            report_on(value, result.report, not_carried(f"{missing} is not there: `{way}` beside it"))
 
 
 def _scaling_of(draft: TaskDraft, service: SourceValue | None, alone: bool, found: _Found) -> list[SourceValue]:
@@ -334,15 +429,13 @@ def _report_unread(source: Source, found: _Found, result: ImportResult) -> None:
 
 
 def _draft(
-    root: SourceValue,
-    service: SourceValue | None,
-    pipeline: DeployingJob | None,
-    names: set[str],
-    found: _Found,
-    result: ImportResult,
+    plan: _Planned, pipeline: DeployingJob | None, names: set[str], found: _Found, result: ImportResult
 ) -> TaskDraft:
+    root, service, scheduled = plan.root, plan.service, plan.scheduled
     configuration = _configuration_of(root, service, found)
+    repeated = scheduled is not None and spec_name(_family(root)) in names
     wanted = (
+        scheduled.name if scheduled is not None and repeated else "",
         text_at(service, "serviceName") if service else "",
         str(configuration.data.get("service") or "") if configuration else "",
         pipeline.service if pipeline else "",
@@ -355,18 +448,13 @@ def _draft(
     first = next((each for _, each in balancers.children() if isinstance(each.data, dict)), None) if balancers else None
     entry = text_at(first, "containerName") if first else ""
     port = whole_number(first.get("containerPort")) if first else None
-    task = task_of(root, pipeline.containers if pipeline else (), entry, port)
-    return TaskDraft(SERVICE, name, result.report, task=task)
+    wanted_containers = [*(scheduled.overridden if scheduled else ()), *(pipeline.containers if pipeline else ())]
+    task = task_of(root, wanted_containers, entry, port)
+    return TaskDraft(SERVICE if scheduled is None else JOB, name, result.report, task=task)
 
 
-def _put(
-    draft: TaskDraft,
-    root: SourceValue,
-    service: SourceValue | None,
-    pipeline: DeployingJob | None,
-    found: _Found,
-    beside: Beside,
-) -> None:
+def _put(draft: TaskDraft, plan: _Planned, pipeline: DeployingJob | None, found: _Found, beside: Beside) -> None:
+    root, service = plan.root, plan.service
     prepare(draft)
     tags = root.source.root.get("tags") if root.path else None
     if tags is not None:
@@ -376,6 +464,10 @@ def _put(
     if service is not None:
         _note_form(service, draft)
         SERVICE_DEFINITION.convert(service, draft.block)
+    if plan.scheduled is not None:
+        for value in plan.scheduled.parts:
+            _note_form(value, draft)
+        put_schedule(plan.scheduled, draft.block)
     configuration = _configuration_of(root, service, found)
     if configuration is not None:
         CONFIGURATION.convert(configuration.root, draft.block)

@@ -38,6 +38,7 @@ from fsdcf.importers.values import (
     secret_source,
     store,
 )
+from fsdcf.language.model import JOB, SERVICE
 from fsdcf.language.model.container import CONDITIONS, MAIN, MOUNT_PATH, ROUTER
 from fsdcf.language.rules.container import REPOSITORY
 from fsdcf.masking import contains_secret, mask_value
@@ -94,6 +95,11 @@ class TaskDraft(Draft):
     """The spec of a task definition."""
 
     task: Task = field(kw_only=True)
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it is a service without a port."""
+        return self.kind is SERVICE and not self.task.ports
 
 
 def task_in(block: Block) -> Task:
@@ -272,7 +278,7 @@ def _file_system(volume: SourceValue) -> bool:
 def finish(draft: TaskDraft, service: SourceValue | None) -> None:
     """Put what follows from the whole of a task definition, and its service definition, into a draft."""
     task = draft.task
-    if service is None and not task.ports:
+    if draft.is_worker and service is None:
         draft.about += _WORKER
     if not task.containers or draft.block.get("port") is None:
         return
@@ -316,14 +322,15 @@ def _put_words(to: str) -> Convert:
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         words = [value.text] if isinstance(value.data, str) else value.words
-        _refuse_secrets(words, "pass it as a variable of `secrets`")
+        refuse_secrets(words, "pass it as a variable of `secrets`")
         block.put_valid(to, [rendered_text(word, block) for word in words])
         return None
 
     return convert
 
 
-def _refuse_secrets(data: Any, way: str, name: str = "") -> None:
+def refuse_secrets(data: Any, way: str, name: str = "") -> None:
+    """Raise UnfitError if there is what looks like a secret in a value."""
     if mask_value(data, name) != data:
         raise UnfitError(f"has what looks like a secret, which a spec must not contain: {way}")
 
@@ -380,7 +387,8 @@ def _network_mode(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 def _compatibility(value: SourceValue, block: Block) -> KeyOutcome | None:
-    return None if value.text == "FARGATE" else changed("the tasks run on Fargate", "type")
+    reason = "the tasks run on Fargate"
+    return formal(reason) if value.text == "FARGATE" else changed(reason, "resources")
 
 
 def _task_size(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -404,7 +412,7 @@ def _architecture(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 def _system(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.text.upper() == "LINUX":
-        return None
+        return formal("the containers are Linux containers")
     return not_carried("fsdcf deploys Linux containers: build the image for Linux")
 
 
@@ -637,6 +645,9 @@ def _put_share(key: str, amount: int, block: Block) -> KeyOutcome:
 
 
 def _mapping(value: SourceValue, block: Block) -> Block | None:
+    if block.draft.kind is JOB:
+        note(value, block, changed("nothing sends requests to a job"))
+        return None
     task, at = task_in(block), next(int(step) for step in value.path if isinstance(step, int))
     port = whole_number(value.get("containerPort"))
     taken = [block.get("port"), *(each.get("port") for each in block.draft.block.get("sidecars") or ())]
@@ -663,7 +674,7 @@ def _host_port(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _essential(value: SourceValue, block: Block) -> KeyOutcome | None:
     if _is_main(block):
         reason = "the container of the service is essential"
-        return formal(reason) if value.flag else changed(reason, "type")
+        return formal(reason) if value.flag else changed(reason, "image")
     if not value.flag:
         block.put("essential", False)
     return None
@@ -850,7 +861,7 @@ def _check(value: SourceValue, block: Block) -> Block | None:
     if command is None:
         note(value, block, not_carried("it has no command: write `healthCheck.container.command`"))
         return None
-    _refuse_secrets(command, "read it from a variable in the check")
+    refuse_secrets(command, "read it from a variable in the check")
     inner = block.below("healthCheck", "container") if _is_main(block) else block.below("healthCheck")
     inner.put("command", [rendered_text(word, block) for word in command])
     interval, timeout = whole_number(value.get("interval")), whole_number(value.get("timeout"))
@@ -920,7 +931,7 @@ def _driver(value: SourceValue, block: Block) -> KeyOutcome | None:
     if not _is_main(block):
         same = name == _main_driver(block)
         reason = "every container has the driver of the service's own"
-        return formal(reason) if same else changed(reason, f".service.{_LOGS}")
+        return formal(reason) if same else changed(reason, f".{block.draft.kind.block}.{_LOGS}")
     if name != "awslogs" and _sends(value.source.root_at(value.path[:-1]), name):
         block.put(f"{_LOGS}.driver", name)
     elif name != "awslogs":
@@ -945,10 +956,10 @@ def _log_option(value: SourceValue, block: Block) -> KeyOutcome | None:
             return carried(f"{_LOGS}.mode")
         if value.name in _AWSLOGS:
             outcome = _AWSLOGS[value.name]
-            return outcome if _is_main(block) else replace(outcome, to=f".service.{_LOGS}")
+            return outcome if _is_main(block) else replace(outcome, to=f".{block.draft.kind.block}.{_LOGS}")
         return not_carried("CloudWatch Logs gets each line as an event: write an event, such as JSON, in a line")
     if not _is_main(block):
-        return changed("every container has the options of the service's own", f".service.{_LOGS}")
+        return changed("every container has the options of the service's own", f".{block.draft.kind.block}.{_LOGS}")
     if contains_secret(value.text, value.name) or value.name in ("splunk-token", "apikey", "api_key", "license_key"):
         return not_carried(
             "the value looks like a secret: name where it is stored in `observability.logs.secretOptions`"
@@ -966,7 +977,11 @@ def _secret_option(value: SourceValue, block: Block) -> Block | None:
     if name is None or source is None:
         raise UnfitError("must have a `name` and a `valueFrom`")
     if not _is_main(block) or block.get(f"{_LOGS}.driver") is None:
-        note(value, block, changed("every container has the options of the service's own", f".service.{_LOGS}"))
+        note(
+            value,
+            block,
+            changed("every container has the options of the service's own", f".{block.draft.kind.block}.{_LOGS}"),
+        )
         return None
     entry = block.below("observability", "logs", "secretOptions", 0)
     text = secret_source(account_text(rendered(source, block)))
@@ -1014,7 +1029,7 @@ def _by_override(name: str, read: Callable[[SourceValue], Any]) -> Convert:
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         at = 0 if _is_main(block) else int(block.at[-1]) + 1
-        _refuse_secrets(value.data, "leave it out", value.name)
+        refuse_secrets(value.data, "leave it out", value.name)
         return put_override(f"Properties.ContainerDefinitions.{at}.{name}", read(value), block)
 
     return convert
@@ -1185,7 +1200,7 @@ DEFINITION = Table(
     SourceKey("volumes[]", table=VOLUME, enter=_volume),
     SourceKey("placementConstraints[].type", note="Fargate places the tasks"),
     SourceKey("placementConstraints[].expression", note="Fargate places the tasks"),
-    SourceKey("requiresCompatibilities[]", "type", convert=_compatibility, form=True),
+    SourceKey("requiresCompatibilities[]", "resources", convert=_compatibility, form=True),
     SourceKey("cpu", "resources.cpu", convert=_task_size),
     SourceKey("memory", "resources.memory", convert=_task_size),
     SourceKey("tags[]", table=TAG, enter=enter_tag),
@@ -1199,7 +1214,7 @@ DEFINITION = Table(
     SourceKey("inferenceAccelerators[].deviceType", note=_FARGATE),
     SourceKey("ephemeralStorage.sizeInGiB", "resources.ephemeralStorage", convert=_disk),
     SourceKey("runtimePlatform.cpuArchitecture", "resources.architecture", convert=_architecture),
-    SourceKey("runtimePlatform.operatingSystemFamily", "type", convert=_system, form=True),
+    SourceKey("runtimePlatform.operatingSystemFamily", "resources", convert=_system, form=True),
     SourceKey(
         "enableFaultInjection",
         ".overrides.TaskDefinition",

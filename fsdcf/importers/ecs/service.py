@@ -70,7 +70,7 @@ def _container_port(value: SourceValue, block: Block) -> KeyOutcome | None:
     return carried("port")
 
 
-def _subnets(value: SourceValue, block: Block) -> KeyOutcome | None:
+def put_subnets(value: SourceValue, block: Block) -> KeyOutcome | None:
     ids = value.words
     known = [each for each in ids if re.fullmatch(f"subnet-{EC2_ID}", each)]
     public = text_at(value.source.root_at(value.path[:-1]), "assignPublicIp") == "ENABLED"
@@ -85,18 +85,18 @@ def _subnets(value: SourceValue, block: Block) -> KeyOutcome | None:
     )
 
 
-def _groups(value: SourceValue, block: Block) -> KeyOutcome | None:
+def put_groups(value: SourceValue, block: Block) -> KeyOutcome | None:
     return not_carried("they belong to the existing VPC: with `networking.vpc`, write `networking.securityGroups`")
 
 
-def _public(value: SourceValue, block: Block) -> KeyOutcome | None:
+def put_public_ip(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.text != "ENABLED":
         return formal("so does the stack")
     block.put("networking.assignPublicIp", True)
     return carried("networking.assignPublicIp")
 
 
-def _providers(value: SourceValue, block: Block) -> KeyOutcome | None:
+def put_providers(value: SourceValue, block: Block) -> KeyOutcome | None:
     shares = {text_at(each, "capacityProvider"): each for each in value.items()}
     on, spot = shares.get("FARGATE"), shares.get("FARGATE_SPOT")
     if set(shares) - {"FARGATE", "FARGATE_SPOT"}:
@@ -204,7 +204,7 @@ SERVICE_DEFINITION = Table(
     SourceKey("clientToken", note="it belongs to the request", form=True),
     SourceKey("forceNewDeployment", note="it belongs to the request", form=True),
     SourceKey("launchType", "type", convert=_only("FARGATE", "the tasks run on Fargate")),
-    SourceKey("capacityProviderStrategy", "resources.spot", convert=_providers),
+    SourceKey("capacityProviderStrategy", "resources.spot", convert=put_providers),
     SourceKey("platformVersion", "type", convert=_only(r"LATEST|1\.4\.0", "the platform version is the latest one")),
     SourceKey("role", note="ECS has a role of its own", form=True),
     SourceKey(
@@ -243,9 +243,11 @@ SERVICE_DEFINITION = Table(
     SourceKey("deploymentConfiguration.earlySuccessCriteria", convert=_never(_ROLLING, "enable")),
     SourceKey("placementConstraints", note="Fargate places the tasks", form=True),
     SourceKey("placementStrategy", note="Fargate spreads the tasks over the zones", form=True),
-    SourceKey("networkConfiguration.awsvpcConfiguration.subnets", convert=_subnets),
-    SourceKey("networkConfiguration.awsvpcConfiguration.securityGroups", convert=_groups),
-    SourceKey("networkConfiguration.awsvpcConfiguration.assignPublicIp", "networking.assignPublicIp", convert=_public),
+    SourceKey("networkConfiguration.awsvpcConfiguration.subnets", convert=put_subnets),
+    SourceKey("networkConfiguration.awsvpcConfiguration.securityGroups", convert=put_groups),
+    SourceKey(
+        "networkConfiguration.awsvpcConfiguration.assignPublicIp", "networking.assignPublicIp", convert=put_public_ip
+    ),
     SourceKey(
         "healthCheckGracePeriodSeconds",
         "healthCheck.gracePeriod",

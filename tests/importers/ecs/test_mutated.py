@@ -23,6 +23,8 @@ SOURCES = {
         "ecs-task/source/task-definition.json",
         "ecs-ecspresso/source/ecs-task-def.json",
         "ecs-ecspresso/source/ecs-service-def.json",
+        *(f"ecs-outputs/source/{name}.json" for name in ("limits", "policies", "actions")),
+        *(f"ecs-outputs/source/report/{name}.json" for name in ("schedule", "rule", "targets")),
     )
 }
 SECRET = "b7f2c1d09a8e4f6d"
@@ -55,7 +57,9 @@ def mutated(data: Any, seed: int) -> Any:
     """The data with one or two values removed, or replaced by junk."""
     chance, data = random.Random(seed), copy.deepcopy(data)
     for _ in range(chance.choice((1, 1, 2))):
-        *above, last = chance.choice(list(places(data)))
+        if not (known := list(places(data))):
+            break
+        *above, last = chance.choice(known)
         holder = data
         for step in above:
             holder = holder[step]
