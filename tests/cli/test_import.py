@@ -190,3 +190,35 @@ def test_a_manifest_alone_has_what_its_workspace_says_of_it() -> None:
     found = sorted(path.as_posix() for path in Path().rglob("*.yml") if "copilot" not in path.parts)
     assert found == ["environments/test.yml", "services/addons/web/mail.yml", "services/web.yml", "web.yml"]
     assert "pack: shop" in Path("services/web.yml").read_text(encoding="utf-8")
+
+
+TASK = '{"family": "shop", "containerDefinitions": [{"name": "web", "image": "web:1"}]}'
+DEPLOYS = """
+jobs:
+  deploy:
+    steps:
+      - uses: aws-actions/amazon-ecs-deploy-task-definition@v2
+        with: {task-definition: .aws/task-definition.json, service: storefront}
+"""
+
+
+def test_the_workflow_of_the_repository_deploys_a_task_definition(folder: Path) -> None:
+    for path, text in {
+        "shop/.aws/task-definition.json": TASK,
+        "shop/other.json": TASK,
+        "shop/.github/workflows/deploy.yml": DEPLOYS,
+        ".github/workflows/deploy.yml": DEPLOYS.replace("storefront", "elsewhere"),
+    }.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text, encoding="utf-8")
+    Path("shop/.git").mkdir()
+    assert imported("shop/.aws/task-definition.json").exit_code == 0
+    assert [*written()] == ["services/storefront.yml"]
+    assert imported("shop/other.json").exit_code == 0
+    assert [*written()] == ["services/shop.yml", "services/storefront.yml"]
+
+
+def test_jsonnet_is_rendered_first() -> None:
+    Path("ecs-task-def.jsonnet").write_text("local name = 'web';\n{family: name}\n", encoding="utf-8")
+    ended = imported("ecs-task-def.jsonnet")
+    assert ended.exit_code == 2 and "ecspresso render" in ended.stderr and "S0" not in ended.stderr

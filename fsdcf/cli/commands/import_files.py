@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from fsdcf.language.model import ENVIRONMENT
 from fsdcf.language.source import ALIASES, FOREIGN, MOST_BYTES, parse
 from fsdcf.masking import remember_secrets_in
 from fsdcf.pipeline import Request, SourceFile
-from fsdcf.repository import check_inside, reader_beside
+from fsdcf.repository import check_inside, reader_beside, repository_root
 from fsdcf.suggested import suggested
 from fsdcf.wording import counted, visible
 
@@ -131,7 +132,7 @@ def _sources(paths: Sequence[Path], output: Path) -> Iterator[Source]:
             yield from source(path, True)
     for path in paths:
         beside = _files(path) if path.is_dir() else _beside_file(path)
-        for each in beside:
+        for each in chain(beside, filter(_is_source, _workflows(path))):
             with suppress(click.UsageError):  # not an argument, and cannot be read
                 yield from source(each, False)
 
@@ -146,6 +147,12 @@ def _beside_file(path: Path) -> Iterator[Path]:
             yield from _files(each)
         if _is_source(above / ".workspace"):
             yield above / ".workspace"
+
+
+def _workflows(path: Path) -> list[Path]:
+    """The workflows of GitHub in the repository around a file or folder."""
+    root = repository_root(path.absolute())
+    return sorted(Path(os.path.relpath(root), ".github", "workflows").glob("*")) if (root / ".git").exists() else []
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -234,6 +241,10 @@ def _is_readable(source: Source) -> bool:
 def _check_readable(sources: Sequence[Source]) -> None:
     """End the command with the findings of the files that cannot be read at all."""
     unreadable = [each for each in sources if not _is_readable(each)]
+    for each in unreadable:
+        if each.name.endswith((".jsonnet", ".libsonnet")):
+            ways = "`ecspresso render` or `jsonnet`"
+            raise click.UsageError(f"{visible(each.name)} is Jsonnet: import what {ways} prints in its place")
     if unreadable:
         _show_findings(unreadable)
         click.echo(f"{_names(unreadable)}: not readable; nothing was written", err=True)

@@ -320,10 +320,14 @@ def _family_in(reference: str) -> str:
     return reference.rpartition("/")[2].partition(":")[0]
 
 
-def _pipeline_of(root: SourceValue, found: _Found) -> DeployingJob | None:
+def _pipeline_of(root: SourceValue, found: _Found, beside: Beside) -> DeployingJob | None:
+    """The job that deploys a task definition: the one that names its file, or the only one, if its file is not there,
+    as one that an earlier step of the job writes."""
     single = len(found.tasks) == 1
     for pipeline in found.pipelines:
-        if pipeline.names(root.source.path) or (single and (pipeline.unknown_file or len(found.pipelines) == 1)):
+        if pipeline.names(root.source.path):
+            return pipeline
+        if single and (pipeline.unknown_file or (len(found.pipelines) == 1 and not pipeline.has_file(beside))):
             return pipeline
     return None
 
@@ -335,7 +339,7 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
     result, found = ImportResult(), _found(claimed, related, beside)
     plans, scaled, names = _planned(found), list[SourceValue](), set[str]()
     for plan in plans:
-        pipeline = _pipeline_of(plan.root, found)
+        pipeline = _pipeline_of(plan.root, found, beside)
         draft = _draft(plan, pipeline, names, found, result)
         _put(draft, plan, pipeline, found, beside)
         if draft.kind is SERVICE:

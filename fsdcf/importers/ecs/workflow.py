@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fsdcf.importers.draft import Block
@@ -56,17 +57,28 @@ class DeployingJob:
         """The name of the service that is deployed; empty if it is not known."""
         return next((name for name in (self.value(step, "service") for step in self.deploys) if name), "")
 
+    @property
+    def _files(self) -> set[str]:
+        """The task definitions that the job deploys, relative to the repository."""
+        named = [self.value(step, "task-definition") for step in (*self.renders, *self.deploys)]
+        return {posixpath.normpath(each) for each in named if each}
+
     def names(self, path: str) -> bool:
         """Whether the job deploys the task definition in a file."""
-        named = [self.value(step, "task-definition") for step in (*self.renders, *self.deploys)]
-        paths = {posixpath.normpath(each) for each in named if each}
-        return any(path == each or path.endswith(f"/{each}") for each in paths)
+        return any(path == each or f"/{path}".endswith(f"/{each}") for each in self._files)
+
+    def has_file(self, beside: Beside) -> bool:
+        """Whether a task definition that the job deploys is in the repository."""
+        for each in self._files:
+            with suppress(OSError):
+                beside(posixpath.join(repository_of(self.source), each))
+                return True
+        return False
 
     @property
     def unknown_file(self) -> bool:
         """Whether nothing says which file the task definition is in."""
-        named = [self.value(step, "task-definition") for step in (*self.renders, *self.deploys)]
-        return not any(named)
+        return not self._files
 
 
 def is_workflow(source: Source) -> bool:
@@ -173,8 +185,13 @@ def _put_variables(value: SourceValue, pipeline: DeployingJob, block: Block) -> 
     return outcome
 
 
+def repository_of(workflow: Source) -> str:
+    """The root of the repository of a workflow, relative to the folder that gets the specs."""
+    return posixpath.normpath(posixpath.join(workflow.folder, "../.." if "/" in workflow.path else "."))
+
+
 def _put_build(source: Source, context: str, file: str, block: Block, beside: Beside) -> KeyOutcome:
-    repository = posixpath.normpath(posixpath.join(source.folder, "../.." if "/" in source.path else "."))
+    repository = repository_of(source)
     folder = posixpath.normpath(posixpath.join(repository, context))
     block.put("build.context", block.draft.beside(folder))
     dockerfile = posixpath.normpath(posixpath.join(repository, file or posixpath.join(context, "Dockerfile")))
