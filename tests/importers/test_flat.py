@@ -400,3 +400,33 @@ def test_any_document_is_imported_the_same_twice(imports: Imports, data: Any, co
     first, second = (imports({"web.json": text}, "flat") for _ in range(2))
     assert [each.text() for each in first.drafts] == [each.text() for each in second.drafts]
     assert first.report == second.report
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", [{}, {"type": "aws_efs_file_system", "name": "data"}]),
+        (", mode: read_write", [{}, {"type": "aws_efs_file_system", "name": "data"}]),
+        (", ephemeral: true", [{"ephemeral": True, "path": "/tmp/app.db"}]),
+        (", path: /data/a.db", [{"path": "/data/a.db"}]),
+    ],
+)
+def test_the_file_of_a_sqlite_database_has_a_place(imports: Imports, line: str, expected: list[dict[str, Any]]) -> None:
+    text = "scaling: {min: 2, max: 4}\ndependencies: [{type: sqlite_database, name: notes" + line + "}]\n"
+    result = imports({"web.yml": WEB + text})
+    first, *rest = result.drafts[0].data["dependencies"]
+    assert [first, *rest] == [{"type": "sqlite_database", "name": "notes", **expected[0]}, *expected[1:]]
+    scales = "autoScaling" in result.drafts[0].data["service"]
+    assert scales == ("ephemeral" in line)
+    assert scales == (outcomes(result)["scaling.max"].treatment is Treatment.CARRIED)
+
+
+def test_an_existing_file_system_without_an_id_has_a_parameter(imports: Imports) -> None:
+    (system,), result = dependencies(imports, "{type: efs, name: '${ENV}-uploads', mode: read, mount_point: /data}")
+    assert system == {
+        "type": "aws_efs_file_system",
+        "name": "${ssm:/web/${ENV}/uploads-id}",
+        "unmanaged": {"permissions": "read"},
+        "mountPoint": "/data",
+    }
+    assert "/web/${ENV}/uploads-id" in outcomes(result)["dependencies[0].name"].note

@@ -113,6 +113,8 @@ def _mode(value: SourceValue, block: Block) -> KeyOutcome | None:
     if block.get("type") == "service":
         return carried("type")
     given = permissions_of(value)
+    if block.get("type") == "sqlite_database":
+        return changed("a service reads and writes the file of its own database", "type")
     to = "unmanaged.permissions" if block.get("unmanaged") is not None else "permissions"
     word = value.text.strip() if not isinstance(value.data, list) else ""
     return carried(to) if given == word or isinstance(given, list) else changed(f"as {given}", to)
@@ -496,9 +498,11 @@ KINESIS = _type(
 )
 
 
-def _at_parameter(value: SourceValue, block: Block) -> str:
-    """The parameter whose value is the host name of an existing database or cache."""
-    return f"/{block.draft.name}/${{ENV}}/{re.sub(r'[^A-Za-z0-9_.-]', '-', str(block.get('name')))}-endpoint"
+def _at_parameter(block: Block, what: str) -> str:
+    """The parameter with what a document does not have about an existing resource, such as its endpoint."""
+    name = re.sub(r"\$\{[^{}]*\}", "", str(block.get("name")))
+    stem = "-".join(filter(None, (re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-"), what)))
+    return f"/{block.draft.name}/${{ENV}}/{stem}"
 
 
 def _endpoint(value: SourceValue, block: Block) -> None:
@@ -709,6 +713,11 @@ SECRET = _type(
 )
 
 OTHER = _type(*_encryption(), *put("mount_path mount_point", "mountPoint", text))
+SQLITE = _type(
+    *put("path file file_path database_path", "path", text),
+    *put("ephemeral", "ephemeral", put_flag),
+    *put("backup", "backup", put_flag),
+)
 
 TABLES: Mapping[str, Table] = {
     "aws_dynamodb_table": DYNAMODB,
@@ -722,6 +731,7 @@ TABLES: Mapping[str, Table] = {
     "aws_msk_cluster": MSK,
     "service": SERVICE,
     "aws_secretsmanager_secret": SECRET,
+    "sqlite_database": SQLITE,
 }
 """The keys of a dependency by the type that it has in a spec."""
 
@@ -773,7 +783,7 @@ def _check_name(kind: str, name: str) -> None:
 
 def _access(kind: str, value: SourceValue, place: Block) -> None:
     """Say whether the resource exists, and what the service may do with it."""
-    if kind == "service":
+    if kind in ("service", "sqlite_database"):
         return
     unmanaged = get(value, "unmanaged", "existing")
     mode = get(unmanaged, "permissions", "mode") or get(
@@ -822,13 +832,14 @@ def _complete(kind: str, value: SourceValue, place: Block) -> None:
         what = f"its brokers are not in the document: store them in the parameter {parameter}"
         note(get(value, "type", "kind") or value, place, changed(what, "unmanaged.brokers"))
     if kind == "aws_efs_file_system" and place.get("unmanaged") is not None and not place.get("name").startswith("fs-"):
-        place.data.pop("unmanaged")
-        what = "the stack makes a new one: name an existing one by its id, fs-…, with `unmanaged`"
-        note(get(value, "mode", "access", "type") or value, place, changed(what, "name"))
+        parameter = _at_parameter(place, "id")
+        place.put("name", f"${{ssm:{parameter}}}")
+        what = f"its id is not in the document: store it, fs-…, in the parameter {parameter}"
+        note(get(value, *DEPENDENCY_NAMES) or value, place, changed(what, "name"))
     if kind not in ("aws_rds_instance", "aws_elasticache") or place.get("unmanaged") is None:
         return
     if place.get("unmanaged.endpoint") is None:
-        parameter = _at_parameter(value, place)
+        parameter = _at_parameter(place, "endpoint")
         place.put("unmanaged.endpoint", f"${{ssm:{parameter}}}")
         what = f"its host name is not in the document: store it in the parameter {parameter}"
         note(get(value, "type", "kind") or value, place, changed(what, "unmanaged.endpoint"))

@@ -25,12 +25,44 @@ def fit(document: SourceValue, draft: FlatDraft) -> None:
         _drop(block, "observability.alarms", document, "alarms", "a failed run tells `job.notify`: it has no alarms")
     elif not block.get("port"):
         _worker(document, block)
+    _database_files(document, draft)
     _network(draft)
     _check_times(document, block)
     _limits(document, block)
     if block.get("autoScaling") == {}:
         block.data.pop("autoScaling")
     _tags(document, draft)
+
+
+_ONE_WRITER = "a SQLite database that is kept has one task, which ends before the next one starts"
+_SEVERAL_TASKS = {
+    "autoScaling": "scaling auto_scaling autoscaling",
+    "resources.desiredCount": "desired_count replicas instances",
+    "deployment.minimumHealthyPercent": "minimum_healthy_percent min_healthy_percent",
+    "deployment.maximumPercent": "maximum_percent max_percent",
+}
+"""What a service with a SQLite database does not have, each with its names in the dialect."""
+
+
+def _database_files(document: SourceValue, draft: FlatDraft) -> None:
+    """Keep the files of SQLite databases without a path on a file system, unless they may be lost."""
+    entries = draft.data.get("dependencies", [])
+    listed = get(document, "dependencies")
+    kinds = [get(each, "type", "kind") for _, each in (listed.children() if listed is not None else ())]
+    kind = next((each for each in kinds if each is not None and each.data == "sqlite_database"), document)
+    for index, entry in enumerate([*entries]):
+        if entry["type"] != "sqlite_database":
+            continue
+        if "path" not in entry and entry.get("ephemeral"):
+            draft.root.below("dependencies", index).put("path", "/tmp/app.db")  # noqa: S108 - in a container
+            note(kind, draft.block, changed("its file is lost with the task: /tmp/app.db", ".dependencies"))
+        elif "path" not in entry and all(each["type"] != "aws_efs_file_system" for each in entries):
+            draft.dependency("aws_efs_file_system", "data")
+            reason = "a new file system keeps its file, which would be lost with the task; `ephemeral` allows that"
+            note(kind, draft.block, changed(reason, ".dependencies"))
+        if not entry.get("ephemeral"):
+            for path, names in _SEVERAL_TASKS.items():
+                _drop(draft.block, path, document, names, _ONE_WRITER)
 
 
 def find(value: SourceValue, name: str) -> Iterator[SourceValue]:
