@@ -162,6 +162,38 @@ def test_services_extend_and_files_include_others(imports: Imports) -> None:
     assert outcomes(result)["include[1]"].treatment is Treatment.NOT_CARRIED
 
 
+def test_an_included_file_has_a_folder_and_variables_of_its_own(imports: Imports) -> None:
+    more = "services: {NAME: {build: {context: app}, environment: {A: '${A:-}', B: '${B:-}', C: '${C:-}'}}}\n"
+    result = imports(
+        {
+            "compose.yml": "include:\n  - one/compose.yml\n"
+            "  - {path: two/compose.yml, project_directory: apps, env_file: [two/more.env]}\n",
+            ".env": "C=outer\n",
+            "one/compose.yml": more.replace("NAME", "one"),
+            "one/.env": "A=one\nC=inner\n",
+            "two/compose.yml": more.replace("NAME", "two"),
+            "two/more.env": "B=two\n",
+            "apps/.env": "A=none\n",
+            "one/app/Dockerfile": "FROM scratch\n",
+            "apps/app/Dockerfile": "FROM scratch\n",
+        },
+        "compose",
+    )
+    one, two = (spec(result, name)["service"] for name in ("one", "two"))
+    assert one["environment"] == {"A": "one", "B": "", "C": "outer"}
+    assert two["environment"] == {"A": "", "B": "two", "C": "outer"}
+    assert (one["build"]["context"], two["build"]["context"]) == ("../one/app", "../apps/app")
+
+
+def test_the_variables_of_a_project_name_its_files(imports: Imports) -> None:
+    files = {name: f"services: {{{name[:1]}: {{image: example/{name[:1]}}}}}\n" for name in ("a.yml", "b.yml")}
+    files |= {"compose.yml": "services: {c: {image: example/c}}\n", ".env": "COMPOSE_FILE=a.yml:b.yml\n"}
+    result = imports(files)
+    assert {draft.name for draft in result.drafts if draft.kind.name == "Service"} == {"a", "b"}
+    assert "COMPOSE_FILE" in outcomes(result)[""].note
+    assert {draft.name for draft in imports(files | {".env": "COMPOSE_FILE=none.yml\n"}).drafts} == {"c"}
+
+
 def test_variables_are_interpolated() -> None:
     values = {"A": "1", "EMPTY": ""}
     texts = {

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from fsdcf.conventions import DEFAULT_ENVIRONMENT
 from fsdcf.importers import Format, ImportResult
@@ -18,7 +19,7 @@ from fsdcf.importers.compose.connections import ComposeDraft, attach, credential
 from fsdcf.importers.compose.container import TITLE
 from fsdcf.importers.compose.images import ComposeRole, engine_version, known_data
 from fsdcf.importers.compose.plan import ComposePlan, ComposeService, mount_of, planned
-from fsdcf.importers.compose.project import ComposeNode, ComposeProject, MergedSource, environment_of, is_first_version
+from fsdcf.importers.compose.project import ComposeNode, ComposeProject, MergedSource, is_first_version, variables_of
 from fsdcf.importers.compose.services import SERVICE_KEYS, STEP_KEYS, finish, has_proxy, is_called, task_size
 from fsdcf.importers.draft import Block, Draft, spec_name
 from fsdcf.importers.keys import SourceKey, Table, report_on
@@ -43,7 +44,8 @@ def _claims(source: Source) -> bool:
     data = source.data
     if data.keys() & {"apiVersion", "provider"}:
         return False
-    return isinstance(data.get("services"), dict) or is_first_version(data)
+    includes = is_default and isinstance(data.get("include"), list)
+    return includes or isinstance(data.get("services"), dict) or is_first_version(data)
 
 
 def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Beside) -> ImportResult:
@@ -77,8 +79,10 @@ def _projects(claimed: Sequence[Source], result: ImportResult) -> list[list[Sour
 
 
 def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportResult) -> None:
+    variables = variables_of(posixpath.join(sources[0].folder, ".env"), beside)
+    sources = _chosen(sources, variables, beside, result)
     first = sources[0]
-    project = ComposeProject(beside, first.folder, environment_of(first.folder, beside))
+    project = ComposeProject(beside, first.folder, variables)
     merged = project.merged([each if each.folder == first.folder else _moved(each, first) for each in sources])
     extensions = [*_extensions(merged.top)]
     named = merged.data.get("name") or project.variables.get("COMPOSE_PROJECT_NAME")
@@ -109,6 +113,29 @@ def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportRe
         for note in draft.notes:
             readers.setdefault(note, []).append(draft.name)
     result.next += [f"{note}: for {', '.join(names)}" for note, names in readers.items()]
+
+
+def _chosen(
+    sources: Sequence[Source], variables: Mapping[str, str], beside: Beside, result: ImportResult
+) -> Sequence[Source]:
+    """The files that ``COMPOSE_FILE`` of ``.env`` names, if nobody named any, and they can be read.
+
+    Source: https://docs.docker.com/compose/how-tos/environment-variables/envvars/#compose_file
+    """
+    first, listed = sources[0], variables.get("COMPOSE_FILE", "")
+    chosen: list[Source] = []
+    for name in filter(None, listed.split(variables.get("COMPOSE_PATH_SEPARATOR") or ":")):
+        path = posixpath.normpath(posixpath.join(first.folder, name))
+        shown = posixpath.normpath(posixpath.join(posixpath.dirname(first.name), name))
+        with suppress(OSError):
+            known = next((each for each in sources if each.path == path), None)
+            chosen.append(known or Source(shown, path, beside(path), False, first.folder_name))
+    if first.named or not chosen or any(each.document is None for each in chosen):
+        return sources
+    for each in sources:
+        if each not in chosen:
+            report_on(each.root, result.report, changed("left out: `COMPOSE_FILE` of .env names other files"))
+    return chosen
 
 
 def _moved(source: Source, first: Source) -> Source:

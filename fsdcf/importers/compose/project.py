@@ -146,16 +146,27 @@ class ComposeProject:
         return top
 
     def _included(self, each: ComposeNode, top: ComposeNode, depth: int) -> ComposeNode:
+        """A file with the files of an entry of ``include``, whose paths and ``.env`` are those of their own folder, or
+        of its ``project_directory``. The variables of the project have precedence over theirs."""
         path = each if isinstance(each.data, str) else each.get("path")
         paths = path.data if path and isinstance(path.data, list) else [path] if path else []
+        folder = each.text("project_directory")
+        place = posixpath.normpath(posixpath.join(each.source.folder, folder)) if folder else ""
         for one in paths:
-            included = self._file(one, depth)
+            own = place or posixpath.dirname(posixpath.join(each.source.folder, str(one.data)))
+            files = [posixpath.join(each.source.folder, name) for name in _texts(each.get("env_file"))]
+            variables: dict[str, str] = {}
+            for file in files or [posixpath.join(own, ".env")]:
+                variables |= variables_of(file, self.beside)
+            project = ComposeProject(self.beside, self.folder, {**variables, **self.variables})
+            included = project._file(one, depth, place)
             if included is not None:
                 top = merge(included, top)
         return top
 
-    def _file(self, named: ComposeNode, depth: int) -> ComposeNode | None:
-        """The file that a node names; None, and a problem at the node, if it cannot be used."""
+    def _file(self, named: ComposeNode, depth: int, folder: str = "") -> ComposeNode | None:
+        """The file that a node names, with paths relative to its own folder, or to another one; None, and a problem at
+        the node, if it cannot be used."""
         if not isinstance(named.data, str) or not named.data or "://" in named.data:
             named.problem = "only a file of the repository can be read: write its services into this file"
             return None
@@ -167,7 +178,8 @@ class ComposeProject:
                 named.problem = f"`{named.data}` cannot be read: write its services into this file"
                 return None
             name = posixpath.normpath(posixpath.join(posixpath.dirname(named.source.name), named.data))
-            self.read[place] = Source(name, place, raw, False, posixpath.basename(posixpath.dirname(place)))
+            path = posixpath.join(folder, posixpath.basename(place)) if folder else place
+            self.read[place] = Source(name, path, raw, False, posixpath.basename(posixpath.dirname(place)))
         if depth >= _DEEPEST or self.read[place].document is None:
             named.problem = f"`{named.data}` cannot be read as a Compose file: write its services into this file"
             return None
@@ -212,13 +224,19 @@ class ComposeProject:
         return ComposeNode(data, source, path, tag)
 
 
-def environment_of(folder: str, beside: Beside) -> dict[str, str]:
-    """The variables of the file ``.env`` in a folder; none without it."""
+def variables_of(path: str, beside: Beside) -> dict[str, str]:
+    """The variables of a file such as ``.env``; none if it cannot be read."""
     try:
-        raw = beside(posixpath.join(folder, ".env"))
+        raw = beside(posixpath.normpath(path))
     except OSError:
         return {}
     return read_variables(raw.decode("utf-8-sig", "replace"), {})
+
+
+def _texts(node: ComposeNode | None) -> list[str]:
+    """The texts of a list, or the only one without it; none of another value."""
+    data = node.plain if node is not None else None
+    return [each for each in (data if isinstance(data, list) else [data]) if isinstance(each, str)]
 
 
 def is_first_version(data: Mapping[str, Any]) -> bool:
