@@ -7,7 +7,9 @@ through a source reports every key that it meets, also those that no table has. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -15,6 +17,7 @@ from importlib import import_module
 from fsdcf.importers.draft import Draft
 from fsdcf.importers.report import ImportReport, Row, not_carried
 from fsdcf.importers.source import MOST_DOCUMENTS, Beside, Source
+from fsdcf.language.model import ENVIRONMENT
 
 NAMES = ("copilot", "ecs", "apprunner", "flat", "compose")
 """The formats, each by the name of its module. Those that recognize a file by more come first."""
@@ -74,7 +77,24 @@ def convert(name: str, claimed: Sequence[Source], sources: Sequence[Source], bes
     result = chosen.convert(documents, related, beside)
     for row in report.rows.values():
         result.report.add(row)
+    _put_owners(result.drafts, beside)
     return result
+
+
+def _put_owners(drafts: Sequence[Draft], beside: Beside) -> None:
+    """Let the owners of the whole repository be those of the services and jobs that have none.
+
+    Source: https://docs.github.com/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
+    """
+    for path in (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"):
+        with suppress(OSError):
+            lines = [line.partition("#")[0].split() for line in beside(path).decode("utf-8", "replace").splitlines()]
+            owners = next((words[1:] for words in reversed(lines) if words[:1] == ["*"]), [])
+            names = [each.removeprefix("@") for each in owners if re.fullmatch(r"[\w.@/+-]{1,80}", each)]
+            for draft in drafts if names else ():
+                if draft.kind is not ENVIRONMENT and not draft.root.get("metadata.owners"):
+                    draft.root.put("metadata.owners", names[0] if len(names) == 1 else names[:3], f"From {path}.")
+            return
 
 
 def _documents(source: Source, chosen: Format, report: ImportReport) -> Iterator[Source]:

@@ -7,6 +7,7 @@ import pytest
 from fsdcf.importers import NAMES, formats, recognized
 from fsdcf.importers.source import Source
 from fsdcf.language import foreign
+from tests.importers.conftest import Imports
 from tests.language.test_foreign import FOREIGN, VARIANTS
 
 
@@ -24,3 +25,13 @@ def test_what_a_finding_sends_to_import_has_one_format(name: str) -> None:
 
 def test_a_format_has_a_title_of_its_own() -> None:
     assert len({each.title for each in formats().values()}) == len(NAMES)
+
+
+def test_the_owners_of_the_repository_are_those_of_a_service_without_any(imports: Imports) -> None:
+    owners = {"CODEOWNERS": "* @nobody\n*  @shop/web me@example.com # all\n/docs @shop/writers\n"}
+    flat = "name: web\nplatform: ecs\n"
+    (draft,) = imports({"web.yml": flat, **owners}).drafts
+    assert draft.data["metadata"]["owners"] == ["shop/web", "me@example.com"]
+    (draft,) = imports({"web.yml": f"{flat}team: mine\n", **owners}).drafts
+    assert "shop/web" not in draft.data["metadata"]["owners"]
+    assert "owners" not in imports({"web.yml": flat, "CODEOWNERS": "/docs @x\n"}).drafts[0].data["metadata"]
