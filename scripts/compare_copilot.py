@@ -33,7 +33,7 @@ EXPECTED = (
     (r"variables router COPILOT_.*", "-", "a router has no variables, which only a file of its own would read"),
     (
         r"variables main \w+_(TOPIC_ARN|QUEUE_URL|FILE_SYSTEM_ID)",
-        r"<AWS::.*>",
+        r"<(AWS::|import ).*>",
         "what a dependency adds, beside Copilot's variables",
     ),
 )
