@@ -40,7 +40,7 @@ def without_tag(version: str) -> KeyOutcome:
     if PLACEHOLDER.search(version):
         return changed("without the tag: `--image-sha` of a deploy selects the version", "image")
     if not _VERSION.fullmatch(version):
-        return changed("without its tag, which is not one: `fsdcf deploy --image-sha TAG` deploys an image", "image")
+        return changed("without its tag, which is not one: `--image-sha` of a deploy selects the version", "image")
     return changed(f"without the tag: `fsdcf deploy --image-sha {version}` deploys this one", "image")
 
 
