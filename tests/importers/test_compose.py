@@ -439,7 +439,7 @@ services:
     assert found["services.plain.labels[0]"].treatment is Treatment.NOT_CARRIED
     assert "the port of app" in found["services.nginx"].note
     assert found["services.app.build.dockerfile"].treatment is Treatment.CHANGED
-    assert "--image-sha TAG" in found["services.tagged.image"].note
+    assert "`--image-sha`" in found["services.tagged.image"].note
 
 
 def test_a_password_of_a_person_is_not_that_of_the_database(imports: Imports) -> None:
