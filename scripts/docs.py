@@ -439,7 +439,8 @@ def app_runner_keys() -> str:
     for table in (CONFIGURATION, api.SERVICE, *api.PARTS.values()):
         lines += [f"Keys of {table.title}:", "", "| key | becomes | note |", "|---|---|---|"]
         for path, key in table.rows():
-            to = ", ".join(f"`{each.lstrip('.')}`" for each in key.to.split()) or "not carried"
+            to = ", ".join(f"`{each.lstrip('.')}`" for each in key.to.split())
+            to = to or ("not needed" if key.form else "not carried")
             lines.append(f"| `{path}` | {to} | {key.note} |")
         lines.append("")
     return "\n".join(lines)

@@ -27,13 +27,15 @@ NAMES = ("copilot", "ecs", "apprunner", "flat", "compose")
 class ImportResult:
     """What becomes of the files of a format: specs, other files by their path, the report, and what to do next.
 
-    ``files`` are relative to the folder that gets the specs, as are the paths of the drafts. ``next`` are sentences.
+    ``files`` are relative to the folder that gets the specs, as are the paths of the drafts. ``next`` and ``later`` are
+    sentences or commands: what to do before the first deploy, and what to do once the services run.
     """
 
     report: ImportReport = field(default_factory=ImportReport)
     drafts: list[Draft] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     next: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

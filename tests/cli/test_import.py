@@ -186,7 +186,7 @@ def test_a_manifest_alone_has_what_its_workspace_says_of_it() -> None:
         path.write_text(text, encoding="utf-8")
     ended = imported("copilot/web/manifest.yml", "--no-lint")
     assert ended.exit_code == 0, ended.output
-    assert "fsdcf validate services/web.yml --env test" in ended.stderr
+    assert "fsdcf validate environments services/web.yml" in ended.stderr
     found = sorted(path.as_posix() for path in Path().rglob("*.yml") if "copilot" not in path.parts)
     assert found == ["environments/test.yml", "services/addons/web/mail.yml", "services/web.yml", "web.yml"]
     assert "pack: shop" in Path("services/web.yml").read_text(encoding="utf-8")
@@ -222,3 +222,26 @@ def test_jsonnet_is_rendered_first() -> None:
     Path("ecs-task-def.jsonnet").write_text("local name = 'web';\n{family: name}\n", encoding="utf-8")
     ended = imported("ecs-task-def.jsonnet")
     assert ended.exit_code == 2 and "ecspresso render" in ended.stderr and "S0" not in ended.stderr
+
+
+COPILOT = {
+    "copilot/.workspace": "application: shop\n",
+    "copilot/mails/manifest.yml": "name: mails\ntype: Worker Service\nimage: {build: Dockerfile}\n"
+    "variables: {API_TOKEN: plain-4711-token}\n",
+    "copilot/environments/prod/manifest.yml": "name: prod\ntype: Environment\n",
+    "copilot/environments/test/manifest.yml": "name: test\ntype: Environment\n",
+}
+
+
+def test_the_next_steps_lead_to_a_deploy(folder: Path) -> None:
+    for path, text in COPILOT.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    steps = [line.removeprefix("  next:").strip() for line in imported("copilot").stderr.splitlines()[1:]]
+    assert steps == [
+        "fsdcf secret set services/mails.yml API_TOKEN --env test",
+        "fsdcf validate environments services/mails.yml",
+        "fsdcf deploy environments services/mails.yml --env test --image-sha first --sandbox",
+    ]
+    assert CliRunner().invoke(cli, ["validate", "--no-lint", "environments", "services/mails.yml"]).exit_code == 0

@@ -247,6 +247,11 @@ def test_dependencies(imports: Imports, entry: str, becomes: dict[str, Any]) -> 
         ),
         ("port: 80\nnetworking: {vpc_id: vpc-12345678, subnets: [subnet-12345678]}", 2, {"networking": {}}),
         ("observability: {logs: {retention: never}}", 0, {"observability": {"logs": {"retention": "forever"}}}),
+        ("port: 80\nhealth_check: /up", 0, {"healthCheck": {"path": "/up"}}),
+        ("port: 80\nnetworking: {healthCheck: true, health_check: curl -f http://localhost/up}", 0, {"port": 80}),
+        ("health_check: curl -f x", 0, {"healthCheck": {"container": {"command": "curl -f x"}}}),
+        ("observability: {tracing: xray}", 0, {"observability": {"traces": {"enabled": True}}}),
+        ("observability: {tracing: jaeger}", 1, {"observability": None}),
         ("observability: {alarms: [high_cpu]}", 0, {"observability": {"alarms": {"cpu": True}}}),
         ("environment: ['A=b']", 0, {"environment": {"A": "b"}}),
         (

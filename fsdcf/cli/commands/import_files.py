@@ -20,12 +20,13 @@ from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.imported import Imported, as_markdown, as_text, record
 from fsdcf.cli.render.outcome import next_lines
 from fsdcf.cli.render.stream import LineWriter, painter, width_of
-from fsdcf.conventions import DEFAULT_ENVIRONMENT
+from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENTS
 from fsdcf.importers import NAMES, ImportResult, convert, formats, recognized
 from fsdcf.importers.draft import SERVICES, Draft
 from fsdcf.importers.report import Treatment
 from fsdcf.importers.source import Beside, Source
 from fsdcf.language.model import ENVIRONMENT
+from fsdcf.language.model.environment import is_production
 from fsdcf.language.source import ALIASES, FOREIGN, MOST_BYTES, parse
 from fsdcf.masking import remember_secrets_in
 from fsdcf.pipeline import Request, SourceFile
@@ -86,7 +87,9 @@ def import_command(
     """Write the specs of another tool's files, with a report on each of their keys.
 
     PATH is a file or a folder: a Copilot workspace, ECS task definitions, an apprunner.yaml, a Compose file, or specs
-    in the flat dialect. The exit code is 0 if everything is carried, 4 if something is not or a spec does not compile.
+    in the flat dialect. The report has the line of each key, and the keys of the spec that have its value now: ~ marks
+    what changed, - what is not carried. The exit code is 0 if everything is carried, 4 if something is not or a spec
+    does not compile.
     """
     sources = list(_sources(paths, output))
     unreadable = [each for each in sources if not each.named and _LIKELY.search(each.path) and not _is_readable(each)]
@@ -98,7 +101,7 @@ def import_command(
         _check_format(name, claimed, imported)
     if not imported.drafts:
         _show(Imported(formats()[chosen].title, imported, (), ()), form)
-        _tell(imported, (), output)
+        _tell(imported, (), output, compiles=False)
         click.echo(f"{_names(claimed)}: no service, job or environment that fsdcf can write", err=True)
         context.exit(INCOMPLETE)
     files = {draft.path: draft.text() for draft in imported.drafts} | imported.files
@@ -108,7 +111,7 @@ def import_command(
     written = [os.path.normpath(output / path) for path in files]
     _show(Imported(formats()[chosen].title, imported, written, tried), form)
     if form != "json":
-        _tell(imported, written, output)
+        _tell(imported, written, output, compiles=all(each.text is not None for each in tried))
     if unreadable:
         _show_findings(unreadable)
         click.echo(f"{_names(unreadable)}: not readable, and left out", err=True)
@@ -330,22 +333,34 @@ def _show(one: Imported, form: str) -> None:
     out.lines(list(lines))
 
 
-def _tell(imported: ImportResult, written: Sequence[str], output: Path) -> None:
-    """Print what was written, and what to do next."""
+def _tell(imported: ImportResult, written: Sequence[str], output: Path, *, compiles: bool) -> None:
+    """Print what was written, and what to do next: until the specs are deployed to the sandbox, if they compile."""
     if written:
         more = f" and {counted(len(written) - _MOST_NAMES, 'other file')}" if len(written) > _MOST_NAMES else ""
         click.echo(f"wrote {', '.join(map(visible, written[:_MOST_NAMES]))}{more}", err=True)
-    commands = [
-        suggested("secret set", str(output / draft.path), name, env=next(iter(draft.environments), None))
-        for draft in imported.drafts
+    drafts = imported.drafts
+    environment = _first_environment(drafts)
+    stored = [
+        suggested("secret set", str(output / draft.path), name, env=environment)
+        for draft in drafts
         for name in dict.fromkeys(draft.to_store)
     ]
-    services = [str(output / each.path) for each in imported.drafts if each.kind is not ENVIRONMENT]
-    services = services or [str(output / each.path) for each in imported.drafts[:1]]
-    variables = {name: f"{name}={text}" for each in imported.drafts for name, text in each.variables.items()}
-    places = services if len(services) < 2 else [str(output / SERVICES)]
-    places = places or [str(output / each.path) for each in imported.drafts]
-    names = [each.name for each in imported.drafts if each.kind is ENVIRONMENT]
-    environment = names[0] if names and DEFAULT_ENVIRONMENT not in names else None
-    validate = [suggested("validate", *places, env=environment, var=tuple(variables.values()))] if written else []
-    click.echo("\n".join(next_lines([*imported.next, *commands, *validate], painter(sys.stderr))), err=True)
+    services = [str(output / each.path) for each in drafts if each.kind is not ENVIRONMENT]
+    places = services if len(services) == 1 else [str(output / SERVICES)] if services else []
+    shared = [str(output / ENVIRONMENTS)] if any(each.kind is ENVIRONMENT for each in drafts) else []
+    variables = tuple({name: f"{name}={text}" for each in drafts for name, text in each.variables.items()}.values())
+    commands = [suggested("validate", *shared, *places, var=variables)] if written else []
+    if compiles and services:
+        commands.append(
+            suggested("deploy", *shared, *places, env=environment, image_sha="first", var=variables, sandbox=True)
+        )
+    steps = [*imported.next, *stored, *commands, *imported.later]
+    click.echo("\n".join(next_lines(steps, painter(sys.stderr))), err=True)
+
+
+def _first_environment(drafts: Sequence[Draft]) -> str | None:
+    """The environment to begin with: not production, if there is another one; None for the default of all commands."""
+    shared = [each.name for each in drafts if each.kind is ENVIRONMENT]
+    names = shared or [name for each in drafts for name in each.environments]
+    first = next((each for each in names if not is_production(each, None)), next(iter(names), None))
+    return None if first == DEFAULT_ENVIRONMENT else first

@@ -19,6 +19,13 @@ from fsdcf.wording import counted, visible
 
 _MARKS = {Treatment.CARRIED: ("", "soft"), Treatment.CHANGED: ("~", "warn"), Treatment.NOT_CARRIED: ("-", "bad")}
 
+_WITHOUT_KEY = {
+    Treatment.CARRIED: "not needed",
+    Treatment.CHANGED: "left out",
+    Treatment.NOT_CARRIED: "not carried",
+}
+"""What became of a key that no key of the spec has."""
+
 _FAR = 15
 """So many other keys are between what is not carried and the end."""
 
@@ -62,8 +69,7 @@ class Imported:
 
 def _result(row: Row) -> str:
     outcome = row.outcome
-    kept = ", ".join(outcome.to.split()) or ("left out" if outcome.treatment is Treatment.CHANGED else "")
-    head = "not carried" if outcome.treatment is Treatment.NOT_CARRIED else kept
+    head = ", ".join(outcome.to.split()) or _WITHOUT_KEY[outcome.treatment]
     return visible(": ".join(filter(None, (head, outcome.note))))
 
 
@@ -124,6 +130,8 @@ def as_markdown(one: Imported) -> Iterator[str]:
         for row in rows:
             treatment = "" if row.outcome.treatment is Treatment.CARRIED else f"**{row.outcome.treatment.value}** "
             to = ", ".join(map(markdown_code, row.outcome.to.split()))
+            if row.outcome.treatment is Treatment.CARRIED:
+                to = to or _WITHOUT_KEY[Treatment.CARRIED]
             note = _sentence(row.outcome.note)
             yield f"| {row.line} | {markdown_code(_key(row))} | {treatment}{': '.join(filter(None, (to, note)))} |"
     if one.failed:
@@ -132,8 +140,8 @@ def as_markdown(one: Imported) -> Iterator[str]:
         for finding in _errors(result):
             place = markdown_code(f"{finding.span.file}:{finding.span.line}:{finding.span.column}")
             yield f"- {place} **{finding.code}** {markdown(finding.message)} {markdown(finding.hint)}".rstrip()
-    if one.imported.next:
-        yield from ("", "### Next", "", *(f"- {_sentence(each)}" for each in one.imported.next))
+    if steps := [*one.imported.next, *one.imported.later]:
+        yield from ("", "### Next", "", *(f"- {_sentence(each)}" for each in steps))
 
 
 def _sentence(text: str) -> str:
@@ -173,5 +181,5 @@ def record(one: Imported) -> Mapping[str, Any]:
             for result in one.tried
             for finding in _errors(result)
         ],
-        "next": list(one.imported.next),
+        "next": [*one.imported.next, *one.imported.later],
     }

@@ -23,14 +23,15 @@ from fsdcf.importers.apprunner.service import (
 from fsdcf.importers.container import put_source_image
 from fsdcf.importers.draft import Block, spec_name
 from fsdcf.importers.keys import Convert, SourceKey, Table, note
-from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, not_carried
+from fsdcf.importers.report import KeyOutcome, UnfitError, carried, changed, formal, not_carried
 from fsdcf.importers.source import SourceValue
 from fsdcf.importers.values import literal, put_number, put_port, put_tag, put_variable
 
 # What the API says of a service
 
 _HERE = ".metadata.name"
-"""The key for what only identifies the service, or describes its state."""
+"""The key that identifies the service."""
+_OWN = "it describes what exists in App Runner"
 
 
 def _kept(value: SourceValue, block: Block) -> None:
@@ -39,13 +40,17 @@ def _kept(value: SourceValue, block: Block) -> None:
 
 def _service_name(value: SourceValue, block: Block) -> KeyOutcome:
     name = spec_name(value.text)
-    return carried(_HERE) if name == value.text else changed(f"as a name of the language: {name}", _HERE)
+    return (
+        carried(_HERE)
+        if name == value.text
+        else changed(f"{name}: names have lower-case letters, digits and hyphens", _HERE)
+    )
 
 
 def _status(value: SourceValue, block: Block) -> KeyOutcome:
     if value.text.upper() == "PAUSED":
         return changed("the service is paused; a deploy starts its tasks", _HERE)
-    return carried(_HERE)
+    return formal(_OWN)
 
 
 def _automatic(value: SourceValue, block: Block) -> KeyOutcome:
@@ -179,7 +184,7 @@ def _filled(*keys: SourceKey) -> list[SourceKey]:
     def unless_empty(convert: Convert, to: str) -> Convert:
         def convert_filled(value: SourceValue, block: Block) -> KeyOutcome | None:
             empty = value.data == "" or (value.data == 0 and value.data is not False)
-            return changed("it is empty, so that the default counts", to) if empty else convert(value, block)
+            return changed("it is empty: the default applies", to) if empty else convert(value, block)
 
         return convert_filled
 
@@ -189,7 +194,16 @@ def _filled(*keys: SourceKey) -> list[SourceKey]:
     ]
 
 
+def _own(*names: str) -> list[SourceKey]:
+    """Keys that only identify something in App Runner, or describe its state."""
+    return [SourceKey(name, note=_OWN, form=True) for name in names]
+
+
 _API = "an App Runner service"
+_SCALING_OWN = (
+    *("AutoScalingConfigurationName", "AutoScalingConfigurationRevision"),
+    *("Status", "CreatedAt", "HasAssociatedService", "IsDefault"),
+)
 _TAG = Table(_API, SourceKey("Key", ".metadata.tags"), SourceKey("Value", ".metadata.tags"))
 _VARIABLES = (
     SourceKey("RuntimeEnvironmentVariables.*", "environment", convert=_set_variable),
@@ -228,12 +242,9 @@ SERVICE = Table(
     _API,
     *_filled(
         SourceKey("ServiceName", _HERE, convert=_service_name),
-        SourceKey("ServiceId", _HERE, convert=_kept),
-        SourceKey("ServiceArn", _HERE, convert=_kept),
+        *_own("ServiceId", "ServiceArn"),
         SourceKey("ServiceUrl", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
-        SourceKey("CreatedAt", _HERE, convert=_kept),
-        SourceKey("UpdatedAt", _HERE, convert=_kept),
-        SourceKey("DeletedAt", _HERE, convert=_kept),
+        *_own("CreatedAt", "UpdatedAt", "DeletedAt"),
         SourceKey("Status", _HERE, convert=_status),
         SourceKey("SourceConfiguration.CodeRepository", table=_CODE),
         SourceKey("SourceConfiguration.ImageRepository", table=_IMAGE),
@@ -287,17 +298,7 @@ SERVICE = Table(
         ),
         SourceKey("AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
         SourceKey("AutoScalingConfigurationSummary.AutoScalingConfigurationArn", "autoScaling", convert=_scaling_arn),
-        *(
-            SourceKey(f"AutoScalingConfigurationSummary.{each}", "autoScaling", convert=_kept)
-            for each in (
-                "AutoScalingConfigurationName",
-                "AutoScalingConfigurationRevision",
-                "Status",
-                "CreatedAt",
-                "HasAssociatedService",
-                "IsDefault",
-            )
-        ),
+        *_own(*(f"AutoScalingConfigurationSummary.{each}" for each in _SCALING_OWN)),
         SourceKey("NetworkConfiguration.EgressConfiguration.EgressType", "networking.vpc", convert=_egress),
         SourceKey("NetworkConfiguration.EgressConfiguration.VpcConnectorArn", "networking.vpc", convert=_connector),
         SourceKey(
@@ -315,7 +316,7 @@ SERVICE = Table(
 Sources: https://docs.aws.amazon.com/apprunner/latest/api/API_CreateService.html and API_Service.html
 """
 
-ANSWER = Table(_API, SourceKey("Service", table=SERVICE), SourceKey("OperationId", _HERE, convert=_kept))
+ANSWER = Table(_API, SourceKey("Service", table=SERVICE), *_own("OperationId"))
 """The answers of ``describe-service``, ``create-service`` and others."""
 
 
@@ -364,10 +365,6 @@ def _vpc(value: SourceValue, block: Block) -> KeyOutcome:
     return not_carried("name it in `networking.vpc`, with its subnets: a new VPC reaches it only by peering")
 
 
-def _kept_keys(to: str, *names: str) -> list[SourceKey]:
-    return [SourceKey(name, to, convert=_kept) for name in names]
-
-
 PART_TABLES = {
     "AutoScalingConfiguration": Table(
         "an auto scaling configuration of App Runner",
@@ -375,16 +372,14 @@ PART_TABLES = {
         SourceKey("MinSize", "autoScaling.minCount", convert=_put_scale("minCount")),
         SourceKey("MaxSize", "autoScaling.maxCount", convert=_put_scale("maxCount")),
         SourceKey("Tags[].*", "autoScaling", convert=_kept),
-        *_kept_keys("autoScaling", "AutoScalingConfigurationArn", "AutoScalingConfigurationName", "Latest", "Status"),
-        *_kept_keys("autoScaling", "AutoScalingConfigurationRevision", "CreatedAt", "DeletedAt", "IsDefault"),
-        *_kept_keys("autoScaling", "HasAssociatedService"),
+        *_own("AutoScalingConfigurationArn", *_SCALING_OWN, "DeletedAt", "Latest"),
     ),
     "VpcConnector": Table(
         "a VPC connector of App Runner",
         SourceKey("Subnets", "networking.vpc.privateSubnets", convert=_subnets),
         SourceKey("SecurityGroups", "networking.securityGroups", convert=_groups),
-        *_kept_keys("networking.vpc", "VpcConnectorName", "VpcConnectorArn", "VpcConnectorRevision", "Status"),
-        *_kept_keys("networking.vpc", "CreatedAt", "DeletedAt"),
+        *_own("VpcConnectorName", "VpcConnectorArn", "VpcConnectorRevision", "Status"),
+        *_own("CreatedAt", "DeletedAt"),
     ),
     "VpcIngressConnection": Table(
         "a VPC ingress connection of App Runner",
@@ -401,15 +396,15 @@ PART_TABLES = {
             _kept,
         ),
         SourceKey("DomainName", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
-        *_kept_keys("networking.loadBalancer", "VpcIngressConnectionArn", "VpcIngressConnectionName", "ServiceArn"),
-        *_kept_keys("networking.loadBalancer", "Status", "AccountId", "CreatedAt", "DeletedAt"),
+        *_own("VpcIngressConnectionArn", "VpcIngressConnectionName", "ServiceArn"),
+        *_own("Status", "AccountId", "CreatedAt", "DeletedAt"),
     ),
     "ObservabilityConfiguration": Table(
         "an observability configuration of App Runner",
         SourceKey("TraceConfiguration.Vendor", "observability.traces", convert=_kept),
-        *_kept_keys("observability.traces", "ObservabilityConfigurationArn", "ObservabilityConfigurationName"),
-        *_kept_keys("observability.traces", "ObservabilityConfigurationRevision", "Latest", "Status"),
-        *_kept_keys("observability.traces", "CreatedAt", "DeletedAt"),
+        *_own("ObservabilityConfigurationArn", "ObservabilityConfigurationName"),
+        *_own("ObservabilityConfigurationRevision", "Latest", "Status"),
+        *_own("CreatedAt", "DeletedAt"),
     ),
 }
 """What belongs to a service, by the key that has it in the answer of its ``describe-…`` command.
@@ -427,11 +422,11 @@ _DOMAINS = Table(
         "the stack has a certificate of its own, with its records",
         _kept,
     ),
-    SourceKey("CustomDomains[].Status", "networking.loadBalancer.domain", convert=_kept),
+    *_own("CustomDomains[].Status"),
     SourceKey("DNSTarget", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
-    SourceKey("ServiceArn", _HERE, convert=_kept),
+    *_own("ServiceArn"),
     SourceKey("VpcDNSTargets", "networking.loadBalancer", "the load balancer has an address of its own", _kept),
-    SourceKey("NextToken", _HERE, convert=_kept),
+    *_own("NextToken"),
 )
 PARTS = {name: Table(table.title, SourceKey(name, table=table)) for name, table in PART_TABLES.items()} | {
     "CustomDomains": _DOMAINS

@@ -125,7 +125,7 @@ def put_concurrency(block: Block, concurrency: int) -> None:
     requests = min(concurrency * 60, 10_000_000)
     text = f"App Runner: {requests_in_a_minute(concurrency)}.\nMeasure yours, and change this."
     block.put("autoScaling.targetRequestsPerTask", requests, text)
-    block.put("autoScaling.targetCPU", 70, "In case that the responses are slower.")
+    block.put("autoScaling.targetCPU", 70, "Adds tasks if responses are slower than the next key assumes.")
 
 
 def finish(draft: ServiceDraft) -> None:
@@ -151,7 +151,11 @@ def finish(draft: ServiceDraft) -> None:
 def _put_check(draft: ServiceDraft) -> None:
     block = draft.block
     if draft.by_tcp:
-        block.put("healthCheck.path", "/", "App Runner checks that the port accepts connections: so does any response.")
+        block.put(
+            "healthCheck.path",
+            "/",
+            "App Runner only checks that the port accepts connections. Here, any response up to code 499 is healthy.",
+        )
         block.put("healthCheck.successCodes", TCP_CODES)
     elif block.get("healthCheck.path") is None:
         block.put("healthCheck.path", "/")
@@ -182,4 +186,4 @@ def _put_size(draft: ServiceDraft) -> None:
         if value is not None and text:
             note(value, draft.block, changed(text, to))
     if cpu is None and memory is None:
-        draft.comments[("service", "resources", "cpu")] = "The default of App Runner."
+        draft.comments[("service", "resources", "cpu")] = "The default size of App Runner."

@@ -103,7 +103,9 @@ def _convert_project(sources: Sequence[Source], beside: Beside, result: ImportRe
     PROJECT.convert(merged.root, project_draft.root)
     for node in extensions:
         value = SourceValue(node.source, node.path, node.data)
-        report_on(value, result.report, changed("an extension of Compose: what aliases repeat of it is in the specs"))
+        report_on(
+            value, result.report, changed("an extension: where other keys refer to it, its values are in the specs")
+        )
     if missing := sorted({name for draft in drafts.values() for name in draft.unset}):
         names = ", ".join(missing[:5]) + (" and others" if len(missing) > 5 else "")
         result.next.append(f"write the values of {names}, which are not set here: Compose reads them from `.env`")
@@ -235,7 +237,7 @@ def _network(block: Block, part: ComposeService, shared: bool) -> None:
         path = part.check_path
         block.put("healthCheck.path", path or "/")
         if not path:
-            about = "Compose does not say which path tells that the service is healthy."
+            about = "The file has no path to check, so a redirect counts. Remove this once `path` answers with 200."
             block.put("healthCheck.successCodes", "200-399", about)
 
 
@@ -389,7 +391,10 @@ def _variable_name(value: SourceValue) -> str:
 
 
 _REPLACED_KEYS = {
-    **dict.fromkeys(("volumes", "restart", "healthcheck", "deploy"), "AWS keeps the data, checks it and restarts it"),
+    **dict.fromkeys(
+        ("volumes", "restart", "healthcheck", "deploy"),
+        "AWS keeps the data, checks the health, and restarts the engine",
+    ),
     **dict.fromkeys(("ports", "expose", "networks"), "only the tasks of the service have access"),
 }
 
@@ -474,7 +479,7 @@ _NETWORK = "the services of an environment share a network, and security groups 
 
 PROJECT = Table(
     TITLE,
-    SourceKey("version", form=True, note="Compose ignores it, too"),
+    SourceKey("version", form=True, note="Compose ignores it as well"),
     SourceKey("name", "metadata.name", "the name of a stack is that of its service", convert=_name),
     SourceKey("include[]", "metadata.name", "its services are imported", convert=_include, whole=True),
     SourceKey("services.*", "service", "see its keys", convert=_service, table=SERVICE_KEYS, enter=_service),

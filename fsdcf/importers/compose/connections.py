@@ -134,7 +134,7 @@ def _shared(block: Block, draft: ComposeDraft, other: ComposeService, owner: str
     """Use what the stack of another service has, by parameters that the user stores after its first deploy."""
     known = other.known
     place = f"/{draft.project_name}/${{ENV}}/{dependency_name(other).removeprefix('${ENV}-')}"
-    comment = f"The database, cache or index of {owner}: its stack has the outputs for these parameters."
+    comment = f"The stack of {owner} makes it: store the outputs of that stack in these parameters."
     if known and known.type == "aws_rds_instance":
         keys = {"endpoint": "endpoint", "secret": "secret", "securityGroupId": "security-group"}
         _, database, _ = credentials(other)
@@ -374,7 +374,7 @@ def _of_password(block: Block, name: str, other: ComposeService) -> KeyOutcome |
         return changed(reason, store(block, name))
     kind = "rds" if _is_database(other) else "elasticache"
     block.put_at("environment", name, f"${{{kind}:{dependency_name(other).removeprefix('${ENV}-')}:password}}")
-    return changed("the one that AWS makes", f"environment.{name}")
+    return changed("the password that AWS generates", f"environment.{name}")
 
 
 def _lost(block: Block, name: str, named: list[ComposeService]) -> KeyOutcome | None:
@@ -390,8 +390,8 @@ def _lost(block: Block, name: str, named: list[ComposeService]) -> KeyOutcome | 
             names = [*given(other, _has_one_database([draft.plan.services[each] for each in part.uses]))]
             most = names[-5:] if known.type == "aws_rds_instance" else names
             return not_carried(
-                "an address with a password must not be in a spec, and AWS makes another password: let the program"
-                f" build it of {', '.join(most)}"
+                "a URL with a password must not be in a spec, and AWS generates a new password: let the program"
+                f" build the URL from {', '.join(most)}, which the container gets"
             )
         if other.role is ComposeRole.TOOL and known:
             return not_carried(f"`{other.name}` is {known.what}: {known.advice}")

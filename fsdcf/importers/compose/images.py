@@ -68,8 +68,8 @@ def _other(what: str, advice: str) -> KnownImage:
     )
 
 
-_LOOK = _tool("a tool to look at data", "it is for development: `fsdcf exec` opens a shell in a task of the service")
-_MAIL = _tool("a mail catcher", "it is for development: use Amazon SES, and store its credentials as secrets")
+_LOOK = _tool("a development tool to look at data", "in its place, `fsdcf exec` opens a shell in a task of the service")
+_MAIL = _tool("a mail catcher for development", "use Amazon SES, and store its credentials as secrets")
 _HOST = _tool("a tool for the Docker host", "Fargate has no host: CloudWatch has the logs and metrics of the tasks")
 
 _NAMES: Mapping[str, KnownImage] = {

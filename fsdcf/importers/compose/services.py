@@ -155,7 +155,7 @@ def _depends(value: SourceValue, block: Block) -> KeyOutcome:
     if other is None:
         return not_carried("the file has no service of this name")
     if other.role is ComposeRole.DEPENDENCY:
-        return changed(f"{other.known.what if other.known else 'it'} is a dependency", ".dependencies")
+        return changed(f"{other.known.what if other.known else 'it'} becomes a dependency", ".dependencies")
     if other.role is ComposeRole.STEP:
         return changed("a sidecar, which must end with 0 before the container starts", "dependsOn")
     if other.role is ComposeRole.JOB:
@@ -652,4 +652,4 @@ def finish(block: Block) -> None:
         if memory < scratch + 256:
             units, size = fargate_size(cpu, scratch + memory)
             block.put("resources.cpu", units)
-            block.put("resources.memory", size, "With room for the scratch in memory.")
+            block.put("resources.memory", size, "With room for the files in memory.")

@@ -72,8 +72,8 @@ _NETWORK_NOTE = (
     f"databases and caches of addons are in the network of Copilot's environments: join it, or move them ({_GUIDE})"
 )
 _EXISTING = (
-    "What Copilot made, with its data; a new one is not made. When it is kept and Copilot's stack is deleted, replace",
-    "`unmanaged` by these keys, and the next deploy adopts it:",
+    "It exists in Copilot's stack, with its data. Once it is retained and that stack is deleted, replace `unmanaged`",
+    "by these keys: the next deploy adopts it.",
 )
 _IN_VPC = (
     "It stays in the network of Copilot's environment, which tasks in another network do not reach. A new one would",
@@ -539,7 +539,7 @@ def _about(section: str, name: str) -> KeyOutcome:
     places = {"App": ".metadata.pack", "Name": ".metadata.name"}
     if section != "Parameters":
         return changed("it is for what stays in Copilot's stack, or in the addon")
-    return carried(places[name]) if name in places else changed("its value is where it is used")
+    return carried(places[name]) if name in places else changed("its value is written where it is used")
 
 
 def _is_used(addons: _Addons, name: str, grants: Mapping[str, Any]) -> bool:
@@ -566,7 +566,7 @@ def _output(addons: _Addons, output: AddonOutput) -> KeyOutcome:
                 f"a part of the policy is not known here ({addons.unsaid[0]}): add it to `taskRole.statements`"
             )
         places = [".dependencies"] * bool(addons.dependencies) + ["taskRole.statements"] * bool(block.get("taskRole"))
-        return changed("as the access to what it names", " ".join(places))
+        return changed("the access that it gives", " ".join(places))
     if output.is_group:
         return _group(addons, output)
     if output.is_secret:

@@ -352,7 +352,10 @@ def _put_volume(value: SourceValue, block: Block, path: str, locked: bool, efs: 
         for name in ("uid", "gid"):
             if (given := efs.get(name) if details else None) is not None:
                 entry.put(f"posixUser.{name}", given.number)
-        return changed("a new file system, which is empty: move the data as the guide says", f".{entry.key('')}")
+        return changed(
+            'a new file system, which is empty: the guide "leave Copilot" says how to keep the old one',
+            f".{entry.key('')}",
+        )
     return _existing_volume(value, block, path, locked, efs)
 
 
@@ -424,7 +427,11 @@ _VOLUME = Table(
     TITLE,
     SourceKey("path", "volumes[].mountPath"),
     SourceKey("read_only", "volumes[].readOnly"),
-    SourceKey("efs", "dependencies", "a new file system, which is empty: move the data as the guide says"),
+    SourceKey(
+        "efs",
+        "dependencies",
+        'a new file system, which is empty: the guide "leave Copilot" says how to keep the old one',
+    ),
     SourceKey("efs.id", "dependencies"),
     SourceKey("efs.id.from_cfn", note="a spec names a file system by its id"),
     SourceKey("efs.root_dir", "volumes[].efs.rootDirectory"),

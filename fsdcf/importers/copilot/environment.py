@@ -124,7 +124,7 @@ def _network(value: SourceValue) -> object:
 def _zone(value: SourceValue, block: Block) -> None:
     """Zones are counted when all of them are known; their names tell the region."""
     if (match := _ZONE.fullmatch(value.text)) and block.get("region") is None:
-        block.put("region", match[1], "the region of its zones")
+        block.put("region", match[1], "The region of its zones.")
 
 
 def _count_zones(source: Source, block: Block) -> None:
@@ -205,7 +205,7 @@ def _certificates(name: str) -> Convert:
         block.put(_balancer(name, "certificateArn"), first)
         for key, found in (("account", match[2]), ("region", match[1])):
             if "${" not in found and block.get(key) is None:
-                block.put(key, found, f"the {key} of its certificate")
+                block.put(key, found, f"The {key} of its certificate.")
         for each in items[1:]:
             command = "aws elbv2 add-listener-certificates"
             note(each, block, not_carried(f"a spec names one certificate: `{command}` adds this one to the listener"))
@@ -362,9 +362,9 @@ def settle(drafts: Sequence[Draft]) -> None:
         if environment.kind is ENVIRONMENT and services and environment.block.get("network.id") is None:
             is_public = all(_is_public(each, environment.name) for each in services)
             about = (
-                "all tasks have public addresses"
+                "All tasks have public addresses."
                 if is_public
-                else "one in each zone, as in Copilot; `single` costs less"
+                else "One in each zone, as in Copilot; `single` costs less."
             )
             environment.block.put("network.nat", "none" if is_public else "perZone", about)
 

@@ -100,9 +100,12 @@ def convert(workspace: Workspace, sources: Sequence[Source], result: ImportResul
             report_on(source.root, result.report, changed(_BUILT, _TO[1:]))
     if branches:
         options = " ".join(f"--branch {branch}={stage}" for branch, stage in branches.items())
-        result.next.append(f"fsdcf ci github {options}")
-        result.next += [f"a push to `{branch}` then deploys to {stage}" for branch, stage in branches.items()]
-        result.next += [f"set required reviewers for the environment {stage} on GitHub" for stage in approved]
+        result.later.append(f"fsdcf ci github {options}")
+        result.later += [
+            f"a push to the branch `{branch}` then deploys to the environment {stage}"
+            for branch, stage in branches.items()
+        ]
+        result.later += [f"set required reviewers for the environment {stage} on GitHub" for stage in approved]
 
 
 def _stages(source: Source, key: str = "name") -> list[str]:

@@ -54,8 +54,8 @@ CONFIGURATION = Table(
     SourceKey("plugins", note=f"templates with them cannot be read: {RENDER}", form=True),
     SourceKey("appspec", note="a new version replaces the old one task by task"),
     SourceKey("codedeploy", note="a new version replaces the old one task by task"),
-    SourceKey("ignore", note="it belongs to ecspresso", form=True),
-    SourceKey("filter_command", note="it belongs to ecspresso", form=True),
+    SourceKey("ignore", note="it configures ecspresso", form=True),
+    SourceKey("filter_command", note="it configures ecspresso", form=True),
 )
 
 
@@ -345,8 +345,8 @@ def _convert(claimed: Sequence[Source], related: Sequence[Source], beside: Besid
         if draft.kind is SERVICE:
             scaled += _put_scaling(draft, plan.service, len(plans) == 1, found)
         result.drafts.append(draft)
-        if pipeline is not None and not any("ci github" in each for each in result.next):
-            result.next.append("fsdcf ci github")
+        if pipeline is not None and "fsdcf ci github" not in result.later:
+            result.later.append("fsdcf ci github")
         if draft.is_worker and plan.service is None:
             result.next.append(f"{draft.path} {_WORKER}")
     for source in found.configurations:
@@ -487,7 +487,7 @@ def _note_form(value: SourceValue, draft: TaskDraft, *read: str) -> None:
             reason = "ECS did not find them: compare the names, the cluster and the region of the command"
             note(other, draft.block, not_carried(reason))
         elif key not in (value.path[0], *read):
-            note(other, draft.block, formal("it is the form of the file"))
+            note(other, draft.block, formal("it is part of the answer of the API"))
 
 
 FORMAT = Format("ecs", "ECS task definitions", _claims, _belongs, _convert)

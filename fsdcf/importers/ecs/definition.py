@@ -287,13 +287,15 @@ def finish(draft: TaskDraft, service: SourceValue | None) -> None:
         return
     ways = (_checked_path(task.containers[at], task.ports[at]) for at in (task.entry, task.main))
     path = next(filter(None, ways), "")
-    comment = "A task definition does not have the path that the load balancer requests: compare it."
+    comment = (
+        "The task definition does not have the path of the health check: replace / if it does not answer with 200."
+    )
     draft.block.put("healthCheck.path", path or "/", "" if path else comment)
 
 
 _WORKER = (
-    "Without a port and a service definition it is a worker, which runs all the time. For a task that ends, and is",
-    "started by a schedule or `fsdcf run`: `kind: Job`, and `job` in place of `service`, with its `schedule`.",
+    "Without a port and a service definition, this is a worker, which runs all the time. For a task that a schedule or",
+    "`fsdcf run` starts, and that ends, write `kind: Job`, and `job` with its `schedule` in place of `service`.",
 )
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d{1,5}))?(/[\w./~-]{0,200})?")
 
@@ -339,7 +341,7 @@ def _unless_false(reason: str) -> Convert:
     """A conversion of a flag that only has an effect if it is true, which Fargate cannot do."""
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
-        return not_carried(reason) if value.flag else formal("false is the only value of Fargate")
+        return not_carried(reason) if value.flag else formal("Fargate has no other value")
 
     return convert
 
@@ -377,12 +379,12 @@ def _family(value: SourceValue, block: Block) -> KeyOutcome | None:
     return changed("the family of the stack is the name of the service and the environment", ".metadata.name")
 
 
-_ADDRESS = "on Fargate every task has an address of its own, which its containers share"
+_ADDRESS = "every task on Fargate has its own address, which its containers share"
 
 
 def _network_mode(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.text == "awsvpc":
-        return formal(_ADDRESS)
+        return formal("Fargate has no other mode")
     return changed(_ADDRESS, "networking")
 
 
@@ -418,7 +420,7 @@ def _system(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 def _disk(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.number == 20:
-        return formal("every task has 20 GiB")
+        return formal("20 GiB are the default")
     block.put_valid("resources.ephemeralStorage", value.number)
     return carried("resources.ephemeralStorage")
 
@@ -499,7 +501,7 @@ VOLUME = Table(
     SourceKey("efsVolumeConfiguration.transitEncryption", "volumes", convert=_in_transit, form=True),
     SourceKey("efsVolumeConfiguration.transitEncryptionPort", note="ECS chooses the port", form=True),
     SourceKey("efsVolumeConfiguration.authorizationConfig.accessPointId", "dependencies", convert=_access_point),
-    SourceKey("efsVolumeConfiguration.authorizationConfig.iam", note="the task role signs in", form=True),
+    SourceKey("efsVolumeConfiguration.authorizationConfig.iam", note="tasks always use the task role", form=True),
     *(
         SourceKey(f"s3filesVolumeConfiguration.{name}", note=f"a spec has no file systems of S3: {_EMPTY}")
         for name in ("fileSystemArn", "rootDirectory", "transitEncryptionPort", "accessPointArn")
@@ -585,8 +587,8 @@ def _open_image(container: str, block: Block) -> KeyOutcome:
 
 def _main_image(repository: str, tag: str, block: Block) -> KeyOutcome:
     if not _plain_repository(repository):
-        way = f"the image is that of the ECR repository `{block.draft.name}`: name another one in `image`"
-        return changed(f"it is a placeholder: {way}", "image")
+        way = f"without `image`, it is in the ECR repository `{block.draft.name}`"
+        return changed(f"a placeholder, which a pipeline replaces: {way}", "image")
     block.put("image", repository)
     return without_tag("" if is_open(tag) else tag)
 
@@ -610,7 +612,7 @@ def _amount_of(units: Mapping[str, int]) -> Convert:
         if amount is None:
             raise UnfitError("must be a number")
         if amount == 0:
-            return formal("zero reserves nothing")
+            return formal("0 reserves nothing")
         to = "resources.cpu" if units is _CPU else "resources.memory"
         if _is_main(block):
             if amount == (task.cpu if units is _CPU else task.memory):
@@ -995,10 +997,12 @@ def _secret_option(value: SourceValue, block: Block) -> Block | None:
 def _router_option(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.name == "enable-ecs-log-metadata":
         return (
-            formal("so does the router") if value.flag else not_carried("the router adds what ECS knows about the task")
+            formal("the log router always adds them")
+            if value.flag
+            else not_carried("the router adds what ECS knows about the task")
         )
     if value.name == "config-file-type":
-        return formal("it is S3") if value.text == "s3" else None
+        return formal("S3 is the only type") if value.text == "s3" else None
     if value.name == "config-file-value" and value.text.startswith("arn:"):
         block.check("configuration", [value.text])
         block.add("configuration", value.text)
@@ -1048,8 +1052,8 @@ MAPPING = Table(
     TITLE,
     SourceKey("containerPort", "port", convert=lambda value, block: block.put("port", value.number)),
     SourceKey("hostPort", "port", convert=_host_port),
-    SourceKey("protocol", note="it is TCP", form=True),
-    SourceKey("name", note="the stack names it", form=True),
+    SourceKey("protocol", note="TCP is the default", form=True),
+    SourceKey("name", note="the stack chooses the name", form=True),
     SourceKey("appProtocol", note="only Service Connect reads it", form=True),
     SourceKey("containerPortRange", note="a container has one port"),
 )
@@ -1096,7 +1100,7 @@ CONTAINER = Table(
     SourceKey("command", "command", convert=_put_words("command")),
     SourceKey("environment[]", table=PAIR, enter=_variable),
     SourceKey("environmentFiles[].value", "environmentFiles", convert=_variables_file),
-    SourceKey("environmentFiles[].type", note="it is S3", form=True),
+    SourceKey("environmentFiles[].type", note="S3 is the only type", form=True),
     SourceKey("mountPoints[]", table=MOUNT, enter=_mount),
     SourceKey("volumesFrom[]", table=SOURCE, enter=_mounts_of_other),
     SourceKey("linuxParameters.capabilities.add[]", "capabilities.add", convert=_capability("add")),
@@ -1170,7 +1174,7 @@ _ROUTER_OWN = {
     "firelensConfiguration.type": SourceKey(
         "firelensConfiguration.type",
         convert=lambda value, block: (
-            formal("it is Fluent Bit")
+            formal("the log router is Fluent Bit")
             if value.text == "fluentbit"
             else not_carried("the router is Fluent Bit: translate its files")
         ),

@@ -31,7 +31,7 @@ def _only(expected: str, other: str, to: str = "type") -> Convert:
 
     def convert(value: SourceValue, block: Block) -> KeyOutcome | None:
         if re.fullmatch(expected, value.text.strip(), re.IGNORECASE):
-            return formal("so does the stack")
+            return formal("the stack does the same")
         return changed(other, to) if to else not_carried(other)
 
     return convert
@@ -44,7 +44,7 @@ def _never(reason: str, *off: str) -> Convert:
         for path in off:
             found = value.get(path)
             if found is not None and found.data in (False, "false"):
-                return formal("it is off")
+                return formal("it is disabled")
         return not_carried(reason)
 
     return convert
@@ -91,7 +91,7 @@ def put_groups(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 def put_public_ip(value: SourceValue, block: Block) -> KeyOutcome | None:
     if value.text != "ENABLED":
-        return formal("so does the stack")
+        return formal("by default, tasks have no public address")
     block.put("networking.assignPublicIp", True)
     return carried("networking.assignPublicIp")
 
@@ -154,7 +154,7 @@ def _registries(value: SourceValue, block: Block) -> KeyOutcome | None:
 def _connect(value: SourceValue, block: Block) -> KeyOutcome | None:
     enabled = value.get("enabled")
     if enabled is not None and not enabled.flag:
-        return formal("it is off")
+        return formal("it is disabled")
     services = value.get("services")
     first = services.items()[0] if services is not None and services.items() else None
     aliases = first.get("clientAliases") if first is not None else None
@@ -201,12 +201,12 @@ SERVICE_DEFINITION = Table(
     SourceKey("loadBalancers[].advancedConfiguration", note=_ROLLING),
     SourceKey("serviceRegistries", convert=_registries),
     SourceKey("desiredCount", "resources.desiredCount", convert=put_number("resources.desiredCount", 0, 5000)),
-    SourceKey("clientToken", note="it belongs to the request", form=True),
-    SourceKey("forceNewDeployment", note="it belongs to the request", form=True),
+    SourceKey("clientToken", note="an option of the request", form=True),
+    SourceKey("forceNewDeployment", note="an option of the request", form=True),
     SourceKey("launchType", "type", convert=_only("FARGATE", "the tasks run on Fargate")),
     SourceKey("capacityProviderStrategy", "resources.spot", convert=put_providers),
     SourceKey("platformVersion", "type", convert=_only(r"LATEST|1\.4\.0", "the platform version is the latest one")),
-    SourceKey("role", note="ECS has a role of its own", form=True),
+    SourceKey("role", note="ECS uses its service-linked role", form=True),
     SourceKey(
         "deploymentConfiguration.deploymentCircuitBreaker.enable",
         "deployment.circuitBreaker.enabled",
@@ -234,7 +234,7 @@ SERVICE_DEFINITION = Table(
     SourceKey("deploymentConfiguration.strategy", convert=_only("ROLLING", _ROLLING, "")),
     SourceKey(
         "deploymentConfiguration.bakeTimeInMinutes",
-        convert=lambda value, block: not_carried(_ROLLING) if value.number else formal("zero is no time"),
+        convert=lambda value, block: not_carried(_ROLLING) if value.number else formal("0 is the default"),
     ),
     *(
         SourceKey(f"deploymentConfiguration.{name}", note=_ROLLING)
@@ -260,7 +260,9 @@ SERVICE_DEFINITION = Table(
         "enableECSManagedTags",
         ".metadata.tags",
         convert=lambda value, block: (
-            formal("so does the stack") if value.flag else changed("the tasks have the tags of ECS", ".metadata.tags")
+            formal("the stack enables it")
+            if value.flag
+            else changed("the tasks have the tags of ECS", ".metadata.tags")
         ),
     ),
     SourceKey(

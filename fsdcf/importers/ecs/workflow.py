@@ -160,7 +160,7 @@ def _input(name: str, value: SourceValue, pipeline: DeployingJob, block: Block) 
         "service": carried(".metadata.name"),
         "cluster": formal("the stack has a cluster of its own; services of an environment share one"),
         "task-definition": formal("the spec has the task definition"),
-        "wait-for-service-stability": formal("a deploy waits"),
+        "wait-for-service-stability": formal("`fsdcf deploy` always waits"),
         "wait-for-minutes": changed("`--timeout` of `fsdcf deploy` limits the time", "deployment"),
         "desired-count": changed("`resources.desiredCount` has the number of tasks", "resources.desiredCount"),
     }

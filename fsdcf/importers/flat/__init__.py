@@ -198,9 +198,8 @@ def _join(drafts: Sequence[FlatDraft], shared: Sequence[Draft], result: ImportRe
             draft.block.put("networking.serviceConnect", True)
     elsewhere = sorted(called - {each.name for each in drafts})
     if elsewhere:
-        result.next.append(f"Let {', '.join(elsewhere)} join the environment, with networking.serviceConnect: true")
+        result.next.append(f"let {', '.join(elsewhere)} join the environment, with networking.serviceConnect: true")
     result.drafts.extend(shared)
-    result.next.append(f"Deploy {shared[0].path} before the services")
 
 
 def _share_network(draft: FlatDraft, shared: Sequence[Draft]) -> None:

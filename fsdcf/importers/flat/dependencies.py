@@ -117,7 +117,11 @@ def _mode(value: SourceValue, block: Block) -> KeyOutcome | None:
         return changed("a service reads and writes the file of its own database", "type")
     to = "unmanaged.permissions" if block.get("unmanaged") is not None else "permissions"
     word = value.text.strip() if not isinstance(value.data, list) else ""
-    return carried(to) if given == word or isinstance(given, list) else changed(f"as {given}", to)
+    return (
+        carried(to)
+        if given == word or isinstance(given, list)
+        else changed(f"{word or 'the list'} means {given} here", to)
+    )
 
 
 def _made(convert: Convert) -> Convert:
@@ -126,7 +130,7 @@ def _made(convert: Convert) -> Convert:
     def inner(value: SourceValue, block: Block) -> KeyOutcome | None:
         if block.get("unmanaged") is not None:
             return not_carried(
-                "the resource exists, and what made it decides this; without `unmanaged` the stack makes one"
+                "an existing resource has its own settings; without `unmanaged`, the stack makes one with this"
             )
         return convert(value, block)
 
@@ -382,7 +386,7 @@ def _prefixes(value: SourceValue, block: Block) -> None:
 
 def _lifecycle(value: SourceValue, block: Block) -> Block | None:
     if block.get("unmanaged") is not None:
-        raise UnfitError("belongs to a bucket that exists: what made it decides its lifecycle")
+        raise UnfitError("belongs to an existing bucket: change its lifecycle where the bucket is defined")
     entry: dict[str, Any] = {}
     rules: list[dict[str, Any]] = []
     for name, child in value.children():

@@ -36,6 +36,18 @@ def _check(value: SourceValue, block: Block) -> None:
         block.put("healthCheck.container.command", translated(value, value.text))
 
 
+def check_of(value: SourceValue, block: Block) -> KeyOutcome | None:
+    """A health check in one word: its path, or the command of the container; true is what a spec has by default."""
+    if isinstance(value.data, bool):
+        return (
+            None if value.data else not_carried("a load balancer always checks its targets: write `healthCheck.path`")
+        )
+    if " " in value.text.strip():
+        _check(value, block)
+        return carried("healthCheck.container.command")
+    return path_of(value, block) or carried("healthCheck.path")
+
+
 def _check_table() -> Table:
     return table(
         *keys("path endpoint uri url", "healthCheck.path", path_of),
@@ -71,6 +83,11 @@ def _check_table() -> Table:
         *keys("command test", "healthCheck.container.command", _check, whole=True),
         *keys("enabled type", "healthCheck", nothing),
     )
+
+
+def check_keys() -> Iterator[SourceKey]:
+    """The names of a health check."""
+    return (SourceKey(path, "healthCheck", convert=check_of, table=CHECK) for path in ("health_check", "healthcheck"))
 
 
 def path_of(value: SourceValue, block: Block) -> KeyOutcome | None:
@@ -273,7 +290,7 @@ def discovery(value: SourceValue, block: Block) -> KeyOutcome | None:
 
 
 _LISTENER = "the load balancer answers at 80, and with a certificate at 443"
-_SUBNETS = "the tasks are in a VPC of the stack: write `networking.vpc: {id, privateSubnets, publicSubnets}` for yours"
+_SUBNETS = "the stack makes a VPC; for yours, write `networking.vpc: {id, privateSubnets, publicSubnets}`"
 
 
 def _balancer_keys() -> Iterator[SourceKey]:
@@ -328,7 +345,7 @@ def _balancer_keys() -> Iterator[SourceKey]:
     for key in found:
         inner = key.convert and _on_balancer(key.convert)
         yield SourceKey(key.path, key.to, key.note, inner, whole=key.whole)
-    yield from (SourceKey(path, table=CHECK) for path in ("health_check", "healthcheck"))
+    yield from check_keys()
 
 
 def _logs_of_requests(value: SourceValue, block: Block) -> None:
@@ -377,7 +394,7 @@ def _network_keys() -> Iterator[SourceKey]:
     yield SourceKey("protocol", "networking.loadBalancer.protocol", convert=_port_protocol)
     yield SourceKey("ports", "port", convert=ports_of, whole=True)
     yield from keys("health_check_path healthcheck_path", "healthCheck.path", path_of)
-    yield from (SourceKey(path, table=CHECK) for path in ("health_check", "healthcheck"))
+    yield from check_keys()
     yield from (
         SourceKey(path, "networking.loadBalancer", convert=enabled_balancer, table=BALANCER)
         for path in ("load_balancer", "alb", "ingress")
@@ -419,7 +436,9 @@ def _vpc(value: SourceValue, block: Block) -> KeyOutcome | None:
     if isinstance(value.data, bool):
         return None
     if not re.fullmatch(r"vpc-[0-9a-f]{8,17}", given):
-        raise UnfitError("must be the id of a VPC: write networking.vpc with its id and subnets")
+        raise UnfitError(
+            "is not the id of a VPC such as vpc-0123456789abcdef0: write `networking.vpc` with its id and its subnets"
+        )
     block.put("networking.vpc.id", given)
     return None
 
@@ -432,7 +451,7 @@ def _subnets(name: str) -> Convert:
             return carried("networking")
         ids = [each.text for each in listed(value)]
         if not all(re.fullmatch(r"subnet-[0-9a-f]{8,17}", each) for each in ids):
-            raise UnfitError(f"must be ids of subnets: {_SUBNETS}")
+            raise UnfitError(f"has no ids such as subnet-0123456789abcdef0: {_SUBNETS}")
         block.put(f"networking.vpc.{name}", ids)
         return None
 

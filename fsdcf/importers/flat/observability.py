@@ -45,6 +45,14 @@ def _provider_of_traces(value: SourceValue, block: Block) -> KeyOutcome | None:
     return not_carried("the traces go to AWS X-Ray, or to `observability.traces.otlpEndpoint`")
 
 
+def _traces(value: SourceValue, block: Block) -> KeyOutcome | None:
+    named = not isinstance(value.data, bool) and value.is_text() and value.text.lower() not in ("true", "false")
+    if named and (refused := _provider_of_traces(value, block)):
+        return refused
+    block.put("observability.traces.enabled", named or value.flag)
+    return None
+
+
 def _sampling(value: SourceValue, block: Block) -> KeyOutcome:
     given = value.text.strip()
     share = percent(value) / 100 if given.endswith("%") else float(given) if _is_share(given) else None
@@ -240,7 +248,8 @@ OBSERVABILITY = table(
         key
         for name in ("tracing", "traces", "trace")
         for key in (
-            *put(f"{name}.enabled {name}", "observability.traces.enabled", put_flag),
+            *put(f"{name}.enabled", "observability.traces.enabled", put_flag),
+            SourceKey(name, "observability.traces.enabled", convert=_traces),
             *keys(f"{name}.provider {name}.type {name}.backend", "observability.traces", _provider_of_traces),
             *put(f"{name}.endpoint {name}.otlp_endpoint", "observability.traces.otlpEndpoint", text),
             *keys(

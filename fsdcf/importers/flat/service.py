@@ -25,9 +25,9 @@ from fsdcf.importers.flat.container import (
 )
 from fsdcf.importers.flat.network import (
     BALANCER,
-    CHECK,
     DISCOVERY,
     NETWORK,
+    check_keys,
     discovery,
     enabled_balancer,
     path_of,
@@ -193,7 +193,7 @@ def _service_keys() -> Iterator[SourceKey]:
         SourceKey(path, "networking.loadBalancer", convert=enabled_balancer, table=BALANCER)
         for path in ("load_balancer", "alb")
     )
-    yield from (SourceKey(path, table=CHECK) for path in ("health_check", "healthcheck"))
+    yield from check_keys()
     yield from keys("health_check_path", "healthCheck.path", path_of)
     yield SourceKey("service_discovery", "networking.serviceDiscovery", convert=discovery, table=DISCOVERY)
     yield SourceKey("observability", table=OBSERVABILITY)
@@ -232,7 +232,7 @@ CONTAINER = table(
     SourceKey("name", "image", convert=nothing),
     *put("port container_port", "port", put_number, 1, 65535),
     *keys("ports", "port", ports_of, whole=True),
-    *(SourceKey(path, table=CHECK) for path in ("health_check", "healthcheck")),
+    *check_keys(),
 )
 
 

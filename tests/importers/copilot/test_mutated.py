@@ -47,7 +47,12 @@ def _imported(files: dict[str, str]) -> object:
         raise FileNotFoundError(path)
 
     result = convert("copilot", [each for each in sources if claims(each)], sources, beside)
-    return [each.text() for each in result.drafts], result.files, list(result.report.rows.values()), result.next
+    return (
+        [each.text() for each in result.drafts],
+        result.files,
+        list(result.report.rows.values()),
+        [*result.next, *result.later],
+    )
 
 
 @examples(12)

@@ -25,8 +25,8 @@ stages:
 def test_a_pipeline_becomes_a_command(imports: Imports) -> None:
     files = {"copilot/web/manifest.yml": WEB, "copilot/pipelines/main/manifest.yml": PIPELINE}
     result = imports({**files, "copilot/pipelines/main/buildspec.yml": "version: 0.2\n"}, "copilot")
-    assert "fsdcf ci github --branch release/1=test --branch prod=prod" in result.next
-    assert [each for each in result.next if "reviewers" in each] == [
+    assert "fsdcf ci github --branch release/1=test --branch prod=prod" in result.later
+    assert [each for each in result.later if "reviewers" in each] == [
         "set required reviewers for the environment prod on GitHub"
     ]
     rows = outcomes(result)
@@ -47,11 +47,11 @@ def test_pipelines_share_branches(imports: Imports) -> None:
     second = PIPELINE.replace("name: main", "name: other").replace("release/1", "prod").replace("GitHub", "Bitbucket")
     files = {"copilot/pipelines/a/manifest.yml": PIPELINE, "copilot/pipelines/b/manifest.yml": second}
     result = imports({"copilot/web/manifest.yml": WEB, **files}, "copilot")
-    assert "fsdcf ci github --branch release/1=test --branch prod=prod" in result.next
+    assert "fsdcf ci github --branch release/1=test --branch prod=prod" in result.later
     assert any("GitHub alone" in outcome.note for outcome in outcomes(result).values())
 
 
 def test_a_branch_that_is_none_is_not_in_the_command(imports: Imports) -> None:
     files = {"copilot/pipelines/a/manifest.yml": PIPELINE.replace("release/1", "'$(rm) x'")}
     result = imports({"copilot/web/manifest.yml": WEB, **files}, "copilot")
-    assert "fsdcf ci github --branch test=test --branch prod=prod" in result.next
+    assert "fsdcf ci github --branch test=test --branch prod=prod" in result.later

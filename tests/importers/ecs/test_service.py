@@ -47,7 +47,7 @@ jobs:
     assert result.drafts[0].name == "storefront"
     assert (service["port"], service["networking"]["loadBalancer"]) == (8080, {"container": "proxy"})
     assert service["build"] == {"context": "../app"}
-    assert result.next == ["fsdcf ci github"]
+    assert result.later == ["fsdcf ci github"]
 
 
 def test_a_service_without_load_balancer_has_none(imports: Imports) -> None:
