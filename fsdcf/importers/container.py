@@ -58,7 +58,11 @@ def put_version(text: str, block: Block, to: str = "image") -> KeyOutcome:
         raise UnfitError("must be an image: REPOSITORY:TAG")
     separator = "@" if version.startswith("sha256:") else ":"
     block.put(to, f"{repository}{separator}{version or 'latest'}")
-    return carried(to) if version else changed("with the tag `latest`, which registries assume: write a version instead", to)
+    return (
+        carried(to)
+        if version
+        else changed("with the tag `latest`, which registries assume: write a version instead", to)
+    )
 
 
 def put_credentials(image: str, source: str, block: Block) -> KeyOutcome:
@@ -85,7 +89,9 @@ def put_capability(key: str, text: str, block: Block) -> KeyOutcome:
     """
     name = text.strip().upper().removeprefix("CAP_")
     if key == "add" and name != "SYS_PTRACE":
-        return not_carried("SYS_PTRACE is the only capability that Fargate can add: let the program do without this one")
+        return not_carried(
+            "SYS_PTRACE is the only capability that Fargate can add: let the program do without this one"
+        )
     if name not in (*(block.get("capabilities.add") or ()), *(block.get("capabilities.drop") or ())):
         block.check(f"capabilities.{key}", [name])
         block.add(f"capabilities.{key}", name)

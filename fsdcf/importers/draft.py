@@ -30,6 +30,8 @@ LONGEST_NAME = 40
 _LONGEST_LINE = 100
 _ALIKE = ("environments", "metadata")
 """Blocks of a spec that an environment has no other values of."""
+_PLACEHOLDER = re.compile(r"\$\{[\w.:/-]{1,200}\}", re.ASCII)
+_COLON = re.compile(r"(?<=\S):(?=\S)")
 
 
 @dataclass(eq=False, repr=False)
@@ -123,7 +125,7 @@ class Draft:
         yield from (f"{indent}# {line}".rstrip() for line in self.comments.get(at, "").splitlines())
 
     def _entry(self, head: str, value: Any, at: SpecPath, record: type | None, indent: str) -> Iterator[str]:
-        flow = f"{head} {_flow(value)}"
+        flow = f"{head} {_plain(value)}"
         if isinstance(value, str) and "\n" in value and _fits_block(value):
             yield f"{head} |{'' if value.endswith(chr(10)) else '-'}"
             yield from (f"{indent}  {line}".rstrip() for line in value.removesuffix("\n").split("\n"))
@@ -140,7 +142,7 @@ class Draft:
     def _item(self, value: Any, at: SpecPath, record: type | None, indent: str) -> Iterator[str]:
         yield from self._comment(at, indent)
         if not isinstance(value, dict) or not value:
-            yield f"{indent}- {_flow(value)}"
+            yield f"{indent}- {_plain(value)}"
             return
         lines = [*self._lines(value, at, record, f"{indent}  ")]
         first = next(number for number, line in enumerate(lines) if not line.lstrip().startswith("#"))
@@ -280,7 +282,22 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{scalar_text(name)}: {_flow(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
-    return scalar_text(value) if isinstance(value, str) else json.dumps(value)
+    return _quoted(value, value) if isinstance(value, str) else json.dumps(value)
+
+
+def _plain(value: Any) -> str:
+    """A value outside of brackets, where placeholders, and colons inside of a word, need no quotes."""
+    if not isinstance(value, str):
+        return _flow(value)
+    shape = _COLON.sub("-", _PLACEHOLDER.sub("x", value))
+    return _quoted(value, f"x{shape}" if "/" in value and shape[0].isdigit() else shape)
+
+
+def _quoted(text: str, shape: str) -> str:
+    """A text as a scalar of YAML, in quotes if its shape needs some: single ones around double ones."""
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return scalar_text(text, shape)
 
 
 def _check(key: Key, value: Any, variables: Mapping[str, str]) -> None:

@@ -102,7 +102,7 @@ def test_the_report_as_json_and_markdown() -> None:
         "spec": "services/web.yml",
     }
     lines = imported("loss.yml", "--force", "--format", "markdown").stdout.splitlines()
-    assert lines[0].startswith("## 5 keys") and "| 4 | <code>colour</code> | **not carried** " in "\n".join(lines)
+    assert lines[0].startswith("## 5 keys") and "| 4 | <code>colour</code> | **not carried**: " in "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", ["a b/my service.yml", "ünï/čeština.yaml", "-dash.yml", "'quoted'.json", "a\tb.yml"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+import yaml
+
 from fsdcf.importers.draft import Block, Draft, spec_name, unused_name
 from fsdcf.importers.keys import SourceKey, Table
 from fsdcf.importers.report import ImportReport, Treatment, UnfitError, changed
 from fsdcf.importers.source import Source, SourceValue
 from fsdcf.language.model import SERVICE
+from fsdcf.language.source import parse
 
 
 def _half(value: SourceValue, block: Block) -> None:
@@ -88,7 +92,7 @@ def test_a_draft_is_written_in_the_order_of_the_language() -> None:
         "    path: /up",
         "dependencies:",
         "  - type: aws_sqs_queue",
-        '    name: "${ENV}-orders"',
+        "    name: ${ENV}-orders",
         "    fifo: true",
         "environments:",
         "  prod:",
@@ -110,3 +114,41 @@ def test_names_become_valid_names_of_services() -> None:
     assert {text: spec_name(text) for text in names} == names
     assert [unused_name("Web", taken) for taken in ((), {"web"}, {"web", "web-2"})] == ["web", "web-2", "web-3"]
     assert len(unused_name("a" * 60, {"a" * 40})) <= 40
+
+
+TEXTS = {
+    "${ENV}-cache": True,
+    "${rds:db:endpoint}": True,
+    "/copilot/${ENV}/KEY": True,
+    "http://api:8080/${PATH}": True,
+    "10.0.0.0/16": True,
+    "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web": True,
+    "arn:aws:iam::123456789012:role/web": True,
+    "arn:aws:ssm:eu-west-1:123456789012:parameter/key": True,
+    "secret:url::": False,
+    "1000:1000": False,
+    "12:30": False,
+    "2026-01-02": False,
+    "$${LITERAL}": False,
+    "a: b": False,
+    "a #b": False,
+    "yes": False,
+    "": False,
+    '{"a": 1}': False,
+    'it\'s "x"': False,
+    "200,301": False,
+    "*": False,
+    "/*": False,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_has_quotes_only_if_it_needs_them(text: str) -> None:
+    draft = Draft(SERVICE, "web", ImportReport())
+    for key in ("block", "list", "map"):
+        draft.block.put(f"environment.{key}", {"block": text, "list": [text], "map": [{"a": text}]}[key])
+    line = next(line for line in draft.text().splitlines() if "block:" in line)
+    assert (line.split(": ", 1)[1] == text) == TEXTS[text]
+    read, findings = parse(draft.text().encode(), "web.yml")
+    assert not findings and read is not None
+    assert yaml.safe_load(draft.text()) == draft.data

@@ -19,7 +19,7 @@ from fsdcf.cli.options import format_option
 from fsdcf.cli.render.findings import show
 from fsdcf.cli.render.imported import Imported, as_markdown, as_text, record
 from fsdcf.cli.render.outcome import next_lines
-from fsdcf.cli.render.stream import LineWriter, painter, width_of
+from fsdcf.cli.render.stream import LineWriter, painter, width_of, wrapped
 from fsdcf.conventions import DEFAULT_ENVIRONMENT, ENVIRONMENTS
 from fsdcf.importers import NAMES, ImportResult, convert, formats, recognized
 from fsdcf.importers.draft import SERVICES, Draft
@@ -335,9 +335,11 @@ def _show(one: Imported, form: str) -> None:
 
 def _tell(imported: ImportResult, written: Sequence[str], output: Path, *, compiles: bool) -> None:
     """Print what was written, and what to do next: until the specs are deployed to the sandbox, if they compile."""
+    width = width_of(sys.stderr)
     if written:
         more = f" and {counted(len(written) - _MOST_NAMES, 'other file')}" if len(written) > _MOST_NAMES else ""
-        click.echo(f"wrote {', '.join(map(visible, written[:_MOST_NAMES]))}{more}", err=True)
+        names = f"wrote {', '.join(map(visible, written[:_MOST_NAMES]))}{more}"
+        click.echo("\n".join(wrapped(names, width, 6)), err=True)
     drafts = imported.drafts
     environment = _first_environment(drafts)
     stored = [
@@ -355,7 +357,7 @@ def _tell(imported: ImportResult, written: Sequence[str], output: Path, *, compi
             suggested("deploy", *shared, *places, env=environment, image_sha="first", var=variables, sandbox=True)
         )
     steps = [*imported.next, *stored, *commands, *imported.later]
-    click.echo("\n".join(next_lines(steps, painter(sys.stderr))), err=True)
+    click.echo("\n".join(next_lines(steps, painter(sys.stderr), width)), err=True)
 
 
 def _first_environment(drafts: Sequence[Draft]) -> str | None:

@@ -49,11 +49,10 @@ class Imported:
         """The results of specs with errors."""
         return [each for each in self.tried if each.text is None]
 
-    @property
-    def sentence(self) -> str:
-        """How many keys were carried."""
+    def sentence(self, *, marks: bool) -> str:
+        """How many keys were carried, with the marks of the others."""
         counts = self.imported.report.counts
-        signs = {treatment: f" ({mark})" if mark else "" for treatment, (mark, _) in _MARKS.items()}
+        signs = {treatment: f" ({mark})" if mark and marks else "" for treatment, (mark, _) in _MARKS.items()}
         parts = [
             f"{counts[treatment]} {treatment.value}{signs[treatment]}" for treatment in Treatment if counts[treatment]
         ]
@@ -97,7 +96,7 @@ def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
         for finding in _errors(result):
             yield render(finding, result.sources, paint)
         yield ""
-    yield one.sentence
+    yield one.sentence(marks=True)
 
 
 def _key_lines(head: str, row: Row, width: int | None) -> list[str]:
@@ -124,16 +123,15 @@ def _missing(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
 
 def as_markdown(one: Imported) -> Iterator[str]:
     """The report as Markdown, for a pull request."""
-    yield f"## {markdown(one.sentence)}"
+    yield f"## {markdown(one.sentence(marks=False))}"
     for heading, rows in one.groups:
         yield from ("", f"### {markdown(heading)}", "", "| line | key | becomes |", "|---:|---|---|")
         for row in rows:
-            treatment = "" if row.outcome.treatment is Treatment.CARRIED else f"**{row.outcome.treatment.value}** "
             to = ", ".join(map(markdown_code, row.outcome.to.split()))
-            if row.outcome.treatment is Treatment.CARRIED:
-                to = to or _WITHOUT_KEY[Treatment.CARRIED]
-            note = _sentence(row.outcome.note)
-            yield f"| {row.line} | {markdown_code(_key(row))} | {treatment}{': '.join(filter(None, (to, note)))} |"
+            mark = "**changed**" if to and row.outcome.treatment is Treatment.CHANGED else ""
+            head = to or f"**{_WITHOUT_KEY[row.outcome.treatment]}**"
+            becomes = ": ".join(filter(None, (mark, head, _sentence(row.outcome.note))))
+            yield f"| {row.line} | {markdown_code(_key(row))} | {becomes} |"
     if one.failed:
         yield from ("", "### Specs that do not compile", "")
     for result in one.failed:

@@ -95,10 +95,14 @@ def _result_text(result: StackResult) -> str:
     return f"{head}: {text}" if text else head
 
 
-def next_lines(commands: Sequence[str], paint: Paint) -> Iterator[str]:
-    """The commands to run next, a line for each."""
-    for number, command in enumerate(commands):
-        yield paint("  next: " if number == 0 else "        ", "next") + visible(command)
+def next_lines(steps: Sequence[str], paint: Paint, width: int | None = None) -> Iterator[str]:
+    """The commands to run next, a line for each, to copy. Sentences among them are wrapped to the width."""
+    for number, step in enumerate(steps):
+        head = "  next: " if number == 0 else "        "
+        is_command = step.startswith(("fsdcf ", "aws "))
+        first, *rest = wrapped(head + visible(step), None if is_command else width, len(head) + 2)
+        yield paint(head, "next") + first[len(head) :]
+        yield from rest
 
 
 def _order(output: str) -> tuple[bool, bool, str]:

@@ -487,7 +487,7 @@ def _note_form(value: SourceValue, draft: TaskDraft, *read: str) -> None:
             reason = "ECS did not find them: compare the names, the cluster and the region of the command"
             note(other, draft.block, not_carried(reason))
         elif key not in (value.path[0], *read):
-            note(other, draft.block, formal("it is part of the answer of the API"))
+            note(other, draft.block, formal("it belongs to the file, not to the definition in it"))
 
 
 FORMAT = Format("ecs", "ECS task definitions", _claims, _belongs, _convert)

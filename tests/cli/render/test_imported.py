@@ -37,5 +37,5 @@ def test_what_is_not_carried_is_repeated_at_the_end_of_a_long_report() -> None:
 
 def test_code_in_a_note_is_code_in_markdown() -> None:
     lines = list(as_markdown(report(not_carried("write `a|b` or *c*"), not_carried("a lone ` here"))))
-    assert "**not carried** write <code>a&#124;b</code> or \\*c\\* |" in lines[6]
+    assert "**not carried**: write <code>a&#124;b</code> or \\*c\\* |" in lines[6]
     assert lines[7].endswith("a lone \\` here |")
