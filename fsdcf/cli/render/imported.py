@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -58,6 +59,14 @@ class Imported:
         ]
         return f"{counted(sum(counts.values()), 'key')} of {self.title}: {', '.join(parts) or 'none'}"
 
+    def note(self, row: Row) -> str:
+        """What the report adds to the keys that have a value now: also that they need not be there."""
+        spec = next((each.data for each in self.imported.drafts if each.path == row.spec), None)
+        is_carried = row.outcome.treatment is Treatment.CARRIED and not row.outcome.note
+        if spec is None or not is_carried or any(_has(spec, path) for path in row.outcome.to.split()):
+            return row.outcome.note
+        return "the spec means the same without it"
+
     @property
     def groups(self) -> Iterator[tuple[str, list[Row]]]:
         """The rows of each pair of files, by the heading ``compose.yml -> services/web.yml``."""
@@ -66,10 +75,22 @@ class Imported:
             yield visible(f"{file} -> {spec}" if spec else file), list(group)
 
 
-def _result(row: Row) -> str:
+def _result(row: Row, note: str) -> str:
     outcome = row.outcome
     head = ", ".join(outcome.to.split()) or _WITHOUT_KEY[outcome.treatment]
-    return visible(": ".join(filter(None, (head, outcome.note))))
+    return visible(": ".join(filter(None, (head, note))))
+
+
+def _has(data: Any, path: str) -> bool:
+    """Whether a spec has a key, or one that begins with it, as names with dots do."""
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(data, dict) and not any(name.startswith(step) for name in data):
+            return False
+        if isinstance(data, list):
+            data = data[int(step)] if step.isdigit() and int(step) < len(data) else None
+        else:
+            data = data.get(step) if isinstance(data, dict) else None
+    return True
 
 
 def _key(row: Row) -> str:
@@ -87,7 +108,9 @@ def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
         yield paint(heading, "strong")
         for row in rows:
             mark, role = _MARKS[row.outcome.treatment]
-            yield from (paint(line, role) for line in _key_lines(f"{mark:1} {row.line:>4}  ", row, width))
+            yield from (
+                paint(line, role) for line in _key_lines(f"{mark:1} {row.line:>4}  ", row, one.note(row), width)
+            )
         yield ""
     yield from _missing(one, paint, width) if width is not None else ()
     several = len({each.environment for each in one.tried}) > 1
@@ -99,9 +122,9 @@ def as_text(one: Imported, paint: Paint, width: int | None) -> Iterator[str]:
     yield one.sentence(marks=True)
 
 
-def _key_lines(head: str, row: Row, width: int | None) -> list[str]:
+def _key_lines(head: str, row: Row, note: str, width: int | None) -> list[str]:
     """A key and what became of it: in one line, or in several if that is too long for the terminal."""
-    key, becomes = _key(row), f"-> {_result(row)}"
+    key, becomes = _key(row), f"-> {_result(row, note)}"
     line = f"{head}{key} {becomes}"
     if width is None or len(line) <= width:
         return [line]
@@ -130,7 +153,7 @@ def as_markdown(one: Imported) -> Iterator[str]:
             to = ", ".join(map(markdown_code, row.outcome.to.split()))
             mark = "**changed**" if to and row.outcome.treatment is Treatment.CHANGED else ""
             head = to or f"**{_WITHOUT_KEY[row.outcome.treatment]}**"
-            becomes = ": ".join(filter(None, (mark, head, _sentence(row.outcome.note))))
+            becomes = ": ".join(filter(None, (mark, head, _sentence(one.note(row)))))
             yield f"| {row.line} | {markdown_code(_key(row))} | {becomes} |"
     if one.failed:
         yield from ("", "### Specs that do not compile", "")

@@ -145,7 +145,7 @@ def _egress(value: SourceValue, block: Block) -> KeyOutcome:
 def _connector(value: SourceValue, block: Block) -> KeyOutcome:
     subnets = service_of(block).values.get("subnets")
     if subnets is not None:
-        return carried("networking.vpc")
+        return formal("the connector is imported from its own file")
     return not_carried(
         "the spec has a new VPC: import the output of `aws apprunner describe-vpc-connector --vpc-connector-arn "
         f"{value.text}` with this file, to see the subnets and security groups to write in `networking`"
