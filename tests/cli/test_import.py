@@ -245,3 +245,12 @@ def test_the_next_steps_lead_to_a_deploy(folder: Path) -> None:
         "fsdcf deploy environments services/mails.yml --env test --image-sha first --sandbox",
     ]
     assert CliRunner().invoke(cli, ["validate", "--no-lint", "environments", "services/mails.yml"]).exit_code == 0
+
+
+def test_what_has_another_way_in_is_named() -> None:
+    Path("Dockerfile").write_text("FROM scratch\n")
+    Path("pods.yml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n")
+    build, pods = imported("Dockerfile"), imported("pods.yml")
+    assert build.exit_code == pods.exit_code == 2 and not written()
+    assert "`fsdcf init --from .`" in build.stderr
+    assert "Kubernetes" in pods.stderr and "nothing was written" in pods.stderr

@@ -216,10 +216,19 @@ def _names(sources: Sequence[Source]) -> str:
 
 
 def _refuse(source: Source) -> None:
-    """A usage error for a named file that no format recognizes, with the findings if it cannot be read."""
+    """A usage error for a named file that no format recognizes, with the findings if it cannot be read, or if it
+    belongs to a tool that has another way in."""
+    if Path(source.path).name.startswith("Dockerfile"):
+        init = suggested("init", **{"from": os.path.dirname(source.name) or "."})
+        raise click.UsageError(f"{visible(source.name)} is a Dockerfile: `{init}` writes a spec for it")
     _check_readable([source])
     _, findings = parse(source.raw, source.name)
-    if "apiVersion" in source.data and not any(each.code == FOREIGN.code for each in findings):
+    foreign = [each for each in findings if each.code == FOREIGN.code]
+    if foreign:
+        show(foreign, {source.name: source.text})
+        click.echo(f"{visible(source.name)}: cannot be imported; nothing was written", err=True)
+        click.get_current_context().exit(2)
+    if "apiVersion" in source.data:
         raise click.UsageError(f"{visible(source.name)} is an FSD v1 spec already")
     titles = ", ".join(f"{name} ({each.title})" for name, each in formats().items())
     raise click.UsageError(
