@@ -17,8 +17,15 @@ from tests.conftest import ROOT
 from tests.importers.conftest import Imports
 
 CASES = ROOT / "tests" / "cases" / "import"
+SECRET = "b7f2c1d09a8e4f6d3e5a7c1b9d0f2e4a"
+"""A value that looks like a secret whatever its name has become."""
 SOURCES = {
-    path: json.loads((CASES / path).read_text(encoding="utf-8").replace("{{ env `PORT` `3000` }}", "3000"))
+    path: json.loads(
+        (CASES / path)
+        .read_text(encoding="utf-8")
+        .replace("{{ env `PORT` `3000` }}", "3000")
+        .replace("b7f2c1d09a8e4f6d", SECRET)
+    )
     for path in (
         "ecs-task/source/task-definition.json",
         "ecs-ecspresso/source/ecs-task-def.json",
@@ -27,7 +34,6 @@ SOURCES = {
         *(f"ecs-outputs/source/report/{name}.json" for name in ("schedule", "rule", "targets")),
     )
 }
-SECRET = "b7f2c1d09a8e4f6d"
 JUNK = (
     None,
     True,
