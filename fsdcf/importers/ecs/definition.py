@@ -599,9 +599,9 @@ def _name_of(value: SourceValue) -> str:
 
 
 def _registry_secret(value: SourceValue, block: Block) -> KeyOutcome | None:
-    image = str(block.get("image") or "")
+    container = value.source.root_at(value.path[:-2])
     source = account_text(rendered(value, block))
-    return put_credentials(image, source, block)
+    return put_credentials(text_at(container, "image"), source, block)
 
 
 def _amount_of(units: Mapping[str, int]) -> Convert:
@@ -949,7 +949,8 @@ def _sends(configuration: SourceValue, driver: str) -> bool:
 
 
 def _log_option(value: SourceValue, block: Block) -> KeyOutcome | None:
-    driver = text_at(value.source.root_at(value.path[:-2]), "logDriver") or "awslogs"
+    configuration = value.source.root_at(value.path[:-2])
+    driver = text_at(configuration, "logDriver") or "awslogs"
     if driver not in ("awslogs", "splunk", "awsfirelens"):
         return changed("the driver is another one, which needs no options", _LOGS)
     if driver == "awslogs":
@@ -966,7 +967,7 @@ def _log_option(value: SourceValue, block: Block) -> KeyOutcome | None:
         return not_carried(
             "the value looks like a secret: name where it is stored in `observability.logs.secretOptions`"
         )
-    if block.get(f"{_LOGS}.driver") is None:
+    if not _sends(configuration, driver):
         return not_carried("its output is not in the options: write `observability.logs.options`")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", value.name):
         raise UnfitError("must be named with letters, digits and _ . -")
@@ -978,7 +979,9 @@ def _secret_option(value: SourceValue, block: Block) -> Block | None:
     name, source = value.get("name"), value.get("valueFrom")
     if name is None or source is None:
         raise UnfitError("must have a `name` and a `valueFrom`")
-    if not _is_main(block) or block.get(f"{_LOGS}.driver") is None:
+    configuration = value.source.root_at(value.path[:-2])
+    driver = text_at(configuration, "logDriver")
+    if not _is_main(block) or driver not in ("splunk", "awsfirelens") or not _sends(configuration, driver):
         note(
             value,
             block,

@@ -257,15 +257,15 @@ def _only_jobs(convert: Convert) -> Convert:
 
 
 _NO_JOB = "a job has no address: it starts, runs and ends"
-_KEYS = {key.path: key for key in _service_keys()}
+_KEYS = tuple(_service_keys())
 
 
 def tables(dependencies: Iterable[SourceKey]) -> tuple[Table, Table]:
     """The tables of a service and of a job."""
     more = tuple(dependencies)
-    job = {path: key for path, key in _KEYS.items() if path not in _FOR_SERVICES}
+    job = [key for key in _KEYS if key.path not in _FOR_SERVICES]
     none = [*keys(" ".join(sorted(_FOR_SERVICES)), note=_NO_JOB, whole=True)]
-    return table(*_KEYS.values(), *more), table(*job.values(), *none, *more)
+    return table(*_KEYS, *more), table(*job, *none, *more)
 
 
 _FOR_SERVICES = words(

@@ -196,3 +196,13 @@ def test_no_secret_is_written(imports: Imports) -> None:
     result = imports(definition(container, tags=[{"key": "password", "value": secret}]))
     assert secret not in result.drafts[0].text() + repr(result.report)
     assert result.drafts[0].to_store == ["DB_PASSWORD"]
+
+
+@pytest.mark.parametrize("image", ["acme/web:1", "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1"])
+def test_the_credentials_of_a_registry_may_precede_the_image(imports: Imports, image: str) -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hub-AbCdEf"
+    keys = {"repositoryCredentials": {"credentialsParameter": secret}, "image": image}
+    containers = [{**keys, "name": "web", "portMappings": [{"containerPort": 80}]}, {**keys, "name": "proxy"}]
+    service = service_of(imports(definition(*containers)))
+    needed = None if ".ecr." in image else secret
+    assert [each.get("imageCredentials") for each in (service, *service["sidecars"])] == [needed, needed]

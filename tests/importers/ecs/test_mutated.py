@@ -85,3 +85,21 @@ def test_mutated_sources_are_imported_the_same_twice(imports: Imports, seed: int
     assert [each.text() for each in first.drafts] == [each.text() for each in second.drafts]
     assert first.report == second.report
     assert SECRET not in "".join(each.text() for each in first.drafts) + repr(first.report)
+
+
+def reversed_keys(data: Any) -> Any:
+    """The data with the keys of every map in the opposite order."""
+    if isinstance(data, dict):
+        return {name: reversed_keys(data[name]) for name in reversed(data)}
+    return [reversed_keys(each) for each in data] if isinstance(data, list) else data
+
+
+def test_the_order_of_keys_has_no_meaning(imports: Imports) -> None:
+    names = {path: path.rpartition("/")[2] for path in SOURCES}
+    plain, other = (
+        imports({names[path]: json.dumps(change(data)) for path, data in SOURCES.items()}, "ecs")
+        for change in (copy.deepcopy, reversed_keys)
+    )
+    for draft in (*plain.drafts, *other.drafts):
+        draft.data["service"]["secrets"].sort(key=lambda secret: str(secret["name"]))  # their order has no meaning
+    assert [each.data for each in plain.drafts] == [each.data for each in other.drafts]
